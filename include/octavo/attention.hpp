@@ -1,0 +1,123 @@
+/// Attention and what must agree with it: positions, masks and the key/value cache, all derived from
+/// one SequenceState so that they cannot disagree.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octavo/contract.hpp"
+#include "octavo/tensor.hpp"
+
+namespace octavo {
+
+/// An image's or video's extent in patches: frames, rows, columns (before the spatial merge).
+struct Grid {
+  std::int64_t t = 1, h = 0, w = 0;
+};
+
+/// Who sees whom, as a description; a mask tensor exists only where a caller hands one in.
+class Mask {
+ public:
+  static Mask none();
+  /// Query i sees keys j <= past + i.
+  static Mask causal(std::int64_t past);
+  /// Rows see the rows of their own segment [cu_seqlens[s], cu_seqlens[s+1]).
+  static Mask segments(std::vector<std::int32_t> cu_seqlens);
+  /// Additive f32 or boolean u8 (1 = visible) [B|1,Hq|1,Lq,Lk]; borrowed by handle.
+  static Mask explicit_tensor(Tensor mask);
+
+  enum class Kind : std::uint8_t { none, causal, segments, tensor };
+  Kind kind() const noexcept { return kind_; }
+  std::int64_t past() const noexcept { return past_; }
+  std::span<const std::int32_t> cu_seqlens() const noexcept { return cu_seqlens_; }
+  const Tensor& tensor() const noexcept { return tensor_; }
+
+ private:
+  Kind kind_ = Kind::none;
+  std::int64_t past_ = 0;
+  std::vector<std::int32_t> cu_seqlens_;
+  Tensor tensor_;
+};
+
+/// Keys and values of every layer, with one common length. Keys are stored after rotary.
+class KvCache {
+ public:
+  KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
+  std::int64_t num_layers() const noexcept;
+  std::int64_t capacity() const noexcept;
+  std::int64_t length() const noexcept;            ///< committed positions
+  /// Writes k,v [1,Hkv,Lq,D] f32 behind the committed positions of `layer`; returns views of [1,Hkv,past+Lq,D].
+  struct View { Tensor k, v; };
+  View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
+  void commit(std::int64_t new_positions);         ///< after all layers appended; throws when one did not
+  void truncate(std::int64_t length);
+  std::size_t size_bytes() const noexcept;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// M-RoPE positions of a call: [3, Lq] i64, rows T, Y, X.
+struct CallPlan {
+  std::int64_t past = 0;    ///< positions before this call
+  std::int64_t q_len = 0;   ///< tokens fed by this call
+  std::int64_t kv_len = 0;  ///< past + q_len
+  Tensor positions;         // i64 [3, q_len]
+  Mask mask;                ///< causal(past)
+};
+
+/// The one source of positions, mask and cache length of a sequence. `ids` are token ids with image pads expanded.
+class SequenceState {
+ public:
+  struct Tokens {  ///< what the positions depend on; see spec 4.2
+    std::int32_t image_token_id = 0, video_token_id = 0;
+    std::int64_t spatial_merge_size = 2;
+    double tokens_per_second = 2;
+  };
+  explicit SequenceState(Tokens tokens);
+  /// Plans feeding `new_ids` after what was committed; grids are those of the images in `new_ids`, in order.
+  /// Throws when pads and grids do not fit (an image must be whole within one call). Changes nothing.
+  CallPlan plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const;
+  void commit(const CallPlan& plan);   ///< advances past and the next position
+  std::int64_t past() const noexcept;
+  std::int64_t next_position() const noexcept;
+  void reset() noexcept;
+
+ private:
+  Tokens tokens_;
+  std::int64_t past_ = 0;
+  std::int64_t next_ = 0;
+};
+
+/// cos/sin tables [L, D] f32 for text M-RoPE (sections over D/2 frequencies).
+struct RotaryTable { Tensor cos, sin; };
+RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta, std::array<std::int64_t, 3> sections);
+/// Vision tower: angles by patch row and column, merge-group order, spec 3.3. [N, D]
+RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size);
+/// x[L,H,D] in place, rotate-half.
+void apply_rotary(Tensor& x, const RotaryTable& table);
+
+/// Window order and boundaries of the vision tower, spec 3.4. Indices count merge groups, lengths count patches.
+struct WindowIndex {
+  std::vector<std::int64_t> window_index;
+  std::vector<std::int32_t> cu_window_seqlens;
+  std::vector<std::int32_t> cu_seqlens;  ///< one segment per frame
+};
+WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, std::int64_t patch_size, std::int64_t spatial_merge_size);
+
+/// out = softmax(scale q k^T + mask) v, float32.
+struct AttentionOptions {
+  Mask mask = Mask::none();
+  float scale = 0;            ///< 0 means 1/sqrt(D)
+  std::int64_t past = 0;      ///< Lk == past + Lq
+  std::string_view module_path = "";
+};
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
+
+}  // namespace octavo

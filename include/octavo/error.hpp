@@ -1,0 +1,73 @@
+/// How Octavo reports failure: one exception type that carries a code, one clear line,
+/// and, when a shape contract was broken, the structured fields behind that line.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace octavo {
+
+/// Values are pinned: the C ABI exposes the same numbers as octavo_status.
+enum class ErrorCode : std::int32_t {
+  invalid_argument = 1,  ///< a value the caller chose is out of its domain
+  shape_mismatch = 2,    ///< a contract was broken; Error::shape() has the fields
+  dtype_mismatch = 3,    ///< the shape fits, the element type does not
+  not_found = 4,         ///< a file, tensor or key that must exist does not
+  io = 5,                ///< the operating system refused to read or write
+  format = 6,            ///< bytes that are not what their name promises
+  unsupported = 7,       ///< well-formed, but outside what this build can do
+  out_of_memory = 8,
+  cancelled = 9,         ///< the caller's cancel flag or callback stopped the job
+  exists = 10,           ///< an output that would be overwritten
+  internal = 99,         ///< a bug in Octavo
+};
+
+/// "shape_mismatch", "io", ... ; never null.
+const char* error_code_name(ErrorCode code) noexcept;
+
+/// The fields behind a broken contract.
+struct ShapeDetail {
+  std::string op;        ///< operation, e.g. "attention"
+  std::string module;    ///< module path in the model, may be empty
+  std::string argument;  ///< e.g. "mask"
+  int dim = -1;          ///< dimension index, outermost first; -1 when rank or dtype is at fault
+  std::string dim_name;  ///< letter and meaning, e.g. "Lk (kv_len)"
+  std::int64_t expected = 0;
+  std::int64_t actual = 0;
+};
+
+/// Every failure of the C++ API. Cheap to copy, so that it may travel between threads.
+class Error : public std::exception {
+ public:
+  Error(ErrorCode code, std::string message);
+  Error(ErrorCode code, std::string message, ShapeDetail shape);
+
+  ErrorCode code() const noexcept;
+  /// The message preceded by its context frames, outermost first: "while quantizing block 17: ...".
+  const char* what() const noexcept override;
+  /// Null unless a shape contract was broken.
+  const ShapeDetail* shape() const noexcept;
+  /// Returns a copy with one more frame in front.
+  Error with_context(std::string_view frame) const;
+
+ private:
+  struct Body;
+  std::shared_ptr<const Body> body_;
+};
+
+/// Runs `job`; an Error that escapes gains `frame` in front of its message.
+template <class Job>
+decltype(auto) in_context(std::string_view frame, Job&& job) {
+  try {
+    return std::forward<Job>(job)();
+  } catch (const Error& error) {
+    throw error.with_context(frame);
+  }
+}
+
+}  // namespace octavo

@@ -1,0 +1,74 @@
+/// Matrix products: float32 over weights as stored, and int8 with per-token activations.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octavo/contract.hpp"
+#include "octavo/tensor.hpp"
+
+namespace octavo {
+
+/// C[M,N] (+)= alpha * op(A) op(B), float32, row-major with leading dimensions in elements; runtime-dispatched.
+/// The order of summation is fixed for a given shape and machine. The workhorse of GPTQ.
+struct SgemmOptions {
+  bool transpose_a = false;  ///< A is stored [K,M]
+  bool transpose_b = false;  ///< B is stored [N,K]
+  float alpha = 1.0F;
+  float beta = 0.0F;
+};
+void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
+           std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options = {});
+
+/// How the scale of a token is taken: absmax/127 (vLLM; Octavo's default) or absmax/127.5 (compressed-tensors).
+enum class TokenScale : std::uint8_t { absmax_127, absmax_127_5 };
+
+/// Rows quantized symmetrically: q[M,K] s8, scale[M] f32 > 0. NaN or infinity in a row throws, naming the row.
+struct QuantizedRows {
+  Tensor values;  // s8  [M,K]
+  Tensor scales;  // f32 [M]
+};
+QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::absmax_127);
+
+/// One linear layer `y = x W^T + b`, its weight float (as stored: f32, bf16 or f16, never widened as a whole) or
+/// int8 per channel (packed once for the chosen backend). Immutable; safe to use from many threads.
+class Linear {
+ public:
+  Linear() = default;
+  /// weight [N,K] f32|bf16|f16; bias [N] f32|bf16|f16 or undefined. Shares the weight's storage.
+  static Linear floating(std::string module_path, const Tensor& weight, const Tensor& bias);
+  /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow.
+  static Linear w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
+                     TokenScale mode = TokenScale::absmax_127);
+
+  bool defined() const noexcept;
+  bool is_w8a8() const noexcept;
+  std::int64_t in_features() const noexcept;   // K
+  std::int64_t out_features() const noexcept;  // N
+  const std::string& module_path() const noexcept;
+  std::size_t weight_bytes() const noexcept;
+  /// x[M,K] f32 -> y[M,N] f32, owned.
+  Tensor forward(const Tensor& x) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// int32 product of int8 operands, exact: a[M,K] s8, w[N,K] s8 -> acc[M,N] s32. By the named backend.
+Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend = "");
+
+/// Backends of the int8 product, best first; the last is "portable".
+struct BackendInfo {
+  std::string name;
+  bool available = false;  ///< its exactness test passes on this CPU
+  std::string detail;      ///< why not, or what it uses
+};
+std::vector<BackendInfo> int8_backends();
+/// Forces one by name for packing done from now on; unknown or unavailable names throw. "" restores the default.
+void force_int8_backend(std::string_view name);
+
+}  // namespace octavo

@@ -1,0 +1,17 @@
+/// Octavo: quantizes vision-language models to W8A8 with GPTQ, proves the result, and runs it.
+/// Each module reads as one header; from the ground up:
+#pragma once
+
+#include "octavo/error.hpp"       // how failure is reported
+#include "octavo/parallel.hpp"    // how loops are spread over cores
+#include "octavo/tensor.hpp"      // dtype, shape, views, storage
+#include "octavo/contract.hpp"    // shape contracts
+#include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
+#include "octavo/gemm.hpp"        // float and int8 products
+#include "octavo/attention.hpp"   // positions, masks, cache, attention
+#include "octavo/text.hpp"        // tokenizer, chat template
+#include "octavo/image.hpp"       // pictures to patches
+#include "octavo/quant.hpp"       // GPTQ, recipes
+#include "octavo/model.hpp"       // models and generation
+#include "octavo/pipeline.hpp"    // whole jobs

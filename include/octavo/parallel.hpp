@@ -1,0 +1,24 @@
+/// The one way loops are spread over cores. Uses the same OpenMP pool as oneDNN, so that two
+/// pools never fight; without OpenMP (and under ThreadSanitizer) plain std::thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace octavo {
+
+/// Threads used by parallel loops and by oneDNN. At least 1.
+int num_threads() noexcept;
+
+/// Sets it for the whole process; 0 restores the machine's default. Call between jobs, not during one.
+void set_num_threads(int count);
+
+/// Calls body(begin, end) on disjoint ranges that cover [0, count); returns when all are done.
+/// Ranges hold at least `grain` indices (the last may be shorter). The split may depend on the
+/// number of threads, so a body computes each index independently of its range: results are then
+/// the same for every thread count. The first exception thrown by a body is rethrown here.
+/// Calls made from inside a body run serially.
+void parallel_for(std::int64_t count, std::int64_t grain,
+                  const std::function<void(std::int64_t begin, std::int64_t end)>& body);
+
+}  // namespace octavo

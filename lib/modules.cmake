@@ -1,0 +1,54 @@
+# The rooms of the library, from the ground up. Each is an object library, so that a test links exactly the rooms it
+# may know, and a call upwards fails to link; together they are the archive liboctavo_core.a.
+#
+#   octavo_add_module(gemm LINKS DNNL::dnnl)   takes every lib/gemm/**.cpp
+set(OCTAVO_MODULES "")
+function(octavo_add_module name)
+  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(octavo_${name} OBJECT ${sources})
+  set_target_properties(octavo_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+                                                  VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(octavo_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name})
+  target_link_libraries(octavo_${name} PRIVATE octavo_build_flags Threads::Threads ${arg_LINKS})
+  set(OCTAVO_MODULES ${OCTAVO_MODULES} ${name} PARENT_SCOPE)
+endfunction()
+
+set(octavo_threads $<$<BOOL:${OCTAVO_OPENMP}>:OpenMP::OpenMP_CXX>)
+octavo_add_module(tensor LINKS ${octavo_threads})
+octavo_add_module(json LINKS nlohmann_json::nlohmann_json)
+octavo_add_module(checkpoint)
+octavo_add_module(gemm LINKS DNNL::dnnl)
+octavo_add_module(attention)
+octavo_add_module(text LINKS PkgConfig::UTF8PROC)
+octavo_add_module(image)
+octavo_add_module(quant LINKS Eigen3::Eigen)
+octavo_add_module(model)
+octavo_add_module(pipeline)
+if(TARGET octavo_image)
+  target_include_directories(octavo_image SYSTEM PRIVATE ${OCTAVO_STB_INCLUDE_DIR})
+endif()
+if(TARGET octavo_tensor AND OCTAVO_OPENMP)
+  target_compile_definitions(octavo_tensor PRIVATE OCTAVO_OPENMP=1)
+endif()
+
+# What a link of the archive needs besides it.
+set(octavo_link_libraries DNNL::dnnl PkgConfig::UTF8PROC Threads::Threads)
+if(OCTAVO_OPENMP)
+  list(APPEND octavo_link_libraries OpenMP::OpenMP_CXX)
+endif()
+
+set(octavo_objects "")
+foreach(module IN LISTS OCTAVO_MODULES)
+  list(APPEND octavo_objects $<TARGET_OBJECTS:octavo_${module}>)
+endforeach()
+add_library(octavo_core STATIC ${octavo_objects})
+add_library(octavo::octavo ALIAS octavo_core)
+set_target_properties(octavo_core PROPERTIES EXPORT_NAME octavo LINKER_LANGUAGE CXX)
+target_compile_features(octavo_core PUBLIC cxx_std_20)
+target_include_directories(octavo_core PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_link_libraries(octavo_core PRIVATE ${octavo_link_libraries})

@@ -1,0 +1,8 @@
+/// Catch2 2.13 and 3 under one name.
+#pragma once
+#ifdef OCTAVO_CATCH2_V3
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+#else
+#include <catch2/catch.hpp>
+#endif
