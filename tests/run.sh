@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Builds Octavo and passes its tests, from a fresh clone on Debian 12 or Ubuntu with nothing but git and a shell.
+#   tests/run.sh [PRESET]     release (default), debug, asan-ubsan, tsan
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source examples/setup.sh
+
+preset=${1:-release}
+octavo_install
+octavo_build "$preset"
+say "Tests: preset $preset"
+ctest --preset "$preset" -j "$(nproc)" --timeout 900
