@@ -1,0 +1,15 @@
+// Holds the layout of every public struct as released. A change here is a change of the ABI: structs only grow at
+// their tail, and the old size stays in the comment of the release that had it.
+#include <cstddef>
+
+#include "octavo.h"
+
+static_assert(sizeof(void*) != 8 || sizeof(octavo_shape_error) == 64, "0.1: octavo_shape_error is 64 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_quantize_options) == 64, "0.1: octavo_quantize_options is 64 bytes");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_quantize_options, progress) == 40, "0.1");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 56, "0.1: octavo_verify_options is 56 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 88, "0.1: octavo_generate_options is 88 bytes");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 56, "0.1: octavo_generate_result is 56 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_options) == 32, "0.1: octavo_gptq_options is 32 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_result) == 40, "0.1: octavo_gptq_result is 40 bytes");

@@ -1,0 +1,41 @@
+// What the opaque handles of octavo.h hold.
+#pragma once
+
+#include <atomic>
+#include <octavo/attention.hpp>
+#include <octavo/gemm.hpp>
+#include <octavo/model.hpp>
+#include <octavo/quant.hpp>
+#include <octavo/tensor.hpp>
+#include <optional>
+
+#include "octavo.h"
+
+struct octavo_cancel {
+  std::atomic<bool> flag{false};
+};
+struct octavo_tensor {
+  octavo::Tensor value;
+};
+struct octavo_hessian {
+  octavo::HessianAccumulator value;
+  bool used = false;
+};
+struct octavo_linear {
+  octavo::Linear value;
+};
+struct octavo_kv_cache {
+  octavo::KvCache value;
+};
+struct octavo_model {
+  octavo::Model value;
+};
+
+namespace octavo::capi {
+
+inline const std::atomic<bool>* flag_of(const octavo_cancel* cancel) {
+  return cancel == nullptr ? nullptr : &cancel->flag;
+}
+const Tensor& tensor_of(const octavo_tensor* tensor, const char* name);
+
+}  // namespace octavo::capi

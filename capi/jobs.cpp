@@ -1,0 +1,133 @@
+#include <octavo/pipeline.hpp>
+
+#include "guard.hpp"
+#include "handles.hpp"
+
+using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
+
+namespace {
+
+octavo::ProgressCallback progress_of(octavo_progress_fn progress, void* user_data) {
+  if (progress == nullptr) return {};
+  return [progress, user_data](const octavo::Progress& state) {
+    return progress(state.stage.c_str(), state.done, state.total, user_data) == 0;
+  };
+}
+
+}  // namespace
+
+extern "C" {
+
+octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** out_json) {
+  return guarded([&] {
+    require(model_dir, "model_dir");
+    require(out_problems, "out_problems");
+    const octavo::CheckResult result = octavo::check(model_dir);
+    int64_t fatal = 0;
+    for (const octavo::CheckProblem& problem : result.problems) fatal += problem.fatal ? 1 : 0;
+    if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
+    *out_problems = fatal;
+  });
+}
+
+octavo_status octavo_quantize(const char* model_dir, const char* out_dir, const octavo_quantize_options* options,
+                              char** out_json) {
+  return guarded([&] {
+    require(model_dir, "model_dir");
+    require(out_dir, "out_dir");
+    const octavo_quantize_options given = read_options(options, "options");
+    octavo::QuantizeOptions job;
+    if (given.recipe != nullptr) job.recipe = given.recipe;
+    if (given.calibration != nullptr) job.calibration = given.calibration;
+    job.max_samples = given.max_samples;
+    job.overwrite = given.overwrite != 0;
+    job.progress = progress_of(given.progress, given.user_data);
+    job.cancel = flag_of(given.cancel);
+    const octavo::QuantizeResult result = octavo::quantize(model_dir, out_dir, job);
+    if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
+  });
+}
+
+octavo_status octavo_verify(const char* original_dir, const char* quantized_dir, const octavo_verify_options* options,
+                            int32_t* out_passed, char** out_json) {
+  return guarded([&] {
+    require(original_dir, "original_dir");
+    require(quantized_dir, "quantized_dir");
+    require(out_passed, "out_passed");
+    const octavo_verify_options given = read_options(options, "options");
+    require(given.samples, "options.samples");
+    octavo::VerifyOptions job;
+    job.samples = given.samples;
+    job.max_samples = given.max_samples;
+    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+    job.progress = progress_of(given.progress, given.user_data);
+    job.cancel = flag_of(given.cancel);
+    const octavo::VerifyResult result = octavo::verify(original_dir, quantized_dir, job);
+    if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
+    *out_passed = result.passed ? 1 : 0;
+  });
+}
+
+octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model) {
+  return guarded([&] {
+    require(model_dir, "model_dir");
+    require(out_model, "out_model");
+    *out_model = new octavo_model{octavo::Model::open(model_dir)};
+  });
+}
+
+void octavo_model_release(octavo_model* model) { delete model; }
+
+octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
+                              size_t image_count, const octavo_generate_options* options,
+                              octavo_generate_result* out_result) {
+  return guarded([&] {
+    require(model, "model");
+    require(prompt, "prompt");
+    require_result(out_result, "out_result");
+    if (image_count > 0) require(image_paths, "image_paths");
+    const octavo_generate_options given = read_options(options, "options");
+    if (given.cache_mode != OCTAVO_CACHE_ON && given.cache_mode != OCTAVO_CACHE_OFF)
+      throw octavo::Error(
+          octavo::ErrorCode::invalid_argument,
+          "options.cache_mode is " + std::to_string(given.cache_mode) + ", known are 0 (on) and 1 (off)");
+    if (given.sampling < OCTAVO_SAMPLING_FROM_MODEL || given.sampling > OCTAVO_SAMPLING_ON)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                          "options.sampling is " + std::to_string(given.sampling) + ", known are 0 to 2");
+    std::vector<octavo::Image> images;
+    for (size_t i = 0; i < image_count; ++i) {
+      require(image_paths[i], "a path in image_paths");
+      images.push_back(octavo::load_image(image_paths[i]));
+    }
+    octavo::GenerateOptions job;
+    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+    job.use_cache = given.cache_mode == OCTAVO_CACHE_ON;
+    if (given.sampling != OCTAVO_SAMPLING_FROM_MODEL) {
+      octavo::SamplingOptions sampling;
+      sampling.do_sample = given.sampling == OCTAVO_SAMPLING_ON;
+      sampling.top_k = given.top_k;
+      sampling.seed = given.seed;
+      if (given.temperature != 0) sampling.temperature = given.temperature;
+      if (given.top_p != 0) sampling.top_p = given.top_p;
+      if (given.repetition_penalty != 0) sampling.repetition_penalty = given.repetition_penalty;
+      job.sampling = sampling;
+    }
+    if (given.on_token != nullptr)
+      job.on_token = [&given](std::int32_t id, std::string_view text) {
+        return given.on_token(id, std::string(text).c_str(), given.user_data) == 0;
+      };
+    job.cancel = flag_of(given.cancel);
+    const octavo::GenerateResult generated = model->value.generate(model->value.prepare(prompt, images), job);
+
+    octavo_generate_result result = OCTAVO_GENERATE_RESULT_INIT;
+    result.prompt_tokens = generated.prompt_tokens;
+    result.new_tokens = static_cast<int64_t>(generated.tokens.size());
+    result.finish_reason = static_cast<int32_t>(generated.finish_reason);
+    result.prefill_seconds = generated.vision_seconds + generated.prefill_seconds;
+    result.decode_seconds = generated.decode_seconds;
+    result.text = new_string(generated.text);
+    write_result(out_result, result);
+  });
+}
+
+}  // extern "C"
