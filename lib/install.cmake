@@ -1,0 +1,20 @@
+# What `cmake --install` puts where, so that find_package(octavo) and pkg-config find it.
+include(CMakePackageConfigHelpers)
+install(TARGETS octavo_core EXPORT octavoTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/octavo DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(TARGET octavo_capi)
+  install(TARGETS octavo_capi EXPORT octavoTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  configure_file(capi/octavo.pc.in ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+if(TARGET octavo_cli)
+  install(TARGETS octavo_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+set(octavo_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/octavo)
+install(EXPORT octavoTargets NAMESPACE octavo:: DESTINATION ${octavo_config_dir})
+configure_package_config_file(lib/octavoConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/octavoConfig.cmake
+                              INSTALL_DESTINATION ${octavo_config_dir})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/octavoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavoConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/octavoConfigVersion.cmake
+        DESTINATION ${octavo_config_dir})

@@ -1,0 +1,40 @@
+# The C library seen from outside: a C program, the header as C++, Python's ctypes, the exported names, and two
+# projects that find the installed package.
+if(NOT TARGET octavo_capi)
+  return()
+endif()
+set(model_dir ${PROJECT_SOURCE_DIR}/examples/models/octavo-tiny-vl)
+file(GLOB eval_pictures ${model_dir}/eval/*.png ${model_dir}/eval/*/*.png)
+if(NOT eval_pictures)
+  return()
+endif()
+list(GET eval_pictures 0 picture)
+
+add_executable(test_capi capi/test_capi.c)
+target_compile_features(test_capi PRIVATE c_std_99)
+target_link_libraries(test_capi PRIVATE octavo::capi octavo_build_flags m)
+add_test(NAME "capi: C program" COMMAND test_capi ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
+                                        ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out)
+set_tests_properties("capi: C program" PROPERTIES LABELS model)
+
+add_library(test_capi_header_cxx OBJECT capi/header.cpp)
+target_link_libraries(test_capi_header_cxx PRIVATE octavo::capi octavo_build_flags)
+
+add_test(NAME "capi: exported names equal the map"
+         COMMAND ${PROJECT_SOURCE_DIR}/tests/capi/exports.sh $<TARGET_FILE:octavo_capi> ${PROJECT_SOURCE_DIR}/capi)
+set_tests_properties("capi: exported names equal the map" PROPERTIES LABELS fast)
+
+find_program(octavo_python3 python3)
+if(octavo_python3 AND NOT OCTAVO_SANITIZE)  # a sanitized library cannot be loaded into a plain interpreter
+  add_test(NAME "capi: Python ctypes"
+           COMMAND ${octavo_python3} ${PROJECT_SOURCE_DIR}/tests/capi/test_ctypes.py $<TARGET_FILE:octavo_capi> ${model_dir}
+                   ${picture} ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out ${model_dir}/calib/calibration.jsonl
+                   ${model_dir}/eval/eval.jsonl)
+  set_tests_properties("capi: Python ctypes" PROPERTIES LABELS model)
+endif()
+if(NOT OCTAVO_SANITIZE)
+  add_test(NAME "install: outside projects"
+           COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR}/install_test
+                   ${model_dir} ${picture})
+  set_tests_properties("install: outside projects" PROPERTIES LABELS slow)
+endif()

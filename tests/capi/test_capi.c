@@ -1,0 +1,291 @@
+/* The C library as a C program sees it. Each check says what failed and where; the exit status is the number of
+ * failures. */
+#include <math.h>
+#include <octavo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures = 0;
+#define CHECK(condition)                                                                                    \
+  do {                                                                                                      \
+    if (!(condition)) {                                                                                     \
+      fprintf(stderr, "%s:%d: %s (last error: %s)\n", __FILE__, __LINE__, #condition, octavo_last_error()); \
+      ++failures;                                                                                           \
+    }                                                                                                       \
+  } while (0)
+
+static octavo_tensor* filled(int32_t dtype, const int64_t* dims, size_t rank, unsigned seed) {
+  octavo_tensor* tensor = NULL;
+  void* data = NULL;
+  size_t bytes = 0, i;
+  CHECK(octavo_tensor_create(dtype, dims, rank, &tensor) == OCTAVO_OK);
+  CHECK(octavo_tensor_data(tensor, &data, &bytes) == OCTAVO_OK);
+  if (dtype == OCTAVO_F32)
+    for (i = 0; i < bytes / 4; ++i) {
+      seed = seed * 1664525U + 1013904223U;
+      ((float*)data)[i] = (float)(seed >> 8) / 8388608.0F - 1.0F;
+    }
+  return tensor;
+}
+
+static float* floats(octavo_tensor* tensor) {
+  void* data = NULL;
+  CHECK(octavo_tensor_data(tensor, &data, NULL) == OCTAVO_OK);
+  return (float*)data;
+}
+
+static void test_errors(void) {
+  octavo_tensor* tensor = NULL;
+  octavo_shape_error shape = OCTAVO_SHAPE_ERROR_INIT;
+  const int64_t negative[1] = {-1};
+  CHECK(strcmp(octavo_status_name(OCTAVO_SHAPE_MISMATCH), "shape_mismatch") == 0);
+  CHECK(strcmp(octavo_status_name(1234), "unknown") == 0);
+  CHECK(octavo_tensor_create(OCTAVO_F32, negative, 1, &tensor) != OCTAVO_OK);
+  CHECK(tensor == NULL && strlen(octavo_last_error()) > 0);
+  CHECK(octavo_tensor_create(77, negative, 0, &tensor) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_tensor_create(OCTAVO_F32, NULL, 1, &tensor) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_tensor_create(OCTAVO_F32, negative, 99, &tensor) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_tensor_dim(NULL, 0, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_last_shape_error(&shape) == OCTAVO_NOT_FOUND);
+  octavo_tensor_release(NULL);
+  octavo_model_release(NULL);
+  octavo_string_release(NULL);
+}
+
+/* The case that Octavo exists for. */
+static void test_seed_case(void) {
+  const int64_t qd[4] = {1, 16, 228, 128}, kd[4] = {1, 2, 455, 128}, md[4] = {1, 1, 228, 228};
+  octavo_tensor *q = filled(OCTAVO_F32, qd, 4, 1), *k = filled(OCTAVO_F32, kd, 4, 2), *v = filled(OCTAVO_F32, kd, 4, 3),
+                *mask = filled(OCTAVO_F32, md, 4, 4), *out = NULL;
+  octavo_shape_error shape = OCTAVO_SHAPE_ERROR_INIT;
+  CHECK(octavo_attention(q, k, v, mask, 0, NULL, 0, &out) == OCTAVO_SHAPE_MISMATCH);
+  CHECK(out == NULL);
+  CHECK(strstr(octavo_last_error(), "228") && strstr(octavo_last_error(), "455") &&
+        strstr(octavo_last_error(), "kv_len"));
+  CHECK(octavo_last_shape_error(&shape) == OCTAVO_OK);
+  CHECK(strcmp(shape.op, "attention") == 0 && strcmp(shape.argument, "mask") == 0);
+  CHECK(shape.dim == 3 && shape.expected == 455 && shape.actual == 228);
+  octavo_tensor_release(q);
+  octavo_tensor_release(k);
+  octavo_tensor_release(v);
+  octavo_tensor_release(mask);
+}
+
+static void test_contract(void) {
+  const int64_t xd[2] = {3, 8}, wd[2] = {5, 7};
+  octavo_tensor *x = filled(OCTAVO_F32, xd, 2, 1), *w = filled(OCTAVO_F32, wd, 2, 2);
+  const char* names[2] = {"x", "w"};
+  const octavo_tensor* tensors[2];
+  octavo_shape_error shape = OCTAVO_SHAPE_ERROR_INIT;
+  tensors[0] = x;
+  tensors[1] = w;
+  CHECK(octavo_contract_check("linear: x[M,K] w[N,K] -> y[M,N]", "layers.0.q_proj", names, tensors, 2, NULL, NULL, 0) ==
+        OCTAVO_SHAPE_MISMATCH);
+  CHECK(octavo_last_shape_error(&shape) == OCTAVO_OK && strcmp(shape.module, "layers.0.q_proj") == 0);
+  CHECK(shape.dim == 1 && shape.expected == 8 && shape.actual == 7);
+  CHECK(octavo_contract_check("linear: x[M,K] w[N,J] -> y[M,N]", NULL, names, tensors, 2, NULL, NULL, 0) == OCTAVO_OK);
+  CHECK(octavo_contract_check("linear x[", NULL, names, tensors, 2, NULL, NULL, 0) == OCTAVO_FORMAT);
+  octavo_tensor_release(x);
+  octavo_tensor_release(w);
+}
+
+/* Cached, one position at a time, must equal uncached causal attention; the reference is the formula. */
+static void test_attention_with_cache(void) {
+  enum { HQ = 4, HKV = 2, L = 5, D = 8 };
+  const int64_t qd[4] = {1, HQ, L, D}, kd[4] = {1, HKV, L, D}, q1[4] = {1, HQ, 1, D}, k1[4] = {1, HKV, 1, D};
+  octavo_tensor *q = filled(OCTAVO_F32, qd, 4, 1), *k = filled(OCTAVO_F32, kd, 4, 2), *v = filled(OCTAVO_F32, kd, 4, 3),
+                *whole = NULL;
+  octavo_kv_cache* cache = NULL;
+  int64_t length = 0;
+  int h, i, j, d;
+  CHECK(octavo_attention(q, k, v, NULL, 1, NULL, 0, &whole) == OCTAVO_OK);
+  CHECK(octavo_kv_cache_create(1, HKV, D, L, &cache) == OCTAVO_OK);
+  for (i = 0; i < L; ++i) {
+    octavo_tensor *qi = filled(OCTAVO_F32, q1, 4, 0), *ki = filled(OCTAVO_F32, k1, 4, 0),
+                  *vi = filled(OCTAVO_F32, k1, 4, 0), *step = NULL;
+    for (h = 0; h < HQ; ++h) memcpy(floats(qi) + h * D, floats(q) + (h * L + i) * D, D * sizeof(float));
+    for (h = 0; h < HKV; ++h) memcpy(floats(ki) + h * D, floats(k) + (h * L + i) * D, D * sizeof(float));
+    for (h = 0; h < HKV; ++h) memcpy(floats(vi) + h * D, floats(v) + (h * L + i) * D, D * sizeof(float));
+    CHECK(octavo_attention(qi, ki, vi, NULL, 1, cache, 0, &step) == OCTAVO_OK);
+    CHECK(octavo_kv_cache_commit(cache, 1) == OCTAVO_OK);
+    for (h = 0; h < HQ && step; ++h) {
+      double weights[L], sum = 0, expected;
+      for (j = 0; j <= i; ++j) {
+        double dot = 0;
+        for (d = 0; d < D; ++d) dot += (double)floats(q)[(h * L + i) * D + d] * floats(k)[(h / 2 * L + j) * D + d];
+        sum += weights[j] = exp(dot / sqrt((double)D));
+      }
+      for (d = 0; d < D; ++d) {
+        expected = 0;
+        for (j = 0; j <= i; ++j) expected += weights[j] / sum * floats(v)[(h / 2 * L + j) * D + d];
+        CHECK(fabs(floats(step)[h * D + d] - expected) < 1e-5);
+        CHECK(fabs(floats(whole)[(h * L + i) * D + d] - expected) < 1e-5);
+      }
+    }
+    octavo_tensor_release(qi);
+    octavo_tensor_release(ki);
+    octavo_tensor_release(vi);
+    octavo_tensor_release(step);
+  }
+  CHECK(octavo_kv_cache_length(cache, &length) == OCTAVO_OK && length == L);
+  {
+    octavo_tensor *qi = filled(OCTAVO_F32, q1, 4, 0), *ki = filled(OCTAVO_F32, k1, 4, 0), *step = NULL;
+    CHECK(octavo_attention(qi, ki, ki, NULL, 1, cache, 0, &step) != OCTAVO_OK); /* the cache is full */
+    CHECK(step == NULL && strlen(octavo_last_error()) > 0);
+    octavo_tensor_release(qi);
+    octavo_tensor_release(ki);
+  }
+  octavo_kv_cache_release(cache);
+  octavo_tensor_release(q);
+  octavo_tensor_release(k);
+  octavo_tensor_release(v);
+  octavo_tensor_release(whole);
+}
+
+/* GPTQ of one layer, then the int8 linear on it, against the float product. */
+static void test_gptq_and_linear(void) {
+  enum { T = 200, N = 12, K = 32 };
+  const int64_t xd[2] = {T, K}, wd[2] = {N, K};
+  octavo_tensor *x = filled(OCTAVO_F32, xd, 2, 5), *w = filled(OCTAVO_F32, wd, 2, 6), *qw = NULL, *qs = NULL, *y = NULL;
+  octavo_hessian* hessian = NULL;
+  octavo_linear* linear = NULL;
+  octavo_gptq_options options = OCTAVO_GPTQ_OPTIONS_INIT;
+  octavo_gptq_result result = OCTAVO_GPTQ_RESULT_INIT;
+  int32_t dtype = -1;
+  double error = 0, norm = 0;
+  int t, n, k;
+  CHECK(octavo_hessian_create(K, &hessian) == OCTAVO_OK);
+  CHECK(octavo_hessian_add(hessian, x) == OCTAVO_OK);
+  CHECK(octavo_gptq_quantize_layer(w, hessian, &options, &qw, &qs, &result) == OCTAVO_OK);
+  CHECK(octavo_tensor_dtype(qw, &dtype) == OCTAVO_OK && dtype == OCTAVO_S8);
+  CHECK(result.loss >= 0 && result.loss <= result.rtn_loss * 1.0001 && result.dead_columns == 0);
+  CHECK(octavo_hessian_add(hessian, x) == OCTAVO_INVALID_ARGUMENT); /* used up */
+  CHECK(octavo_linear_w8a8_create(qw, qs, NULL, &linear) == OCTAVO_OK);
+  CHECK(octavo_linear_forward(linear, x, &y) == OCTAVO_OK);
+  for (t = 0; t < T && y; ++t)
+    for (n = 0; n < N; ++n) {
+      double expected = 0;
+      for (k = 0; k < K; ++k) expected += (double)floats(x)[t * K + k] * floats(w)[n * K + k];
+      error += (floats(y)[t * N + n] - expected) * (floats(y)[t * N + n] - expected);
+      norm += expected * expected;
+    }
+  CHECK(y && sqrt(error / norm) < 0.02); /* two roundings of about 1/255 of the largest value, against typical values */
+  {
+    octavo_tensor* bad = NULL;
+    CHECK(octavo_linear_forward(linear, w, &bad) == OCTAVO_OK); /* [12,32] fits: any row count does */
+    octavo_tensor_release(bad);
+    bad = NULL;
+    CHECK(octavo_linear_forward(linear, qs, &bad) != OCTAVO_OK && bad == NULL);
+  }
+  octavo_linear_release(linear);
+  octavo_hessian_release(hessian);
+  octavo_tensor_release(x);
+  octavo_tensor_release(w);
+  octavo_tensor_release(qw);
+  octavo_tensor_release(qs);
+  octavo_tensor_release(y);
+}
+
+/* Size-first structs: a newer caller's unknown bytes are refused when set, accepted when zero. */
+static void test_struct_growth(void) {
+  struct {
+    octavo_gptq_options known;
+    int64_t future;
+  } newer;
+  const int64_t wd[2] = {2, 4};
+  octavo_tensor *w = filled(OCTAVO_F32, wd, 2, 6), *qw = NULL, *qs = NULL;
+  memset(&newer, 0, sizeof newer);
+  newer.known.struct_size = sizeof newer;
+  newer.known.method = OCTAVO_METHOD_RTN;
+  CHECK(octavo_gptq_quantize_layer(w, NULL, &newer.known, &qw, &qs, NULL) == OCTAVO_OK);
+  octavo_tensor_release(qw);
+  octavo_tensor_release(qs);
+  newer.future = 1;
+  qw = qs = NULL;
+  CHECK(octavo_gptq_quantize_layer(w, NULL, &newer.known, &qw, &qs, NULL) == OCTAVO_UNSUPPORTED);
+  newer.known.struct_size = 0;
+  CHECK(octavo_gptq_quantize_layer(w, NULL, &newer.known, &qw, &qs, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(qw == NULL && qs == NULL);
+  octavo_tensor_release(w);
+}
+
+struct seen {
+  int calls;
+  int limit;
+  char text[4096];
+};
+static int32_t on_token(int32_t token, const char* text, void* user_data) {
+  struct seen* seen = (struct seen*)user_data;
+  (void)token;
+  strncat(seen->text, text, sizeof seen->text - strlen(seen->text) - 1);
+  return ++seen->calls == seen->limit;
+}
+static int32_t stop_at_once(const char* stage, int64_t done, int64_t total, void* user_data) {
+  (void)stage, (void)done, (void)total, (void)user_data;
+  return 1;
+}
+
+static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
+  octavo_model* model = NULL;
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result cached = OCTAVO_GENERATE_RESULT_INIT, uncached = OCTAVO_GENERATE_RESULT_INIT,
+                         stopped = OCTAVO_GENERATE_RESULT_INIT;
+  octavo_quantize_options quantize = OCTAVO_QUANTIZE_OPTIONS_INIT;
+  octavo_cancel* cancel = NULL;
+  struct seen seen;
+  int64_t problems = -1;
+  char* json = NULL;
+  const char* wrong = "no/such/picture.png";
+  memset(&seen, 0, sizeof seen);
+
+  CHECK(octavo_model_open("no/such/model", &model) == OCTAVO_NOT_FOUND && model == NULL);
+  CHECK(octavo_check(model_dir, &problems, &json) == OCTAVO_OK && problems == 0 && json != NULL);
+  octavo_string_release(json);
+  CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
+  options.max_new_tokens = 24;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  options.on_token = on_token;
+  options.user_data = &seen;
+  CHECK(octavo_generate(model, "What colour is the circle?", &image, 1, &options, &cached) == OCTAVO_OK);
+  CHECK(cached.text != NULL && strcmp(cached.text, seen.text) == 0 && seen.calls == (int)cached.new_tokens);
+  options.cache_mode = OCTAVO_CACHE_OFF;
+  options.on_token = NULL;
+  CHECK(octavo_generate(model, "What colour is the circle?", &image, 1, &options, &uncached) == OCTAVO_OK);
+  CHECK(uncached.text != NULL && strcmp(cached.text, uncached.text) == 0);
+  octavo_string_release(cached.text);
+  octavo_string_release(uncached.text);
+  CHECK(octavo_generate(model, "What?", &wrong, 1, &options, &stopped) == OCTAVO_NOT_FOUND && stopped.text == NULL);
+  CHECK(octavo_generate(model, "", NULL, 0, &options, &stopped) != OCTAVO_OK);
+  memset(&seen, 0, sizeof seen);
+  seen.limit = 1;
+  options.on_token = on_token;
+  CHECK(octavo_generate(model, "What colour is the circle?", &image, 1, &options, &stopped) == OCTAVO_OK);
+  CHECK(stopped.new_tokens == 1 && stopped.finish_reason != OCTAVO_FINISH_LENGTH);
+  octavo_string_release(stopped.text);
+  octavo_model_release(model);
+
+  quantize.calibration = calibration;
+  quantize.max_samples = 2;
+  quantize.progress = stop_at_once;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_CANCELLED);
+  quantize.progress = NULL;
+  CHECK(octavo_cancel_create(&cancel) == OCTAVO_OK);
+  octavo_cancel_request(cancel);
+  quantize.cancel = cancel;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_CANCELLED);
+  octavo_cancel_release(cancel);
+  CHECK(octavo_model_open(scratch, &model) == OCTAVO_NOT_FOUND); /* nothing half-written */
+}
+
+int main(int argc, char** argv) {
+  test_errors();
+  test_seed_case();
+  test_contract();
+  test_attention_with_cache();
+  test_gptq_and_linear();
+  test_struct_growth();
+  if (argc == 5) test_jobs(argv[1], argv[2], argv[3], argv[4]);
+  printf("%d failures\n", failures);
+  return failures != 0;
+}
