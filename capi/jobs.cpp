@@ -14,6 +14,16 @@ octavo::ProgressCallback progress_of(octavo_progress_fn progress, void* user_dat
   };
 }
 
+std::vector<octavo::Image> load_images(const char* const* paths, size_t count) {
+  if (count > 0) require(paths, "image_paths");
+  std::vector<octavo::Image> images;
+  for (size_t i = 0; i < count; ++i) {
+    require(paths[i], "a path in image_paths");
+    images.push_back(octavo::load_image(paths[i]));
+  }
+  return images;
+}
+
 }  // namespace
 
 extern "C" {
@@ -85,7 +95,6 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
     require(model, "model");
     require(prompt, "prompt");
     require_result(out_result, "out_result");
-    if (image_count > 0) require(image_paths, "image_paths");
     const octavo_generate_options given = read_options(options, "options");
     if (given.cache_mode != OCTAVO_CACHE_ON && given.cache_mode != OCTAVO_CACHE_OFF)
       throw octavo::Error(
@@ -94,11 +103,7 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
     if (given.sampling < OCTAVO_SAMPLING_FROM_MODEL || given.sampling > OCTAVO_SAMPLING_ON)
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
                           "options.sampling is " + std::to_string(given.sampling) + ", known are 0 to 2");
-    std::vector<octavo::Image> images;
-    for (size_t i = 0; i < image_count; ++i) {
-      require(image_paths[i], "a path in image_paths");
-      images.push_back(octavo::load_image(image_paths[i]));
-    }
+    const std::vector<octavo::Image> images = load_images(image_paths, image_count);
     octavo::GenerateOptions job;
     if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
     job.use_cache = given.cache_mode == OCTAVO_CACHE_ON;
@@ -127,6 +132,17 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
     result.decode_seconds = generated.decode_seconds;
     result.text = new_string(generated.text);
     write_result(out_result, result);
+  });
+}
+
+octavo_status octavo_model_logits(const octavo_model* model, const char* prompt, const char* const* image_paths,
+                                  size_t image_count, octavo_tensor** out) {
+  return guarded([&] {
+    require(model, "model");
+    require(prompt, "prompt");
+    require(out, "out");
+    const std::vector<octavo::Image> images = load_images(image_paths, image_count);
+    *out = new octavo_tensor{model->value.forward(model->value.prepare(prompt, images))};
   });
 }
 

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The checks against the real parties from PyPI: safetensors reads what Octavo writes, transformers with
+# compressed-tensors loads the quantized directory and agrees with Octavo's int8 run.  tests/interop/run.sh [VENV]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source examples/setup.sh
+
+venv=${1:-build/interop-venv}
+build=build/release
+model=examples/models/octavo-tiny-vl
+out=build/interop
+
+if [ ! -x "$venv/bin/python" ]; then
+  say "Interoperation: Python packages into $venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q torch==2.13.0
+  "$venv/bin/pip" install -q -r tests/interop/requirements.txt
+fi
+say "Interoperation: quantize the bundled model"
+"$build/examples/octavo" quantize "$model" -o "$out" --calibration "$model/calib/calibration.jsonl" --overwrite
+say "Interoperation: safetensors reads what Octavo wrote"
+"$build/examples/octavo" inspect "$out" --json >build/interop-inspect.json
+"$venv/bin/python" tests/interop/safetensors_check.py "$out" build/interop-inspect.json
+say "Interoperation: transformers and Octavo on the same weights"
+"$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$out" "$model/eval/eval.jsonl"
