@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The main job on the bundled model, from a fresh clone on Debian 12 or Ubuntu with nothing but git and a shell:
+# read a trained vision-language model, check it, quantize it to W8A8 with GPTQ, verify that it still answers like the
+# original, and let it answer about a picture in int8.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source examples/setup.sh
+
+model=examples/models/octavo-tiny-vl
+out=build/octavo-tiny-vl-w8a8
+picture=$(find $model/eval -name '*.png' | sort | head -n 1)
+
+octavo_install
+octavo_build release octavo_cli
+octavo=build/release/examples/octavo
+
+say "Check the original: every tensor by its shape, from the headers alone"
+$octavo check $model
+
+say "Quantize to W8A8 with GPTQ, block by block"
+$octavo quantize $model -o $out --calibration $model/calib/calibration.jsonl --overwrite
+
+say "Verify against the original, on pictures that it never saw"
+$octavo verify $model $out --samples $model/eval/eval.jsonl
+
+say "Answer about $picture in int8"
+for question in "What colour is the circle?" "How many shapes are there?"; do
+  printf '%s\n  ' "$question"
+  $octavo generate $out --image "$picture" --prompt "$question" --max-new-tokens 40
+done
+
+say "Done: the quantized model is in $out"
