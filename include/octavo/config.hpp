@@ -1,0 +1,111 @@
+/// config.json and generation_config.json as plain structs: read once, checked once, then passed by value.
+///
+///     Checkpoint checkpoint = Checkpoint::open(directory);
+///     Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());   // flat, nested or both
+///     std::int64_t width = config.text.hidden_size;
+///
+/// The published (flat) layout, the nested one of newer savers and mixtures of both are read alike; a field that is
+/// missing, of the wrong kind, or stated twice with different values is an error that names the file and the key.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "octavo/json.hpp"
+#include "octavo/tensor.hpp"
+
+namespace octavo {
+
+/// The language model. Lengths and widths are in elements.
+struct TextConfig {
+  std::int64_t hidden_size = 0;
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t num_attention_heads = 0;  ///< query heads
+  std::int64_t num_key_value_heads = 0;  ///< divides num_attention_heads
+  std::int64_t head_dim = 0;             ///< stated, else hidden_size / num_attention_heads
+  std::int64_t intermediate_size = 0;
+  std::string hidden_act;       ///< "silu": the one that is implemented
+  std::int64_t vocab_size = 0;  ///< rows of the embedding; may exceed the tokenizer's
+  double rms_norm_eps = 0;
+  double rope_theta = 0;
+  std::array<std::int64_t, 3> mrope_section{};  ///< t, h, w; pairs of channels, together head_dim / 2
+  std::int64_t max_position_embeddings = 0;     ///< positions
+};
+
+/// The vision tower and its merger. Pixels and patches as in the published preprocessor.
+struct VisionConfig {
+  std::int64_t depth = 0;  ///< blocks
+  std::int64_t hidden_size = 0;
+  std::int64_t num_heads = 0;
+  std::int64_t intermediate_size = 0;
+  std::string hidden_act;                           ///< "silu"
+  std::int64_t in_channels = 0;                     ///< `in_chans` or `in_channels`; 3 when neither is stated
+  std::int64_t patch_size = 0;                      ///< pixels
+  std::int64_t temporal_patch_size = 0;             ///< frames per patch
+  std::int64_t spatial_merge_size = 0;              ///< this many patches squared become one text position
+  std::int64_t window_size = 0;                     ///< pixels; a multiple of patch_size * spatial_merge_size
+  std::vector<std::int64_t> fullatt_block_indexes;  ///< blocks with full attention, ascending, distinct
+  std::int64_t out_hidden_size = 0;                 ///< equals TextConfig::hidden_size
+  double tokens_per_second = 0;                     ///< temporal M-RoPE scale of videos
+
+  std::int64_t head_dim() const noexcept { return hidden_size / num_heads; }
+  /// Columns of one flattened patch: channels x frames x rows x columns.
+  std::int64_t patch_elements() const noexcept { return in_channels * temporal_patch_size * patch_size * patch_size; }
+  /// Width of the merger's first layer: spatial_merge_size^2 * hidden_size.
+  std::int64_t merged_size() const noexcept { return spatial_merge_size * spatial_merge_size * hidden_size; }
+  bool is_full_attention(std::int64_t block) const noexcept;
+
+  /// Both RMSNorm and rotary constants of the vision tower are not configurable.
+  static constexpr double kRmsNormEps = 1e-6;
+  static constexpr double kRopeTheta = 10000.0;
+};
+
+/// Qwen2.5-VL's config.json. Immutable by convention once parsed; free to share between threads.
+struct Qwen25VlConfig {
+  std::string model_type;  ///< "qwen2_5_vl"
+  TextConfig text;
+  VisionConfig vision;
+  std::int64_t image_token_id = 0;
+  std::int64_t video_token_id = 0;
+  std::int64_t vision_start_token_id = 0;
+  std::int64_t vision_end_token_id = 0;
+  /// Absent when no level states it: then the embedding is tied exactly when the checkpoint has no lm_head.weight.
+  std::optional<bool> tie_word_embeddings;
+  /// What the file says of use_cache, for reports alone. Nothing in Octavo acts on it: caching is a property of a call.
+  std::optional<bool> use_cache_stated;
+  std::optional<DType> dtype;  ///< torch_dtype or dtype; absent when unstated or "auto"
+
+  /// Reads both layouts and validates.
+  /// @throws Error  not_found naming a missing key; format for a wrong kind, a contradiction or an impossible value;
+  ///                unsupported for another model_type, sliding windows, other rope types and activations.
+  static Qwen25VlConfig parse(const Json& config);
+
+  /// Everything the arithmetic relies on: positive sizes, heads that divide, M-RoPE sections that sum to
+  /// head_dim / 2, vision head_dim divisible by 4, a window of whole merge groups, block and token ids in range.
+  /// `origin` is named in front of each complaint. Sizes are bounded (2^24 per extent), so that products of two or
+  /// three of them cannot overflow.
+  /// @throws Error  format or unsupported, as parse.
+  void validate(const std::string& origin = "config") const;
+};
+
+/// generation_config.json; missing keys have Hugging Face's defaults.
+struct GenerationConfig {
+  std::vector<std::int64_t> eos_token_ids;  ///< a number or a list in the file; empty when unstated
+  std::optional<std::int64_t> bos_token_id;
+  std::optional<std::int64_t> pad_token_id;
+  bool do_sample = false;
+  double temperature = 1.0;
+  std::int64_t top_k = 50;
+  double top_p = 1.0;
+  double repetition_penalty = 1.0;
+
+  /// @throws Error  format naming file and key for a value of the wrong kind or out of its domain.
+  static GenerationConfig parse(const Json& generation_config);
+  /// Reads `directory`/generation_config.json; without that file, the same keys of `config` (and of its text_config).
+  static GenerationConfig read(const std::string& directory, const Json& config);
+};
+
+}  // namespace octavo
