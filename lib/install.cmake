@@ -17,4 +17,4 @@ configure_package_config_file(lib/octavoConfig.cmake.in ${CMAKE_CURRENT_BINARY_D
                               INSTALL_DESTINATION ${octavo_config_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/octavoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavoConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/octavoConfigVersion.cmake
-        DESTINATION ${octavo_config_dir})
+              lib/FindOneDNN.cmake DESTINATION ${octavo_config_dir})

@@ -1,0 +1,16 @@
+# oneDNN by its header and library. Debian's own dnnl-config.cmake wants OpenCL's headers, which a CPU build never uses.
+find_path(ONEDNN_INCLUDE_DIR NAMES dnnl.hpp)
+find_library(ONEDNN_LIBRARY NAMES dnnl mkldnn)
+if(ONEDNN_INCLUDE_DIR AND EXISTS ${ONEDNN_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h)
+  file(STRINGS ${ONEDNN_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h onednn_version_lines REGEX "define DNNL_VERSION_(MAJOR|MINOR|PATCH)")
+  string(REGEX REPLACE "[^0-9;]+" "" onednn_version_numbers "${onednn_version_lines}")
+  string(REPLACE ";" "." OneDNN_VERSION "${onednn_version_numbers}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(OneDNN REQUIRED_VARS ONEDNN_LIBRARY ONEDNN_INCLUDE_DIR VERSION_VAR OneDNN_VERSION)
+if(OneDNN_FOUND AND NOT TARGET DNNL::dnnl)
+  add_library(DNNL::dnnl UNKNOWN IMPORTED)
+  set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${ONEDNN_LIBRARY}
+                                              INTERFACE_INCLUDE_DIRECTORIES ${ONEDNN_INCLUDE_DIR})
+endif()
+mark_as_advanced(ONEDNN_INCLUDE_DIR ONEDNN_LIBRARY)
