@@ -1,0 +1,108 @@
+#include "ops.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "octavo/parallel.hpp"
+
+namespace octavo::model {
+namespace {
+
+// Rows below this many elements are not worth a thread.
+constexpr std::int64_t kGrainElements = 16384;
+
+std::int64_t row_grain(std::int64_t width) { return width >= kGrainElements ? 1 : kGrainElements / (width + 1) + 1; }
+
+// Lanes give the compiler a fixed order that it may vectorise.
+float sum_of_squares(const float* x, std::int64_t n) {
+  constexpr std::int64_t kLanes = 16;
+  std::array<float, kLanes> lanes{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[static_cast<std::size_t>(lane)] += x[i + lane] * x[i + lane];
+  }
+  double total = 0;
+  for (const float lane : lanes) total += static_cast<double>(lane);
+  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return static_cast<float>(total);
+}
+
+}  // namespace
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  const std::int64_t rows = x.dim(0);
+  const std::int64_t width = x.dim(1);
+  Tensor y = Tensor::empty(DType::f32, x.shape());
+  const float* in = x.data<float>();
+  const float* scale = weight.data<float>();
+  float* out = y.mutable_data<float>();
+  parallel_for(rows, row_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float* row = in + r * width;
+      const float mean = sum_of_squares(row, width) / static_cast<float>(width);
+      const float inverse = 1.0F / std::sqrt(mean + static_cast<float>(eps));
+      for (std::int64_t i = 0; i < width; ++i) out[r * width + i] = row[i] * inverse * scale[i];
+    }
+  });
+  return y;
+}
+
+void add_in_place(Tensor& x, const Tensor& y) {
+  float* out = x.mutable_data<float>();
+  const float* in = y.data<float>();
+  parallel_for(x.numel(), kGrainElements, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
+  });
+}
+
+void silu_multiply(Tensor& gate, const Tensor& up) {
+  float* g = gate.mutable_data<float>();
+  const float* u = up.data<float>();
+  parallel_for(gate.numel(), kGrainElements / 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) g[i] = g[i] / (1.0F + std::exp(-g[i])) * u[i];
+  });
+}
+
+void gelu_in_place(Tensor& x) {
+  constexpr float kInverseSqrt2 = 0.70710678118654752F;
+  float* v = x.mutable_data<float>();
+  parallel_for(x.numel(), kGrainElements / 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) v[i] = 0.5F * v[i] * (1.0F + std::erf(v[i] * kInverseSqrt2));
+  });
+}
+
+Tensor gather_groups(const Tensor& x, const std::int64_t* order, std::int64_t count, std::int64_t group) {
+  const std::int64_t width = x.dim(1) * group;
+  Tensor y = Tensor::empty(DType::f32, Shape{count * group, x.dim(1)});
+  const float* in = x.data<float>();
+  float* out = y.mutable_data<float>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::memcpy(out + i * width, in + order[i] * width, static_cast<std::size_t>(width) * sizeof(float));
+  }
+  return y;
+}
+
+void read_row(const Tensor& table, std::int64_t index, float* out) {
+  const std::int64_t width = table.dim(1);
+  switch (table.dtype()) {
+    case DType::f32:
+      std::memcpy(out, table.data<float>() + index * width, static_cast<std::size_t>(width) * sizeof(float));
+      return;
+    case DType::bf16: {
+      const BFloat16* row = table.data<BFloat16>() + index * width;
+      for (std::int64_t i = 0; i < width; ++i) out[i] = to_float(row[i]);
+      return;
+    }
+    case DType::f16: {
+      const Float16* row = table.data<Float16>() + index * width;
+      for (std::int64_t i = 0; i < width; ++i) out[i] = to_float(row[i]);
+      return;
+    }
+    default:
+      throw Error(ErrorCode::internal, std::string("read_row: a table of ") + dtype_name(table.dtype()) + " was let in");
+  }
+}
+
+}  // namespace octavo::model

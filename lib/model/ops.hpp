@@ -1,0 +1,28 @@
+// Elementwise pieces that architectures share: norms, activations, residuals. Float32, contiguous, caller-checked.
+#pragma once
+
+#include <cstdint>
+
+#include "octavo/tensor.hpp"
+
+namespace octavo::model {
+
+/// y[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight; x[L,K], weight[K]. Zhang & Sennrich 2019, eq. (4).
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
+
+/// x += y, same shape.
+void add_in_place(Tensor& x, const Tensor& y);
+
+/// gate = silu(gate) * up, same shape. Shazeer 2020 (SwiGLU).
+void silu_multiply(Tensor& gate, const Tensor& up);
+
+/// The exact form: 0.5 x (1 + erf(x / sqrt 2)).
+void gelu_in_place(Tensor& x);
+
+/// out[i] = rows `order[i]` of x, where a "row" is `group` consecutive rows of x[L,K].
+Tensor gather_groups(const Tensor& x, const std::int64_t* order, std::int64_t count, std::int64_t group);
+
+/// Writes row `index` of table[V,K] (any float type) as f32 to out[K].
+void read_row(const Tensor& table, std::int64_t index, float* out);
+
+}  // namespace octavo::model

@@ -1,0 +1,124 @@
+#include "sampling.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace octavo {
+namespace model {
+namespace {
+
+bool is_greedy(const SamplingOptions& options) { return !options.do_sample || options.temperature == 0.0; }
+
+[[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::invalid_argument, "sampling: " + what); }
+
+/// Scores after the repetition penalty: each distinct id once, whichever side of zero it is on. Keskar et al. 2019, 4.1.
+std::vector<float> penalised(std::span<const float> logits, std::span<const std::int32_t> history, double penalty) {
+  std::vector<float> scores(logits.begin(), logits.end());
+  if (penalty == 1.0) return scores;
+  const auto factor = static_cast<float>(penalty);
+  std::vector<bool> seen(scores.size(), false);
+  for (const std::int32_t id : history) {
+    const auto index = static_cast<std::size_t>(id);
+    if (id < 0 || index >= scores.size() || seen[index]) continue;
+    seen[index] = true;
+    scores[index] = scores[index] < 0 ? scores[index] * factor : scores[index] / factor;
+  }
+  return scores;
+}
+
+/// The first index on ties, NaN never.
+std::size_t best_index(const std::vector<float>& scores) {
+  std::size_t best = scores.size();
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (!std::isnan(scores[i]) && (best == scores.size() || scores[i] > scores[best])) best = i;
+  }
+  if (best == scores.size() || !std::isfinite(scores[best])) {
+    throw Error(ErrorCode::internal,
+                "sampling: none of the " + std::to_string(scores.size()) +
+                    " logits is the largest finite one: the weights hold NaN or infinity, or the activations overflowed");
+  }
+  return best;
+}
+
+/// Drops the tail whose probability, summed from the least likely, stays within 1 - top_p; the best always stays.
+void keep_nucleus(std::vector<TokenProbability>& sorted, double top_p) {
+  double tail = 0;
+  std::size_t kept = sorted.size();
+  while (kept > 1 && tail + sorted[kept - 1].probability <= 1.0 - top_p) tail += sorted[--kept].probability;
+  sorted.resize(kept);
+}
+
+}  // namespace
+
+void check_sampling(const SamplingOptions& options) {
+  if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
+    refuse("temperature is " + std::to_string(options.temperature) + ", it must be 0 (greedy) or positive");
+  }
+  if (options.top_k < 0) refuse("top_k is " + std::to_string(options.top_k) + ", it must be 0 (off) or positive");
+  if (!(options.top_p >= 0 && options.top_p <= 1)) {
+    refuse("top_p is " + std::to_string(options.top_p) + ", it must lie in [0, 1]");
+  }
+  if (!(options.repetition_penalty > 0) || !std::isfinite(options.repetition_penalty)) {
+    refuse("repetition_penalty is " + std::to_string(options.repetition_penalty) + ", it must be positive");
+  }
+}
+
+Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) { check_sampling(options); }
+
+std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
+  if (is_greedy(options_)) {
+    return static_cast<std::int32_t>(best_index(penalised(logits, history, options_.repetition_penalty)));
+  }
+  const std::vector<TokenProbability> choices = sampling_distribution(logits, history, options_);
+  const double point = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // uniform in [0, 1)
+  double reached = 0;
+  for (const TokenProbability& choice : choices) {
+    reached += choice.probability;
+    if (point < reached) return choice.id;
+  }
+  return choices.back().id;  // the sum may fall short of 1 by rounding
+}
+
+}  // namespace model
+
+std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
+                                                    std::span<const std::int32_t> history,
+                                                    const SamplingOptions& options) {
+  model::check_sampling(options);
+  const std::vector<float> scores = model::penalised(logits, history, options.repetition_penalty);
+  const std::size_t best = model::best_index(scores);
+  if (model::is_greedy(options)) return {{static_cast<std::int32_t>(best), 1.0}};
+
+  float threshold = -INFINITY;
+  if (options.top_k > 0 && options.top_k < static_cast<std::int64_t>(scores.size())) {
+    std::vector<float> ranked(scores);
+    for (float& score : ranked) score = std::isnan(score) ? -INFINITY : score;
+    const auto kth = ranked.begin() + (options.top_k - 1);
+    std::nth_element(ranked.begin(), kth, ranked.end(), std::greater<>());
+    threshold = *kth;
+  }
+  std::vector<TokenProbability> choices;
+  double total = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (!(scores[i] >= threshold) || scores[i] == -INFINITY) continue;  // also drops NaN
+    // The maximum goes first: scores / 1e-6 would leave nothing of a float's digits.
+    const double weight = std::exp((static_cast<double>(scores[i]) - static_cast<double>(scores[best])) / options.temperature);
+    choices.push_back({static_cast<std::int32_t>(i), weight});
+    total += weight;
+  }
+  for (TokenProbability& choice : choices) choice.probability /= total;
+  std::sort(choices.begin(), choices.end(), [](const TokenProbability& a, const TokenProbability& b) {
+    return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
+  });
+  if (options.top_p < 1.0) {
+    model::keep_nucleus(choices, options.top_p);
+    total = 0;
+    for (const TokenProbability& choice : choices) total += choice.probability;
+    for (TokenProbability& choice : choices) choice.probability /= total;
+  }
+  return choices;
+}
+
+}  // namespace octavo

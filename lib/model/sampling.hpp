@@ -1,0 +1,25 @@
+// One draw per step, reproducible from the seed on every platform.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <span>
+
+#include "octavo/model.hpp"
+
+namespace octavo::model {
+
+/// Refuses options out of their domain; called once per generation.
+void check_sampling(const SamplingOptions& options);
+
+class Sampler {
+ public:
+  explicit Sampler(const SamplingOptions& options);
+  std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
+
+ private:
+  SamplingOptions options_;
+  std::mt19937_64 random_;  // its output is fixed by the standard, unlike that of the distributions
+};
+
+}  // namespace octavo::model
