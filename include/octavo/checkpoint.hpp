@@ -5,11 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <regex>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "octavo/json.hpp"
@@ -19,23 +18,32 @@ namespace octavo {
 
 /// What a safetensors header says of one tensor.
 struct TensorInfo {
-  std::string name;              ///< as stored
-  std::string stored_dtype;      ///< "BF16", "I8", ... also those that have no DType
-  std::optional<DType> dtype;    ///< absent when Octavo has no such type
+  std::string name;            ///< as stored
+  std::string stored_dtype;    ///< "BF16", "I8", ... also those that have no DType
+  std::optional<DType> dtype;  ///< absent when Octavo has no such type
   Shape shape;
-  std::string file;              ///< path of the shard
-  std::uint64_t begin = 0;       ///< bytes, from the start of the file
+  std::string file;         ///< path of the shard
+  std::uint64_t begin = 0;  ///< bytes, from the start of the file
   std::uint64_t end = 0;
 };
 
 /// One .safetensors file. Every header field is validated before a byte of data is trusted: header length,
-/// offsets (in bounds, no overlap, no hole), dtype x shape == byte count, overflow, duplicate keys.
+/// offsets (in bounds, no overlap, no hole), dtype x shape == byte count, overflow, duplicate keys. Hostile bytes cost
+/// at most memory in proportion to the header, which the format bounds at 100 MB. Immutable; copies share the mapping.
+/// A file that another process cuts short while it is mapped ends this process (SIGBUS): replace, never truncate.
+/// Source of the rules: the safetensors format description and its reference reader.
 class SafetensorsFile {
  public:
+  /// Maps the file and reads its header; no data is touched.
+  /// @throws Error  not_found, io; invalid_argument for a directory; format naming file, tensor, field and byte;
+  ///                unsupported for more than Shape::kMaxRank dimensions.
   static SafetensorsFile open(const std::string& path);
   const std::vector<TensorInfo>& tensors() const noexcept;  ///< in file order
   const TensorInfo* find(std::string_view name) const noexcept;
-  Tensor tensor(std::string_view name) const;               ///< over the mapped file
+  /// Over the mapped file, which stays mapped as long as the tensor lives; read-only.
+  /// @throws Error  not_found; unsupported when the stored element type has no DType.
+  Tensor tensor(std::string_view name) const;
+  /// `__metadata__`, in the order of the file; Hugging Face writes {"format": "pt"}.
   const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept;
 
  private:
@@ -46,24 +54,46 @@ class SafetensorsFile {
 /// How a linear is stored, from quantization_config. (A module that matches no group or is ignored is `none`.)
 enum class StoredScheme : std::uint8_t { none, w8a8_dynamic, w8a16 };
 
+/// A linear as it is stored, checked against its scheme.
+///
+///     quantized:  weight[N,K]:s8  weight_scale[N]:f32  bias?[N]      none:  weight[N,K]  bias?[N]
+struct StoredLinear {
+  StoredScheme scheme = StoredScheme::none;
+  Tensor weight;        ///< over the mapped file
+  Tensor weight_scale;  ///< one per output channel; undefined for `none`
+  Tensor bias;          ///< as stored; undefined when the linear has none
+};
+
 /// A model directory. Names are normalised to the published layout ("visual.*", "model.*", "lm_head.weight");
-/// `TensorInfo::name` keeps the stored spelling.
+/// `TensorInfo::name` keeps the stored spelling. Immutable; copies share the mapped files; safe to read from many
+/// threads.
 class Checkpoint {
  public:
+  /// Reads config.json, the index if there is one, and every shard's header. Of model.safetensors and an index, the
+  /// single file wins, as it does for Hugging Face.
+  /// @throws Error  not_found for a missing directory, config.json, weights or shards; invalid_argument for a file;
+  ///                format for an index that does not fit its shards, and whatever SafetensorsFile::open finds.
   static Checkpoint open(const std::string& directory);
 
   const std::string& directory() const noexcept;
-  const Json& config() const noexcept;                   ///< config.json, as read
-  std::vector<std::string> names() const;                ///< normalised, sorted
+  const Json& config() const noexcept;                           ///< config.json, as read
+  std::vector<std::string> names() const;                        ///< normalised, sorted
   const TensorInfo* find(std::string_view name) const noexcept;  ///< by normalised name
-  const TensorInfo& info(std::string_view name) const;   ///< throws not_found, with the nearest names
+  const TensorInfo& info(std::string_view name) const;           ///< throws not_found, with the nearest names
   Tensor tensor(std::string_view name) const;
-  std::string stored_name(std::string_view normalised) const;  ///< spelling in this checkpoint, also for modules and new tensors
-  std::uint64_t total_bytes() const noexcept;            ///< of tensor data
-  std::vector<std::string> shard_files() const;
-  /// By quantization_config (targets, ignore; plain, class and `re:` forms); `none` without one.
+  std::string stored_name(
+      std::string_view normalised) const;        ///< spelling in this checkpoint, also for modules and new tensors
+  std::uint64_t total_bytes() const noexcept;    ///< of tensor data
+  std::vector<std::string> shard_files() const;  ///< paths, each once, in order of their names
+  /// By quantization_config (targets, ignore; plain, class and `re:` forms); `none` without one. A full name goes
+  /// before an expression, and that before the class; names match in every layout. "Linear" is a module whose stored
+  /// weight is a matrix other than the embedding.
+  /// @throws Error  unsupported for a scheme that is not W8A8 dynamic or W8A16; format when two groups claim the
+  /// module.
   StoredScheme scheme_of(std::string_view module_path) const;
-  bool is_quantized() const noexcept;
+  /// The tensors of one linear by its module path, checked: s8 weight, finite scales, no zero point, shapes that agree.
+  StoredLinear linear(std::string_view module_path) const;
+  bool is_quantized() const noexcept;  ///< config.json has a quantization_config
 
  private:
   struct Impl;
@@ -75,16 +105,20 @@ std::string normalise_name(std::string_view stored);
 
 /// A directory that is complete or absent: built beside the target under a temporary name, synced, renamed by `commit`.
 /// Destroyed without commit, it removes what it wrote. Refuses an existing target unless `overwrite`, in which case
-/// the old one is replaced only by commit.
+/// the old one is replaced only by commit, and only when it is empty or holds a config.json: other directories are
+/// not ours to remove. A killed process leaves `.NAME.octavo-tmp-PID` beside the target; the next run on that target
+/// removes it once the process is gone. One thread at a time.
 class AtomicDirectory {
  public:
-  AtomicDirectory(const std::string& target, bool overwrite = false);
+  /// @throws Error  exists; not_found when the parent directory is missing; io.
+  explicit AtomicDirectory(const std::string& target, bool overwrite = false);
   AtomicDirectory(AtomicDirectory&&) noexcept;
   AtomicDirectory& operator=(AtomicDirectory&&) = delete;
   ~AtomicDirectory();
-  const std::string& path() const noexcept;  ///< where to write meanwhile
-  void write_file(const std::string& name, std::string_view content);
-  void copy_file(const std::string& from, const std::string& name);  ///< byte for byte
+  const std::string& path() const noexcept;  ///< where to write meanwhile; the target after commit
+  void write_file(const std::string& name, std::string_view content);  ///< `name` is a plain file name
+  void copy_file(const std::string& from, const std::string& name);    ///< byte for byte
+  /// Syncs everything, then moves the directory to its place in one rename. If it throws, the target is as before.
   void commit();
 
  private:
@@ -93,14 +127,18 @@ class AtomicDirectory {
 };
 
 /// Writes tensors into shards of bounded size as they come, then the index. Tensors of one shard are
-/// held (by handle) until the shard is full. Each tensor sits at a multiple of its element size.
+/// held (by handle) until the shard is full, so memory is bounded by one shard. Each tensor sits at a multiple of its
+/// element size; the same tensors give the bytes that Hugging Face's writer gives. Destroyed without `finish`, it
+/// removes its shards. One thread at a time.
 class ShardWriter {
  public:
-  ShardWriter(AtomicDirectory& directory, std::uint64_t max_shard_bytes = std::uint64_t{5} << 30);
+  /// @param directory        Where the shards go; must outlive the writer and not be committed before `finish`.
+  /// @param max_shard_bytes  Tensor data per shard; a larger tensor gets a shard of its own.
+  explicit ShardWriter(AtomicDirectory& directory, std::uint64_t max_shard_bytes = std::uint64_t{5} << 30);
   ShardWriter(const ShardWriter&) = delete;
   ~ShardWriter();
   void add(const std::string& stored_name, const Tensor& tensor);  ///< written or kept by handle; duplicates throw
-  void flush();   ///< ends the current shard now, letting go of its tensors
+  void flush();  ///< ends the current shard now, letting go of its tensors
   /// Renames shards to their final names and writes model.safetensors (one shard) or shards + index.
   void finish();
 
@@ -109,8 +147,9 @@ class ShardWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Adds `quantization_config` (compressed-tensors, int-quantized, W8A8 dynamic per token) to a config: `targets: ["Linear"]`
-/// with every linear in `ignored` (stored spelling) listed. All else, use_cache included, stays as it was.
+/// Adds `quantization_config` (compressed-tensors, int-quantized, W8A8 dynamic per token) to a config: `targets:
+/// ["Linear"]` with every linear in `ignored` (stored spelling) listed. All else, use_cache included, stays as it was;
+/// an earlier quantization_config is replaced. Returns the text of the new config.json.
 std::string with_w8a8_quantization_config(const Json& config, const std::vector<std::string>& ignored);
 
 }  // namespace octavo

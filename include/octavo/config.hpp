@@ -46,12 +46,12 @@ struct VisionConfig {
   std::int64_t patch_size = 0;                      ///< pixels
   std::int64_t temporal_patch_size = 0;             ///< frames per patch
   std::int64_t spatial_merge_size = 0;              ///< this many patches squared become one text position
-  std::int64_t window_size = 0;                     ///< pixels; a multiple of patch_size * spatial_merge_size
+  std::int64_t window_size = 0;                     ///< pixels; at least one merge group, a remainder is unused
   std::vector<std::int64_t> fullatt_block_indexes;  ///< blocks with full attention, ascending, distinct
   std::int64_t out_hidden_size = 0;                 ///< equals TextConfig::hidden_size
   double tokens_per_second = 0;                     ///< temporal M-RoPE scale of videos
 
-  std::int64_t head_dim() const noexcept { return hidden_size / num_heads; }
+  std::int64_t head_dim() const noexcept { return num_heads > 0 ? hidden_size / num_heads : 0; }
   /// Columns of one flattened patch: channels x frames x rows x columns.
   std::int64_t patch_elements() const noexcept { return in_channels * temporal_patch_size * patch_size * patch_size; }
   /// Width of the merger's first layer: spatial_merge_size^2 * hidden_size.
@@ -84,14 +84,14 @@ struct Qwen25VlConfig {
   static Qwen25VlConfig parse(const Json& config);
 
   /// Everything the arithmetic relies on: positive sizes, heads that divide, M-RoPE sections that sum to
-  /// head_dim / 2, vision head_dim divisible by 4, a window of whole merge groups, block and token ids in range.
+  /// head_dim / 2, vision head_dim divisible by 4, a window of at least one merge group, block and token ids in range.
   /// `origin` is named in front of each complaint. Sizes are bounded (2^24 per extent), so that products of two or
   /// three of them cannot overflow.
   /// @throws Error  format or unsupported, as parse.
   void validate(const std::string& origin = "config") const;
 };
 
-/// generation_config.json; missing keys have Hugging Face's defaults.
+/// generation_config.json; keys that are missing or null have Hugging Face's defaults.
 struct GenerationConfig {
   std::vector<std::int64_t> eos_token_ids;  ///< a number or a list in the file; empty when unstated
   std::optional<std::int64_t> bos_token_id;

@@ -1,0 +1,334 @@
+#include "octavo/checkpoint.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "compressed_tensors.hpp"
+
+namespace octavo {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint_detail::QuantizationConfig;
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+
+struct Prefix {
+  std::string_view stored;
+  std::string_view published;
+};
+
+// In this order: the longer of two that begin alike goes first.
+constexpr std::array<Prefix, 5> kPrefixes{{
+    {"model.visual", "visual"},
+    {"model.language_model", "model"},
+    {"language_model.model", "model"},
+    {"language_model.lm_head", "lm_head"},
+    {"vision_tower", "visual"},
+}};
+
+/// `name` is `prefix` or lies below it.
+bool lies_under(std::string_view name, std::string_view prefix) {
+  return name.starts_with(prefix) && (name.size() == prefix.size() || name[prefix.size()] == '.');
+}
+
+std::string quoted_list(const std::vector<std::string>& names, std::size_t most = 5) {
+  std::string list;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) list += (i == 0 ? "\"" : ", \"") + names[i] + "\"";
+  if (names.size() > most) list += " and " + std::to_string(names.size() - most) + " more";
+  return list;
+}
+
+/// Levenshtein distance, for suggestions.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+std::string join(const std::string& directory, const std::string& name) {
+  return (fs::path(directory) / name).string();
+}
+
+/// weight_map's file names come from the file: they must stay in the directory.
+void check_shard_name(const Json& entry, std::string_view tensor) {
+  const std::string& name = entry.as_string();
+  if (name.empty() || name == "." || name == ".." ||
+      name.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
+    throw Error(ErrorCode::format, entry.where() + ": shard \"" + name + "\" of tensor \"" + std::string(tensor) +
+                                       "\" must be a file name in the checkpoint's directory, without a path");
+  }
+}
+
+}  // namespace
+
+std::string normalise_name(std::string_view stored) {
+  for (const Prefix& prefix : kPrefixes) {
+    if (lies_under(stored, prefix.stored)) {
+      return std::string(prefix.published) + std::string(stored.substr(prefix.stored.size()));
+    }
+  }
+  return std::string(stored);
+}
+
+struct Checkpoint::Impl {
+  struct Entry {
+    std::size_t file = 0;
+    const TensorInfo* info = nullptr;
+  };
+
+  std::string directory;
+  Json config;
+  std::vector<SafetensorsFile> files;
+  std::vector<std::string> paths;                           // of `files`
+  std::map<std::string, Entry, std::less<>> tensors;        // by published name
+  std::map<std::string, std::string, std::less<>> spelled;  // "visual", "model", "lm_head" -> prefix in this checkpoint
+  std::uint64_t total_bytes = 0;
+  std::optional<QuantizationConfig> quantization;
+
+  void open_file(const std::string& path) {
+    files.push_back(SafetensorsFile::open(path));
+    paths.push_back(path);
+  }
+
+  void insert(std::size_t file, const TensorInfo& info) {
+    const auto [place, is_new] = tensors.emplace(normalise_name(info.name), Entry{file, &info});
+    if (!is_new) {
+      throw Error(ErrorCode::format, info.file + ": tensors \"" + place->second.info->name + "\" and \"" + info.name +
+                                         "\" are the same one in two key layouts");
+    }
+    total_bytes += info.end - info.begin;
+    for (const std::string_view published : {"visual", "model", "lm_head"}) {
+      if (!lies_under(place->first, published)) continue;
+      const std::size_t tail = place->first.size() - published.size();
+      spelled.emplace(published, info.name.substr(0, info.name.size() - tail));
+    }
+  }
+
+  void open_single(const std::string& path) {
+    open_file(path);
+    for (const TensorInfo& info : files.front().tensors()) insert(0, info);
+  }
+
+  void open_index(const std::string& path) {
+    const Json index = Json::read_file(path);
+    const Json weight_map = index.at("weight_map");
+    if (!weight_map.is_object()) throw Error(ErrorCode::format, weight_map.where() + " must be an object");
+    std::map<std::string, std::vector<std::string>> names_of;  // shard -> tensors
+    weight_map.for_each_member([&](std::string_view tensor, const Json& shard) {
+      check_shard_name(shard, tensor);
+      names_of[shard.as_string()].emplace_back(tensor);
+    });
+    std::vector<std::string> missing;
+    for (const auto& [shard, names] : names_of) {
+      std::error_code failed;
+      if (!fs::exists(join(directory, shard), failed)) missing.push_back(shard);
+    }
+    if (!missing.empty()) {
+      throw Error(ErrorCode::not_found, path + ": " + std::to_string(missing.size()) + " of " +
+                                            std::to_string(names_of.size()) + " shards are missing in " + directory +
+                                            ": " + quoted_list(missing));
+    }
+    for (const auto& [shard, names] : names_of) {
+      open_file(join(directory, shard));
+      insert_indexed(path, names);
+    }
+  }
+
+  /// The index's names in the shard opened last; each must be in its header.
+  void insert_indexed(const std::string& index_path, const std::vector<std::string>& names) {
+    const SafetensorsFile& file = files.back();
+    std::vector<std::string> absent;
+    for (const std::string& name : names) {
+      const TensorInfo* info = file.find(name);
+      if (info == nullptr) {
+        absent.push_back(name);
+      } else {
+        insert(files.size() - 1, *info);
+      }
+    }
+    if (!absent.empty()) {
+      throw Error(ErrorCode::format, index_path + ": " + paths.back() + " does not hold " +
+                                         std::to_string(absent.size()) + " of the " + std::to_string(names.size()) +
+                                         " tensors that weight_map places there: " + quoted_list(absent));
+    }
+  }
+
+  [[noreturn]] void refuse_without_weights() const {
+    std::string remedy;
+    std::error_code failed;
+    for (fs::directory_iterator it(directory, failed), end; !failed && it != end; it.increment(failed)) {
+      const std::string name = it->path().filename().string();
+      if (name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth")) {
+        remedy = "; \"" + name + "\" is not read: save the checkpoint as safetensors";
+      }
+      if (name.ends_with(".safetensors")) remedy = "; \"" + name + "\" is there, but no index names it";
+    }
+    throw Error(ErrorCode::not_found, directory + ": has neither " + kSingleFile + " nor " + kIndexFile + remedy);
+  }
+
+  /// The nearest names, for a name that is not there.
+  std::vector<std::string> suggestions(std::string_view name) const {
+    std::vector<std::pair<std::size_t, std::string>> ranked;
+    constexpr std::size_t kMaxLength = 256;
+    constexpr std::size_t kMaxCandidates = 4096;
+    if (name.size() > kMaxLength) return {};
+    for (const auto& [candidate, entry] : tensors) {
+      if (candidate.size() > kMaxLength || ranked.size() >= kMaxCandidates) continue;
+      ranked.emplace_back(edit_distance(name, candidate), candidate);
+    }
+    std::sort(ranked.begin(), ranked.end());
+    std::vector<std::string> nearest;
+    for (std::size_t i = 0; i < std::min<std::size_t>(ranked.size(), 3); ++i) nearest.push_back(ranked[i].second);
+    return nearest;
+  }
+};
+
+Checkpoint Checkpoint::open(const std::string& directory) {
+  std::error_code failed;
+  if (!fs::exists(directory, failed)) {
+    throw Error(ErrorCode::not_found, "\"" + directory + "\": no such directory");
+  }
+  if (!fs::is_directory(directory, failed)) {
+    throw Error(ErrorCode::invalid_argument,
+                directory + ": is a file; a checkpoint is the directory that holds config.json and the weights");
+  }
+  const std::string config_path = join(directory, "config.json");
+  if (!fs::exists(config_path, failed)) {
+    throw Error(ErrorCode::not_found, directory + ": has no config.json, so it is not a Hugging Face checkpoint");
+  }
+  const auto impl = std::make_shared<Impl>();
+  impl->directory = directory;
+  impl->config = Json::read_file(config_path);
+  if (!impl->config.is_object()) throw Error(ErrorCode::format, config_path + ": must be a JSON object");
+  impl->quantization = QuantizationConfig::parse(impl->config);
+  if (fs::exists(join(directory, kSingleFile), failed)) {
+    impl->open_single(join(directory, kSingleFile));
+  } else if (fs::exists(join(directory, kIndexFile), failed)) {
+    impl->open_index(join(directory, kIndexFile));
+  } else {
+    impl->refuse_without_weights();
+  }
+  Checkpoint checkpoint;
+  checkpoint.impl_ = impl;
+  return checkpoint;
+}
+
+const std::string& Checkpoint::directory() const noexcept { return impl_->directory; }
+const Json& Checkpoint::config() const noexcept { return impl_->config; }
+std::uint64_t Checkpoint::total_bytes() const noexcept { return impl_->total_bytes; }
+std::vector<std::string> Checkpoint::shard_files() const { return impl_->paths; }
+bool Checkpoint::is_quantized() const noexcept { return impl_->quantization.has_value(); }
+
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  names.reserve(impl_->tensors.size());
+  for (const auto& [name, entry] : impl_->tensors) names.push_back(name);
+  return names;
+}
+
+const TensorInfo* Checkpoint::find(std::string_view name) const noexcept {
+  const auto found = impl_->tensors.find(name);
+  return found == impl_->tensors.end() ? nullptr : found->second.info;
+}
+
+const TensorInfo& Checkpoint::info(std::string_view name) const {
+  if (const TensorInfo* found = find(name)) return *found;
+  const std::vector<std::string> nearest = impl_->suggestions(name);
+  throw Error(ErrorCode::not_found, impl_->directory + ": has no tensor \"" + std::string(name) + "\"" +
+                                        (nearest.empty() ? "" : "; the nearest are " + quoted_list(nearest)));
+}
+
+Tensor Checkpoint::tensor(std::string_view name) const {
+  const TensorInfo& found = info(name);
+  return impl_->files[impl_->tensors.find(name)->second.file].tensor(found.name);
+}
+
+std::string Checkpoint::stored_name(std::string_view normalised) const {
+  if (const TensorInfo* exact = find(normalised)) return exact->name;
+  for (const std::string_view published : {"visual", "model", "lm_head"}) {
+    if (!lies_under(normalised, published)) continue;
+    if (const auto known = impl_->spelled.find(published); known != impl_->spelled.end()) {
+      return known->second + std::string(normalised.substr(published.size()));
+    }
+    // A tied checkpoint shows no lm_head; converters that nest the language model nest the head with it.
+    const auto text = impl_->spelled.find("model");
+    if (published == "lm_head" && text != impl_->spelled.end() && text->second == "language_model.model") {
+      return "language_model." + std::string(normalised);
+    }
+  }
+  return std::string(normalised);
+}
+
+StoredScheme Checkpoint::scheme_of(std::string_view module_path) const {
+  if (!impl_->quantization) return StoredScheme::none;
+  const std::string published = normalise_name(module_path);
+  std::vector<std::string> spellings{published};
+  const std::string stored = stored_name(published);
+  if (stored != published) spellings.push_back(stored);
+  // Savers write published tensor names, while the ignore list may name modules as the program held them.
+  for (const Prefix& prefix : kPrefixes) {
+    if (!lies_under(published, prefix.published)) continue;
+    const std::string other = std::string(prefix.stored) + published.substr(prefix.published.size());
+    if (other != stored) spellings.push_back(other);
+  }
+  const TensorInfo* weight = find(published + ".weight");
+  const bool is_embedding = published.ends_with("embed_tokens");
+  return impl_->quantization->scheme_of(spellings, weight != nullptr && weight->shape.rank() == 2 && !is_embedding);
+}
+
+StoredLinear Checkpoint::linear(std::string_view module_path) const {
+  const std::string path = normalise_name(module_path);
+  StoredLinear linear;
+  linear.scheme = scheme_of(path);
+  linear.weight = tensor(path + ".weight");
+  const auto complain = [&](const std::string& suffix, const std::string& problem) {
+    const TensorInfo& found = info(path + suffix);
+    throw Error(ErrorCode::format, found.file + ": tensor \"" + found.name + "\" (" + found.stored_dtype + " " +
+                                       found.shape.to_string() + ") " + problem);
+  };
+  if (linear.weight.rank() != 2) complain(".weight", "must be a matrix [N, K]");
+  const std::int64_t channels = linear.weight.dim(0);
+  if (find(path + ".bias") != nullptr) {
+    linear.bias = tensor(path + ".bias");
+    if (linear.bias.shape() != Shape{channels}) {
+      complain(".bias", "must have one value for each of the weight's " + std::to_string(channels) + " rows");
+    }
+  }
+  if (linear.scheme == StoredScheme::none) return linear;
+
+  if (linear.weight.dtype() != DType::s8) complain(".weight", "must be I8: quantization_config says it is quantized");
+  const Tensor scale = tensor(path + ".weight_scale");
+  if (scale.shape() != Shape{channels, 1} && scale.shape() != Shape{channels}) {
+    complain(".weight_scale", "must have one value for each of the weight's " + std::to_string(channels) + " rows");
+  }
+  if (scale.dtype() != DType::f32 && scale.dtype() != DType::bf16 && scale.dtype() != DType::f16) {
+    complain(".weight_scale", "must be F32, BF16 or F16");
+  }
+  linear.weight_scale = scale.to(DType::f32).reshape(Shape{channels});
+  const std::span<const float> scales = linear.weight_scale.values<float>();
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    if (!std::isfinite(scales[i]) || scales[i] < 0) {
+      complain(".weight_scale", "has " + std::to_string(scales[i]) + " in row " + std::to_string(i) +
+                                    ", a scale must be finite and not negative");
+    }
+  }
+  if (find(path + ".weight_zero_point") != nullptr) {
+    complain(".weight_zero_point", "is not expected: the weight is quantized symmetrically");
+  }
+  return linear;
+}
+
+}  // namespace octavo
