@@ -3,23 +3,89 @@
 ///     attention:  q[B,Hq,Lq,D]  k[B,Hkv,Lk,D]  v[B,Hkv,Lk,D]  mask?[B|1,Hq|1,Lq,Lk]  ->  out[B,Hq,Lq,D]
 ///                 where Hq % Hkv == 0, Lk == past + Lq
 ///
-/// Grammar: `op: arg... -> out... [where condition, ...]`. An argument is `name[?] [dims] [:dtype]`, a
-/// dimension a letter name, a number, a sum or product of them (`Hq*D`), or alternatives (`B|1`). A letter
-/// is bound on first sight and must agree after. Conditions compare sums, products, quotients and remainders with
-/// == != <= >= < >. Letters that no argument shows (`past`) are bound by Binder::dim.
+/// Grammar: `op: argument... -> output... [where condition, ...]`. An argument is `name[?] [dims] [:dtype|dtype]`, a
+/// dimension a letter, a number, an expression of them (`Hq*D`), or alternatives (`B|1`). A letter is bound on first
+/// sight and must agree after. Conditions compare expressions with == != <= >= < >. Letters that no argument shows
+/// (`past`) are bound by Binder::dim.
+///
+/// The text is what is checked, what the docs print, and what an error quotes:
+///
+///     constexpr Contract kLinear{"linear: x[M,K] w[N,K] -> y[M,N]"};   // a malformed text does not compile
+///     Binder(kLinear, "model.layers.0.self_attn.q_proj").arg("x", x).arg("w", w).check();
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "octavo/detail/contract_parser.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
 
-class Contract;  // literal type; see the owner's definition below
+/// A parsed contract. A literal type without pointers: copy it freely.
+class Contract {
+ public:
+  /// At compile time, from a literal.
+  template <std::size_t size>
+  consteval explicit Contract(const char (&text)[size])
+      : parsed_(detail::ContractParser(std::string_view(text, size - 1)).parse()) {}
+  /// At run time. Throws format, saying what was expected at which offset.
+  static Contract parse(std::string_view text);
+
+  constexpr std::string_view text() const { return parsed_.text(); }
+  constexpr std::string_view op() const { return parsed_.text(parsed_.op); }
+  constexpr const detail::ParsedContract& parsed() const { return parsed_; }
+
+ private:
+  constexpr explicit Contract(const detail::ParsedContract& parsed) : parsed_(parsed) {}
+  detail::ParsedContract parsed_;
+};
+
+/// The field's term for a letter: "Lk" -> "kv_len". The letter itself when it has none.
+std::string_view meaning_of(std::string_view letter) noexcept;
+
+/// One check of one contract. Holds a reference to the contract, which must outlive it. Not thread-safe; make one per
+/// call.
+class Binder {
+ public:
+  explicit Binder(const Contract& contract, std::string_view module_path = "");
+  Binder(Contract&&, std::string_view) = delete;
+
+  /// Binds a letter that no argument shows. `origin` is how errors name the source: "the cache's length".
+  Binder& dim(std::string_view letter, std::int64_t value, std::string_view origin);
+  /// An argument or output, by its tensor, or symbolically by dtype and shape.
+  Binder& arg(std::string_view name, const Tensor& tensor);
+  Binder& arg(std::string_view name, DType dtype, const Shape& shape);
+  Binder& arg_if(std::string_view name, const Tensor& tensor);  ///< only when defined
+  /// Throws shape_mismatch or dtype_mismatch for the first problem, in the order arguments were given: a wrong rank,
+  /// element type or dimension, a missing argument, a condition that does not hold. Error::shape() has the fields.
+  void check() const;
+  /// After a successful check: a letter's value, an output's shape.
+  std::int64_t value(std::string_view letter) const;
+  Shape shape_of(std::string_view output) const;
+
+ private:
+  struct Bound {
+    std::int64_t value = 0;
+    std::string origin;  ///< "k dim 2"
+    std::string source;  ///< "k [1, 2, 455, 128] dim 2"
+  };
+  struct Given {
+    std::size_t argument = 0;
+    DType dtype = DType::f32;
+    Shape shape;
+  };
+  friend class BinderCheck;
+  std::optional<std::int64_t> evaluate(detail::Range steps) const;
+  void bind_letters(const Given& given);
+
+  const Contract& contract_;
+  std::string module_path_;
+  std::vector<std::optional<Bound>> letters_;
+  std::vector<Given> given_;
+};
 
 }  // namespace octavo

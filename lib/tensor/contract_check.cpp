@@ -1,0 +1,352 @@
+#include <algorithm>
+#include <array>
+
+#include "contract_terms.hpp"
+#include "octavo/contract.hpp"
+
+namespace octavo {
+
+using detail::Argument;
+using detail::Condition;
+using detail::ParsedContract;
+using detail::Range;
+using detail::Relation;
+using detail::Step;
+
+Contract Contract::parse(std::string_view text) {
+  try {
+    return Contract(detail::ContractParser(text).parse());
+  } catch (const detail::ContractSyntax& syntax) {
+    throw Error(ErrorCode::format, "contract \"" + std::string(text) + "\": expected " + syntax.what + " at offset " +
+                                       std::to_string(syntax.offset));
+  }
+}
+
+namespace {
+
+std::string named(std::string_view letter) {
+  const std::string_view meaning = meaning_of(letter);
+  return meaning == letter ? std::string(letter) : std::string(letter) + ", " + std::string(meaning);
+}
+
+std::string dtype_list(std::uint8_t dtypes) {
+  std::string text;
+  for (unsigned i = 0; i < 7; ++i)
+    if ((dtypes >> i & 1U) != 0) text += (text.empty() ? "" : " or ") + std::string(dtype_name(static_cast<DType>(i)));
+  return text;
+}
+
+bool holds(Relation relation, std::int64_t left, std::int64_t right) {
+  switch (relation) {
+    case Relation::equal:
+      return left == right;
+    case Relation::not_equal:
+      return left != right;
+    case Relation::less:
+      return left < right;
+    case Relation::less_equal:
+      return left <= right;
+    case Relation::greater:
+      return left > right;
+    case Relation::greater_equal:
+      return left >= right;
+  }
+  return false;
+}
+
+}  // namespace
+
+Binder::Binder(const Contract& contract, std::string_view module_path)
+    : contract_(contract), module_path_(module_path), letters_(contract.parsed().letters.size()) {}
+
+Binder& Binder::dim(std::string_view letter, std::int64_t value, std::string_view origin) {
+  const ParsedContract& parsed = contract_.parsed();
+  for (std::size_t i = 0; i < parsed.letters.size(); ++i) {
+    if (parsed.text(parsed.letters[i]) != letter) continue;
+    letters_[i] = Bound{value, std::string(origin), std::string(origin)};
+    return *this;
+  }
+  throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + " has no letter " +
+                                               std::string(letter) + ": " + std::string(contract_.text()));
+}
+
+Binder& Binder::arg(std::string_view name, const Tensor& tensor) {
+  if (!tensor.defined())
+    throw Error(ErrorCode::invalid_argument, std::string(contract_.op()) +
+                                                 (module_path_.empty() ? "" : " (" + module_path_ + ")") + ": " +
+                                                 std::string(name) + " is an undefined tensor");
+  return arg(name, tensor.dtype(), tensor.shape());
+}
+
+Binder& Binder::arg_if(std::string_view name, const Tensor& tensor) {
+  return tensor.defined() ? arg(name, tensor) : *this;
+}
+
+Binder& Binder::arg(std::string_view name, DType dtype, const Shape& shape) {
+  const ParsedContract& parsed = contract_.parsed();
+  for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
+    if (parsed.text(parsed.arguments[i].name) != name) continue;
+    given_.push_back({i, dtype, shape});
+    bind_letters(given_.back());
+    return *this;
+  }
+  throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + " has no argument " +
+                                               std::string(name) + ": " + std::string(contract_.text()));
+}
+
+std::optional<std::int64_t> Binder::evaluate(Range steps) const {
+  std::array<std::int64_t, 32> stack{};
+  std::size_t depth = 0;
+  const ParsedContract& parsed = contract_.parsed();
+  for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i) {
+    const Step& step = parsed.steps[i];
+    if (step.kind == 'l' || step.kind == 'n') {
+      if (depth == stack.size() || (step.kind == 'l' && !letters_[step.letter])) return std::nullopt;
+      stack[depth++] = step.kind == 'n' ? step.number : letters_[step.letter]->value;
+      continue;
+    }
+    const std::int64_t right = stack[--depth];
+    std::int64_t& left = stack[depth - 1];
+    bool overflow = false;
+    switch (step.kind) {
+      case '+':
+        overflow = __builtin_add_overflow(left, right, &left);
+        break;
+      case '-':
+        overflow = __builtin_sub_overflow(left, right, &left);
+        break;
+      case '*':
+        overflow = __builtin_mul_overflow(left, right, &left);
+        break;
+      default:
+        if (right == 0) return std::nullopt;
+        left = step.kind == '/' ? left / right : left % right;
+    }
+    if (overflow) return std::nullopt;
+  }
+  return stack[0];
+}
+
+void Binder::bind_letters(const Given& given) {
+  const ParsedContract& parsed = contract_.parsed();
+  const Argument& argument = parsed.arguments[given.argument];
+  if (given.shape.rank() != argument.dimensions.count) return;  // check() says so
+  for (int d = 0; d < given.shape.rank(); ++d) {
+    const Range alternatives = parsed.dimensions[argument.dimensions.begin + static_cast<std::size_t>(d)].alternatives;
+    const auto expression = [&](std::size_t i) { return parsed.expressions[alternatives.begin + i]; };
+    bool fits = false;
+    for (std::size_t i = 0; i < alternatives.count; ++i) fits = fits || evaluate(expression(i)) == given.shape[d];
+    for (std::size_t i = 0; i < alternatives.count && !fits; ++i) {
+      const Range steps = expression(i);
+      const Step& only = parsed.steps[steps.begin];
+      if (steps.count != 1 || only.kind != 'l' || letters_[only.letter]) continue;
+      const std::string name(parsed.text(argument.name));
+      const std::string dim = " dim " + std::to_string(d);
+      letters_[only.letter] = Bound{given.shape[d], name + dim, name + " " + given.shape.to_string() + dim};
+      fits = true;
+    }
+  }
+}
+
+// The checks and their messages, apart from the binding so that each reads on its own.
+class BinderCheck {
+ public:
+  explicit BinderCheck(const Binder& binder) : binder_(binder), parsed_(binder.contract_.parsed()) {
+    detail_.op = std::string(binder.contract_.op());
+    detail_.module = binder.module_path_;
+    head_ = detail_.op + (detail_.module.empty() ? "" : " (" + detail_.module + ")") + ": ";
+  }
+
+  void run() {
+    for (const Binder::Given& given : binder_.given_) argument(given);
+    for (std::size_t i = 0; i < parsed_.arguments.size(); ++i) {
+      const Argument& wanted = parsed_.arguments[i];
+      const bool present = std::any_of(binder_.given_.begin(), binder_.given_.end(),
+                                       [&](const Binder::Given& given) { return given.argument == i; });
+      if (!present && !wanted.optional && !wanted.output)
+        throw Error(ErrorCode::invalid_argument, head_ + "the argument " + std::string(parsed_.text(wanted.name)) +
+                                                     " is missing. Contract: " + std::string(parsed_.text()));
+    }
+    for (std::size_t i = 0; i < parsed_.conditions.size(); ++i) condition(parsed_.conditions[i]);
+  }
+
+ private:
+  std::optional<std::int64_t> letter_value(std::string_view letter) const {
+    for (std::size_t i = 0; i < parsed_.letters.size(); ++i)
+      if (parsed_.text(parsed_.letters[i]) == letter && binder_.letters_[i]) return binder_.letters_[i]->value;
+    return std::nullopt;
+  }
+
+  void argument(const Binder::Given& given) {
+    const Argument& wanted = parsed_.arguments[given.argument];
+    detail_.argument = std::string(parsed_.text(wanted.name));
+    const std::string shown = detail_.argument + " " + given.shape.to_string();
+    if (given.shape.rank() != wanted.dimensions.count) {
+      detail_.dim = -1;
+      detail_.dim_name = "rank";
+      detail_.expected = wanted.dimensions.count;
+      detail_.actual = given.shape.rank();
+      throw Error(ErrorCode::shape_mismatch,
+                  head_ + shown + " has " + std::to_string(detail_.actual) + " dimensions, the contract has " +
+                      std::to_string(detail_.expected) + ": " + std::string(parsed_.text()),
+                  detail_);
+    }
+    if (wanted.dtypes != 0 && (wanted.dtypes >> static_cast<unsigned>(given.dtype) & 1U) == 0) {
+      detail_.dim = -1;
+      detail_.dim_name = "dtype";
+      throw Error(ErrorCode::dtype_mismatch,
+                  head_ + shown + " holds " + dtype_name(given.dtype) + ", " + dtype_list(wanted.dtypes) + " is needed",
+                  detail_);
+    }
+    for (int d = 0; d < given.shape.rank(); ++d) dimension(given, wanted, d);
+  }
+
+  void dimension(const Binder::Given& given, const Argument& wanted, int d) {
+    const Range alternatives = parsed_.dimensions[wanted.dimensions.begin + static_cast<std::size_t>(d)].alternatives;
+    std::optional<std::int64_t> expected;
+    for (std::size_t i = 0; i < alternatives.count; ++i) {
+      const std::optional<std::int64_t> value = binder_.evaluate(parsed_.expressions[alternatives.begin + i]);
+      if (value == given.shape[d] || !value) return;  // a letter that nothing bound cannot be wrong here
+      if (!expected) expected = value;
+    }
+    const Range first = parsed_.expressions[alternatives.begin];
+    const Step& step = parsed_.steps[first.begin];
+    const bool is_letter = first.count == 1 && step.kind == 'l';
+    const std::string letter(is_letter ? parsed_.text(parsed_.letters[step.letter]) : std::string_view());
+    detail_.dim = d;
+    detail_.dim_name = is_letter ? named(letter) : spelled(first);
+    detail_.expected = *expected;
+    detail_.actual = given.shape[d];
+
+    std::string text = head_ + detail_.argument + " " + given.shape.to_string() + " dim " + std::to_string(d) + " (" +
+                       detail_.dim_name + ") is " + std::to_string(detail_.actual) + ", but ";
+    if (is_letter)
+      text += binder_.letters_[step.letter]->source + " set " + std::string(meaning_of(letter)) + " to " +
+              std::to_string(detail_.expected);
+    else
+      text += detail_.dim_name + " is " + std::to_string(detail_.expected) + bound_letters(first);
+    text += derivation(letter);
+    for (std::size_t i = 1; i < alternatives.count; ++i)
+      text += (i == 1 ? " (or " : ", ") + spelled(parsed_.expressions[alternatives.begin + i]);
+    if (alternatives.count > 1) text += " would do)";
+    text += ".";
+    fail(std::move(text), letter);
+  }
+
+  void condition(const Condition& condition) {
+    const std::optional<std::int64_t> left = binder_.evaluate(condition.left);
+    const std::optional<std::int64_t> right = binder_.evaluate(condition.right);
+    if (!left || !right || holds(condition.relation, *left, *right)) {
+      if (left && right) return;
+      if (!all_bound(condition.left) || !all_bound(condition.right)) return;  // an absent optional argument's letter
+    }
+    detail_.argument.clear();
+    detail_.dim = -1;
+    detail_.dim_name = std::string(parsed_.text(condition.text));
+    detail_.expected = right.value_or(0);
+    detail_.actual = left.value_or(0);
+    std::string text = head_ + detail_.dim_name + " does not hold";
+    if (left && right)
+      text += ": the left side is " + std::to_string(*left) + ", the right side " + std::to_string(*right);
+    text += bound_letters(condition.left, condition.right) + ".";
+    fail(std::move(text), "");
+  }
+
+  [[noreturn]] void fail(std::string text, std::string_view letter) {
+    Violation violation{detail_.op,     detail_.argument,
+                        letter,         detail_.expected,
+                        detail_.actual, [this](std::string_view name) { return letter_value(name); }};
+    const std::string remedy = remedy_for(violation);
+    if (!remedy.empty()) text += " " + remedy;
+    throw Error(ErrorCode::shape_mismatch, std::move(text), detail_);
+  }
+
+  // " = past 227 + new 228", when a condition of the contract says how the letter comes about.
+  std::string derivation(std::string_view letter) const {
+    if (letter != "Lk") return "";
+    const auto past = letter_value("past");
+    const auto q_len = letter_value("Lq");
+    const auto kv_len = letter_value("Lk");
+    if (!past || !q_len || !kv_len || *past + *q_len != *kv_len || *past == 0) return "";
+    return " = past " + std::to_string(*past) + " + new " + std::to_string(*q_len);
+  }
+
+  bool all_bound(Range steps) const {
+    for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i)
+      if (parsed_.steps[i].kind == 'l' && !binder_.letters_[parsed_.steps[i].letter]) return false;
+    return true;
+  }
+
+  // " (num_attention_heads Hq is 5 by q dim 1, ...)"
+  std::string bound_letters(Range a, Range b = {}) const {
+    std::string text;
+    std::vector<std::uint8_t> seen;
+    for (const Range& steps : {a, b})
+      for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i) {
+        const Step& step = parsed_.steps[i];
+        if (step.kind != 'l' || !binder_.letters_[step.letter]) continue;
+        if (std::find(seen.begin(), seen.end(), step.letter) != seen.end()) continue;
+        seen.push_back(step.letter);
+        const Binder::Bound& bound = *binder_.letters_[step.letter];
+        text += (text.empty() ? " (" : "; ") + named(parsed_.text(parsed_.letters[step.letter])) + " is " +
+                std::to_string(bound.value) + " by " + bound.source;
+      }
+    return text.empty() ? text : text + ")";
+  }
+
+  // An expression as it was written, but for brackets.
+  std::string spelled(Range steps) const {
+    std::vector<std::string> stack;
+    for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i) {
+      const Step& step = parsed_.steps[i];
+      if (step.kind == 'n') {
+        stack.push_back(std::to_string(step.number));
+      } else if (step.kind == 'l') {
+        stack.emplace_back(parsed_.text(parsed_.letters[step.letter]));
+      } else {
+        const std::string right = std::move(stack.back());
+        stack.pop_back();
+        stack.back() += std::string(1, step.kind) + right;
+      }
+    }
+    return stack.empty() ? "" : stack.back();
+  }
+
+  const Binder& binder_;
+  const ParsedContract& parsed_;
+  ShapeDetail detail_;
+  std::string head_;
+};
+
+void Binder::check() const { BinderCheck(*this).run(); }
+
+std::int64_t Binder::value(std::string_view letter) const {
+  const ParsedContract& parsed = contract_.parsed();
+  for (std::size_t i = 0; i < parsed.letters.size(); ++i)
+    if (parsed.text(parsed.letters[i]) == letter && letters_[i]) return letters_[i]->value;
+  throw Error(ErrorCode::invalid_argument,
+              "contract " + std::string(contract_.op()) + ": nothing bound the letter " + std::string(letter));
+}
+
+Shape Binder::shape_of(std::string_view output) const {
+  const ParsedContract& parsed = contract_.parsed();
+  for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
+    const Argument& argument = parsed.arguments[i];
+    if (parsed.text(argument.name) != output) continue;
+    std::vector<std::int64_t> dims;
+    for (std::size_t d = 0; d < argument.dimensions.count; ++d) {
+      const Range alternatives = parsed.dimensions[argument.dimensions.begin + d].alternatives;
+      const std::optional<std::int64_t> value = evaluate(parsed.expressions[alternatives.begin]);
+      if (!value)
+        throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + ": dimension " +
+                                                     std::to_string(d) + " of " + std::string(output) +
+                                                     " is not bound");
+      dims.push_back(*value);
+    }
+    return Shape(dims);
+  }
+  throw Error(ErrorCode::invalid_argument,
+              "contract " + std::string(contract_.op()) + " has no argument " + std::string(output));
+}
+
+}  // namespace octavo

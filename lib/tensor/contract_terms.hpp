@@ -1,0 +1,21 @@
+// What the letters mean in the field's terms, and what to do about the mistakes that are known.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace octavo {
+
+// What a broken contract knows: the place, both values, and every bound letter.
+struct Violation {
+  std::string_view op, argument, letter;  // letter: "" when the dimension is an expression or a condition broke
+  std::int64_t expected = 0, actual = 0;
+  std::function<std::optional<std::int64_t>(std::string_view letter)> value_of;
+};
+
+// "" when the mistake is not a known one.
+std::string remedy_for(const Violation& violation);
+
+}  // namespace octavo
