@@ -46,7 +46,7 @@ struct SamplingOptions {
 
 struct GenerateOptions {
   std::int64_t max_new_tokens = 256;  ///< clamped so that prompt and answer fit max_position_embeddings
-  bool use_cache = true;              ///< a property of the call, never of a checkpoint; false runs everything every step
+  bool use_cache = true;  ///< a property of the call, never of a checkpoint; false runs everything every step
   std::optional<SamplingOptions> sampling;  ///< absent: generation_config.json's, else greedy
   std::vector<std::int32_t> stop_ids;       ///< besides generation_config.json's eos ids
   bool ignore_eos = false;                  ///< leaves generation_config.json's eos ids out
@@ -137,7 +137,7 @@ std::vector<TokenProbability> sampling_distribution(std::span<const float> logit
 
 /// A tensor that config.json promises.
 struct ExpectedTensor {
-  std::string name;       ///< published layout: "model.layers.0.self_attn.q_proj.weight"
+  std::string name;  ///< published layout: "model.layers.0.self_attn.q_proj.weight"
   Shape shape;
   std::string because;    ///< "num_attention_heads * head_dim = 2048, hidden_size = 2048"
   bool optional = false;  ///< may be absent: lm_head.weight of a tied model
@@ -176,8 +176,8 @@ struct BlockState {
 class ModelBlock {
  public:
   virtual ~ModelBlock() = default;
-  virtual const std::string& module_path() const noexcept = 0;  ///< "model.layers.0"
-  virtual std::vector<LinearInfo> linears() const = 0;          ///< in the order they run
+  virtual const std::string& module_path() const noexcept = 0;    ///< "model.layers.0"
+  virtual std::vector<LinearInfo> linears() const = 0;            ///< in the order they run
   virtual Tensor weight(std::string_view module_path) const = 0;  ///< [N,K] as stored; undefined once replaced
   virtual Tensor bias(std::string_view module_path) const = 0;    ///< [N] as stored; undefined without one
   virtual void replace(std::string_view module_path, const Linear& linear) = 0;  ///< drops the stored weight

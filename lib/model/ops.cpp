@@ -21,7 +21,8 @@ float sum_of_squares(const float* x, std::int64_t n) {
   std::array<float, kLanes> lanes{};
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[static_cast<std::size_t>(lane)] += x[i + lane] * x[i + lane];
+    for (std::int64_t lane = 0; lane < kLanes; ++lane)
+      lanes[static_cast<std::size_t>(lane)] += x[i + lane] * x[i + lane];
   }
   double total = 0;
   for (const float lane : lanes) total += static_cast<double>(lane);
@@ -101,7 +102,8 @@ void read_row(const Tensor& table, std::int64_t index, float* out) {
       return;
     }
     default:
-      throw Error(ErrorCode::internal, std::string("read_row: a table of ") + dtype_name(table.dtype()) + " was let in");
+      throw Error(ErrorCode::internal,
+                  std::string("read_row: a table of ") + dtype_name(table.dtype()) + " was let in");
   }
 }
 

@@ -13,7 +13,8 @@ bool is_greedy(const SamplingOptions& options) { return !options.do_sample || op
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::invalid_argument, "sampling: " + what); }
 
-/// Scores after the repetition penalty: each distinct id once, whichever side of zero it is on. Keskar et al. 2019, 4.1.
+/// Scores after the repetition penalty: each distinct id once, whichever side of zero it is on. Keskar et al.
+/// 2019, 4.1.
 std::vector<float> penalised(std::span<const float> logits, std::span<const std::int32_t> history, double penalty) {
   std::vector<float> scores(logits.begin(), logits.end());
   if (penalty == 1.0) return scores;
@@ -35,9 +36,10 @@ std::size_t best_index(const std::vector<float>& scores) {
     if (!std::isnan(scores[i]) && (best == scores.size() || scores[i] > scores[best])) best = i;
   }
   if (best == scores.size() || !std::isfinite(scores[best])) {
-    throw Error(ErrorCode::internal,
-                "sampling: none of the " + std::to_string(scores.size()) +
-                    " logits is the largest finite one: the weights hold NaN or infinity, or the activations overflowed");
+    throw Error(
+        ErrorCode::internal,
+        "sampling: none of the " + std::to_string(scores.size()) +
+            " logits is the largest finite one: the weights hold NaN or infinity, or the activations overflowed");
   }
   return best;
 }
@@ -104,7 +106,8 @@ std::vector<TokenProbability> sampling_distribution(std::span<const float> logit
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (!(scores[i] >= threshold) || scores[i] == -INFINITY) continue;  // also drops NaN
     // The maximum goes first: scores / 1e-6 would leave nothing of a float's digits.
-    const double weight = std::exp((static_cast<double>(scores[i]) - static_cast<double>(scores[best])) / options.temperature);
+    const double weight =
+        std::exp((static_cast<double>(scores[i]) - static_cast<double>(scores[best])) / options.temperature);
     choices.push_back({static_cast<std::int32_t>(i), weight});
     total += weight;
   }

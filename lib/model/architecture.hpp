@@ -1,0 +1,76 @@
+// What an architecture gives to the rest of the room; registry.cpp finds it by model_type.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octavo/config.hpp"
+#include "octavo/model.hpp"
+
+namespace octavo::model {
+
+/// The caller's cancel flag, looked at between layers.
+class CancelToken {
+ public:
+  explicit CancelToken(const std::atomic<bool>* flag = nullptr) : flag_(flag) {}
+  bool requested() const noexcept { return flag_ != nullptr && flag_->load(std::memory_order_relaxed); }
+  /// Throws Error(cancelled).
+  void check() const {
+    if (requested()) throw Error(ErrorCode::cancelled, "cancelled by the caller");
+  }
+
+ private:
+  const std::atomic<bool>* flag_;
+};
+
+/// One forward call of the language model.
+struct LanguageCall {
+  std::span<const std::int32_t> ids;  ///< the new ones
+  std::size_t generated_from =
+      SIZE_MAX;                 ///< ids from here on are the model's own: text even when they spell an image pad
+  std::span<const Grid> grids;  ///< of the images among ids
+  Tensor vision;                // f32 [image tokens, hidden]; undefined without images
+  KvCache* cache = nullptr;     ///< absent: uncached
+  bool all_logits = false;      ///< every position's, else the last one's
+  std::vector<Tensor>* hidden_states = nullptr;
+  CancelToken cancel;
+};
+
+/// An opened model; immutable.
+class Architecture {
+ public:
+  virtual ~Architecture() = default;
+  virtual std::int64_t vocab_size() const noexcept = 0;
+  virtual std::int64_t max_position_embeddings() const noexcept = 0;
+  virtual std::int32_t image_token_id() const noexcept = 0;
+  virtual std::int64_t tokens_of(const Grid& grid) const noexcept = 0;  ///< text positions of an image
+  virtual std::size_t weight_bytes() const noexcept = 0;
+  virtual SequenceState new_state() const = 0;
+  virtual KvCache new_cache(std::int64_t capacity) const = 0;
+  /// Ids in the vocabulary, pixel rows that fit their grids, as many pads as the grids need; throws invalid_argument.
+  virtual void check_input(const ModelInput& input) const = 0;
+  virtual Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const = 0;
+  /// Logits f32 [rows, vocab]; `state` (and the cache) advance only on success.
+  virtual Tensor run(const LanguageCall& call, SequenceState& state) const = 0;
+};
+
+/// One line of the registry.
+struct ArchitectureEntry {
+  std::string_view model_type;
+  std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint);
+  std::unique_ptr<BlockwiseModel> (*open_blockwise)(const Checkpoint& checkpoint);
+  std::vector<ExpectedTensor> (*expected_tensors)(const Checkpoint& checkpoint);
+};
+
+/// By config.json's model_type; throws unsupported listing what there is.
+const ArchitectureEntry& find_architecture(const Checkpoint& checkpoint);
+
+/// Throws format with every structure problem; returns when there is none.
+void require_structure(const Checkpoint& checkpoint);
+
+}  // namespace octavo::model

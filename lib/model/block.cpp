@@ -1,0 +1,62 @@
+#include "block.hpp"
+
+#include <utility>
+
+namespace octavo::model {
+
+LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, const std::string& input_group) {
+  LoadedLinear loaded;
+  loaded.weight = checkpoint.tensor(path + ".weight");
+  if (checkpoint.find(path + ".bias") != nullptr) loaded.bias = checkpoint.tensor(path + ".bias");
+  loaded.linear = checkpoint.scheme_of(path) == StoredScheme::w8a8_dynamic
+                      ? Linear::w8a8(path, loaded.weight, checkpoint.tensor(path + ".weight_scale"), loaded.bias)
+                      : Linear::floating(path, loaded.weight, loaded.bias);
+  loaded.info = {path, input_group, loaded.weight.dim(1), loaded.weight.dim(0), loaded.bias.defined()};
+  return loaded;
+}
+
+Tensor load_norm(const Checkpoint& checkpoint, const std::string& name) {
+  return checkpoint.tensor(name).to(DType::f32);
+}
+
+std::vector<LinearInfo> LinearBlock::linears() const {
+  std::vector<LinearInfo> infos;
+  for (const LoadedLinear& slot : slots_) infos.push_back(slot.info);
+  return infos;
+}
+
+const LoadedLinear& LinearBlock::find(std::string_view module_path) const {
+  std::string known;
+  for (const LoadedLinear& slot : slots_) {
+    if (slot.info.module_path == module_path) return slot;
+    known += (known.empty() ? "" : ", ") + slot.info.module_path;
+  }
+  throw Error(ErrorCode::not_found, path_ + ": no linear named \"" + std::string(module_path) + "\"; it has " + known);
+}
+
+void LinearBlock::replace(std::string_view module_path, const Linear& linear) {
+  auto& slot = const_cast<LoadedLinear&>(find(module_path));  // ours, and *this is not const
+  if (!linear.defined())
+    throw Error(ErrorCode::invalid_argument, slot.info.module_path + ": replaced by an undefined linear");
+  if (linear.in_features() != slot.info.in_features || linear.out_features() != slot.info.out_features) {
+    throw Error(ErrorCode::shape_mismatch,
+                slot.info.module_path + ": replaced by a linear of [" + std::to_string(linear.out_features()) + ", " +
+                    std::to_string(linear.in_features()) + "], expected [" + std::to_string(slot.info.out_features) +
+                    ", " + std::to_string(slot.info.in_features) + "]");
+  }
+  slot.linear = linear;
+  slot.weight = Tensor();
+}
+
+std::size_t LinearBlock::weight_bytes() const noexcept {
+  std::size_t total = 0;
+  for (const LoadedLinear& slot : slots_) total += slot.linear.weight_bytes();
+  return total;
+}
+
+std::size_t LinearBlock::add(const Checkpoint& checkpoint, const std::string& name, const std::string& group) {
+  slots_.push_back(load_linear(checkpoint, path_ + "." + name, path_ + "." + group));
+  return slots_.size() - 1;
+}
+
+}  // namespace octavo::model

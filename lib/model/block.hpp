@@ -1,0 +1,52 @@
+// The linears of a block: named, replaceable, observed. Every architecture's blocks are built on it, so that the
+// runtime model and the quantization view run the same code.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octavo/model.hpp"
+
+namespace octavo::model {
+
+/// Loads `path`.weight (+ `path`.weight_scale, + `path`.bias) as the checkpoint stores them.
+struct LoadedLinear {
+  LinearInfo info;
+  Tensor weight;  // [N,K] as stored
+  Tensor bias;    // [N] as stored, or undefined
+  Linear linear;
+};
+LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, const std::string& input_group);
+
+/// A norm's weight, widened to f32.
+Tensor load_norm(const Checkpoint& checkpoint, const std::string& name);
+
+class LinearBlock : public ModelBlock {
+ public:
+  const std::string& module_path() const noexcept override { return path_; }
+  std::vector<LinearInfo> linears() const override;
+  Tensor weight(std::string_view module_path) const override { return find(module_path).weight; }
+  Tensor bias(std::string_view module_path) const override { return find(module_path).bias; }
+  void replace(std::string_view module_path, const Linear& linear) override;
+  const Linear& linear(std::string_view module_path) const override { return find(module_path).linear; }
+  std::size_t weight_bytes() const noexcept;
+
+ protected:
+  explicit LinearBlock(std::string path) : path_(std::move(path)) {}
+  /// `name` and `group` are relative to the block; returns the slot for `apply`.
+  std::size_t add(const Checkpoint& checkpoint, const std::string& name, const std::string& group);
+  Tensor apply(std::size_t slot, const Tensor& x) const { return slots_[slot].linear.forward(x); }
+  /// Tells the observer, if any, of the input that `slot` and the others of its group are about to see.
+  void observe(LinearObserver* observer, std::size_t slot, const Tensor& x) const {
+    if (observer != nullptr) observer->on_input(slots_[slot].info, x);
+  }
+
+ private:
+  const LoadedLinear& find(std::string_view module_path) const;
+
+  std::string path_;
+  std::vector<LoadedLinear> slots_;
+};
+
+}  // namespace octavo::model

@@ -1,0 +1,103 @@
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "model_impl.hpp"
+
+namespace octavo {
+
+Model Model::open(const std::string& directory) {
+  Checkpoint checkpoint = Checkpoint::open(directory);
+  const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
+  model::require_structure(checkpoint);
+  Model model;
+  model.impl_ = std::make_shared<const Impl>(checkpoint, entry.open(checkpoint),
+                                             GenerationConfig::read(directory, checkpoint.config()));
+  return model;
+}
+
+const Tokenizer* Model::Impl::find_tokenizer() const {
+  const std::scoped_lock lock(lazy_mutex);
+  if (!tokenizer) {
+    const std::filesystem::path directory(checkpoint.directory());
+    if (!std::filesystem::exists(directory / "tokenizer.json") && !std::filesystem::exists(directory / "vocab.json")) {
+      return nullptr;
+    }
+    tokenizer = Tokenizer::open(checkpoint.directory());
+  }
+  return &*tokenizer;
+}
+
+const Checkpoint& Model::checkpoint() const { return impl_->checkpoint; }
+
+const Tokenizer& Model::tokenizer() const {
+  const Tokenizer* found = impl_->find_tokenizer();
+  if (found == nullptr) {
+    throw Error(ErrorCode::not_found,
+                impl_->checkpoint.directory() +
+                    ": no tokenizer.json and no vocab.json: copy the tokenizer files of the original "
+                    "model here, or work with token ids");
+  }
+  return *found;
+}
+
+const ImageProcessorConfig& Model::image_processor() const {
+  const std::scoped_lock lock(impl_->lazy_mutex);
+  if (!impl_->image_processor) impl_->image_processor = ImageProcessorConfig::open(impl_->checkpoint.directory());
+  return *impl_->image_processor;
+}
+
+std::int64_t Model::vocab_size() const { return impl_->architecture->vocab_size(); }
+std::int64_t Model::max_position_embeddings() const { return impl_->architecture->max_position_embeddings(); }
+std::size_t Model::resident_bytes() const { return impl_->architecture->weight_bytes(); }
+
+ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
+                          const ChatOptions& options) const {
+  const auto start = std::chrono::steady_clock::now();
+  const std::string text = render_chat(messages, options);
+  ModelInput input;
+  std::vector<std::int64_t> counts;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    input.images.push_back(
+        in_context("image " + std::to_string(i), [&] { return patchify(images[i], image_processor()); }));
+    counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));
+  }
+  input.ids = expand_pads(tokenizer().encode(text), impl_->architecture->image_token_id(), counts);
+  impl_->architecture->check_input(input);
+  input.preprocess_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return input;
+}
+
+ModelInput Model::prepare(std::string_view user_text, std::span<const Image> images) const {
+  ChatMessage message;
+  message.role = "user";
+  message.parts.assign(images.size(), ChatPart{ChatPart::Kind::image, {}});
+  message.parts.push_back(ChatPart{ChatPart::Kind::text, std::string(user_text)});
+  return prepare({&message, 1}, images);
+}
+
+Tensor Model::encode_images(const ModelInput& input) const {
+  impl_->architecture->check_input(input);
+  return impl_->architecture->encode_images(input, model::CancelToken());
+}
+
+Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states) const {
+  const model::Architecture& architecture = *impl_->architecture;
+  architecture.check_input(input);
+  std::vector<Grid> grids;
+  for (const PixelPatches& image : input.images) grids.push_back(image.grid);
+  std::vector<Tensor> states;
+  model::LanguageCall call;
+  call.ids = input.ids;
+  call.grids = grids;
+  call.vision = architecture.encode_images(input, model::CancelToken());
+  call.all_logits = true;
+  call.hidden_states = hidden_states == nullptr ? nullptr : &states;
+  SequenceState state = architecture.new_state();
+  Tensor logits = architecture.run(call, state);
+  if (hidden_states != nullptr) *hidden_states = std::move(states);
+  return logits;
+}
+
+}  // namespace octavo

@@ -1,0 +1,31 @@
+// The inside of Model, shared by model.cpp, generate.cpp and session.cpp.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "architecture.hpp"
+
+namespace octavo {
+
+struct Model::Impl {
+  Impl(Checkpoint opened, std::unique_ptr<model::Architecture> built, GenerationConfig defaults)
+      : checkpoint(std::move(opened)), architecture(std::move(built)), generation(std::move(defaults)) {}
+
+  Checkpoint checkpoint;
+  std::unique_ptr<model::Architecture> architecture;
+  GenerationConfig generation;
+
+  /// Null when the directory has no tokenizer files; throws when it has broken ones.
+  const Tokenizer* find_tokenizer() const;
+
+  // Read when first needed, so that a directory with weights alone still runs on token ids.
+  mutable std::mutex lazy_mutex;
+  mutable std::optional<Tokenizer> tokenizer;
+  mutable std::optional<ImageProcessorConfig> image_processor;
+};
+
+}  // namespace octavo

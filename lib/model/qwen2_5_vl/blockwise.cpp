@@ -1,0 +1,67 @@
+// The model as quantization walks it: the two ends resident (mapped), one block at a time.
+#include <memory>
+#include <string>
+
+#include "qwen2_5_vl.hpp"
+
+namespace octavo::model {
+namespace {
+
+class Qwen25VlBlockwise final : public BlockwiseModel {
+ public:
+  Qwen25VlBlockwise(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
+      : checkpoint_(checkpoint), config_(config), vision_(checkpoint, config.vision), language_(checkpoint, config) {}
+
+  std::int64_t num_blocks(Tower tower) const override {
+    return tower == Tower::vision ? config_.vision.depth : config_.text.num_hidden_layers;
+  }
+
+  std::unique_ptr<ModelBlock> load_block(Tower tower, std::int64_t index) const override {
+    if (index < 0 || index >= num_blocks(tower)) {
+      throw Error(ErrorCode::invalid_argument, std::string(tower == Tower::vision ? "visual.blocks" : "model.layers") +
+                                                   ": no block " + std::to_string(index) + ", there are " +
+                                                   std::to_string(num_blocks(tower)));
+    }
+    if (tower == Tower::vision) return std::make_unique<VisionBlock>(checkpoint_, config_.vision, index);
+    return std::make_unique<DecoderLayer>(checkpoint_, config_.text, index);
+  }
+
+  BlockState begin_vision(const ModelInput& input) const override {
+    check_qwen2_5_vl_input(config_, input);
+    return vision_.begin(input);
+  }
+
+  Tensor finish_vision(const BlockState& state) const override {
+    if (!state.hidden.defined()) return {};
+    return vision_.finish(state.hidden, *static_cast<const VisionContext*>(state.context.get()));
+  }
+
+  BlockState begin_language(const ModelInput& input, const Tensor& vision) const override {
+    check_qwen2_5_vl_input(config_, input);
+    const CallPlan plan = language_.plan(language_.new_state(), input.ids, input.ids.size(), grids_of(input));
+    BlockState state;
+    state.hidden = language_.embed(input.ids, input.ids.size(), vision);
+    state.context = std::make_shared<LanguageContext>(language_.context(plan));
+    return state;
+  }
+
+  std::vector<LinearInfo> other_linears() const override {
+    std::vector<LinearInfo> infos = vision_.linears();
+    infos.push_back(language_.lm_head_info());
+    return infos;
+  }
+
+ private:
+  Checkpoint checkpoint_;
+  Qwen25VlConfig config_;
+  VisionEnds vision_;
+  LanguageEnds language_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint) {
+  return std::make_unique<Qwen25VlBlockwise>(checkpoint, Qwen25VlConfig::parse(checkpoint.config()));
+}
+
+}  // namespace octavo::model

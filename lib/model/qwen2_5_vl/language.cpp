@@ -1,0 +1,140 @@
+// The language model: embedding with vision rows scattered in, decoder layers, logits.
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "ops.hpp"
+#include "qwen2_5_vl.hpp"
+
+namespace octavo::model {
+
+DecoderLayer::DecoderLayer(const Checkpoint& checkpoint, const TextConfig& config, std::int64_t index)
+    : LinearBlock("model.layers." + std::to_string(index)),
+      index_(index),
+      heads_(config.num_attention_heads),
+      kv_heads_(config.num_key_value_heads),
+      head_dim_(config.head_dim),
+      eps_(config.rms_norm_eps),
+      attention_path_(module_path() + ".self_attn"),
+      input_norm_(load_norm(checkpoint, module_path() + ".input_layernorm.weight")),
+      post_norm_(load_norm(checkpoint, module_path() + ".post_attention_layernorm.weight")),
+      q_(add(checkpoint, "self_attn.q_proj", "self_attn.qkv_input")),
+      k_(add(checkpoint, "self_attn.k_proj", "self_attn.qkv_input")),
+      v_(add(checkpoint, "self_attn.v_proj", "self_attn.qkv_input")),
+      o_(add(checkpoint, "self_attn.o_proj", "self_attn.o_input")),
+      gate_(add(checkpoint, "mlp.gate_proj", "mlp.gate_up_input")),
+      up_(add(checkpoint, "mlp.up_proj", "mlp.gate_up_input")),
+      down_(add(checkpoint, "mlp.down_proj", "mlp.down_input")) {}
+
+Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, KvCache* cache,
+                            LinearObserver* observer) const {
+  const std::int64_t rows = x.dim(0);
+  observe(observer, q_, x);
+  Tensor q = apply(q_, x).reshape(Shape{rows, heads_, head_dim_});
+  Tensor k = apply(k_, x).reshape(Shape{rows, kv_heads_, head_dim_});
+  const Tensor v = apply(v_, x);
+  apply_rotary(q, context.rotary);
+  apply_rotary(k, context.rotary);
+  // Heads first, as views: (1, heads, rows, D).
+  const Tensor queries = q.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3});
+  KvCache::View seen{k.reshape(Shape{1, rows, kv_heads_, head_dim_}).permute({0, 2, 1, 3}),
+                     v.reshape(Shape{1, rows, kv_heads_, head_dim_}).permute({0, 2, 1, 3})};
+  if (cache != nullptr) seen = cache->append(index_, seen.k, seen.v, attention_path_);
+  AttentionOptions options;
+  options.mask = context.plan.mask;
+  options.past = context.plan.past;
+  options.module_path = attention_path_;
+  const Tensor out = attention(queries, seen.k, seen.v, options);
+  const Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
+  observe(observer, o_, merged);
+  return apply(o_, merged);
+}
+
+void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const {
+  add_in_place(hidden, attend(rms_norm(hidden, input_norm_, eps_), context, cache, observer));
+  const Tensor normed = rms_norm(hidden, post_norm_, eps_);
+  observe(observer, gate_, normed);
+  Tensor gate = apply(gate_, normed);
+  silu_multiply(gate, apply(up_, normed));
+  observe(observer, down_, gate);
+  add_in_place(hidden, apply(down_, gate));
+}
+
+void DecoderLayer::forward(BlockState& state, LinearObserver* observer) const {
+  run(state.hidden, *static_cast<const LanguageContext*>(state.context.get()), nullptr, observer);
+}
+
+namespace {
+
+LoadedLinear load_lm_head(const Checkpoint& checkpoint, const Tensor& table, bool tied) {
+  if (!tied) return load_linear(checkpoint, "lm_head", "lm_head_input");
+  LoadedLinear head;
+  head.weight = table;
+  head.linear = Linear::floating("lm_head", table, {});
+  head.info = {"lm_head", "lm_head_input", table.dim(1), table.dim(0), false};
+  return head;
+}
+
+}  // namespace
+
+LanguageEnds::LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
+    : config_(config),
+      table_(checkpoint.tensor("model.embed_tokens.weight")),
+      norm_(load_norm(checkpoint, "model.norm.weight")),
+      lm_head_(load_lm_head(checkpoint, table_, is_tied(config, checkpoint))),
+      tied_(is_tied(config, checkpoint)) {}
+
+Tensor LanguageEnds::embed(std::span<const std::int32_t> ids, std::size_t generated_from, const Tensor& vision) const {
+  const std::int64_t width = config_.text.hidden_size;
+  Tensor hidden = Tensor::empty(DType::f32, Shape{static_cast<std::int64_t>(ids.size()), width});
+  float* out = hidden.mutable_data<float>();
+  std::int64_t next_row = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i, out += width) {
+    if (ids[i] == config_.image_token_id && i < generated_from) {
+      if (!vision.defined() || next_row >= vision.dim(0)) {
+        throw Error(ErrorCode::invalid_argument, "model.embed_tokens: position " + std::to_string(i) +
+                                                     " is an image pad, but there are only " +
+                                                     std::to_string(next_row) + " vision rows");
+      }
+      std::memcpy(out, vision.data<float>() + next_row++ * width, static_cast<std::size_t>(width) * sizeof(float));
+    } else {
+      read_row(table_, ids[i], out);
+    }
+  }
+  return hidden;
+}
+
+LanguageContext LanguageEnds::context(const CallPlan& plan) const {
+  const TextConfig& text = config_.text;
+  return {plan, mrope_table(plan.positions, text.head_dim, text.rope_theta, text.mrope_section)};
+}
+
+Tensor LanguageEnds::logits(const Tensor& hidden) const {
+  return lm_head_.linear.forward(rms_norm(hidden, norm_, config_.text.rms_norm_eps));
+}
+
+SequenceState LanguageEnds::new_state() const {
+  SequenceState::Tokens tokens;
+  tokens.image_token_id = static_cast<std::int32_t>(config_.image_token_id);
+  tokens.video_token_id = static_cast<std::int32_t>(config_.video_token_id);
+  tokens.spatial_merge_size = config_.vision.spatial_merge_size;
+  tokens.tokens_per_second = config_.vision.tokens_per_second;
+  return SequenceState(tokens);
+}
+
+CallPlan LanguageEnds::plan(const SequenceState& state, std::span<const std::int32_t> ids, std::size_t generated_from,
+                            std::span<const Grid> grids) const {
+  if (generated_from >= ids.size()) return state.plan(ids, grids);
+  // A model may utter the id of a pad; it gets a text position. Any id that is no pad stands in for it.
+  std::vector<std::int32_t> spelled(ids.begin(), ids.end());
+  std::int32_t text_id = 0;
+  while (text_id == config_.image_token_id || text_id == config_.video_token_id) ++text_id;
+  std::fill(spelled.begin() + static_cast<std::ptrdiff_t>(generated_from), spelled.end(), text_id);
+  return state.plan(spelled, grids);
+}
+
+std::size_t LanguageEnds::weight_bytes() const noexcept {
+  return table_.size_bytes() + norm_.size_bytes() + (tied_ ? 0 : lm_head_.linear.weight_bytes());
+}
+
+}  // namespace octavo::model

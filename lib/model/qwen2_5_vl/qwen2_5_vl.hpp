@@ -1,0 +1,119 @@
+// Qwen2.5-VL: vision tower with window and full attention, merger, language model with M-RoPE and grouped heads.
+// Source: Bai et al. 2025, "Qwen2.5-VL Technical Report" (arXiv:2502.13923), sections 2.1 and 2.1.2.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "architecture.hpp"
+#include "block.hpp"
+
+namespace octavo::model {
+
+ArchitectureEntry qwen2_5_vl_entry();
+
+/// Names, shapes and reasons, in the order of the forward pass.
+std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint);
+/// The embedding serves as lm_head.
+bool is_tied(const Qwen25VlConfig& config, const Checkpoint& checkpoint);
+
+// --- Vision ---------------------------------------------------------------------------------------------------------
+
+/// What all blocks of the tower share for one set of images. Rows are in window order.
+struct VisionContext {
+  std::vector<std::int64_t> window_index;  ///< merge group at each place
+  RotaryTable rotary;                      // [N, head_dim]
+  Mask windows, frames;
+};
+
+class VisionBlock final : public LinearBlock {
+ public:
+  VisionBlock(const Checkpoint& checkpoint, const VisionConfig& config, std::int64_t index);
+  void forward(BlockState& state, LinearObserver* observer) const override;
+  void run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const;
+
+ private:
+  Tensor attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const;
+
+  std::int64_t heads_, head_dim_;
+  bool full_attention_;
+  Tensor norm1_, norm2_;  // [Hv]
+  std::size_t qkv_, proj_, gate_, up_, down_;
+};
+
+/// The two ends of the tower: patch embedding before the blocks, merger after them.
+class VisionEnds {
+ public:
+  VisionEnds(const Checkpoint& checkpoint, const VisionConfig& config);
+  /// Patch rows of all images, embedded and in window order; hidden undefined without images.
+  BlockState begin(const ModelInput& input) const;
+  Tensor finish(const Tensor& hidden, const VisionContext& context) const;
+  std::vector<LinearInfo> linears() const;
+  std::size_t weight_bytes() const noexcept;
+
+ private:
+  VisionConfig config_;
+  Linear patch_embed_;
+  Tensor ln_q_;  // [Hv]
+  LoadedLinear merge1_, merge2_;
+};
+
+// --- Language -------------------------------------------------------------------------------------------------------
+
+/// What all layers share for one call.
+struct LanguageContext {
+  CallPlan plan;
+  RotaryTable rotary;  // [q_len, head_dim]
+};
+
+class DecoderLayer final : public LinearBlock {
+ public:
+  DecoderLayer(const Checkpoint& checkpoint, const TextConfig& config, std::int64_t index);
+  void forward(BlockState& state, LinearObserver* observer) const override;  ///< uncached
+  void run(Tensor& hidden, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const;
+
+ private:
+  Tensor attend(const Tensor& x, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const;
+
+  std::int64_t index_, heads_, kv_heads_, head_dim_;
+  double eps_;
+  std::string attention_path_;
+  Tensor input_norm_, post_norm_;  // [H]
+  std::size_t q_, k_, v_, o_, gate_, up_, down_;
+};
+
+/// The two ends of the language model: embedding before the layers, final norm and lm_head after them.
+class LanguageEnds {
+ public:
+  LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
+  /// Embeds, and writes the vision rows over the pads among ids[0, generated_from).
+  Tensor embed(std::span<const std::int32_t> ids, std::size_t generated_from, const Tensor& vision) const;
+  LanguageContext context(const CallPlan& plan) const;
+  Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
+  LinearInfo lm_head_info() const { return lm_head_.info; }
+  SequenceState new_state() const;
+  /// Plans the call; pads from `generated_from` on count as text.
+  CallPlan plan(const SequenceState& state, std::span<const std::int32_t> ids, std::size_t generated_from,
+                std::span<const Grid> grids) const;
+  std::size_t weight_bytes() const noexcept;
+
+ private:
+  Qwen25VlConfig config_;
+  Tensor table_;  // [V,H] as stored
+  Tensor norm_;   // [H]
+  LoadedLinear lm_head_;
+  bool tied_;
+};
+
+/// Everything `Architecture::check_input` promises.
+void check_qwen2_5_vl_input(const Qwen25VlConfig& config, const ModelInput& input);
+std::vector<Grid> grids_of(const ModelInput& input);
+
+/// blockwise.cpp
+std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint);
+/// runtime.cpp
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint);
+
+}  // namespace octavo::model

@@ -1,0 +1,85 @@
+// The whole model resident: every block mapped or packed, ready for prefill and decode.
+#include <memory>
+#include <vector>
+
+#include "qwen2_5_vl.hpp"
+
+namespace octavo::model {
+namespace {
+
+class Qwen25Vl final : public Architecture {
+ public:
+  Qwen25Vl(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
+      : config_(config), vision_(checkpoint, config.vision), language_(checkpoint, config) {
+    for (std::int64_t i = 0; i < config.vision.depth; ++i) {
+      blocks_.push_back(std::make_unique<VisionBlock>(checkpoint, config.vision, i));
+    }
+    for (std::int64_t i = 0; i < config.text.num_hidden_layers; ++i) {
+      layers_.push_back(std::make_unique<DecoderLayer>(checkpoint, config.text, i));
+    }
+  }
+
+  std::int64_t vocab_size() const noexcept override { return config_.text.vocab_size; }
+  std::int64_t max_position_embeddings() const noexcept override { return config_.text.max_position_embeddings; }
+  std::int32_t image_token_id() const noexcept override { return static_cast<std::int32_t>(config_.image_token_id); }
+  std::int64_t tokens_of(const Grid& grid) const noexcept override {
+    return grid.t * grid.h * grid.w / (config_.vision.spatial_merge_size * config_.vision.spatial_merge_size);
+  }
+  std::size_t weight_bytes() const noexcept override {
+    std::size_t total = vision_.weight_bytes() + language_.weight_bytes();
+    for (const auto& block : blocks_) total += block->weight_bytes();
+    for (const auto& layer : layers_) total += layer->weight_bytes();
+    return total;
+  }
+  SequenceState new_state() const override { return language_.new_state(); }
+  KvCache new_cache(std::int64_t capacity) const override {
+    const TextConfig& text = config_.text;
+    return KvCache(text.num_hidden_layers, text.num_key_value_heads, text.head_dim, capacity);
+  }
+  void check_input(const ModelInput& input) const override { check_qwen2_5_vl_input(config_, input); }
+
+  Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const override {
+    BlockState state = vision_.begin(input);
+    if (!state.hidden.defined()) return {};
+    const auto& context = *static_cast<const VisionContext*>(state.context.get());
+    for (const auto& block : blocks_) {
+      cancel.check();
+      block->run(state.hidden, context, nullptr);
+    }
+    return vision_.finish(state.hidden, context);
+  }
+
+  Tensor run(const LanguageCall& call, SequenceState& state) const override {
+    const LanguageContext context = language_.context(language_.plan(state, call.ids, call.generated_from, call.grids));
+    Tensor hidden = language_.embed(call.ids, call.generated_from, call.vision);
+    for (const auto& layer : layers_) {
+      call.cancel.check();
+      layer->run(hidden, context, call.cache, nullptr);
+      if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
+    }
+    const std::int64_t rows = hidden.dim(0);
+    Tensor logits = language_.logits(call.all_logits ? hidden : hidden.slice(0, rows - 1, rows));
+    if (call.cache != nullptr) call.cache->commit(context.plan.q_len);
+    state.commit(context.plan);
+    return logits;
+  }
+
+ private:
+  Qwen25VlConfig config_;
+  VisionEnds vision_;
+  LanguageEnds language_;
+  std::vector<std::unique_ptr<VisionBlock>> blocks_;
+  std::vector<std::unique_ptr<DecoderLayer>> layers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
+  return std::make_unique<Qwen25Vl>(checkpoint, Qwen25VlConfig::parse(checkpoint.config()));
+}
+
+ArchitectureEntry qwen2_5_vl_entry() {
+  return {"qwen2_5_vl", &open_qwen2_5_vl, &open_qwen2_5_vl_blockwise, &qwen2_5_vl_tensors};
+}
+
+}  // namespace octavo::model
