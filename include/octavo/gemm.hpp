@@ -12,6 +12,13 @@
 
 namespace octavo {
 
+inline constexpr Contract kLinearContract{
+    "linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
+inline constexpr Contract kLinearW8A8Contract{
+    "linear_w8a8: x[M,K]:f32 w[N,K]:s8 w_scale[N]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
+inline constexpr Contract kQuantizePerTokenContract{"quantize_per_token: x[M,K]:f32 -> q[M,K]:s8 scale[M]:f32"};
+inline constexpr Contract kGemmS8Contract{"gemm_s8: a[M,K]:s8 w[N,K]:s8 -> acc[M,N]:s32"};
+
 /// C[M,N] (+)= alpha * op(A) op(B), float32, row-major with leading dimensions in elements; runtime-dispatched.
 /// The order of summation is fixed for a given shape and machine. The workhorse of GPTQ.
 struct SgemmOptions {

@@ -1,0 +1,38 @@
+// One interface for the int8 product, so that the engine behind it is chosen in one table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "octavo/gemm.hpp"
+
+namespace octavo::gemm {
+
+// Weights [N,K] in the layout their backend likes. Immutable; multiply may be called from many threads.
+class PackedS8 {
+ public:
+  virtual ~PackedS8() = default;
+  virtual std::size_t size_bytes() const noexcept = 0;
+  // acc[M,N] = a[M,K] w^T, exactly.
+  virtual void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const = 0;
+};
+
+struct Backend {
+  const char* name;
+  const char* detail;
+  std::unique_ptr<PackedS8> (*pack)(const std::int8_t* weight, std::int64_t n, std::int64_t k);
+};
+
+extern const Backend kOneDnnBackend;
+extern const Backend kPortableBackend;
+
+// The backend of that name, or the best available one for "". Throws for unknown and unavailable names.
+const Backend& choose_backend(std::string_view name);
+
+// C = alpha op(A) op(B) + beta C by oneDNN; 0 on success.
+int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
+                 std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options);
+
+}  // namespace octavo::gemm

@@ -1,0 +1,95 @@
+// The only file that knows oneDNN.
+#include <dnnl.h>
+
+#include <dnnl.hpp>
+#include <map>
+#include <mutex>
+
+#include "backend.hpp"
+#include "onednn_version.hpp"
+
+namespace octavo::gemm {
+
+namespace {
+
+using dnnl::memory;
+
+const dnnl::engine& cpu() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+template <class Work>
+decltype(auto) translated(Work&& work) {
+  try {
+    return work();
+  } catch (const dnnl::error& error) {
+    throw Error(ErrorCode::internal, std::string("oneDNN: ") + error.what());
+  }
+}
+
+class PackedOneDnn final : public PackedS8 {
+ public:
+  PackedOneDnn(const std::int8_t* weight, std::int64_t n, std::int64_t k) : n_(n), k_(k) {
+    translated([&] {
+      // The layout is chosen for a middling number of rows and then kept: repacking per call would cost more than it
+      // gains.
+      const memory::desc any({k, n}, memory::data_type::s8, memory::format_tag::any);
+      const dnnl::matmul::primitive_desc typical = make_matmul(cpu(), rows(kTypicalRows), any, sums(kTypicalRows));
+      const memory::desc stored({k, n}, memory::data_type::s8, memory::dims{1, k});
+      packed_ = memory(typical.weights_desc(), cpu());
+      memory source(stored, cpu(), const_cast<std::int8_t*>(weight));  // read only
+      dnnl::stream stream(cpu());
+      dnnl::reorder(source, packed_).execute(stream, source, packed_);
+      stream.wait();
+    });
+  }
+
+  std::size_t size_bytes() const noexcept override { return packed_.get_desc().get_size(); }
+
+  void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const override {
+    translated([&] {
+      const dnnl::matmul product = primitive(m);
+      dnnl::stream stream(cpu());
+      product.execute(stream, {{DNNL_ARG_SRC, memory(rows(m), cpu(), const_cast<std::int8_t*>(a))},
+                               {DNNL_ARG_WEIGHTS, packed_},
+                               {DNNL_ARG_DST, memory(sums(m), cpu(), acc)}});
+      stream.wait();
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kTypicalRows = 64;
+  static constexpr std::size_t kKeptPrimitives = 16;
+
+  memory::desc rows(std::int64_t m) const { return {{m, k_}, memory::data_type::s8, memory::format_tag::ab}; }
+  memory::desc sums(std::int64_t m) const { return {{m, n_}, memory::data_type::s32, memory::format_tag::ab}; }
+
+  dnnl::matmul primitive(std::int64_t m) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const auto found = primitives_.find(m); found != primitives_.end()) return found->second;
+    if (primitives_.size() >= kKeptPrimitives) primitives_.clear();
+    return primitives_.emplace(m, dnnl::matmul(make_matmul(cpu(), rows(m), packed_.get_desc(), sums(m)))).first->second;
+  }
+
+  std::int64_t n_, k_;
+  memory packed_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::int64_t, dnnl::matmul> primitives_;
+};
+
+std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::int64_t k) {
+  return std::make_unique<PackedOneDnn>(weight, n, k);
+}
+
+}  // namespace
+
+const Backend kOneDnnBackend{"onednn", "oneDNN matmul, weights packed once", pack};
+
+int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
+                 std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options) {
+  return dnnl_sgemm(options.transpose_a ? 'T' : 'N', options.transpose_b ? 'T' : 'N', m, n, k, options.alpha, a, lda, b,
+                    ldb, options.beta, c, ldc);
+}
+
+}  // namespace octavo::gemm

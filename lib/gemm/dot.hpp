@@ -1,0 +1,18 @@
+// Dot products for the few-rows case, where the weight is read once and memory is the limit.
+#pragma once
+
+#include <cstdint>
+
+#include "octavo/tensor.hpp"
+
+namespace octavo::gemm {
+
+// y[r * y_stride + j] = sum_k x[r, k] * w[j, k] for `count` weight rows, r < rows <= kFewRows. x is [rows, k] f32.
+inline constexpr std::int64_t kFewRows = 4;
+void few_rows(const float* x, std::int64_t rows, const void* weight, DType dtype, std::int64_t count, std::int64_t k,
+              float* y, std::int64_t y_stride);
+
+// Widens `count` elements to float32.
+void widen(const void* from, DType dtype, std::int64_t count, float* to);
+
+}  // namespace octavo::gemm

@@ -1,0 +1,187 @@
+#include <algorithm>
+
+#include "backend.hpp"
+#include "dot.hpp"
+#include "octavo/gemm.hpp"
+#include "octavo/parallel.hpp"
+
+namespace octavo {
+
+struct Linear::Impl {
+  std::string module_path;
+  std::int64_t in_features = 0, out_features = 0;
+  Tensor weight;                           // float: as stored
+  std::unique_ptr<gemm::PackedS8> packed;  // int8: packed
+  std::vector<float> weight_scale, bias;   // bias empty when there is none
+  TokenScale mode = TokenScale::absmax_127;
+};
+
+namespace {
+
+constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fit in int32
+constexpr std::int64_t kPanelValues = 1 << 20;   // float32 values of a widened panel: 4 MiB, stays in cache
+
+std::vector<float> as_floats(const Tensor& tensor) {
+  if (!tensor.defined()) return {};
+  const Tensor wide = tensor.to(DType::f32).contiguous();
+  return {wide.data<float>(), wide.data<float>() + wide.numel()};
+}
+
+void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* y) {
+  const std::int64_t n = weight.dim(0);
+  const std::int64_t k = weight.dim(1);
+  const auto* bytes = static_cast<const std::byte*>(weight.raw());
+  const auto row = [&](std::int64_t j) { return bytes + static_cast<std::size_t>(j * k) * size_of(weight.dtype()); };
+  if (m <= gemm::kFewRows) {
+    parallel_for(n, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, k)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   gemm::few_rows(x, m, row(begin), weight.dtype(), end - begin, k, y + begin, n);
+                 });
+    return;
+  }
+  if (weight.dtype() == DType::f32) {
+    sgemm(m, n, k, x, k, weight.data<float>(), k, y, n, {.transpose_b = true});
+    return;
+  }
+  // 16-bit weights are widened a panel of rows at a time, never as a whole.
+  const std::int64_t rows = std::clamp<std::int64_t>(kPanelValues / std::max<std::int64_t>(1, k), 16, n);
+  std::vector<float> panel(static_cast<std::size_t>(rows * k));
+  for (std::int64_t begin = 0; begin < n; begin += rows) {
+    const std::int64_t count = std::min(rows, n - begin);
+    parallel_for(count, 16, [&](std::int64_t first, std::int64_t last) {
+      gemm::widen(row(begin + first), weight.dtype(), (last - first) * k, panel.data() + first * k);
+    });
+    sgemm(m, count, k, x, k, panel.data(), k, y + begin, n, {.transpose_b = true});
+  }
+}
+
+}  // namespace
+
+Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias) {
+  Binder(kLinearContract, module_path)
+      .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
+      .arg("w", weight)
+      .arg_if("bias", bias)
+      .check();
+  auto impl = std::make_shared<Impl>();
+  impl->module_path = std::move(module_path);
+  impl->out_features = weight.dim(0);
+  impl->in_features = weight.dim(1);
+  impl->weight = weight.contiguous();
+  impl->bias = as_floats(bias);
+  Linear linear;
+  linear.impl_ = std::move(impl);
+  return linear;
+}
+
+Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
+                    TokenScale mode) {
+  // Published checkpoints store the scale as [N,1].
+  const Tensor scale = weight_scale.defined() && weight_scale.rank() == 2 && weight_scale.dim(1) == 1
+                           ? weight_scale.contiguous().reshape({weight_scale.dim(0)})
+                           : weight_scale;
+  Binder(kLinearW8A8Contract, module_path)
+      .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
+      .arg("w", weight)
+      .arg("w_scale", scale)
+      .arg_if("bias", bias)
+      .check();
+  if (weight.dim(1) > kMaxInFeatures)
+    throw Error(ErrorCode::unsupported, "linear_w8a8 (" + module_path + "): in_features is " +
+                                            std::to_string(weight.dim(1)) + ", at most " +
+                                            std::to_string(kMaxInFeatures) + " cannot overflow int32");
+  auto impl = std::make_shared<Impl>();
+  impl->out_features = weight.dim(0);
+  impl->in_features = weight.dim(1);
+  impl->weight_scale = as_floats(scale);
+  impl->bias = as_floats(bias);
+  impl->mode = mode;
+  if (weight.numel() != 0)
+    impl->packed = gemm::choose_backend("").pack(weight.contiguous().data<std::int8_t>(), weight.dim(0), weight.dim(1));
+  impl->module_path = std::move(module_path);
+  Linear linear;
+  linear.impl_ = std::move(impl);
+  return linear;
+}
+
+bool Linear::defined() const noexcept { return impl_ != nullptr; }
+bool Linear::is_w8a8() const noexcept { return impl_ != nullptr && !impl_->weight.defined(); }
+std::int64_t Linear::in_features() const noexcept { return impl_ ? impl_->in_features : 0; }
+std::int64_t Linear::out_features() const noexcept { return impl_ ? impl_->out_features : 0; }
+
+const std::string& Linear::module_path() const noexcept {
+  static const std::string none;
+  return impl_ ? impl_->module_path : none;
+}
+
+std::size_t Linear::weight_bytes() const noexcept {
+  if (!impl_) return 0;
+  const std::size_t weight = impl_->packed             ? impl_->packed->size_bytes()
+                             : impl_->weight.defined() ? impl_->weight.size_bytes()
+                                                       : 0;
+  return weight + (impl_->weight_scale.size() + impl_->bias.size()) * sizeof(float);
+}
+
+Tensor Linear::forward(const Tensor& x) const {
+  if (!impl_) throw Error(ErrorCode::invalid_argument, "linear: forward on an undefined layer");
+  const Impl& impl = *impl_;
+  Binder binder(is_w8a8() ? kLinearW8A8Contract : kLinearContract, impl.module_path);
+  binder.dim(
+      "K", impl.in_features,
+      "the layer's weight [" + std::to_string(impl.out_features) + ", " + std::to_string(impl.in_features) + "] dim 1");
+  binder.arg("x", x).arg("w", is_w8a8() ? DType::s8 : impl.weight.dtype(), {impl.out_features, impl.in_features});
+  if (is_w8a8()) binder.arg("w_scale", DType::f32, {impl.out_features});
+  binder.check();
+  const Tensor rows = x.contiguous();
+  const std::int64_t m = rows.dim(0);
+  const std::int64_t n = impl.out_features;
+  Tensor y = Tensor::empty(DType::f32, {m, n});
+  if (m == 0 || n == 0) return y;
+  float* out = y.mutable_data<float>();
+  const float* bias = impl.bias.empty() ? nullptr : impl.bias.data();
+  const std::int64_t grain = std::max<std::int64_t>(1, 32768 / n);
+  if (!is_w8a8()) {
+    float_forward(impl.weight, rows.data<float>(), m, out);
+    if (bias != nullptr)
+      parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          for (std::int64_t j = 0; j < n; ++j) out[i * n + j] += bias[j];
+      });
+    return y;
+  }
+  const QuantizedRows quantized = quantize_per_token(rows, impl.mode);
+  Tensor sums = Tensor::empty(DType::s32, {m, n});
+  if (impl.packed)
+    impl.packed->multiply(quantized.values.data<std::int8_t>(), m, sums.mutable_data<std::int32_t>());
+  else
+    sums = Tensor::zeros(DType::s32, {m, n});
+  const std::int32_t* acc = sums.data<std::int32_t>();
+  const float* token_scale = quantized.scales.data<float>();
+  const float* scale = impl.weight_scale.data();
+  parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      for (std::int64_t j = 0; j < n; ++j) {
+        // This order of the two products is part of the contract: backends then agree to the bit.
+        const float value = (static_cast<float>(acc[i * n + j]) * token_scale[i]) * scale[j];
+        out[i * n + j] = bias != nullptr ? value + bias[j] : value;
+      }
+  });
+  return y;
+}
+
+Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {
+  Binder(kGemmS8Contract).arg("a", a).arg("w", w).check();
+  if (a.dim(1) > kMaxInFeatures)
+    throw Error(ErrorCode::unsupported, "gemm_s8: in_features is " + std::to_string(a.dim(1)) + ", at most " +
+                                            std::to_string(kMaxInFeatures) + " cannot overflow int32");
+  const gemm::Backend& chosen = gemm::choose_backend(backend);
+  const std::int64_t m = a.dim(0);
+  const std::int64_t n = w.dim(0);
+  if (m == 0 || n == 0 || a.dim(1) == 0) return Tensor::zeros(DType::s32, {m, n});
+  Tensor acc = Tensor::empty(DType::s32, {m, n});
+  chosen.pack(w.contiguous().data<std::int8_t>(), n, w.dim(1))
+      ->multiply(a.contiguous().data<std::int8_t>(), m, acc.mutable_data<std::int32_t>());
+  return acc;
+}
+
+}  // namespace octavo
