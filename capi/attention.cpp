@@ -61,7 +61,7 @@ octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, c
       if (mask != nullptr) options.mask = octavo::Mask::explicit_tensor(mask->value);
       if (causal != 0) options.mask = octavo::Mask::causal(options.past);
     }
-    *out = new octavo_tensor{octavo::attention(queries, keys, values, options)};
+    *out = new octavo_tensor{octavo::attention(queries, keys, values, options).contiguous()};
   });
 }
 

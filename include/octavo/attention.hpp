@@ -15,6 +15,14 @@
 
 namespace octavo {
 
+inline constexpr Contract kAttentionContract{
+    "attention: q[B,Hq,Lq,D]:f32 k[B,Hkv,Lk,D]:f32 v[B,Hkv,Lk,D]:f32 mask?[B|1,Hq|1,Lq,Lk]:f32|u8 -> out[B,Hq,Lq,D] "
+    "where Hq % Hkv == 0, Lk == past + Lq"};
+inline constexpr Contract kKvAppendContract{"kv_append: k[1,Hkv,Lq,D]:f32 v[1,Hkv,Lq,D]:f32 -> cached[1,Hkv,Lk,D]"};
+inline constexpr Contract kMropeContract{"mrope: positions[3,L]:i64 -> cos[L,D]:f32 sin[L,D]:f32"};
+inline constexpr Contract kRotaryContract{
+    "rotary: x[L,Hq,D]:f32 cos[L,D]:f32 sin[L,D]:f32 -> turned[L,Hq,D] where D % 2 == 0"};
+
 /// An image's or video's extent in patches: frames, rows, columns (before the spatial merge).
 struct Grid {
   std::int64_t t = 1, h = 0, w = 0;
@@ -50,11 +58,13 @@ class KvCache {
   KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
   std::int64_t num_layers() const noexcept;
   std::int64_t capacity() const noexcept;
-  std::int64_t length() const noexcept;            ///< committed positions
+  std::int64_t length() const noexcept;  ///< committed positions
   /// Writes k,v [1,Hkv,Lq,D] f32 behind the committed positions of `layer`; returns views of [1,Hkv,past+Lq,D].
-  struct View { Tensor k, v; };
+  struct View {
+    Tensor k, v;
+  };
   View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
-  void commit(std::int64_t new_positions);         ///< after all layers appended; throws when one did not
+  void commit(std::int64_t new_positions);  ///< after all layers appended; throws when one did not
   void truncate(std::int64_t length);
   std::size_t size_bytes() const noexcept;
 
@@ -84,7 +94,7 @@ class SequenceState {
   /// Plans feeding `new_ids` after what was committed; grids are those of the images in `new_ids`, in order.
   /// Throws when pads and grids do not fit (an image must be whole within one call). Changes nothing.
   CallPlan plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const;
-  void commit(const CallPlan& plan);   ///< advances past and the next position
+  void commit(const CallPlan& plan);  ///< advances past and the next position
   std::int64_t past() const noexcept;
   std::int64_t next_position() const noexcept;
   void reset() noexcept;
@@ -96,8 +106,11 @@ class SequenceState {
 };
 
 /// cos/sin tables [L, D] f32 for text M-RoPE (sections over D/2 frequencies).
-struct RotaryTable { Tensor cos, sin; };
-RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta, std::array<std::int64_t, 3> sections);
+struct RotaryTable {
+  Tensor cos, sin;
+};
+RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta,
+                        std::array<std::int64_t, 3> sections);
 /// Vision tower: angles by patch row and column, merge-group order, spec 3.3. [N, D]
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size);
 /// x[L,H,D] in place, rotate-half.
@@ -109,13 +122,14 @@ struct WindowIndex {
   std::vector<std::int32_t> cu_window_seqlens;
   std::vector<std::int32_t> cu_seqlens;  ///< one segment per frame
 };
-WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, std::int64_t patch_size, std::int64_t spatial_merge_size);
+WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, std::int64_t patch_size,
+                         std::int64_t spatial_merge_size);
 
 /// out = softmax(scale q k^T + mask) v, float32.
 struct AttentionOptions {
   Mask mask = Mask::none();
-  float scale = 0;            ///< 0 means 1/sqrt(D)
-  std::int64_t past = 0;      ///< Lk == past + Lq
+  float scale = 0;        ///< 0 means 1/sqrt(D)
+  std::int64_t past = 0;  ///< Lk == past + Lq
   std::string_view module_path = "";
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});

@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "octavo/attention.hpp"
+
+namespace octavo {
+
+SequenceState::SequenceState(Tokens tokens) : tokens_(tokens) {
+  if (tokens_.spatial_merge_size <= 0)
+    throw Error(ErrorCode::invalid_argument, "SequenceState: spatial_merge_size is " +
+                                                 std::to_string(tokens_.spatial_merge_size) + ", it must be positive");
+}
+
+std::int64_t SequenceState::past() const noexcept { return past_; }
+std::int64_t SequenceState::next_position() const noexcept { return next_; }
+
+void SequenceState::reset() noexcept { past_ = next_ = 0; }
+
+CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const {
+  if (new_ids.empty()) throw Error(ErrorCode::invalid_argument, "sequence: no new tokens were given");
+  const auto q_len = static_cast<std::int64_t>(new_ids.size());
+  const std::int64_t merge = tokens_.spatial_merge_size;
+  CallPlan plan;
+  plan.past = past_;
+  plan.q_len = q_len;
+  plan.kv_len = past_ + q_len;
+  plan.mask = Mask::causal(past_);
+  plan.positions = Tensor::empty(DType::i64, {3, q_len});
+  std::int64_t* rows = plan.positions.mutable_data<std::int64_t>();
+
+  std::int64_t next = next_;
+  std::size_t image = 0;
+  for (std::int64_t i = 0; i < q_len;) {
+    const std::int32_t id = new_ids[static_cast<std::size_t>(i)];
+    if (id == tokens_.video_token_id)
+      throw Error(ErrorCode::unsupported,
+                  "sequence: token " + std::to_string(past_ + i) + " is a video pad; videos are not supported");
+    if (id != tokens_.image_token_id) {
+      rows[i] = rows[q_len + i] = rows[2 * q_len + i] = next++;
+      ++i;
+      continue;
+    }
+    if (image == grids.size())
+      throw Error(ErrorCode::shape_mismatch, "sequence: token " + std::to_string(past_ + i) +
+                                                 " is an image pad, but all " + std::to_string(grids.size()) +
+                                                 " images given are already placed: images and pads must match");
+    const Grid& grid = grids[image];
+    const std::int64_t gh = grid.h / merge;
+    const std::int64_t gw = grid.w / merge;
+    const std::int64_t wanted = grid.t * gh * gw;
+    if (grid.t != 1 || gh <= 0 || gw <= 0 || grid.h % merge != 0 || grid.w % merge != 0)
+      throw Error(ErrorCode::shape_mismatch, "sequence: image " + std::to_string(image) + " has the grid " +
+                                                 std::to_string(grid.t) + " x " + std::to_string(grid.h) + " x " +
+                                                 std::to_string(grid.w) + " patches; an image is one frame of whole " +
+                                                 std::to_string(merge) + " x " + std::to_string(merge) + " groups");
+    std::int64_t found = 0;
+    while (found < wanted && i + found < q_len &&
+           new_ids[static_cast<std::size_t>(i + found)] == tokens_.image_token_id)
+      ++found;
+    if (found != wanted)
+      throw Error(ErrorCode::shape_mismatch,
+                  "sequence: image " + std::to_string(image) + " has " + std::to_string(found) +
+                      " pad tokens from token " + std::to_string(past_ + i) + " on, but its grid " +
+                      std::to_string(grid.t) + " x " + std::to_string(grid.h) + " x " + std::to_string(grid.w) +
+                      " makes " + std::to_string(wanted) +
+                      ": expand each pad to t*h*w/merge^2 copies, and keep an image whole within one call",
+                  ShapeDetail{"sequence", "", "ids", 0, "image tokens", wanted, found});
+    for (std::int64_t a = 0; a < gh; ++a)
+      for (std::int64_t b = 0; b < gw; ++b, ++i) {
+        rows[i] = next;
+        rows[q_len + i] = next + a;
+        rows[2 * q_len + i] = next + b;
+      }
+    next += std::max(gh, gw);
+    ++image;
+  }
+  if (image != grids.size())
+    throw Error(ErrorCode::shape_mismatch,
+                "sequence: " + std::to_string(grids.size()) + " images were given, but the tokens have pads for " +
+                    std::to_string(image),
+                ShapeDetail{"sequence", "", "images", 0, "images", static_cast<std::int64_t>(image),
+                            static_cast<std::int64_t>(grids.size())});
+  return plan;
+}
+
+void SequenceState::commit(const CallPlan& plan) {
+  if (plan.past != past_ || plan.kv_len != plan.past + plan.q_len)
+    throw Error(ErrorCode::invalid_argument, "sequence: the plan was made at " + std::to_string(plan.past) +
+                                                 " positions, " + std::to_string(past_) +
+                                                 " are committed: plan each call anew");
+  const std::span<const std::int64_t> positions = plan.positions.values<std::int64_t>();
+  past_ = plan.kv_len;
+  next_ = 1 + *std::max_element(positions.begin(), positions.end());
+}
+
+}  // namespace octavo
