@@ -179,15 +179,18 @@ struct Checkpoint::Impl {
     throw Error(ErrorCode::not_found, directory + ": has neither " + kSingleFile + " nor " + kIndexFile + remedy);
   }
 
-  /// The nearest names, for a name that is not there.
+  /// The nearest names, for a name that is not there: at most half of it may differ.
   std::vector<std::string> suggestions(std::string_view name) const {
     std::vector<std::pair<std::size_t, std::string>> ranked;
     constexpr std::size_t kMaxLength = 256;
     constexpr std::size_t kMaxCandidates = 4096;
     if (name.size() > kMaxLength) return {};
+    std::size_t compared = 0;
     for (const auto& [candidate, entry] : tensors) {
-      if (candidate.size() > kMaxLength || ranked.size() >= kMaxCandidates) continue;
-      ranked.emplace_back(edit_distance(name, candidate), candidate);
+      if (candidate.size() > kMaxLength) continue;
+      if (++compared > kMaxCandidates) break;
+      const std::size_t distance = edit_distance(name, candidate);
+      if (2 * distance <= name.size()) ranked.emplace_back(distance, candidate);
     }
     std::sort(ranked.begin(), ranked.end());
     std::vector<std::string> nearest;

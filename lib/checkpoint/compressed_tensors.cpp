@@ -51,8 +51,9 @@ std::string difference(const Json& args, const std::string& strategy, bool dynam
     return complaint("strategy", "\"" + stated + "\"", "\"" + strategy + "\"");
   }
   const std::optional<Json> dynamic_stated = present(args, "dynamic");
-  const bool is_dynamic = dynamic_stated && (!dynamic_stated->is_bool() || dynamic_stated->as_bool());
-  if (is_dynamic != dynamic) {
+  // Besides true and false there is "local", a per-group form.
+  const bool fits = dynamic_stated ? dynamic_stated->is_bool() && dynamic_stated->as_bool() == dynamic : !dynamic;
+  if (!fits) {
     return complaint("dynamic", dynamic_stated ? dynamic_stated->dump() : "absent", dynamic ? "true" : "false");
   }
   return {};

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -113,17 +114,13 @@ class HeaderReader {
     refuse(tensor + "the header entry has no " + std::string(field));
   }
 
-  /// A JSON integer that is not negative; 3.0 and values beyond int64 are refused.
+  /// Written as plain digits and below 2^63: neither -1 nor 3.0 nor 1e3 is a count.
   static std::uint64_t count(const std::string& tensor, const std::string& field, const Json& value) {
-    if (!value.is_integer()) refuse(tensor + field + " must be a non-negative integer, but is " + value.dump());
-    std::int64_t number = -1;
-    try {
-      number = value.as_int();
-    } catch (const Error&) {
-      refuse(tensor + field + " is " + value.dump() + ", which does not fit 63 bits");
+    const std::string text = value.dump();
+    if (!value.is_integer() || text.find_first_not_of("0123456789") != std::string::npos) {
+      refuse(tensor + field + " must be a non-negative integer below 2^63, but is " + text);
     }
-    if (number < 0) refuse(tensor + field + " must be a non-negative integer, but is " + value.dump());
-    return static_cast<std::uint64_t>(number);
+    return static_cast<std::uint64_t>(value.as_int());
   }
 
   static const StoredType& read_dtype(const std::string& tensor, const Json& entry) {

@@ -1,0 +1,324 @@
+#include <limits>
+
+#include "catch.hpp"
+#include "helpers.hpp"
+#include "octavo/checkpoint.hpp"
+
+namespace octavo {
+namespace {
+
+using test::error_of;
+using test::TempDir;
+
+const std::string kGolden = std::string(OCTAVO_SOURCE_DIR) + "/tests/golden/checkpoint/";
+
+const char* name_of(StoredScheme scheme) {
+  switch (scheme) {
+    case StoredScheme::none:
+      return "none";
+    case StoredScheme::w8a8_dynamic:
+      return "w8a8_dynamic";
+    case StoredScheme::w8a16:
+      return "w8a16";
+  }
+  return "";
+}
+
+/// A checkpoint of 1 x 1 matrices under these module names.
+Checkpoint toy(const TempDir& parent, const std::string& config, const std::vector<std::string>& modules) {
+  AtomicDirectory directory(parent / "toy", true);
+  ShardWriter writer(directory);
+  for (const std::string& module : modules) writer.add(module + ".weight", Tensor::zeros(DType::f32, {1, 1}));
+  writer.finish();
+  directory.write_file("config.json", config);
+  directory.commit();
+  return Checkpoint::open(parent / "toy");
+}
+
+std::string with_groups(const std::string& groups, const std::string& more = "") {
+  return R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "int-quantized", )" + more +
+         R"("config_groups": {)" + groups + "}}}";
+}
+const std::string kWeights = R"("weights": {"num_bits": 8, "type": "int", "symmetric": true, "strategy": "channel"})";
+const std::string kTokens =
+    R"("input_activations": {"num_bits": 8, "symmetric": true, "strategy": "token", "dynamic": true})";
+
+TEST_CASE("Every module gets the scheme that the compressed-tensors library gives it") {
+  const Json cases = Json::read_file(kGolden + "schemes.json");
+  REQUIRE(cases.size() == 10);
+  const TempDir parent;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Json expected = cases.at(i).at("modules");
+    std::vector<std::string> modules;
+    expected.for_each_member([&](std::string_view module, const Json&) { modules.emplace_back(module); });
+    JsonBuilder config = JsonBuilder::object();
+    config.set("quantization_config", JsonBuilder(cases.at(i).at("quantization_config")));
+    const Checkpoint checkpoint = toy(parent, config.dump(), modules);
+    CHECK(checkpoint.is_quantized());
+    expected.for_each_member([&](std::string_view module, const Json& scheme) {
+      CAPTURE(cases.at(i).at("name").as_string(), std::string(module));
+      CHECK(name_of(checkpoint.scheme_of(module)) == scheme.as_string());
+    });
+  }
+}
+
+TEST_CASE("Names match across key layouts, in ignore and in targets") {
+  const TempDir parent;
+  const std::string groups = R"("g": {"targets": ["Linear"], )" + kWeights + "," + kTokens + "}";
+  // Tensors in published names, ignore list in the names of the program that quantized, and the reverse.
+  const Checkpoint published =
+      toy(parent, with_groups(groups, R"("ignore": ["model.visual.a", "re:model.language_model.*up_proj"],)"),
+          {"visual.a", "visual.b", "model.layers.0.mlp.up_proj"});
+  CHECK(published.scheme_of("visual.a") == StoredScheme::none);
+  CHECK(published.scheme_of("model.visual.a") == StoredScheme::none);
+  CHECK(published.scheme_of("visual.b") == StoredScheme::w8a8_dynamic);
+  CHECK(published.scheme_of("model.layers.0.mlp.up_proj") == StoredScheme::none);
+  const Checkpoint newer = toy(parent, with_groups(groups, R"("ignore": ["re:visual.*", "lm_head"],)"),
+                               {"model.visual.a", "model.language_model.layers.0.mlp.up_proj", "lm_head"});
+  CHECK(newer.scheme_of("visual.a") == StoredScheme::none);
+  CHECK(newer.scheme_of("lm_head") == StoredScheme::none);
+  CHECK(newer.scheme_of("model.layers.0.mlp.up_proj") == StoredScheme::w8a8_dynamic);
+}
+
+TEST_CASE("A class target spares what is no matrix") {
+  const TempDir parent;
+  AtomicDirectory directory(parent / "out");
+  ShardWriter writer(directory);
+  writer.add("visual.patch_embed.proj.weight", Tensor::zeros(DType::f32, {1, 1, 1, 1, 1}));
+  writer.add("model.norm.weight", Tensor::zeros(DType::f32, {1}));
+  writer.finish();
+  directory.write_file("config.json", with_groups(R"("g": {"targets": ["Linear"], )" + kWeights + "," + kTokens + "}"));
+  directory.commit();
+  const Checkpoint checkpoint = Checkpoint::open(parent / "out");
+  CHECK(checkpoint.scheme_of("visual.patch_embed.proj") == StoredScheme::none);
+  CHECK(checkpoint.scheme_of("model.norm") == StoredScheme::none);
+}
+
+TEST_CASE("Schemes that Octavo does not run can be opened but not asked for") {
+  struct Case {
+    std::string config;
+    std::string message;  // after "unsupported: CONFIG: "
+  };
+  const auto group = [](const std::string& weights, const std::string& activations) {
+    return with_groups(R"("g": {"targets": ["Linear"], "weights": {)" + weights + R"(}, "input_activations": )" +
+                       activations + "}");
+  };
+  const std::string g = "quantization_config.config_groups.g.";
+  const Case wrong = GENERATE_COPY(values<Case>({
+      {R"({"quantization_config": {"quant_method": "awq", "bits": 4}})",
+       "quantization_config.quant_method is \"awq\", Octavo reads \"compressed-tensors\""},
+      {R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "pack-quantized"}})",
+       "quantization_config.format is \"pack-quantized\", Octavo reads \"int-quantized\""},
+      {with_groups("", R"("kv_cache_scheme": {"num_bits": 8},)"),
+       "quantization_config.kv_cache_scheme is set, Octavo reads null"},
+      {group(R"("num_bits": 4)", "null"), g + "weights.num_bits is 4, Octavo reads 8"},
+      {group(R"("type": "float")", "null"), g + "weights.type is \"float\", Octavo reads \"int\""},
+      {group(R"("symmetric": false)", "null"), g + "weights.symmetric is false, Octavo reads true"},
+      {group(R"("strategy": "group")", "null"), g + "weights.strategy is \"group\", Octavo reads \"channel\""},
+      {group(R"("num_bits": 8)", R"({"strategy": "tensor", "dynamic": false})"),
+       g + "input_activations.strategy is \"tensor\", Octavo reads \"token\""},
+      {group(R"("num_bits": 8)", R"({"strategy": "token", "dynamic": false})"),
+       g + "input_activations.dynamic is false, Octavo reads true"},
+      {group(R"("num_bits": 8)", R"({"strategy": "token", "dynamic": "local"})"),
+       g + "input_activations.dynamic is \"local\", Octavo reads true"},
+  }));
+  const TempDir parent;
+  const Checkpoint checkpoint = toy(parent, wrong.config, {"a"});
+  const std::string complaint = error_of([&] { static_cast<void>(checkpoint.scheme_of("a")); });
+  CHECK(complaint == "unsupported: " + (parent / "toy/config.json") + ": " + wrong.message);
+}
+
+TEST_CASE("A malformed quantization_config is refused when opening") {
+  const TempDir parent;
+  const auto complaint = [&](const std::string& config) {
+    std::string text = error_of([&] { toy(parent, config, {"a"}); });
+    const std::string path = parent / "toy/config.json";
+    const std::size_t at = text.find(path);
+    return at == std::string::npos ? text : text.replace(at, path.size(), "FILE");
+  };
+  CHECK(complaint(R"({"quantization_config": 8})") == "format: FILE: quantization_config must be an object");
+  CHECK(complaint(R"({"quantization_config": {}})") ==
+        "not_found: FILE: quantization_config: the key \"quant_method\" is missing");
+  CHECK(complaint(R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "int-quantized"}})") ==
+        "not_found: FILE: quantization_config: the key \"config_groups\" is missing");
+  CHECK(complaint(with_groups(R"("g": {"targets": "Linear"})")) ==
+        "format: FILE: quantization_config.config_groups.g.targets must be an array of module names");
+  CHECK(complaint(with_groups("", R"("ignore": [3],)")) ==
+        "format: FILE: quantization_config.ignore[0] is a number, a string is needed");
+  CHECK_THAT(
+      complaint(with_groups("", R"("ignore": ["lm_head", "re:(["],)")),
+      Catch::Matchers::StartsWith("format: FILE: quantization_config.ignore[1]: cannot read the expression \"([\""));
+  CHECK(complaint(with_groups("", R"("ignore": ["re:)" + std::string(1025, 'a') + "\"],")) ==
+        "format: FILE: quantization_config.ignore[0]: the expression has 1025 characters, at most 1024 are read");
+}
+
+TEST_CASE("Two groups that claim one module are refused, and no expression can stall") {
+  const TempDir parent;
+  const std::string path = parent / "toy/config.json";
+  const Checkpoint twice = toy(parent,
+                               with_groups(R"("g": {"targets": ["re:a"], )" + kWeights + "," + kTokens +
+                                           R"(}, "h": {"targets": ["re:.*"], )" + kWeights + "}"),
+                               {"a"});
+  CHECK(error_of([&] { static_cast<void>(twice.scheme_of("a")); }) ==
+        "format: module a matches both " + path + ": quantization_config.config_groups.g and " + path +
+            ": quantization_config.config_groups.h, which store it differently");
+  const Checkpoint slow = toy(parent, with_groups(R"("g": {"targets": ["re:(a+)+$"], )" + kWeights + "}"), {"a"});
+  CHECK(slow.scheme_of(std::string(200, 'a') + "!") == StoredScheme::none);
+}
+
+struct Linear {
+  Tensor weight = Tensor::zeros(DType::s8, {3, 2});
+  Tensor scale = Tensor::zeros(DType::f32, {3, 1});
+  Tensor bias;
+  Tensor zero_point;
+};
+
+Checkpoint with_linear(const TempDir& parent, const Linear& linear, const std::string& name = "model.a") {
+  AtomicDirectory directory(parent / "out", true);
+  ShardWriter writer(directory);
+  writer.add(name + ".weight", linear.weight);
+  if (linear.scale.defined()) writer.add(name + ".weight_scale", linear.scale);
+  if (linear.bias.defined()) writer.add(name + ".bias", linear.bias);
+  if (linear.zero_point.defined()) writer.add(name + ".weight_zero_point", linear.zero_point);
+  writer.finish();
+  directory.write_file("config.json", with_w8a8_quantization_config(Json::parse("{}", "config.json"), {"model.b"}));
+  directory.commit();
+  return Checkpoint::open(parent / "out");
+}
+
+TEST_CASE("A quantized linear comes back as it was written") {
+  const TempDir parent;
+  Linear stored;
+  const std::vector<std::int8_t> weight{-128, 127, 0, 1, -1, 5};
+  const std::vector<BFloat16> scale{to_bfloat16(0.5F), to_bfloat16(2.0F), to_bfloat16(0.0F)};
+  const std::vector<float> bias{1, 2, 3};
+  stored.weight = Tensor::from<std::int8_t>(weight, {3, 2});
+  stored.scale = Tensor::from<BFloat16>(scale, {3, 1});
+  stored.bias = Tensor::from<float>(bias, {3});
+  const StoredLinear linear =
+      with_linear(parent, stored, GENERATE(as<std::string>(), "model.a", "model.language_model.a")).linear("model.a");
+  CHECK(linear.scheme == StoredScheme::w8a8_dynamic);
+  CHECK(std::equal(weight.begin(), weight.end(), linear.weight.values<std::int8_t>().begin()));
+  CHECK(linear.weight_scale.shape() == Shape{3});
+  CHECK(linear.weight_scale.values<float>()[0] == 0.5F);
+  CHECK(linear.weight_scale.values<float>()[1] == 2.0F);
+  CHECK(linear.bias.values<float>()[2] == 3.0F);
+}
+
+TEST_CASE("A linear that is ignored is read as it is") {
+  const TempDir parent;
+  Linear stored;
+  stored.weight = Tensor::zeros(DType::bf16, {3, 2});
+  stored.scale = Tensor();
+  const StoredLinear linear = with_linear(parent, stored, "model.b").linear("model.b");
+  CHECK(linear.scheme == StoredScheme::none);
+  CHECK(linear.weight.dtype() == DType::bf16);
+  CHECK_FALSE(linear.weight_scale.defined());
+  CHECK_FALSE(linear.bias.defined());
+}
+
+TEST_CASE("A quantized linear whose tensors do not agree is refused") {
+  const TempDir parent;
+  const auto complaint = [&](const Linear& stored) {
+    std::string text = error_of([&] { static_cast<void>(with_linear(parent, stored).linear("model.a")); });
+    const std::string path = parent / "out/model.safetensors";
+    const std::size_t at = text.find(path);
+    return at == std::string::npos ? text : text.replace(at, path.size(), "FILE");
+  };
+  Linear stored;
+  CHECK(complaint(stored) == "no error");
+  stored.weight = Tensor::zeros(DType::bf16, {3, 2});
+  CHECK(complaint(stored) ==
+        "format: FILE: tensor \"model.a.weight\" (BF16 [3, 2]) must be I8: quantization_config says it is quantized");
+  stored = Linear();
+  stored.scale = Tensor::zeros(DType::f32, {2, 1});
+  CHECK(complaint(stored) ==
+        "format: FILE: tensor \"model.a.weight_scale\" (F32 [2, 1]) must have one value for each of "
+        "the weight's 3 rows");
+  stored.scale = Tensor::zeros(DType::s32, {3, 1});
+  CHECK(complaint(stored) == "format: FILE: tensor \"model.a.weight_scale\" (I32 [3, 1]) must be F32, BF16 or F16");
+  const std::vector<float> bad{1.0F, -0.5F, 1.0F};
+  stored.scale = Tensor::from<float>(bad, {3});
+  CHECK(complaint(stored) ==
+        "format: FILE: tensor \"model.a.weight_scale\" (F32 [3]) has -0.500000 in row 1, a scale "
+        "must be finite and not negative");
+  const std::vector<float> infinite{1.0F, 1.0F, std::numeric_limits<float>::infinity()};
+  stored.scale = Tensor::from<float>(infinite, {3});
+  CHECK(complaint(stored) ==
+        "format: FILE: tensor \"model.a.weight_scale\" (F32 [3]) has inf in row 2, a scale must be "
+        "finite and not negative");
+  stored = Linear();
+  stored.bias = Tensor::zeros(DType::f32, {2});
+  CHECK(complaint(stored) ==
+        "format: FILE: tensor \"model.a.bias\" (F32 [2]) must have one value for each of the weight's 3 rows");
+  stored = Linear();
+  stored.zero_point = Tensor::zeros(DType::s8, {3, 1});
+  CHECK(complaint(stored) ==
+        "format: FILE: tensor \"model.a.weight_zero_point\" (I8 [3, 1]) is not expected: the weight "
+        "is quantized symmetrically");
+  stored = Linear();
+  stored.scale = Tensor();
+  CHECK(complaint(stored) == "not_found: " + (parent / "out") +
+                                 ": has no tensor \"model.a.weight_scale\"; the nearest are \"model.a.weight\"");
+}
+
+TEST_CASE("The written config keeps everything and states the scheme") {
+  const Json source = Json::parse(
+      R"({"model_type": "qwen2_5_vl", "use_cache": false, "rms_norm_eps": 1e-06, "quantization_config": {"old": 1}})",
+      "config.json");
+  const std::string text = with_w8a8_quantization_config(source, {"lm_head", "visual.a"});
+  CHECK(text == R"({
+  "model_type": "qwen2_5_vl",
+  "use_cache": false,
+  "rms_norm_eps": 1e-06,
+  "quantization_config": {
+    "quant_method": "compressed-tensors",
+    "format": "int-quantized",
+    "quantization_status": "compressed",
+    "global_compression_ratio": null,
+    "kv_cache_scheme": null,
+    "ignore": [
+      "lm_head",
+      "visual.a"
+    ],
+    "config_groups": {
+      "group_0": {
+        "targets": [
+          "Linear"
+        ],
+        "weights": {
+          "num_bits": 8,
+          "type": "int",
+          "symmetric": true,
+          "strategy": "channel",
+          "dynamic": false,
+          "group_size": null,
+          "block_structure": null,
+          "actorder": null,
+          "observer": "minmax",
+          "observer_kwargs": {}
+        },
+        "input_activations": {
+          "num_bits": 8,
+          "type": "int",
+          "symmetric": true,
+          "strategy": "token",
+          "dynamic": true,
+          "group_size": null,
+          "block_structure": null,
+          "actorder": null,
+          "observer": null,
+          "observer_kwargs": {}
+        },
+        "output_activations": null
+      }
+    }
+  }
+}
+)");
+  CHECK(error_of([] { with_w8a8_quantization_config(Json::parse("[]", "config.json"), {}); }) ==
+        "format: config.json must be an object");
+}
+
+}  // namespace
+}  // namespace octavo
