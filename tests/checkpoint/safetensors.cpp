@@ -207,6 +207,14 @@ TEST_CASE("Offsets are checked against the file and against each other, in bytes
   CHECK(header_complaint(two("[3,5]"), 5) == "format: FILE: tensor \"b\": begins at byte " + std::to_string(data + 3) +
                                                  ", but the tensor before it, \"a\", ends at byte " +
                                                  std::to_string(data + 2) + ": the bytes between belong to no tensor");
+  CHECK_THAT(
+      header_complaint(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,9223372036854775807]}})", 1),
+      Catch::Matchers::StartsWith("format: FILE: tensor \"a\": data_offsets [0, 9223372036854775807] end at byte "));
+}
+
+TEST_CASE("Duplicate names, bad metadata and too many dimensions are refused") {
+  const std::string twice =
+      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})";
   CHECK(header_complaint(twice, 2) ==
         "format: FILE: header (from byte 8): not valid JSON: the key \"a\" appears twice in one object");
   CHECK(header_complaint(R"({"__metadata__":3})", 0) == "format: FILE: __metadata__ must be an object of strings");
