@@ -25,17 +25,18 @@ std::vector<LinearInfo> LinearBlock::linears() const {
   return infos;
 }
 
-const LoadedLinear& LinearBlock::find(std::string_view module_path) const {
+std::size_t LinearBlock::index_of(std::string_view module_path) const {
   std::string known;
-  for (const LoadedLinear& slot : slots_) {
-    if (slot.info.module_path == module_path) return slot;
-    known += (known.empty() ? "" : ", ") + slot.info.module_path;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const std::string& path = slots_[i].info.module_path;
+    if (path == module_path) return i;
+    known += (known.empty() ? "" : ", ") + path;
   }
   throw Error(ErrorCode::not_found, path_ + ": no linear named \"" + std::string(module_path) + "\"; it has " + known);
 }
 
 void LinearBlock::replace(std::string_view module_path, const Linear& linear) {
-  auto& slot = const_cast<LoadedLinear&>(find(module_path));  // ours, and *this is not const
+  LoadedLinear& slot = slots_[index_of(module_path)];
   if (!linear.defined())
     throw Error(ErrorCode::invalid_argument, slot.info.module_path + ": replaced by an undefined linear");
   if (linear.in_features() != slot.info.in_features || linear.out_features() != slot.info.out_features) {

@@ -43,7 +43,8 @@ class LinearBlock : public ModelBlock {
   }
 
  private:
-  const LoadedLinear& find(std::string_view module_path) const;
+  std::size_t index_of(std::string_view module_path) const;  ///< throws not_found listing what there is
+  const LoadedLinear& find(std::string_view module_path) const { return slots_[index_of(module_path)]; }
 
   std::string path_;
   std::vector<LoadedLinear> slots_;
