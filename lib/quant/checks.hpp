@@ -1,0 +1,25 @@
+/// Checks at the door that the files of this room share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "octavo/quant.hpp"
+
+namespace octavo::quant {
+
+/// Sums of K products of two int8 must fit in int32 (2^31 / 2^14, minus one).
+inline constexpr std::int64_t kMaxInFeatures = 131071;
+
+/// Throws invalid_argument naming `who` and the option.
+void check_options(const GptqOptions& options, const std::string& who);
+
+/// Throws invalid_argument naming `who`, the argument and the first row and column that hold a NaN or an infinity.
+void check_finite(const float* values, std::int64_t rows, std::int64_t columns, std::string_view argument,
+                  const std::string& who);
+
+/// W[N,K] as contiguous float32 (itself if it is that already), checked for shape, dtype and finite values.
+Tensor checked_weight(const Tensor& weight, const std::string& who);
+
+}  // namespace octavo::quant

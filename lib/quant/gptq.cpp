@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "checks.hpp"
+#include "octavo/gemm.hpp"
+#include "octavo/parallel.hpp"
+#include "octavo/quant.hpp"
+#include "prepared.hpp"
+#include "scales.hpp"
+
+namespace octavo {
+namespace {
+
+/// Rows swept side by side: the innermost loops run over them, so that they vectorise for any block size.
+constexpr std::int64_t kLanes = 16;
+/// Columns whose errors are kept before one deep product carries them to all columns behind. Blocks in between are
+/// updated only up to here: far fewer passes over W than one per block.
+constexpr std::int64_t kPanel = 1024;
+
+/// One layer being swept. Columns are in sweep order; rows never meet, so any split of them gives the same bits.
+class Sweep {
+ public:
+  Sweep(float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, const std::vector<float>& scales,
+        std::int8_t* q)
+      : w_(w),
+        rows_(rows),
+        k_(hessian.factor.dim(0)),
+        u_(hessian.factor.data<float>()),
+        order_(hessian.order),
+        scales_(scales),
+        q_(q) {}
+
+  void run(std::int64_t block_size) {
+    const std::int64_t panel = std::max<std::int64_t>(1, kPanel / block_size) * block_size;
+    errors_.resize(static_cast<std::size_t>(rows_ * std::min(panel, k_)));
+    for (std::int64_t p = 0; p < k_; p += panel) {
+      const std::int64_t panel_end = std::min(k_, p + panel);
+      error_columns_ = panel_end - p;
+      for (std::int64_t b = p; b < panel_end; b += block_size) {
+        const std::int64_t block_end = std::min(panel_end, b + block_size);
+        sweep_block(p, b, block_end);
+        push_errors(p, b, block_end, block_end, panel_end);
+      }
+      push_errors(p, p, panel_end, panel_end, k_);
+    }
+  }
+
+ private:
+  /// W[:, to:to_end] -= E[:, from:from_end] U[from:from_end, to:to_end]
+  void push_errors(std::int64_t panel, std::int64_t from, std::int64_t from_end, std::int64_t to, std::int64_t to_end) {
+    if (to == to_end) return;
+    sgemm(rows_, to_end - to, from_end - from, errors_.data() + (from - panel), error_columns_, u_ + from * k_ + to, k_,
+          w_ + to, k_, {.alpha = -1.0F, .beta = 1.0F});
+  }
+
+  void sweep_block(std::int64_t panel, std::int64_t begin, std::int64_t end) {
+    parallel_for((rows_ + kLanes - 1) / kLanes, 1, [&](std::int64_t first, std::int64_t last) {
+      std::vector<Lanes> columns(static_cast<std::size_t>(end - begin));
+      for (std::int64_t tile = first; tile < last; ++tile) sweep_tile(tile * kLanes, panel, begin, columns);
+    });
+  }
+
+  using Lanes = std::array<float, kLanes>;
+
+  void sweep_tile(std::int64_t row, std::int64_t panel, std::int64_t begin, std::vector<Lanes>& columns) {
+    const std::int64_t lanes = std::min(kLanes, rows_ - row);
+    const std::size_t count = columns.size();
+    Lanes scale;
+    scale.fill(1.0F);
+    std::copy_n(scales_.begin() + row, lanes, scale.begin());
+    for (std::size_t i = 0; i < count; ++i) {
+      columns[i].fill(0.0F);
+      for (std::int64_t r = 0; r < lanes; ++r) {
+        columns[i][static_cast<std::size_t>(r)] = w_[(row + r) * k_ + begin + static_cast<std::int64_t>(i)];
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t at = begin + static_cast<std::int64_t>(i);
+      const float* u = u_ + at * k_ + begin;  // U[at, begin:]
+      Lanes level;
+      Lanes error;
+      for (std::size_t r = 0; r < kLanes; ++r) {
+        level[r] = quant::quantize_value(columns[i][r], scale[r]);
+        error[r] = (columns[i][r] - level[r] * scale[r]) / u[i];
+      }
+      for (std::size_t j = i + 1; j < count; ++j) {
+        for (std::size_t r = 0; r < kLanes; ++r) columns[j][r] -= error[r] * u[j];
+      }
+      const std::int64_t column = order_[static_cast<std::size_t>(at)];
+      for (std::int64_t r = 0; r < lanes; ++r) {
+        q_[(row + r) * k_ + column] = static_cast<std::int8_t>(level[static_cast<std::size_t>(r)]);
+        errors_[static_cast<std::size_t>((row + r) * error_columns_ + at - panel)] = error[static_cast<std::size_t>(r)];
+      }
+    }
+  }
+
+  float* w_;  // [rows, K]
+  std::int64_t rows_;
+  std::int64_t k_;
+  const float* u_;                          // [K, K]
+  const std::vector<std::int64_t>& order_;  // [K]
+  const std::vector<float>& scales_;        // [rows]
+  std::int8_t* q_;                          // [rows, K], columns as stored
+  std::vector<float> errors_;               // [rows, error_columns_]
+  std::int64_t error_columns_ = 0;
+};
+
+/// Columns of w in sweep order, dead ones at 0.
+void gather_columns(const float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, float* ordered) {
+  const auto k = static_cast<std::int64_t>(hessian.order.size());
+  parallel_for(rows, 1 + (std::int64_t{1} << 15) / k, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      for (std::int64_t i = 0; i < k; ++i) {
+        const std::int64_t column = hessian.order[static_cast<std::size_t>(i)];
+        ordered[n * k + i] = hessian.dead[static_cast<std::size_t>(column)] ? 0.0F : w[n * k + column];
+      }
+    }
+  });
+}
+
+void check_agreement(const GptqOptions& options, const PreparedHessian::Impl& hessian, const std::string& who) {
+  if (options.method == QuantMethod::rtn) return;
+  const char* differing = hessian.options.method != QuantMethod::gptq            ? "method"
+                          : options.damp_percent != hessian.options.damp_percent ? "damp_percent"
+                          : options.act_order != hessian.options.act_order       ? "act_order"
+                                                                                 : nullptr;
+  if (differing == nullptr) return;
+  throw Error(ErrorCode::invalid_argument, who + ": " + differing + " is not what the Hessian of " + hessian.name +
+                                               " was prepared with; prepare one with the same options");
+}
+
+}  // namespace
+
+QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessian, const GptqOptions& options,
+                              std::string_view name) {
+  const std::string who = "quantize_layer (" + std::string(name) + ")";
+  const PreparedHessian::Impl& prepared = hessian.impl();
+  quant::check_options(options, who);
+  check_agreement(options, prepared, who);
+  const Tensor values = quant::checked_weight(weight, who);
+  const std::int64_t n = values.dim(0);
+  const std::int64_t k = values.dim(1);
+  if (k != prepared.hessian.dim(0)) {
+    throw Error(ErrorCode::shape_mismatch, who + ": the weight is " + weight.shape().to_string() + ", so K is " +
+                                               std::to_string(k) + ", but the Hessian of " + prepared.name + " is " +
+                                               prepared.hessian.shape().to_string());
+  }
+  const float* w = values.data<float>();
+  const float* h = prepared.hessian.data<float>();
+  const std::vector<float> scales = quant::channel_scales(w, n, k, options, who);
+
+  QuantizedLayer layer;
+  layer.weight = Tensor::empty(DType::s8, {n, k});
+  layer.scales = Tensor::from<float>(scales, {n});
+  layer.dead_columns = prepared.dead_columns;
+  auto* q = layer.weight.mutable_data<std::int8_t>();
+  Tensor working = Tensor::empty(DType::f32, {n, k});
+  auto* work = working.mutable_data<float>();
+
+  quant::round_to_nearest(w, n, k, scales, q);
+  quant::subtract_dequantized(w, n, k, scales, q, work);
+  layer.rtn_loss = quant::quadratic_error(work, n, h, k);
+  layer.loss = layer.rtn_loss;
+  if (options.method == QuantMethod::rtn) return layer;
+  if (!prepared.factor.defined()) {
+    layer.fell_back_to_rtn = true;
+    return layer;
+  }
+  layer.damp_used = prepared.damp_used;
+  gather_columns(w, n, prepared, work);
+  Sweep(work, n, prepared, scales, q).run(options.block_size);
+  quant::subtract_dequantized(w, n, k, scales, q, work);
+  layer.loss = quant::quadratic_error(work, n, h, k);
+  return layer;
+}
+
+}  // namespace octavo
