@@ -1,10 +1,15 @@
-/// Whole jobs: quantize a directory, verify the result against the original; each with progress and cancel.
+/// Whole jobs over model directories: quantize one, verify the result against the original, check and inspect one.
+///
+/// Each job is one call. The long ones report progress and can be cancelled; all of them validate their inputs before
+/// the long work starts, throw octavo::Error with one clear line, and leave nothing half-written behind. A job may be
+/// run from any thread; two jobs at once share the process's thread pool (see parallel.hpp).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "octavo/json.hpp"
@@ -13,85 +18,136 @@
 
 namespace octavo {
 
+/// How far a job is. `done` counts steps of about equal cost over the whole job, so that time left can be told.
 struct Progress {
-  std::string stage;        ///< "calibrate", "model.layers.3", ...
+  std::string stage;  ///< what is being worked on: "model.layers.3: calibrate", "verify: quantized", ...
   std::int64_t done = 0, total = 0;
 };
 /// Called from the job's thread. Returning false cancels.
 using ProgressCallback = std::function<bool(const Progress&)>;
 
 /// A line of a samples file (JSONL): {"id","image"|"images","prompt","answer","task"}; image paths relative to the file.
+/// Only "prompt" is required.
 struct Sample {
   std::string id, prompt, answer, task;
-  std::vector<std::string> images;
+  std::vector<std::string> images;  ///< paths, resolved against the file's directory
 };
+/// Reads at most `limit` samples (0: all). Blank lines are skipped.
+/// @throws Error  not_found / format naming file and line; invalid_argument when the file holds no sample.
 std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit = 0);
 
+/// What became of one linear layer (quantize), or how far one layer's output moved (verify).
 struct LayerReport {
   std::string module_path, method;
-  double loss = 0, rtn_loss = 0, damp_used = 0;
-  double relative_error = 0;  ///< ||XW^T - XQ^T|| / ||XW^T|| on the calibration rows
-  std::int64_t rows = 0, dead_columns = 0;
+  double loss = 0;      ///< tr((W-Q) H (W-Q)^T), the objective of GPTQ; 0 without calibration
+  double rtn_loss = 0;  ///< the same for round-to-nearest
+  double damp_used = 0;
+  /// quantize: ||Y - Yq|| / ||Y|| of the linear as it will run (int8 activations included), over up to 256 calibration
+  /// rows; negative without calibration. verify: the same for the hidden states that leave the block, over all rows.
+  double relative_error = -1;
+  std::int64_t rows = 0;  ///< calibration rows behind the Hessian
+  std::int64_t dead_columns = 0;
   bool fell_back_to_rtn = false;
 };
 
 struct QuantizeOptions {
-  std::string recipe = "default";          ///< preset or path
-  std::string calibration;                 ///< samples JSONL; may be empty only when no rule needs it (rtn)
-  std::int64_t max_samples = 0;            ///< 0: all
-  bool overwrite = false;
+  std::string recipe = "default";  ///< preset or path
+  std::string calibration;         ///< samples JSONL; may be empty only when no rule needs it (rtn)
+  std::int64_t max_samples = 0;    ///< 0: all
+  bool overwrite = false;          ///< replace an existing output directory, once the new one is complete
   std::uint64_t max_shard_bytes = std::uint64_t{5} << 30;
   ProgressCallback progress;
-  const std::atomic<bool>* cancel = nullptr;
+  const std::atomic<bool>* cancel = nullptr;  ///< set to true from anywhere (a signal handler, too) to stop the job
 };
 struct QuantizeResult {
   std::vector<LayerReport> layers;
-  std::uint64_t bytes_before = 0, bytes_after = 0;
+  std::vector<std::string> warnings;  ///< one line each, e.g. too few calibration rows
+  std::int64_t samples = 0, tokens = 0;
+  std::uint64_t bytes_before = 0, bytes_after = 0;  ///< of tensor data
   double seconds = 0;
-  std::uint64_t peak_rss_bytes = 0;
+  std::uint64_t peak_rss_bytes = 0;  ///< of the process so far; 0 where the system does not tell
+  std::string recipe;                ///< the recipe as applied, JSON
   JsonBuilder to_json() const;
 };
+/// Quantizes MODEL into OUT: W8A8 in compressed-tensors form, loadable by vLLM and transformers.
+///
+/// Calibration runs block by block: each block collects one Hessian per distinct linear input with its float weights,
+/// is quantized, and runs again in int8 to give the next block what it will see at inference. Samples run with their
+/// answers appended, so that answer tokens are calibrated, too. One block is resident at a time, shards are written as
+/// they fill, and untouched tensors are copied from the mapped file.
+///
+/// OUT holds the shards (and index), config.json with `quantization_config`, every other file of MODEL byte for byte,
+/// and octavo_report.json. It is complete or absent: on an error or a cancel nothing is left.
+/// @throws Error  exists, io, not_found, format, unsupported (already quantized; a recipe that splits linears that
+///                share an input, or reaches linears outside the blocks), cancelled.
 QuantizeResult quantize(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options = {});
 
 struct VerifyThresholds {
   double min_token_agreement = 0.90;
   double min_logit_cosine = 0.99;
-  double max_kl = 0.05;
+  double max_kl = 0.05;             ///< nats
   double max_accuracy_drop = 0.02;  ///< absolute
 };
 struct VerifyOptions {
-  std::string samples;
-  std::int64_t max_samples = 0;
-  std::int64_t max_new_tokens = 64;
+  std::string samples;               ///< samples JSONL, required
+  std::int64_t max_samples = 0;      ///< 0: all
+  std::int64_t max_new_tokens = 64;  ///< per greedy generation
+  std::int64_t layer_samples = 4;    ///< how many samples the per-layer errors are taken from
   VerifyThresholds thresholds;
   ProgressCallback progress;
   const std::atomic<bool>* cancel = nullptr;
 };
-struct TaskScore { std::string task; std::int64_t total = 0, original_right = 0, quantized_right = 0; };
+struct TaskScore {
+  std::string task;
+  std::int64_t total = 0, original_right = 0, quantized_right = 0;
+};
 struct VerifyResult {
   bool passed = false;
-  std::vector<std::string> failures;   ///< one line per missed threshold
-  std::vector<TaskScore> tasks;
-  double token_agreement = 0, logit_cosine = 0, kl = 0;
-  std::vector<LayerReport> layers;     ///< per-layer output error
+  std::vector<std::string> failures;  ///< one line per missed threshold
+  std::vector<TaskScore> tasks;       ///< samples with an answer, by task
+  std::int64_t samples = 0;
+  double token_agreement = 0;  ///< mean of (common prefix / longer answer), both greedy
+  double exact_match = 0;      ///< share of samples whose greedy tokens are all equal
+  double logit_cosine = 0;     ///< mean over answer positions, teacher-forced on the original's answer
+  double kl = 0;               ///< mean KL(original || quantized) in nats, same positions
+  double top1_agreement = 0;   ///< share of those positions with the same most likely token
+  double original_accuracy = 0, quantized_accuracy = 0;                    ///< over all samples with an answer
+  double original_tokens_per_second = 0, quantized_tokens_per_second = 0;  ///< decoding
+  std::uint64_t original_bytes = 0, quantized_bytes = 0;                   ///< of tensor data
+  double seconds = 0;
+  VerifyThresholds thresholds;
+  std::vector<LayerReport> layers;  ///< output error of each block, as it accumulates
   JsonBuilder to_json() const;
 };
+/// Runs both models over the samples and compares answers, tokens, logits and hidden states.
+/// @throws Error  when either directory or the samples cannot be used; a missed threshold is a result, not an error.
 VerifyResult verify(const std::string& original_dir, const std::string& quantized_dir, const VerifyOptions& options);
 
 /// Structure problems of a directory, found from config.json and the safetensors headers alone.
-struct CheckProblem { std::string what, where, remedy; bool fatal = true; };
+struct CheckProblem {
+  std::string what, where, remedy;
+  bool fatal = true;  ///< false: worth knowing, harmless
+};
 struct CheckResult {
   std::vector<CheckProblem> problems;
-  bool ok() const;
+  std::int64_t tensors = 0;
+  double seconds = 0;
+  bool ok() const;  ///< no fatal problem
   JsonBuilder to_json() const;
 };
+/// Never throws for what is wrong inside the directory: that is what the result says. A directory that is missing or
+/// holds no checkpoint is a fatal problem like any other.
 CheckResult check(const std::string& model_dir);
 
-/// What a directory holds, for `octavo inspect`.
+/// What a directory holds, for `octavo inspect`: model type and sizes, tensors by module, dtypes, stored schemes.
 JsonBuilder inspect(const std::string& model_dir);
 
-/// Grounding: IoU of the first four integers of both answers; others: equal after trimming.
-struct AnswerScore { bool right = false; double iou = 0; };
+/// Grounding (a task whose name contains "ground"): IoU of the first four integers of both answers, right from 0.5;
+/// others: equal after trimming white space and one final full stop, ASCII case ignored.
+struct AnswerScore {
+  bool right = false;
+  double iou = 0;
+};
 AnswerScore score_answer(std::string_view task, std::string_view expected, std::string_view actual);
 
 }  // namespace octavo

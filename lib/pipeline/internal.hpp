@@ -1,0 +1,55 @@
+/// What the jobs of this module share.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "octavo/pipeline.hpp"
+
+namespace octavo::pipeline {
+
+inline constexpr const char* kVersion = "0.1.0";
+
+/// Counts steps and turns the caller's cancel flag or a refusing callback into an Error.
+class Steps {
+ public:
+  /// `outcome` completes the cancel message: "nothing was written to OUT".
+  Steps(const ProgressCallback& callback, const std::atomic<bool>* cancel, std::string job, std::string outcome);
+  void set_total(std::int64_t total) { progress_.total = total; }
+  void stage(std::string name);
+  void advance(std::int64_t count = 1);
+  void check_cancelled() const;
+
+ private:
+  void report();
+  const ProgressCallback& callback_;
+  const std::atomic<bool>* cancel_;
+  std::string job_, outcome_;
+  Progress progress_;
+};
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// High-water mark of this process's resident memory (VmHWM); 0 where /proc does not tell.
+std::uint64_t peak_rss_bytes();
+
+/// Pictures of a sample, decoded.
+std::vector<Image> load_images(const Sample& sample);
+
+/// Every sample's pictures must be readable before hours of work start; checks that the files exist.
+void require_images(const std::vector<Sample>& samples);
+
+std::string to_lower(std::string_view text);
+
+}  // namespace octavo::pipeline
