@@ -176,10 +176,6 @@ OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* 
                                          size_t image_count, const octavo_generate_options* options,
                                          octavo_generate_result* out_result);
 
-/* Logits of every position of the same prompt, uncached: *out f32 [L, vocab_size]. For those who sample themselves. */
-OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
-                                             const char* const* image_paths, size_t image_count, octavo_tensor** out);
-
 /* ---- Parts: tensors ----------------------------------------------------------------------------------------- */
 
 enum { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2, OCTAVO_S8 = 3, OCTAVO_U8 = 4, OCTAVO_S32 = 5, OCTAVO_I64 = 6 };
@@ -197,6 +193,10 @@ OCTAVO_API octavo_status octavo_tensor_rank(const octavo_tensor* tensor, size_t*
 OCTAVO_API octavo_status octavo_tensor_dim(const octavo_tensor* tensor, size_t index, int64_t* out);
 /* First element, borrowed while the tensor lives, and the size in bytes (either may be NULL). */
 OCTAVO_API octavo_status octavo_tensor_data(octavo_tensor* tensor, void** out_data, size_t* out_size_bytes);
+
+/* Logits of every position of the same prompt, uncached: *out f32 [L, vocab_size]. For those who sample themselves. */
+OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
+                                             const char* const* image_paths, size_t image_count, octavo_tensor** out);
 
 /* ---- Parts: shape contracts --------------------------------------------------------------------------------- */
 

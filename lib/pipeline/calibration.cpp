@@ -90,8 +90,9 @@ ModelInput prepare_sample(const Model& model, const Sample& sample) {
       }
     }
     if (static_cast<std::int64_t>(input.ids.size()) > model.max_position_embeddings()) {
-      throw Error(ErrorCode::invalid_argument, "the prompt has " + std::to_string(input.ids.size()) + " tokens, more than the model's context of " +
-                                                   std::to_string(model.max_position_embeddings()) + "; shorten it or use smaller images");
+      throw Error(ErrorCode::invalid_argument,
+                  "the prompt has " + std::to_string(input.ids.size()) + " tokens, more than the model's context of " +
+                      std::to_string(model.max_position_embeddings()) + "; shorten it or use smaller images");
     }
     return input;
   });

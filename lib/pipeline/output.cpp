@@ -13,8 +13,8 @@ constexpr std::uint64_t kMaxHeldBytes = std::uint64_t{256} << 20;
 
 /// Other forms of the weights, and what an earlier run of ours wrote.
 bool is_replaced(const std::string& name) {
-  static constexpr std::array<std::string_view, 8> kEndings{".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json",
-                                                            ".pt",          ".pth",                    ".gguf", ".msgpack"};
+  static constexpr std::array<std::string_view, 8> kEndings{
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".msgpack"};
   for (const std::string_view ending : kEndings) {
     if (name.ends_with(ending)) {
       return true;
@@ -25,18 +25,21 @@ bool is_replaced(const std::string& name) {
 
 std::string checked_target(const std::string& source, const std::string& target) {
   if (target.empty()) {
-    throw Error(ErrorCode::invalid_argument, "quantize: the output directory is empty; name one that does not exist yet");
+    throw Error(ErrorCode::invalid_argument,
+                "quantize: the output directory is empty; name one that does not exist yet");
   }
   std::error_code ignored;
   if (fs::equivalent(source, target, ignored)) {
-    throw Error(ErrorCode::invalid_argument, "quantize: the output directory " + target + " is the model itself; choose another");
+    throw Error(ErrorCode::invalid_argument,
+                "quantize: the output directory " + target + " is the model itself; choose another");
   }
   return target;
 }
 
 }  // namespace
 
-QuantizedOutput::QuantizedOutput(const std::string& source, const std::string& target, bool overwrite, std::uint64_t max_shard_bytes)
+QuantizedOutput::QuantizedOutput(const std::string& source, const std::string& target, bool overwrite,
+                                 std::uint64_t max_shard_bytes)
     : source_(source), directory_(checked_target(source, target), overwrite), writer_(directory_, max_shard_bytes) {}
 
 void QuantizedOutput::add(const std::string& stored_name, const Tensor& tensor, bool held) {
@@ -51,11 +54,12 @@ void QuantizedOutput::add(const std::string& stored_name, const Tensor& tensor, 
   }
 }
 
-void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
-                                    DType scale_dtype) {
+void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string& module_path,
+                                    const QuantizedLayer& layer, DType scale_dtype) {
   const std::string weight = module_path + ".weight";
   add(source.stored_name(weight), layer.weight, true);
-  add(source.stored_name(module_path + ".weight_scale"), layer.scales.to(scale_dtype).reshape({layer.scales.dim(0), 1}), true);
+  add(source.stored_name(module_path + ".weight_scale"), layer.scales.to(scale_dtype).reshape({layer.scales.dim(0), 1}),
+      true);
   written_.insert(weight);
 }
 

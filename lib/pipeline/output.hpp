@@ -17,7 +17,8 @@ class QuantizedOutput {
   QuantizedOutput(const std::string& source, const std::string& target, bool overwrite, std::uint64_t max_shard_bytes);
 
   /// Stores a quantized linear; its float weight counts as written.
-  void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer, DType scale_dtype);
+  void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
+                     DType scale_dtype);
   /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
   void copy_tensors(const std::string& prefix, Steps& steps);
   /// config.json with quantization_config, and every other file of the source byte for byte.
@@ -34,9 +35,9 @@ class QuantizedOutput {
   std::string source_;
   AtomicDirectory directory_;
   ShardWriter writer_;
-  std::set<std::string> written_;    ///< normalised names
+  std::set<std::string> written_;  ///< normalised names
   std::uint64_t bytes_ = 0;
-  std::uint64_t held_bytes_ = 0;     ///< owned by tensors the writer still holds
+  std::uint64_t held_bytes_ = 0;  ///< owned by tensors the writer still holds
 };
 
 }  // namespace octavo::pipeline

@@ -14,8 +14,9 @@ void require_one_scheme_per_input(const std::vector<LinearInfo>& linears, const 
     const auto [entry, inserted] = first_of_group.emplace(linear.input_group, &linear);
     const LinearInfo& first = *entry->second;
     if (!inserted && recipe.rule_for(first.module_path).scheme != recipe.rule_for(linear.module_path).scheme) {
-      throw Error(ErrorCode::unsupported, "recipe: " + first.module_path + " and " + linear.module_path +
-                                              " see the same input but get different schemes; runtimes fuse them: give both the same rule");
+      throw Error(ErrorCode::unsupported,
+                  "recipe: " + first.module_path + " and " + linear.module_path +
+                      " see the same input but get different schemes; runtimes fuse them: give both the same rule");
     }
   }
 }
@@ -24,8 +25,9 @@ void require_skipped(const std::vector<LinearInfo>& linears, const Recipe& recip
   for (const LinearInfo& linear : linears) {
     const Rule& rule = recipe.rule_for(linear.module_path);
     if (rule.scheme != Scheme::skip) {
-      throw Error(ErrorCode::unsupported, "recipe: the rule \"" + rule.match + "\" would quantize " + linear.module_path +
-                                              ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
+      throw Error(ErrorCode::unsupported,
+                  "recipe: the rule \"" + rule.match + "\" would quantize " + linear.module_path +
+                      ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
     }
   }
 }
@@ -74,8 +76,9 @@ Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
     plan.ignored.emplace_back("lm_head");
   }
   if (plan.quantized_linears == 0) {
-    throw Error(ErrorCode::invalid_argument, "recipe: no rule quantizes any linear layer of this model; module paths look like \"" +
-                                                 (plan.ignored.empty() ? std::string("model.layers.0.mlp.up_proj") : plan.ignored.front()) + "\"");
+    throw Error(ErrorCode::invalid_argument,
+                "recipe: no rule quantizes any linear layer of this model; module paths look like \"" +
+                    (plan.ignored.empty() ? std::string("model.layers.0.mlp.up_proj") : plan.ignored.front()) + "\"");
   }
   return plan;
 }

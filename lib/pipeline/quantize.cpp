@@ -44,14 +44,18 @@ class Quantizer {
         checkpoint_(Checkpoint::open(model_dir)),
         steps_(options.progress, options.cancel, "quantize", "nothing was written to " + out_dir) {
     if (checkpoint_->is_quantized()) {
-      throw Error(ErrorCode::unsupported, "quantize: " + model_dir + " is already quantized (its config.json has quantization_config); start from the original");
+      throw Error(ErrorCode::unsupported,
+                  "quantize: " + model_dir +
+                      " is already quantized (its config.json has quantization_config); start from the original");
     }
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
       samples_ = read_samples(options.calibration, options.max_samples);
       require_images(samples_);
     } else if (plan_.needs_calibration) {
-      throw Error(ErrorCode::invalid_argument, "quantize: recipe \"" + options.recipe + "\" uses GPTQ, which needs calibration samples; name a JSONL file, or use the recipe \"rtn\"");
+      throw Error(ErrorCode::invalid_argument,
+                  "quantize: recipe \"" + options.recipe +
+                      "\" uses GPTQ, which needs calibration samples; name a JSONL file, or use the recipe \"rtn\"");
     }
     output_.emplace(model_dir, out_dir, options.overwrite, options.max_shard_bytes);
   }
@@ -85,7 +89,9 @@ class Quantizer {
   }
 
  private:
-  const std::vector<BlockPlan>& blocks(Tower tower) const { return tower == Tower::vision ? plan_.vision : plan_.language; }
+  const std::vector<BlockPlan>& blocks(Tower tower) const {
+    return tower == Tower::vision ? plan_.vision : plan_.language;
+  }
 
   /// A fresh mapping per block: when the block goes, so do the pages it touched.
   std::unique_ptr<ModelBlock> open_block(const BlockPlan& plan) const {
@@ -166,7 +172,9 @@ class Quantizer {
     steps_.stage(plan.module_path + ": quantize");
     std::map<std::string, PreparedHessian> prepared;  // by input group and key; dropped after its last linear
     std::map<std::string, int> users;
-    const auto shared_key = [](const LinearPlan& linear) { return linear.info.input_group + "|" + InputCollector::hessian_key(linear); };
+    const auto shared_key = [](const LinearPlan& linear) {
+      return linear.info.input_group + "|" + InputCollector::hessian_key(linear);
+    };
     for (const LinearPlan& linear : plan.quantized) {
       if (linear.rule.options.method == QuantMethod::gptq) {
         ++users[shared_key(linear)];
@@ -197,7 +205,8 @@ class Quantizer {
     }
   }
 
-  void install(const LinearPlan& plan, ModelBlock& block, const QuantizedLayer& layer, const InputCollector* collector) {
+  void install(const LinearPlan& plan, ModelBlock& block, const QuantizedLayer& layer,
+               const InputCollector* collector) {
     const std::string& path = plan.info.module_path;
     LayerReport report;
     report.module_path = path;
@@ -216,7 +225,8 @@ class Quantizer {
       block.replace(path, quantized);
     }
     if (layer.fell_back_to_rtn) {
-      result_.warnings.push_back(path + ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");
+      result_.warnings.push_back(path +
+                                 ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");
     }
     output_->add_quantized(*checkpoint_, path, layer, plan.rule.options.scale_dtype);
     result_.layers.push_back(std::move(report));
@@ -232,20 +242,25 @@ class Quantizer {
     std::string example;
     const auto look = [&](const BlockPlan& block) {
       for (const LinearPlan& linear : block.quantized) {
-        const auto report = std::find_if(result_.layers.begin(), result_.layers.end(), [&](const LayerReport& layer) { return layer.module_path == linear.info.module_path; });
-        if (linear.rule.options.method != QuantMethod::gptq || report == result_.layers.end() || report->rows >= kRowsPerColumn * linear.info.in_features) {
+        const auto report = std::find_if(result_.layers.begin(), result_.layers.end(), [&](const LayerReport& layer) {
+          return layer.module_path == linear.info.module_path;
+        });
+        if (linear.rule.options.method != QuantMethod::gptq || report == result_.layers.end() ||
+            report->rows >= kRowsPerColumn * linear.info.in_features) {
           continue;
         }
         if (affected++ == 0) {
-          example = linear.info.module_path + " saw " + std::to_string(report->rows) + " rows for " + std::to_string(linear.info.in_features) + " columns";
+          example = linear.info.module_path + " saw " + std::to_string(report->rows) + " rows for " +
+                    std::to_string(linear.info.in_features) + " columns";
         }
       }
     };
     std::for_each(plan_.vision.begin(), plan_.vision.end(), look);
     std::for_each(plan_.language.begin(), plan_.language.end(), look);
     if (affected > 0) {
-      result_.warnings.push_back("few calibration rows: " + std::to_string(affected) + " of " + std::to_string(plan_.quantized_linears) +
-                                 " linears saw fewer than twice their columns (" + example + "); add samples for a better result");
+      result_.warnings.push_back(
+          "few calibration rows: " + std::to_string(affected) + " of " + std::to_string(plan_.quantized_linears) +
+          " linears saw fewer than twice their columns (" + example + "); add samples for a better result");
     }
   }
 

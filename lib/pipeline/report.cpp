@@ -45,7 +45,8 @@ JsonBuilder QuantizeResult::to_json() const {
   json.set("octavo_version", pipeline::kVersion);
   json.set("recipe", recipe.empty() ? JsonBuilder(nullptr) : JsonBuilder(Json::parse(recipe, "recipe")));
   json.set("calibration_samples", samples).set("calibration_tokens", tokens);
-  json.set("bytes_before", static_cast<std::int64_t>(bytes_before)).set("bytes_after", static_cast<std::int64_t>(bytes_after));
+  json.set("bytes_before", static_cast<std::int64_t>(bytes_before))
+      .set("bytes_after", static_cast<std::int64_t>(bytes_after));
   json.set("seconds", seconds).set("peak_rss_bytes", static_cast<std::int64_t>(peak_rss_bytes));
   json.set("warnings", strings_json(warnings));
   json.set("layers", layers_json(layers));
@@ -72,7 +73,8 @@ JsonBuilder VerifyResult::to_json() const {
   json.set("logit_cosine", logit_cosine).set("kl", kl).set("top1_agreement", top1_agreement);
   json.set("original_tokens_per_second", original_tokens_per_second);
   json.set("quantized_tokens_per_second", quantized_tokens_per_second);
-  json.set("original_bytes", static_cast<std::int64_t>(original_bytes)).set("quantized_bytes", static_cast<std::int64_t>(quantized_bytes));
+  json.set("original_bytes", static_cast<std::int64_t>(original_bytes))
+      .set("quantized_bytes", static_cast<std::int64_t>(quantized_bytes));
   json.set("thresholds", JsonBuilder::object()
                              .set("min_token_agreement", thresholds.min_token_agreement)
                              .set("min_logit_cosine", thresholds.min_logit_cosine)

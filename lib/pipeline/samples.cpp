@@ -61,7 +61,8 @@ std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t lim
   for (std::int64_t number = 1; std::getline(file, line); ++number) {
     const std::string origin = jsonl_path + ":" + std::to_string(number);
     if (line.size() > kMaxLineBytes) {
-      throw Error(ErrorCode::format, origin + ": the line has " + std::to_string(line.size()) + " bytes; this is not a samples file");
+      throw Error(ErrorCode::format,
+                  origin + ": the line has " + std::to_string(line.size()) + " bytes; this is not a samples file");
     }
     if (line.find_first_not_of(" \t\r") == std::string::npos) {
       continue;

@@ -25,18 +25,23 @@ class Verifier {
         quantized_(Model::open(quantized_dir)) {
     require_images(samples_);
     if (original_.vocab_size() != quantized_.vocab_size()) {
-      throw Error(ErrorCode::shape_mismatch, "verify: the vocabulary of " + original_dir + " has " + std::to_string(original_.vocab_size()) +
-                                                 " entries, that of " + quantized_dir + " " + std::to_string(quantized_.vocab_size()) + "; these are not the same model");
+      throw Error(ErrorCode::shape_mismatch, "verify: the vocabulary of " + original_dir + " has " +
+                                                 std::to_string(original_.vocab_size()) + " entries, that of " +
+                                                 quantized_dir + " " + std::to_string(quantized_.vocab_size()) +
+                                                 "; these are not the same model");
     }
     if (!quantized_.checkpoint().is_quantized()) {
-      throw Error(ErrorCode::invalid_argument, "verify: " + quantized_dir + " is not quantized (its config.json has no quantization_config); expected MODEL, then QUANTIZED");
+      throw Error(ErrorCode::invalid_argument,
+                  "verify: " + quantized_dir +
+                      " is not quantized (its config.json has no quantization_config); expected MODEL, then QUANTIZED");
     }
   }
 
   VerifyResult run() {
     steps_.set_total(4 * static_cast<std::int64_t>(samples_.size()));
     for (std::size_t i = 0; i < samples_.size(); ++i) {
-      in_context("sample \"" + samples_[i].id + "\"", [&] { compare(samples_[i], static_cast<std::int64_t>(i) < options_.layer_samples); });
+      in_context("sample \"" + samples_[i].id + "\"",
+                 [&] { compare(samples_[i], static_cast<std::int64_t>(i) < options_.layer_samples); });
     }
     summarise();
     judge();
@@ -58,12 +63,14 @@ class Verifier {
     GenerateResult result = model.generate(input, generate);
     steps_.check_cancelled();
     speed.seconds += result.decode_seconds;
-    speed.tokens += std::max<std::int64_t>(0, static_cast<std::int64_t>(result.tokens.size()) - 1);  // the first is prefill's
+    speed.tokens +=
+        std::max<std::int64_t>(0, static_cast<std::int64_t>(result.tokens.size()) - 1);  // the first is prefill's
     return result;
   }
 
   /// Logits that predict the answer's tokens, [answer, vocab]; the prompt's are let go.
-  static Tensor answer_logits(const Model& model, const ModelInput& input, std::int64_t prompt, std::vector<Tensor>* hidden) {
+  static Tensor answer_logits(const Model& model, const ModelInput& input, std::int64_t prompt,
+                              std::vector<Tensor>* hidden) {
     const Tensor logits = model.forward(input, hidden);
     return logits.slice(0, prompt - 1, logits.dim(0)).clone();
   }
@@ -94,7 +101,8 @@ class Verifier {
     steps_.advance();
     const auto vocab = static_cast<std::size_t>(logits_a.dim(1));
     for (std::size_t row = 0; row < static_cast<std::size_t>(logits_a.dim(0)); ++row) {
-      logits_.add(logits_a.values<float>().subspan(row * vocab, vocab), logits_b.values<float>().subspan(row * vocab, vocab));
+      logits_.add(logits_a.values<float>().subspan(row * vocab, vocab),
+                  logits_b.values<float>().subspan(row * vocab, vocab));
     }
     layers_.resize(std::max(layers_.size(), hidden_a.size()));
     for (std::size_t layer = 0; layer < hidden_a.size(); ++layer) {
@@ -106,7 +114,8 @@ class Verifier {
     if (sample.answer.empty()) {
       return;
     }
-    auto task = std::find_if(result_.tasks.begin(), result_.tasks.end(), [&](const TaskScore& t) { return t.task == sample.task; });
+    auto task = std::find_if(result_.tasks.begin(), result_.tasks.end(),
+                             [&](const TaskScore& t) { return t.task == sample.task; });
     if (task == result_.tasks.end()) {
       task = result_.tasks.insert(task, {sample.task, 0, 0, 0});
     }
@@ -165,8 +174,9 @@ class Verifier {
     }
     const double drop = result_.original_accuracy - result_.quantized_accuracy;
     if (!(drop <= limits.max_accuracy_drop)) {
-      result_.failures.push_back("task accuracy fell by " + number(drop) + " (from " + number(result_.original_accuracy) + " to " +
-                                 number(result_.quantized_accuracy) + "), more than " + number(limits.max_accuracy_drop));
+      result_.failures.push_back("task accuracy fell by " + number(drop) + " (from " +
+                                 number(result_.original_accuracy) + " to " + number(result_.quantized_accuracy) +
+                                 "), more than " + number(limits.max_accuracy_drop));
     }
     result_.passed = result_.failures.empty();
   }
@@ -189,7 +199,8 @@ class Verifier {
 
 VerifyResult verify(const std::string& original_dir, const std::string& quantized_dir, const VerifyOptions& options) {
   if (options.max_new_tokens < 1) {
-    throw Error(ErrorCode::invalid_argument, "verify: max_new_tokens is " + std::to_string(options.max_new_tokens) + "; at least 1 token must be compared");
+    throw Error(ErrorCode::invalid_argument, "verify: max_new_tokens is " + std::to_string(options.max_new_tokens) +
+                                                 "; at least 1 token must be compared");
   }
   return pipeline::Verifier(original_dir, quantized_dir, options).run();
 }

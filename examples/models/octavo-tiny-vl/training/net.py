@@ -217,6 +217,11 @@ def save(net, directory):
     os.replace(os.path.join(directory, "model.safetensors.part"), os.path.join(directory, "model.safetensors"))
 
 
+def load(net, directory):
+    from safetensors.torch import load_file
+    net.load_state_dict({k: v.float() for k, v in load_file(os.path.join(directory, "model.safetensors")).items()})
+
+
 def check(directory):
     import numpy as np
     from transformers import Qwen2_5_VLForConditionalGeneration

@@ -1,4 +1,5 @@
-"""Trains the bundled model: python train.py MODEL_DIR [MINUTES]. Seeded; CPU; saves as it goes.
+"""Trains the bundled model: python train.py MODEL_DIR [MINUTES [SEED]]. CPU; saves as it goes. Seed 1 starts from nothing;
+any other goes on from the weights that are there, with data of its own.
 
 Beside the answers, each image token learns to name the thing under it (shape, colour, size, and the digits of its box)
 through linear heads that are dropped afterwards: the vision tower then learns in minutes what answers alone teach in hours.
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from transformers import AutoTokenizer
 
 import pictures
-from net import Net, load_config, patchify, save
+from net import Net, load, load_config, patchify, save
 
 PICTURES, QUESTIONS = 8, 8
 TASKS = ["grounding"] * 4 + ["colour", "shape", "count", "count"]
@@ -143,12 +144,14 @@ def make_batch(rng, packer, with_questions=True, count=PICTURES):
     return {"patches": patchify(pixels), "grid": (height // 14, width // 14)}, dense
 
 
-def main(directory, minutes):
+def main(directory, minutes, seed):
     torch.manual_seed(0)
     torch.set_num_threads(2)
-    rng = random.Random(1)
+    rng = random.Random(seed)
     packer = Packer(directory)
     net = Net(load_config(directory))
+    if seed != 1:
+        load(net, directory)
     heads = DenseHeads(192)
     print(sum(p.numel() for p in net.parameters()), "parameters", flush=True)
     parameters = list(net.named_parameters()) + list(heads.named_parameters())
@@ -156,7 +159,7 @@ def main(directory, minutes):
         {"params": [p for n, p in parameters if p.dim() > 1], "weight_decay": 0.02},
         {"params": [p for n, p in parameters if p.dim() == 1], "weight_decay": 0.0}], lr=0, betas=(0.9, 0.98))
     began, step, average = time.time(), 0, {}
-    warm_vision = 0.12  # share of the time that goes to the vision tower alone
+    warm_vision = 0.12 if seed == 1 else 0  # share of the time that goes to the vision tower alone
     while (done := (time.time() - began) / (60 * minutes)) < 1:
         vision_only = done < warm_vision
         batch, dense = make_batch(rng, packer, not vision_only, 24 if vision_only else PICTURES)
@@ -193,4 +196,4 @@ def main(directory, minutes):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 60)
+    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 60, int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -1,0 +1,23 @@
+// Progress on standard error: a bar with rate and time left on a terminal, a line every few seconds elsewhere.
+#pragma once
+
+#include <chrono>
+#include <octavo/pipeline.hpp>
+
+namespace cli {
+
+class ProgressBar {
+ public:
+  ProgressBar();
+  ~ProgressBar();
+  octavo::ProgressCallback callback();
+
+ private:
+  void show(const octavo::Progress& progress);
+  using Clock = std::chrono::steady_clock;
+  bool terminal_;
+  bool drawn_ = false;
+  Clock::time_point began_, last_;
+};
+
+}  // namespace cli
