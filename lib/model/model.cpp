@@ -70,6 +70,8 @@ ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const
 }
 
 ModelInput Model::prepare(std::string_view user_text, std::span<const Image> images) const {
+  if (user_text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    throw Error(ErrorCode::invalid_argument, "the prompt is empty: say what to ask");
   ChatMessage message;
   message.role = "user";
   message.parts.assign(images.size(), ChatPart{ChatPart::Kind::image, {}});
