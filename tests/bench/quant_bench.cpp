@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <string>
 #include <vector>
@@ -22,11 +23,18 @@ namespace {
 using octavo::DType;
 using octavo::Tensor;
 
+struct Cost {
+  double wall = 0;  // seconds
+  double cpu = 0;   // seconds, all threads together
+};
+
 template <class Job>
-double seconds(Job&& job) {
+Cost cost_of(Job&& job) {
   const auto start = std::chrono::steady_clock::now();
+  const std::clock_t cpu = std::clock();
   job();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+          static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC};
 }
 
 Tensor noise(std::int64_t rows, std::int64_t columns, unsigned seed) {
@@ -51,17 +59,18 @@ Tensor inputs(std::int64_t tokens, std::int64_t k) {
   return x;
 }
 
-double sgemm_peak() {
-  const std::int64_t n = 3072;
+/// The least of four: of a product as large as the factor's are.
+Cost sgemm_cost(std::int64_t n) {
   const Tensor a = noise(n, n, 4);
   Tensor c = Tensor::zeros(DType::f32, {n, n});
-  double best = 1e30;
+  const float* in = a.data<float>();
+  auto* out = c.mutable_data<float>();
+  Cost best{1e30, 1e30};
   for (int i = 0; i < 4; ++i) {
-    best = std::min(best, seconds([&] {
-                      octavo::sgemm(n, n, n, a.data<float>(), n, a.data<float>(), n, c.mutable_data<float>(), n);
-                    }));
+    const Cost cost = cost_of([&] { octavo::sgemm(n, n, n, in, n, in, n, out, n); });
+    best = {std::min(best.wall, cost.wall), std::min(best.cpu, cost.cpu)};
   }
-  return 2.0 * static_cast<double>(n * n * n) / best * 1e-9;
+  return best;
 }
 
 }  // namespace
@@ -73,33 +82,37 @@ int main(int argc, char** argv) {
   const std::int64_t tokens = argument(3, 4096);
   octavo::set_num_threads(static_cast<int>(argument(4, 0)));
   try {
-    const double peak = sgemm_peak();
-    const double kd = static_cast<double>(k);
-    std::printf("{\"K\": %ld, \"N\": %ld, \"tokens\": %ld, \"threads\": %d, \"sgemm_gflops\": %.1f,\n \"runs\": [",
-                long(k), long(n), long(tokens), octavo::num_threads(), peak);
+    constexpr std::int64_t kSquare = 3072;
+    const Cost peak = sgemm_cost(kSquare);
+    const double peak_work = 2e-9 * static_cast<double>(kSquare * kSquare * kSquare);
+    const double work = 2e-9 / 3.0 * static_cast<double>(k) * static_cast<double>(k) * static_cast<double>(k);
+    std::printf(
+        "{\"K\": %ld, \"N\": %ld, \"tokens\": %ld, \"threads\": %d, \"sgemm_gflops\": %.1f, "
+        "\"sgemm_gflops_cpu\": %.1f,\n \"runs\": [",
+        long{k}, long{n}, long{tokens}, octavo::num_threads(), peak_work / peak.wall, peak_work / peak.cpu);
     const Tensor x = inputs(tokens, k);
     const Tensor w = noise(n, k, 5);
     octavo::HessianAccumulator collected(k, "bench");
-    const double accumulate = seconds([&] { collected.add(x); });
+    const Cost accumulate = cost_of([&] { collected.add(x); });
     const Tensor h = collected.take();
     bool first = true;
     for (const bool act_order : {false, true}) {
       octavo::GptqOptions options;
       options.act_order = act_order;
       std::vector<octavo::PreparedHessian> prepared;
-      const double factor = seconds([&] { prepared.emplace_back(h, options, "bench"); });
+      const Cost factor = cost_of([&] { prepared.emplace_back(h, options, "bench"); });
       octavo::QuantizedLayer layer;
-      const double quantize = seconds([&] { layer = octavo::quantize_layer(w, prepared[0], options, "bench"); });
+      const Cost quantize = cost_of([&] { layer = octavo::quantize_layer(w, prepared[0], options, "bench"); });
       if (!(layer.loss < layer.rtn_loss) || layer.fell_back_to_rtn) {
         std::fprintf(stderr, "quant_bench: GPTQ is not below round-to-nearest: %g, %g\n", layer.loss, layer.rtn_loss);
         return 1;
       }
       std::printf(
-          "%s\n  {\"act_order\": %s, \"hessian_s\": %.3f, \"hessian_gflops\": %.1f, \"factor_s\": %.3f, "
-          "\"factor_gflops\": %.1f, \"quantize_s\": %.3f, \"loss_over_rtn\": %.4f}",
-          first ? "" : ",", act_order ? "true" : "false", accumulate,
-          static_cast<double>(tokens) * kd * kd / accumulate * 1e-9, factor, 2.0 / 3.0 * kd * kd * kd / factor * 1e-9,
-          quantize, layer.loss / layer.rtn_loss);
+          "%s\n  {\"act_order\": %s, \"hessian_s\": %.3f, \"hessian_cpu_s\": %.3f, \"factor_s\": %.3f, "
+          "\"factor_gflops\": %.1f, \"factor_cpu_s\": %.3f, \"factor_gflops_cpu\": %.1f, \"quantize_s\": %.3f, "
+          "\"quantize_cpu_s\": %.3f, \"loss_over_rtn\": %.4f}",
+          first ? "" : ",", act_order ? "true" : "false", accumulate.wall, accumulate.cpu, factor.wall,
+          work / factor.wall, factor.cpu, work / factor.cpu, quantize.wall, quantize.cpu, layer.loss / layer.rtn_loss);
       first = false;
     }
     std::printf("]}\n");
