@@ -114,8 +114,8 @@ PreparedHessian::PreparedHessian(Tensor hessian, const GptqOptions& options, std
   auto impl = std::make_shared<Impl>();
   impl->name = std::move(name);
   impl->options = options;
-  impl->hessian = hessian.contiguous();
   const std::int64_t k = hessian.dim(0);
+  impl->hessian = hessian.is_contiguous() ? std::move(hessian) : hessian.contiguous();
   const float* h = impl->hessian.data<float>();
   quant::check_finite(h, k, k, "H", who);
   check_symmetric(h, k, who);
