@@ -22,9 +22,9 @@ enum class ErrorCode : std::int32_t {
   format = 6,            ///< bytes that are not what their name promises
   unsupported = 7,       ///< well-formed, but outside what this build can do
   out_of_memory = 8,
-  cancelled = 9,         ///< the caller's cancel flag or callback stopped the job
-  exists = 10,           ///< an output that would be overwritten
-  internal = 99,         ///< a bug in Octavo
+  cancelled = 9,  ///< the caller's cancel flag or callback stopped the job
+  exists = 10,    ///< an output that would be overwritten
+  internal = 99,  ///< a bug in Octavo
 };
 
 /// "shape_mismatch", "io", ... ; never null.

@@ -12,8 +12,7 @@
 
 namespace octavo {
 
-inline constexpr Contract kLinearContract{
-    "linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
+inline constexpr Contract kLinearContract{"linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
 inline constexpr Contract kLinearW8A8Contract{
     "linear_w8a8: x[M,K]:f32 w[N,K]:s8 w_scale[N]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
 inline constexpr Contract kQuantizePerTokenContract{"quantize_per_token: x[M,K]:f32 -> q[M,K]:s8 scale[M]:f32"};

@@ -19,12 +19,14 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 };
 
-/// Decodes PNG, JPEG, BMP, GIF (first frame), PNM; greyscale and palette become RGB, alpha is dropped as Pillow's convert("RGB")
-/// does. Dimensions are bounded before anything is allocated. Throws format / not_found naming the file.
+/// Decodes PNG, JPEG, BMP, GIF (first frame), PNM; greyscale and palette become RGB, alpha is dropped as Pillow's
+/// convert("RGB") does. Dimensions are bounded before anything is allocated. Throws format / not_found naming the file.
 Image load_image(const std::string& path);
 Image decode_image(std::span<const std::byte> bytes, const std::string& origin);
 
-struct ImageSize { std::int64_t height = 0, width = 0; };
+struct ImageSize {
+  std::int64_t height = 0, width = 0;
+};
 /// Spec 6.2. Throws when the aspect ratio is above 200 or a side is not positive.
 ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pixels, std::int64_t max_pixels);
 /// Pillow's antialiased bicubic, bit for bit.
@@ -41,7 +43,7 @@ struct ImageProcessorConfig {
 struct PixelPatches {
   Tensor pixel_values;  // f32 [t*h*w, 3*temporal_patch_size*patch_size^2]
   Grid grid;
-  ImageSize resized;    ///< what boxes in answers refer to
+  ImageSize resized;  ///< what boxes in answers refer to
 };
 PixelPatches patchify(const Image& image, const ImageProcessorConfig& config);
 

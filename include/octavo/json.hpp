@@ -32,14 +32,14 @@ class Json {
   bool is_integer() const noexcept;
   bool is_bool() const noexcept;
 
-  std::size_t size() const noexcept;              ///< members or elements; 0 for scalars
+  std::size_t size() const noexcept;                     ///< members or elements; 0 for scalars
   std::optional<Json> find(std::string_view key) const;  ///< absent on scalars, too
-  Json at(std::string_view key) const;            ///< throws not_found naming file and key path
+  Json at(std::string_view key) const;                   ///< throws not_found naming file and key path
   Json at(std::size_t index) const;
   void for_each_member(const std::function<void(std::string_view key, const Json& value)>& visit) const;
 
   // Throw format with file and key path when the node is of another kind.
-  std::int64_t as_int() const;   ///< accepts 3.0, refuses 3.5 and overflow
+  std::int64_t as_int() const;  ///< accepts 3.0, refuses 3.5 and overflow
   double as_number() const;
   bool as_bool() const;
   const std::string& as_string() const;

@@ -2,11 +2,13 @@
 /// Each module reads as one header; from the ground up:
 #pragma once
 
+// clang-format off
 #include "octavo/error.hpp"       // how failure is reported
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/gemm.hpp"        // float and int8 products
 #include "octavo/attention.hpp"   // positions, masks, cache, attention
@@ -15,3 +17,4 @@
 #include "octavo/quant.hpp"       // GPTQ, recipes
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/pipeline.hpp"    // whole jobs
+// clang-format on

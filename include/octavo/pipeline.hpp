@@ -26,8 +26,8 @@ struct Progress {
 /// Called from the job's thread. Returning false cancels.
 using ProgressCallback = std::function<bool(const Progress&)>;
 
-/// A line of a samples file (JSONL): {"id","image"|"images","prompt","answer","task"}; image paths relative to the file.
-/// Only "prompt" is required.
+/// A line of a samples file (JSONL): {"id","image"|"images","prompt","answer","task"}; image paths relative to the
+/// file. Only "prompt" is required.
 struct Sample {
   std::string id, prompt, answer, task;
   std::vector<std::string> images;  ///< paths, resolved against the file's directory

@@ -23,12 +23,16 @@ enum class DType : std::uint8_t { f32, f16, bf16, s8, u8, s32, i64 };
 constexpr std::size_t size_of(DType dtype) noexcept {
   switch (dtype) {
     case DType::f32:
-    case DType::s32: return 4;
+    case DType::s32:
+      return 4;
     case DType::f16:
-    case DType::bf16: return 2;
+    case DType::bf16:
+      return 2;
     case DType::s8:
-    case DType::u8: return 1;
-    case DType::i64: return 8;
+    case DType::u8:
+      return 1;
+    case DType::i64:
+      return 8;
   }
   return 0;
 }
@@ -52,19 +56,32 @@ template <class T>
 inline constexpr bool kIsElement = false;
 template <class T>
 inline constexpr DType dtype_of = DType::f32;
-template <> inline constexpr bool kIsElement<float> = true;
-template <> inline constexpr bool kIsElement<BFloat16> = true;
-template <> inline constexpr bool kIsElement<Float16> = true;
-template <> inline constexpr bool kIsElement<std::int8_t> = true;
-template <> inline constexpr bool kIsElement<std::uint8_t> = true;
-template <> inline constexpr bool kIsElement<std::int32_t> = true;
-template <> inline constexpr bool kIsElement<std::int64_t> = true;
-template <> inline constexpr DType dtype_of<BFloat16> = DType::bf16;
-template <> inline constexpr DType dtype_of<Float16> = DType::f16;
-template <> inline constexpr DType dtype_of<std::int8_t> = DType::s8;
-template <> inline constexpr DType dtype_of<std::uint8_t> = DType::u8;
-template <> inline constexpr DType dtype_of<std::int32_t> = DType::s32;
-template <> inline constexpr DType dtype_of<std::int64_t> = DType::i64;
+template <>
+inline constexpr bool kIsElement<float> = true;
+template <>
+inline constexpr bool kIsElement<BFloat16> = true;
+template <>
+inline constexpr bool kIsElement<Float16> = true;
+template <>
+inline constexpr bool kIsElement<std::int8_t> = true;
+template <>
+inline constexpr bool kIsElement<std::uint8_t> = true;
+template <>
+inline constexpr bool kIsElement<std::int32_t> = true;
+template <>
+inline constexpr bool kIsElement<std::int64_t> = true;
+template <>
+inline constexpr DType dtype_of<BFloat16> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<Float16> = DType::f16;
+template <>
+inline constexpr DType dtype_of<std::int8_t> = DType::s8;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::u8;
+template <>
+inline constexpr DType dtype_of<std::int32_t> = DType::s32;
+template <>
+inline constexpr DType dtype_of<std::int64_t> = DType::i64;
 
 /// Up to eight non-negative extents whose product fits in int64; refused otherwise.
 class Shape {
@@ -109,7 +126,7 @@ class Tensor {
   DType dtype() const noexcept { return dtype_; }
   const Shape& shape() const noexcept { return shape_; }
   int rank() const noexcept { return shape_.rank(); }
-  std::int64_t dim(int i) const;  ///< negative counts from the end
+  std::int64_t dim(int i) const;                           ///< negative counts from the end
   std::span<const std::int64_t> strides() const noexcept;  ///< in elements
   std::int64_t numel() const noexcept { return shape_.numel(); }
   std::size_t size_bytes() const noexcept;  ///< numel * element size
@@ -138,8 +155,8 @@ class Tensor {
 
   // Copies.
   Tensor clone() const;
-  Tensor contiguous() const;      ///< itself when already contiguous
-  Tensor to(DType dtype) const;   ///< itself when already of that dtype; floats to integers are refused
+  Tensor contiguous() const;     ///< itself when already contiguous
+  Tensor to(DType dtype) const;  ///< itself when already of that dtype; floats to integers are refused
 
  private:
   std::shared_ptr<Storage> storage_;

@@ -97,6 +97,11 @@ std::vector<Task> tasks_for(const Mask& mask, std::int64_t batches, std::int64_t
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   const Mask& mask = options.mask;
+  if (mask.kind() == Mask::Kind::causal && options.past != 0 && options.past != mask.past())
+    throw Error(ErrorCode::invalid_argument,
+                "attention (" + std::string(options.module_path) + "): AttentionOptions::past is " +
+                    std::to_string(options.past) + " but the causal mask was made for past " +
+                    std::to_string(mask.past()) + ": take both from one plan, or leave AttentionOptions::past at 0");
   Binder binder(kAttentionContract, options.module_path);
   if (mask.kind() == Mask::Kind::causal || options.past != 0 || mask.kind() == Mask::Kind::tensor) {
     // Without a cache to ask, the keys beyond the queries are the past.

@@ -1,5 +1,6 @@
+#include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 #include "octavo/attention.hpp"
 #include "octavo/parallel.hpp"
@@ -23,6 +24,25 @@ void check_grid(const Grid& grid, std::int64_t merge, std::size_t index) {
                     std::to_string(grid.h) + " x " + std::to_string(grid.w) +
                     " patches; rows and columns must be positive multiples of spatial_merge_size " +
                     std::to_string(merge));
+  // Keeps the products below far from overflow; an image of 2^20 patches a side would be 14 million pixels wide.
+  constexpr std::int64_t kMost = std::int64_t{1} << 20;
+  if (grid.t > kMost || grid.h > kMost || grid.w > kMost)
+    throw Error(ErrorCode::unsupported, "image " + std::to_string(index) + " has more than " + std::to_string(kMost) +
+                                            " frames, rows or columns of patches");
+}
+
+// Patches of all images. Boundaries are int32, as the model's own are.
+std::int64_t count_patches(std::span<const Grid> grids, std::int64_t merge) {
+  std::int64_t patches = 0;
+  for (std::size_t i = 0; i < grids.size(); ++i) {
+    check_grid(grids[i], merge, i);
+    patches += grids[i].t * grids[i].h * grids[i].w;
+    if (patches > std::numeric_limits<std::int32_t>::max())
+      throw Error(ErrorCode::unsupported,
+                  "image " + std::to_string(i) + " brings the call to " + std::to_string(patches) +
+                      " patches; at most 2147483647 can be counted: give fewer or smaller images");
+  }
+  return patches;
 }
 
 }  // namespace
@@ -56,15 +76,14 @@ RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double t
 }
 
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size) {
-  if (head_dim <= 0 || head_dim % 4 != 0 || spatial_merge_size <= 0)
+  if (spatial_merge_size <= 0)
+    throw Error(ErrorCode::invalid_argument, "vision_rotary: spatial_merge_size is " +
+                                                 std::to_string(spatial_merge_size) + ", it must be positive");
+  if (head_dim <= 0 || head_dim % 4 != 0)
     throw Error(ErrorCode::shape_mismatch,
                 "vision_rotary: head_dim is " + std::to_string(head_dim) +
                     ", it must be a multiple of 4: half the pairs turn by row, half by column");
-  std::int64_t patches = 0;
-  for (std::size_t i = 0; i < grids.size(); ++i) {
-    check_grid(grids[i], spatial_merge_size, i);
-    patches += grids[i].t * grids[i].h * grids[i].w;
-  }
+  const std::int64_t patches = count_patches(grids, spatial_merge_size);
   const std::int64_t half = head_dim / 2;
   const std::int64_t quarter = half / 2;
   const std::vector<float> frequencies = inverse_frequencies(10000.0, half);
@@ -99,8 +118,10 @@ void apply_rotary(Tensor& x, const RotaryTable& table) {
   const std::int64_t row_stride = x.strides()[0];
   const std::int64_t head_stride = x.strides()[1];
   float* values = x.mutable_data<float>();
-  const float* cosine = table.cos.data<float>();
-  const float* sine = table.sin.data<float>();
+  const Tensor cosines = table.cos.contiguous();
+  const Tensor sines = table.sin.contiguous();
+  const float* cosine = cosines.data<float>();
+  const float* sine = sines.data<float>();
   parallel_for(x.dim(0), 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
       for (std::int64_t h = 0; h < heads; ++h) {
@@ -127,12 +148,11 @@ WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, 
   const std::int64_t side = window_size / spatial_merge_size / patch_size;
   const std::int64_t unit = spatial_merge_size * spatial_merge_size;
   WindowIndex result;
+  result.window_index.reserve(static_cast<std::size_t>(count_patches(grids, spatial_merge_size) / unit));
   result.cu_window_seqlens.push_back(0);
   result.cu_seqlens.push_back(0);
   std::int64_t base = 0;
-  for (std::size_t i = 0; i < grids.size(); ++i) {
-    const Grid& grid = grids[i];
-    check_grid(grid, spatial_merge_size, i);
+  for (const Grid& grid : grids) {
     const std::int64_t gh = grid.h / spatial_merge_size;
     const std::int64_t gw = grid.w / spatial_merge_size;
     for (std::int64_t t = 0; t < grid.t; ++t) {

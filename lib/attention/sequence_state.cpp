@@ -44,14 +44,16 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
                                                  " is an image pad, but all " + std::to_string(grids.size()) +
                                                  " images given are already placed: images and pads must match");
     const Grid& grid = grids[image];
+    constexpr std::int64_t kMost = std::int64_t{1} << 20;  // keeps gh * gw far from overflow
     const std::int64_t gh = grid.h / merge;
     const std::int64_t gw = grid.w / merge;
-    const std::int64_t wanted = grid.t * gh * gw;
-    if (grid.t != 1 || gh <= 0 || gw <= 0 || grid.h % merge != 0 || grid.w % merge != 0)
+    if (grid.t != 1 || gh <= 0 || gw <= 0 || grid.h % merge != 0 || grid.w % merge != 0 || grid.h > kMost ||
+        grid.w > kMost)
       throw Error(ErrorCode::shape_mismatch, "sequence: image " + std::to_string(image) + " has the grid " +
                                                  std::to_string(grid.t) + " x " + std::to_string(grid.h) + " x " +
                                                  std::to_string(grid.w) + " patches; an image is one frame of whole " +
                                                  std::to_string(merge) + " x " + std::to_string(merge) + " groups");
+    const std::int64_t wanted = gh * gw;
     std::int64_t found = 0;
     while (found < wanted && i + found < q_len &&
            new_ids[static_cast<std::size_t>(i + found)] == tokens_.image_token_id)
@@ -83,10 +85,13 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
 }
 
 void SequenceState::commit(const CallPlan& plan) {
-  if (plan.past != past_ || plan.kv_len != plan.past + plan.q_len)
+  if (plan.past != past_ || plan.q_len <= 0 || plan.kv_len != plan.past + plan.q_len)
     throw Error(ErrorCode::invalid_argument, "sequence: the plan was made at " + std::to_string(plan.past) +
                                                  " positions, " + std::to_string(past_) +
                                                  " are committed: plan each call anew");
+  if (!plan.positions.defined() || plan.positions.shape() != Shape{3, plan.q_len})
+    throw Error(ErrorCode::shape_mismatch,
+                "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) + "], commit what plan() made");
   const std::span<const std::int64_t> positions = plan.positions.values<std::int64_t>();
   past_ = plan.kv_len;
   next_ = 1 + *std::max_element(positions.begin(), positions.end());

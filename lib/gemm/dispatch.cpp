@@ -17,7 +17,7 @@ constexpr std::array<const Backend*, 2> kTable{&kOneDnnBackend, &kPortableBacken
 std::string why_not(const Backend& backend) {
   if (&backend == &kPortableBackend) return "";
   try {
-    for (const std::int64_t k : {std::int64_t{7}, std::int64_t{64}, std::int64_t{515}}) {
+    for (const std::int64_t k : {std::int64_t{7}, std::int64_t{64}, std::int64_t{515}, std::int64_t{29568}}) {
       constexpr std::int64_t kRows = 3;
       constexpr std::int64_t kColumns = 33;
       static constexpr std::array<std::int8_t, 6> kValues{127, -128, -127, 127, 1, -128};

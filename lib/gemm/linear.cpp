@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "backend.hpp"
 #include "dot.hpp"
@@ -44,7 +45,7 @@ void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* 
     return;
   }
   // 16-bit weights are widened a panel of rows at a time, never as a whole.
-  const std::int64_t rows = std::clamp<std::int64_t>(kPanelValues / std::max<std::int64_t>(1, k), 16, n);
+  const std::int64_t rows = std::min(n, std::max<std::int64_t>(16, kPanelValues / std::max<std::int64_t>(1, k)));
   std::vector<float> panel(static_cast<std::size_t>(rows * k));
   for (std::int64_t begin = 0; begin < n; begin += rows) {
     const std::int64_t count = std::min(rows, n - begin);
@@ -94,6 +95,11 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight_scale = as_floats(scale);
+  for (std::size_t j = 0; j < impl->weight_scale.size(); ++j)
+    if (!std::isfinite(impl->weight_scale[j]))
+      throw Error(ErrorCode::invalid_argument, "linear_w8a8 (" + module_path + "): w_scale[" + std::to_string(j) +
+                                                   "] is " + std::to_string(impl->weight_scale[j]) +
+                                                   ", a scale must be finite");
   impl->bias = as_floats(bias);
   impl->mode = mode;
   if (weight.numel() != 0)

@@ -72,7 +72,7 @@ std::vector<Taps> taps_for(std::int64_t in, std::int64_t out) {
     Taps& taps = all[static_cast<std::size_t>(i)];
     taps.first = first;
     for (const double weight : weights) {
-      const double fixed = (sum != 0 ? weight * (1.0 / sum) : weight) * (1 << kPrecisionBits);
+      const double fixed = (sum != 0 ? weight / sum : weight) * (1 << kPrecisionBits);
       taps.weights.push_back(static_cast<std::int32_t>(fixed + (fixed < 0 ? -0.5 : 0.5)));  // half away from zero
     }
   }

@@ -85,9 +85,14 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, Steps& steps) {
 
 void QuantizedOutput::copy_files(const Checkpoint& source, const std::vector<std::string>& ignored) {
   std::vector<std::string> stored;
-  stored.reserve(ignored.size());
+  // Loaders match these names against their own module tree, which for the same checkpoint is "visual.*" in one and
+  // "model.visual.*" in another: name the tower's linears in both ways.
   for (const std::string& module_path : ignored) {
     stored.push_back(source.stored_name(module_path));
+    if (module_path.rfind("visual.", 0) == 0) {
+      const std::string newer = "model." + module_path;
+      stored.push_back(stored.back() == newer ? module_path : newer);
+    }
   }
   directory_.write_file("config.json", with_w8a8_quantization_config(source.config(), stored));
   for (const fs::directory_entry& entry : fs::directory_iterator(source_)) {

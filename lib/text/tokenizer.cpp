@@ -18,13 +18,23 @@ struct AddedToken {
   bool special = false;
 };
 
-constexpr std::int32_t kMaxId = 1 << 24;
+constexpr std::int32_t kMaxId = 1 << 21;  // ids index a table: a larger one would only cost memory
 
 std::int32_t id_from(const Json& json) {
   const std::int64_t id = json.as_int();
   if (id < 0 || id > kMaxId)
     throw Error(ErrorCode::format, json.where() + ": the token id " + std::to_string(id) + " is out of range");
   return static_cast<std::int32_t>(id);
+}
+
+// `entry` is one token of added_tokens or added_tokens_decoder.
+AddedToken added_from(const Json& entry, std::int32_t id) {
+  AddedToken token{entry.at("content").as_string(), id, entry.get_bool("special", false)};
+  for (const char* flag : {"lstrip", "rstrip", "single_word"})
+    if (entry.get_bool(flag, false))
+      throw Error(ErrorCode::unsupported,
+                  entry.where() + ": the added token \"" + token.text + "\" has " + flag + ", which is not supported");
+  return token;
 }
 
 std::string raw_bytes(const std::string& symbols, const std::string& where) {
@@ -132,7 +142,7 @@ Tokenizer Tokenizer::from_tokenizer_json(const std::string& path) {
   if (const auto list = json.find("added_tokens"))
     for (std::size_t i = 0; i < list->size(); ++i) {
       const Json token = list->at(i);
-      added.push_back({token.at("content").as_string(), id_from(token.at("id")), token.get_bool("special", false)});
+      added.push_back(added_from(token, id_from(token.at("id"))));
     }
   model.at("vocab").for_each_member([&](std::string_view token, const Json& id) {
     std::string bytes;
@@ -164,8 +174,7 @@ Tokenizer Tokenizer::from_vocab_and_merges(const std::string& vocab_json, const 
     for (const char c : id) number = c >= '0' && c <= '9' && number <= kMaxId ? number * 10 + (c - '0') : kMaxId + 1;
     if (id.empty() || number > kMaxId)
       throw Error(ErrorCode::format, token.where() + ": \"" + std::string(id) + "\" is not a token id");
-    added.push_back(
-        {token.at("content").as_string(), static_cast<std::int32_t>(number), token.get_bool("special", false)});
+    added.push_back(added_from(token, static_cast<std::int32_t>(number)));
   });
   std::unordered_map<std::string, std::int32_t> vocabulary;
   Json::read_file(vocab_json).for_each_member([&](std::string_view token, const Json& id) {

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# The octavo program, as a careless user would call it: every mistake gives one clear line on standard error, the right
+# exit status, nothing half-written and no crash.
+#   tests/cli/careless.sh OCTAVO MODEL
+set -uo pipefail
+octavo=$(realpath "$1")
+model=$(realpath "$2")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+cases=0
+
+fail() {
+  echo "FAILED: $1"
+  sed 's/^/    stderr: /' "$work/err"
+  failures=$((failures + 1))
+}
+
+# refused NAME STATUS TEXT ARGS...: exits with STATUS, says TEXT, in one line.
+refused() {
+  local name=$1 status=$2 text=$3 got
+  shift 3
+  cases=$((cases + 1))
+  timeout 60 "$octavo" "$@" >"$work/out" 2>"$work/err" </dev/null
+  got=$?
+  grep -Ev '^ *[0-9]+ %' "$work/err" >"$work/lines"  # progress is not the message
+  [ "$got" -eq "$status" ] || fail "$name: exit status $got, expected $status"
+  [ "$(wc -l <"$work/lines")" -eq 1 ] || fail "$name: $(wc -l <"$work/lines") lines on standard error, expected 1"
+  grep -qF -- "$text" "$work/lines" || fail "$name: the message does not say \"$text\""
+}
+
+# A copy of the model to damage; files of our own, never links to the original.
+damaged() {
+  rm -rf "$work/model"
+  mkdir "$work/model"
+  find "$model" -maxdepth 1 -type f -exec cp {} "$work/model/" \;
+}
+
+nothing_left() {
+  local left
+  left=$(find "$work" -maxdepth 1 -name "*out*" ! -name out)
+  [ -z "$left" ] || fail "$1: left behind $left"
+}
+
+calibration="$model/calib/calibration.jsonl"
+picture="$model/eval/000.png"
+
+# Usage.
+refused "no such command" 2 "did you mean quantize" quantise
+refused "no such option" 2 "did you mean --calibration" quantize "$model" -o "$work/q_out" --calibraton x
+refused "no output" 2 "-o OUT" quantize "$model"
+refused "not a number" 2 "an integer" quantize "$model" -o "$work/q_out" --samples many
+refused "missing value" 2 "needs a value" generate "$model" --prompt
+
+# The directory.
+refused "missing directory" 1 "$work/nowhere" generate "$work/nowhere" --prompt Hello
+mkdir "$work/empty"
+refused "directory without a model" 1 "config.json" generate "$work/empty" --prompt Hello
+refused "a file for a directory" 1 "$picture" quantize "$picture" -o "$work/q_out" --recipe rtn
+
+# The checkpoint.
+damaged
+echo "this is not a tensor file, whatever its name says" >"$work/model/model.safetensors"
+refused "text as safetensors" 1 "model.safetensors" generate "$work/model" --prompt Hello
+refused "text as safetensors, quantize" 1 "model.safetensors" quantize "$work/model" -o "$work/q_out" --recipe rtn
+damaged
+truncate -s 1000000 "$work/model/model.safetensors"
+refused "cut shard" 1 "model.safetensors" generate "$work/model" --prompt Hello
+refused "cut shard, quantize" 1 "model.safetensors" quantize "$work/model" -o "$work/q_out" --recipe rtn
+damaged
+: >"$work/model/model.safetensors"
+refused "empty shard" 1 "model.safetensors" generate "$work/model" --prompt Hello
+damaged
+sed -i 's/"intermediate_size": *[0-9]*/"intermediate_size": 768/' "$work/model/config.json"
+refused "config against weights" 1 "intermediate_size" generate "$work/model" --prompt Hello
+refused "config against weights, quantize" 1 "intermediate_size" quantize "$work/model" -o "$work/q_out" --recipe rtn
+damaged
+sed -i 's/"model_type": *"qwen2_5_vl"/"model_type": "llama"/; s/"Qwen2_5_VLForConditionalGeneration"/"LlamaForCausalLM"/' \
+  "$work/model/config.json"
+refused "unknown architecture" 1 "llama" generate "$work/model" --prompt Hello
+damaged
+echo '{"model_type": ' >"$work/model/config.json"
+refused "broken config" 1 "config.json" generate "$work/model" --prompt Hello
+damaged
+rm "$work/model/tokenizer.json" "$work/model/vocab.json"
+refused "no tokenizer" 1 "tokenizer" generate "$work/model" --prompt Hello
+cases=$((cases + 1))
+"$octavo" check "$work/model" >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || fail "check without a tokenizer must exit with 1"
+
+# Prompt and pictures.
+echo "not a picture" >"$work/fake.png"
+refused "not a picture" 1 "fake.png" generate "$model" --image "$work/fake.png" --prompt Hello
+refused "missing picture" 1 "gone.png" generate "$model" --image "$work/gone.png" --prompt Hello
+refused "empty prompt" 2 "prompt" generate "$model" --prompt ""
+refused "no prompt" 2 "prompt" generate "$model"
+long=$(printf 'circle square %.0s' $(seq 8000))
+refused "prompt beyond the context" 1 "max_position_embeddings" generate "$model" --prompt "$long"
+
+# Calibration.
+refused "no calibration" 1 "calibration" quantize "$model" -o "$work/q_out"
+refused "missing calibration" 1 "gone.jsonl" quantize "$model" -o "$work/q_out" --calibration "$work/gone.jsonl"
+printf '{"prompt": "What?"}\nnot json\n' >"$work/bad.jsonl"
+refused "broken calibration" 1 "bad.jsonl:2" quantize "$model" -o "$work/q_out" --calibration "$work/bad.jsonl"
+: >"$work/none.jsonl"
+refused "empty calibration" 1 "holds no sample" quantize "$model" -o "$work/q_out" --calibration "$work/none.jsonl"
+refused "no such recipe" 1 "best" quantize "$model" -o "$work/q_out" --recipe best
+
+# The output.
+mkdir "$work/kept"
+echo precious >"$work/kept/file"
+refused "output exists" 1 "$work/kept" quantize "$model" -o "$work/kept" --recipe rtn
+[ "$(cat "$work/kept/file")" = precious ] || fail "an existing output was touched"
+refused "output cannot be written" 1 "/proc/" quantize "$model" -o /proc/octavo --recipe rtn
+refused "output is the model" 1 "is the model itself" quantize "$model" -o "$model" --recipe rtn --overwrite
+nothing_left "refused quantizations"
+
+# Ctrl-C in the middle. Many samples, so that the middle lasts; the program must have started its work before.
+for _ in $(seq 40); do sed "s|\"image\": \"|&$model/calib/|" "$calibration"; done >"$work/many.jsonl"
+for signal in INT TERM; do
+  cases=$((cases + 1))
+  # A background job of a script ignores SIGINT; setsid and a subshell would inherit that, python3 restores it.
+  python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$octavo" quantize "$model" -o "$work/cancel_out" --calibration "$work/many.jsonl" \
+    >"$work/out" 2>"$work/err" &
+  pid=$!
+  for _ in $(seq 100); do
+    grep -q '%' "$work/err" && break
+    sleep 0.05
+  done
+  sleep 0.3
+  kill -"$signal" "$pid"
+  wait "$pid"
+  got=$?
+  [ "$got" -ne 0 ] && [ "$got" -lt 128 ] || fail "SIG$signal: exit status $got"
+  grep -q 'cancelled' "$work/err" || fail "SIG$signal: the message does not say so"
+  nothing_left "SIG$signal"
+done
+
+# And the good path, so that the refusals above are not the program refusing everything.
+cases=$((cases + 1))
+"$octavo" quantize "$model" -o "$work/good" --calibration "$calibration" --samples 4 --json >"$work/out" 2>"$work/err" ||
+  fail "quantize"
+python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert len(d["layers"]) > 0' "$work/out" || fail "quantize --json"
+refused "already quantized" 1 "already quantized" quantize "$work/good" -o "$work/q_out" --recipe rtn
+cases=$((cases + 1))
+"$octavo" check "$work/good" >"$work/out" 2>"$work/err" || fail "check of the quantized model"
+cases=$((cases + 1))
+"$octavo" generate "$work/good" --image "$picture" --prompt "What shape is this?" --json >"$work/out" 2>"$work/err" ||
+  fail "generate"
+python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert {"text", "tokens", "prompt_tokens", "finish_reason", "timings"} <= d.keys(), d' "$work/out" || fail "generate --json"
+
+echo "$cases cases, $failures failures"
+[ "$failures" -eq 0 ]

@@ -1,0 +1,206 @@
+// Linear layers, float and int8, and per-token quantization, against float64 by the definition.
+#include <limits>
+
+#include "catch.hpp"
+#include "support.hpp"
+
+using namespace gemm_test;
+using octavo::Linear;
+using octavo::quantize_per_token;
+using octavo::TokenScale;
+
+namespace {
+
+/// Largest |y - x W^T - b| relative to sum |x w| + |b|, the natural unit of a dot product's rounding.
+double worst_error(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& bias) {
+  const std::int64_t k = x.dim(1);
+  double worst = 0;
+  for (std::int64_t i = 0; i < x.dim(0); ++i)
+    for (std::int64_t j = 0; j < w.dim(0); ++j) {
+      double sum = bias.defined() ? double{bias.data<float>()[j]} : 0.0;
+      double size = std::fabs(sum) + 1e-30;
+      for (std::int64_t c = 0; c < k; ++c) {
+        const double term = double{x.data<float>()[i * k + c]} * double{w.data<float>()[j * k + c]};
+        sum += term;
+        size += std::fabs(term);
+      }
+      worst = std::max(worst, std::fabs(double{y.data<float>()[i * w.dim(0) + j]} - sum) / size);
+    }
+  return worst;
+}
+
+Tensor row(std::vector<float> values) {
+  return Tensor::from<float>(values, {1, static_cast<std::int64_t>(values.size())});
+}
+
+}  // namespace
+
+TEST_CASE("a float linear is x W^T + b for every stored type and size") {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
+    for (const std::int64_t m : {1, 4, 5, 33})
+      for (const std::int64_t n : {1, 7, 15, 16, 17, 70})
+        for (const std::int64_t k : {1, 31, 32, 33, 200})
+          for (const bool with_bias : {false, true}) {
+            const Tensor x = random(m, k, 1);
+            const Tensor stored = random(n, k, 2).to(dtype);
+            const Tensor bias = with_bias ? random(1, n, 3).reshape({n}) : Tensor();
+            INFO(octavo::dtype_name(dtype) << " m " << m << " n " << n << " k " << k);
+            const Tensor y = Linear::floating("test", stored, bias).forward(x);
+            REQUIRE(y.shape() == octavo::Shape{m, n});
+            REQUIRE(worst_error(y, x, stored.to(DType::f32), bias) < 1e-6);  // some 8 units of float32's rounding
+          }
+}
+
+TEST_CASE("a 16-bit weight wider than one panel is multiplied in panels") {
+  const Tensor x = random(6, 40000, 1);
+  const Tensor stored = random(50, 40000, 2).to(DType::bf16);  // 2^20 / 40000 = 26 rows to a panel
+  CHECK(worst_error(Linear::floating("test", stored, {}).forward(x), x, stored.to(DType::f32), {}) < 1e-6);
+}
+
+TEST_CASE("linears of nothing") {
+  CHECK(Linear::floating("f", random(3, 5, 1), {}).forward(random(0, 5, 1)).shape() == octavo::Shape{0, 3});
+  CHECK(Linear::floating("f", random(0, 5, 1), {}).forward(random(2, 5, 1)).shape() == octavo::Shape{2, 0});
+  CHECK(floats(Linear::floating("f", random(2, 0, 1), vector_of({1, 2})).forward(random(1, 0, 1))) ==
+        std::vector<float>{1, 2});
+  const Tensor bias = vector_of({1, 2});
+  CHECK(floats(Linear::w8a8("q", random_s8(2, 0, 1), vector_of({1, 1}), bias).forward(random(1, 0, 1))) ==
+        std::vector<float>{1, 2});
+  CHECK(Linear::w8a8("q", random_s8(3, 5, 1), vector_of({1, 1, 1}), {}).forward(random(0, 5, 1)).shape() ==
+        octavo::Shape{0, 3});
+}
+
+TEST_CASE("few rows give the same bits for every thread count") {
+  const Tensor x = random(3, 700, 1);
+  const Linear layer = Linear::floating("test", random(501, 700, 2).to(DType::bf16), {});
+  CHECK(with_threads(1, [&] { return floats(layer.forward(x)); }) ==
+        with_threads(3, [&] { return floats(layer.forward(x)); }));
+}
+
+TEST_CASE("a strided x is read by its strides") {
+  const Tensor wide = random(6, 20, 1);
+  const Tensor part = wide.slice(1, 2, 12);
+  const Tensor w = random(3, 10, 2);
+  CHECK(floats(Linear::floating("f", w, {}).forward(part)) ==
+        floats(Linear::floating("f", w, {}).forward(part.clone())));
+}
+
+TEST_CASE("quantize_per_token rounds half to even and keeps the largest at 127") {
+  // absmax 127 makes the scale 1, so that the halves below are exact.
+  const octavo::QuantizedRows rows = quantize_per_token(row({127, -127, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, 0, 126.5F}));
+  CHECK(floats(rows.scales) == std::vector<float>{1});
+  CHECK(integers<std::int8_t>(rows.values) == std::vector<std::int64_t>{127, -127, 0, 2, 2, 0, -2, 0, 126});
+}
+
+TEST_CASE("absmax / 127.5 reaches -128 and clamps at 127") {
+  const octavo::QuantizedRows rows = quantize_per_token(row({-127.5F, 127.5F, 1}), TokenScale::absmax_127_5);
+  CHECK(floats(rows.scales) == std::vector<float>{1});
+  CHECK(integers<std::int8_t>(rows.values) == std::vector<std::int64_t>{-128, 127, 1});
+}
+
+TEST_CASE("quantized rows are within half a step, for rows of any size") {
+  const Tensor x = random(37, 123, 4, 20.0F);
+  const octavo::QuantizedRows rows = quantize_per_token(x);
+  for (std::int64_t i = 0; i < 37; ++i) {
+    const double scale = double{rows.scales.data<float>()[i]};
+    for (std::int64_t j = 0; j < 123; ++j) {
+      const double back = scale * rows.values.data<std::int8_t>()[i * 123 + j];
+      REQUIRE(std::fabs(back - double{x.data<float>()[i * 123 + j]}) <= 0.500001 * scale);
+    }
+  }
+}
+
+TEST_CASE("a row of zeros or denormals has a positive scale and quantizes to zeros") {
+  const octavo::QuantizedRows rows = quantize_per_token(row({0, 0, -0.0F}));
+  CHECK(rows.scales.values<float>()[0] > 0);
+  CHECK(integers<std::int8_t>(rows.values) == std::vector<std::int64_t>{0, 0, 0});
+  const octavo::QuantizedRows tiny = quantize_per_token(row({std::numeric_limits<float>::denorm_min(), 0}));
+  CHECK(tiny.scales.values<float>()[0] > 0);
+  CHECK(integers<std::int8_t>(tiny.values) == std::vector<std::int64_t>{0, 0});
+}
+
+TEST_CASE("the largest finite float quantizes; NaN and infinity are refused by row") {
+  const float largest = std::numeric_limits<float>::max();
+  CHECK(integers<std::int8_t>(quantize_per_token(row({largest, -largest})).values) ==
+        std::vector<std::int64_t>{127, -127});
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity()})
+    for (const std::int64_t column : {0, 5, 8}) {
+      Tensor x = random(4, 9, 1);
+      x.mutable_data<float>()[2 * 9 + column] = bad;
+      CHECK(message_of([&] { quantize_per_token(x); }) ==
+            "quantize_per_token: row 2 of x holds NaN or infinity, which int8 cannot carry");
+    }
+}
+
+TEST_CASE("a w8a8 linear is (acc * token scale) * channel scale + bias, to the bit, on every backend") {
+  const Tensor x = random(5, 77, 1);
+  const Tensor w = random_s8(19, 77, 2);
+  std::vector<float> scale, bias;
+  for (int j = 0; j < 19; ++j) {
+    scale.push_back(0.01F * static_cast<float>(j + 1));
+    bias.push_back(static_cast<float>(j) - 9.0F);
+  }
+  const octavo::QuantizedRows rows = quantize_per_token(x);
+  const std::vector<std::int64_t> sums = exact(rows.values, w);
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const volatile float scaled =  // volatile: each step rounds to float32
+        static_cast<float>(sums[i]) * rows.scales.data<float>()[i / 19];
+    const volatile float product = scaled * scale[i % 19];
+    expected.push_back(product + bias[i % 19]);
+  }
+  for (const octavo::BackendInfo& backend : octavo::int8_backends()) {
+    if (!backend.available) continue;
+    octavo::force_int8_backend(backend.name);
+    const Linear layer = Linear::w8a8("test", w, vector_of(scale), vector_of(bias));
+    octavo::force_int8_backend("");
+    INFO(backend.name);
+    CHECK(floats(layer.forward(x)) == expected);
+    CHECK(with_threads(3, [&] { return floats(layer.forward(x)); }) == expected);
+    for (std::int64_t m = 1; m <= 5; ++m)  // a row does not depend on its neighbours
+      CHECK(floats(layer.forward(x.slice(0, 0, m))) ==
+            std::vector<float>(expected.begin(), expected.begin() + m * 19));
+  }
+}
+
+TEST_CASE("more row counts than primitives are kept") {
+  const Tensor w = random_s8(8, 33, 2);
+  const Linear layer = Linear::w8a8("test", w, vector_of(std::vector<float>(8, 1.0F)), {});
+  const Tensor x = random(40, 33, 1);
+  const std::vector<float> all = floats(layer.forward(x));
+  for (std::int64_t m = 1; m <= 40; ++m)
+    REQUIRE(floats(layer.forward(x.slice(0, 0, m))) == std::vector<float>(all.begin(), all.begin() + m * 8));
+}
+
+TEST_CASE("scales are taken as published: [N,1], bf16") {
+  const Tensor w = random_s8(3, 8, 1);
+  const Tensor scale = vector_of({0.5F, 1, 2});
+  const Tensor x = random(2, 8, 2);
+  const std::vector<float> expected = floats(Linear::w8a8("a", w, scale, {}).forward(x));
+  CHECK(floats(Linear::w8a8("a", w, scale.reshape({3, 1}), {}).forward(x)) == expected);
+  CHECK(floats(Linear::w8a8("a", w, scale.to(DType::bf16), {}).forward(x)) == expected);
+}
+
+TEST_CASE("a layer knows itself") {
+  CHECK_FALSE(Linear().defined());
+  const Linear f = Linear::floating("a.b", random(3, 5, 1).to(DType::bf16), {});
+  CHECK((f.defined() && !f.is_w8a8()));
+  CHECK((f.in_features() == 5 && f.out_features() == 3 && f.weight_bytes() == 30 && f.module_path() == "a.b"));
+  const Linear q = Linear::w8a8("c", random_s8(3, 5, 1), vector_of({1, 1, 1}), {});
+  CHECK((q.defined() && q.is_w8a8() && q.weight_bytes() >= 27));
+}
+
+TEST_CASE("broken linears are refused at the door") {
+  CHECK(message_of([] { Linear().forward(random(1, 1, 1)); }) == "linear: forward on an undefined layer");
+  CHECK(message_of([] { Linear::floating("m.q", random(3, 5, 1), {}).forward(random(2, 6, 1)); }) ==
+        "linear (m.q): x dim 1 (in_features) is 6 but the layer's weight [3, 5] dim 1 is 5");
+  CHECK(message_of([] { Linear::floating("m.q", random(3, 5, 1), vector_of({1, 2})); }) ==
+        "linear (m.q): bias dim 0 (out_features) is 2 but w [3, 5] dim 0 is 3");
+  CHECK(message_of([] { Linear::w8a8("m.q", random_s8(3, 5, 1), vector_of({1, 2}), {}); }) ==
+        "linear_w8a8 (m.q): w_scale dim 0 (out_features) is 2 but w [3, 5] dim 0 is 3");
+  CHECK(message_of([] { Linear::w8a8("m.q", random_s8(1, 131072, 1), vector_of({1}), {}); }) ==
+        "linear_w8a8 (m.q): in_features is 131072, at most 131071 cannot overflow int32");
+  CHECK(message_of([] {
+          Linear::w8a8("m.q", random_s8(2, 4, 1), vector_of({1, std::numeric_limits<float>::quiet_NaN()}), {});
+        }) == "linear_w8a8 (m.q): w_scale[1] is nan, a scale must be finite");
+}
