@@ -1,5 +1,5 @@
-// Writes a checkpoint with the exact shapes of Qwen2.5-VL-3B and random weights (about 7.5 GB at full depth), to measure
-// time and memory on. Tokenizer and preprocessor are those of a small model, whose special token ids it uses.
+// Writes a checkpoint with the exact shapes of Qwen2.5-VL-3B and random weights (about 7.5 GB at full depth), to
+// measure time and memory on. Tokenizer and preprocessor are those of a small model, whose special token ids it uses.
 //
 //   make_synthetic DIR SMALL_MODEL [--layers 36] [--vision-depth 32]
 #include <cmath>
@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <octavo/octavo.hpp>
-#include <random>
 #include <string>
 
 namespace {
@@ -101,8 +100,7 @@ std::string config(const octavo::Json& small, std::int64_t layers, std::int64_t 
   json.set("intermediate_size", kIntermediate).set("num_hidden_layers", layers).set("num_attention_heads", 16);
   json.set("num_key_value_heads", 2).set("vocab_size", kVocab).set("max_position_embeddings", 128000);
   json.set("rms_norm_eps", 1e-6).set("rope_theta", 1e6).set("tie_word_embeddings", true);
-  json.set("rope_scaling",
-           JsonBuilder::object().set("type", "mrope").set("mrope_section", integers({16, 24, 24})));
+  json.set("rope_scaling", JsonBuilder::object().set("type", "mrope").set("mrope_section", integers({16, 24, 24})));
   json.set("use_sliding_window", false).set("use_cache", true).set("torch_dtype", "bfloat16");
   for (const char* key : {"image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
                           "vision_token_id", "bos_token_id", "eos_token_id"})
