@@ -77,8 +77,8 @@ RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double t
 
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size) {
   if (spatial_merge_size <= 0)
-    throw Error(ErrorCode::invalid_argument, "vision_rotary: spatial_merge_size is " +
-                                                 std::to_string(spatial_merge_size) + ", it must be positive");
+    throw Error(ErrorCode::invalid_argument,
+                "vision_rotary: spatial_merge_size is " + std::to_string(spatial_merge_size) + ", it must be positive");
   if (head_dim <= 0 || head_dim % 4 != 0)
     throw Error(ErrorCode::shape_mismatch,
                 "vision_rotary: head_dim is " + std::to_string(head_dim) +

@@ -90,8 +90,8 @@ void SequenceState::commit(const CallPlan& plan) {
                                                  " positions, " + std::to_string(past_) +
                                                  " are committed: plan each call anew");
   if (!plan.positions.defined() || plan.positions.shape() != Shape{3, plan.q_len})
-    throw Error(ErrorCode::shape_mismatch,
-                "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) + "], commit what plan() made");
+    throw Error(ErrorCode::shape_mismatch, "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) +
+                                               "], commit what plan() made");
   const std::span<const std::int64_t> positions = plan.positions.values<std::int64_t>();
   past_ = plan.kv_len;
   next_ = 1 + *std::max_element(positions.begin(), positions.end());

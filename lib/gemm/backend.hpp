@@ -15,15 +15,19 @@ class PackedS8 {
  public:
   virtual ~PackedS8() = default;
   virtual std::size_t size_bytes() const noexcept = 0;
-  // acc[M,N] = a[M,K] w^T, exactly.
+  // acc[M,N] = a[M,K] w^T. Exact up to Backend::exact_k terms; beyond, sums above 2^24 may have been rounded once to
+  // float32, which is what Linear's epilogue does to them next: its results are the same to the bit.
   virtual void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const = 0;
 };
 
 struct Backend {
   const char* name;
   const char* detail;
+  std::int64_t exact_k;  // products of at most so many terms are exact integers
   std::unique_ptr<PackedS8> (*pack)(const std::int8_t* weight, std::int64_t n, std::int64_t k);
 };
+
+inline constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fit in int32
 
 extern const Backend kOneDnnBackend;
 extern const Backend kPortableBackend;

@@ -19,8 +19,8 @@ struct Linear::Impl {
 
 namespace {
 
-constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fit in int32
-constexpr std::int64_t kPanelValues = 1 << 20;   // float32 values of a widened panel: 4 MiB, stays in cache
+using gemm::kMaxInFeatures;
+constexpr std::int64_t kPanelValues = 1 << 20;  // float32 values of a widened panel: 4 MiB, stays in cache
 
 std::vector<float> as_floats(const Tensor& tensor) {
   if (!tensor.defined()) return {};
@@ -184,9 +184,17 @@ Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {
   const std::int64_t m = a.dim(0);
   const std::int64_t n = w.dim(0);
   if (m == 0 || n == 0 || a.dim(1) == 0) return Tensor::zeros(DType::s32, {m, n});
-  Tensor acc = Tensor::empty(DType::s32, {m, n});
-  chosen.pack(w.contiguous().data<std::int8_t>(), n, w.dim(1))
-      ->multiply(a.contiguous().data<std::int8_t>(), m, acc.mutable_data<std::int32_t>());
+  Tensor acc = Tensor::zeros(DType::s32, {m, n});
+  Tensor part = Tensor::empty(DType::s32, {m, n});
+  std::int32_t* sums = acc.mutable_data<std::int32_t>();
+  for (std::int64_t begin = 0; begin < a.dim(1); begin += chosen.exact_k) {
+    const std::int64_t end = std::min(a.dim(1), begin + chosen.exact_k);
+    const Tensor left = a.slice(1, begin, end).contiguous();
+    const Tensor right = w.slice(1, begin, end).contiguous();
+    std::int32_t* terms = part.mutable_data<std::int32_t>();
+    chosen.pack(right.data<std::int8_t>(), n, end - begin)->multiply(left.data<std::int8_t>(), m, terms);
+    for (std::int64_t i = 0; i < m * n; ++i) sums[i] += terms[i];
+  }
   return acc;
 }
 

@@ -154,9 +154,7 @@ TEST_CASE("attention reads permuted views and changes nothing") {
   const Tensor q = random({9, 4, 8}, 1);  // [L,H,D], as a projection leaves it
   const Tensor k = random({9, 2, 8}, 2);
   const Tensor v = random({9, 2, 8}, 3);
-  const auto view = [](const Tensor& t) {
-    return t.reshape({1, t.dim(0), t.dim(1), t.dim(2)}).permute({0, 2, 1, 3});
-  };
+  const auto view = [](const Tensor& t) { return t.reshape({1, t.dim(0), t.dim(1), t.dim(2)}).permute({0, 2, 1, 3}); };
   CHECK(list<float>(attention(view(q), view(k), view(v))) ==
         list<float>(attention(view(q).clone(), view(k).clone(), view(v).clone())));
 }
@@ -184,12 +182,11 @@ TEST_CASE("the prompt fed again over its own cache is named, with the remedy") {
   const Tensor kv = Tensor::zeros(DType::f32, {1, 2, 455, 128});
   const Tensor mask = Tensor::zeros(DType::f32, {1, 1, 228, 228});
   const std::string path = "language.layers.0.self_attn";
-  CHECK(message_of([&] {
-          attention(q, kv, kv, {.mask = Mask::explicit_tensor(mask), .past = 227, .module_path = path});
-        }) ==
-        "attention (language.layers.0.self_attn): mask dim 3 (kv_len) is 228 but k has kv_len 455 = past 227 + new "
-        "228. The cache already holds 227 positions and all 228 prompt tokens were passed again: pass only the new "
-        "token, or reset the cache.");
+  CHECK(message_of(
+            [&] { attention(q, kv, kv, {.mask = Mask::explicit_tensor(mask), .past = 227, .module_path = path}); }) ==
+        "attention (language.layers.0.self_attn): mask [1, 1, 228, 228] dim 3 (Lk, kv_len) is 228, but k [1, 2, 455, "
+        "128] dim 2 set kv_len to 455 = past 227 + new 228. The cache already holds 227 positions and all 228 prompt "
+        "tokens were passed again: pass only the new token, or reset the cache.");
 }
 
 TEST_CASE("broken attention is refused at the door") {
@@ -219,7 +216,6 @@ TEST_CASE("broken attention is refused at the door") {
 TEST_CASE("masks are checked when they are made") {
   CHECK(message_of([] { Mask::causal(-1); }) == "Mask::causal: past is -1, it cannot be negative");
   for (const std::vector<std::int32_t>& bad : {std::vector<std::int32_t>{}, {1, 2}, {0, 3, 2}})
-    CHECK(message_of([&] { Mask::segments(bad); }) ==
-          "Mask::segments: cu_seqlens must start with 0 and never fall");
+    CHECK(message_of([&] { Mask::segments(bad); }) == "Mask::segments: cu_seqlens must start with 0 and never fall");
   CHECK(message_of([] { Mask::explicit_tensor({}); }) == "Mask::explicit_tensor: the tensor is undefined");
 }

@@ -31,7 +31,8 @@ TEST_CASE("the cache returns what was appended, over several commits") {
   std::int64_t past = 0;
   for (const std::int64_t count : {4, 1, 2}) {
     for (std::int64_t layer = 0; layer < 2; ++layer) {
-      const KvCache::View view = cache.append(layer, k.slice(2, past, past + count), v.slice(2, past, past + count), "");
+      const KvCache::View view =
+          cache.append(layer, k.slice(2, past, past + count), v.slice(2, past, past + count), "");
       CHECK(list<float>(view.k) == list<float>(k.slice(2, 0, past + count)));
       CHECK(list<float>(view.v) == list<float>(v.slice(2, 0, past + count)));
       CHECK(cache.length() == past);  // until the commit
@@ -95,8 +96,8 @@ TEST_CASE("positions of two images among text: the worked example of the specifi
   const std::vector<std::int32_t> prompt = ids({{1, 3}, {kImage, 6}, {2, 3}, {kImage, 2}, {3, 2}});
   const std::vector<Grid> grids{{1, 4, 6}, {1, 2, 4}};
   const octavo::CallPlan plan = state().plan(prompt, grids);
-  CHECK(list<std::int64_t>(plan.positions) == Positions{0, 1, 2, 3, 3, 3, 3, 3, 3, 6, 7, 8, 9, 9,  11, 12,   // time
-                                                        0, 1, 2, 3, 3, 3, 4, 4, 4, 6, 7, 8, 9, 9,  11, 12,   // rows
+  CHECK(list<std::int64_t>(plan.positions) == Positions{0, 1, 2, 3, 3, 3, 3, 3, 3, 6, 7, 8, 9, 9,  11, 12,    // time
+                                                        0, 1, 2, 3, 3, 3, 4, 4, 4, 6, 7, 8, 9, 9,  11, 12,    // rows
                                                         0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});  // columns
   CHECK((plan.past == 0 && plan.q_len == 16 && plan.kv_len == 16));
   CHECK((plan.mask.kind() == octavo::Mask::Kind::causal && plan.mask.past() == 0));

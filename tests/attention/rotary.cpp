@@ -56,8 +56,9 @@ TEST_CASE("M-RoPE takes each frequency's position from its section's row") {
 
 TEST_CASE("sections must cover the frequencies") {
   const Tensor positions = Tensor::zeros(DType::i64, {3, 1});
-  CHECK(message_of([&] { octavo::mrope_table(positions, 128, 1e6, {16, 24, 23}); }) ==
-        "mrope: mrope_section [16, 24, 23] must sum to head_dim/2 = 64");
+  CHECK(message_of([&] {
+          octavo::mrope_table(positions, 128, 1e6, {16, 24, 23});
+        }) == "mrope: mrope_section [16, 24, 23] must sum to head_dim/2 = 64");
   CHECK_THROWS_AS(octavo::mrope_table(Tensor::zeros(DType::i64, {2, 1}), 128, 1e6, {16, 24, 24}), octavo::Error);
 }
 
@@ -121,8 +122,7 @@ TEST_CASE("window boundaries: the worked examples of the specification") {
   CHECK(windows({2, 4, 10}).cu_seqlens == Bounds{0, 40, 80});
   const std::vector<std::int64_t> order = windows({1, 12, 20}).window_index;
   CHECK(std::vector<std::int64_t>(order.begin(), order.begin() + 23) ==
-        std::vector<std::int64_t>{0,  1,  2,  3,  10, 11, 12, 13, 20, 21, 22, 23,
-                                  30, 31, 32, 33, 4,  5,  6,  7,  14, 15, 16});
+        std::vector<std::int64_t>{0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33, 4, 5, 6, 7, 14, 15, 16});
   CHECK(std::vector<std::int64_t>(order.end() - 4, order.end()) == std::vector<std::int64_t>{48, 49, 58, 59});
 }
 
@@ -143,15 +143,21 @@ TEST_CASE("the window order is the sorted one, for every small grid and several 
 }
 
 TEST_CASE("impossible grids and windows are refused") {
-  CHECK(message_of([] { window_index(std::vector<Grid>{{1, 2, 2}, {1, 3, 4}}, 112, 14, 2); }) ==
+  CHECK(message_of([] {
+          window_index(std::vector<Grid>{{1, 2, 2}, {1, 3, 4}}, 112, 14, 2);
+        }) ==
         "image 1 has the grid 1 x 3 x 4 patches; rows and columns must be positive multiples of spatial_merge_size 2");
-  CHECK(message_of([] { window_index(std::vector<Grid>{{1, 65536, 65536}}, 112, 14, 2); }) ==
+  CHECK(message_of([] {
+          window_index(std::vector<Grid>{{1, 65536, 65536}}, 112, 14, 2);
+        }) ==
         "image 0 brings the call to 4294967296 patches; at most 2147483647 can be counted: give fewer or smaller "
         "images");
-  CHECK(message_of([] { window_index(std::vector<Grid>{{1, std::int64_t{1} << 62, 4}}, 112, 14, 2); }) ==
-        "image 0 has more than 1048576 frames, rows or columns of patches");
+  CHECK(message_of([] {
+          window_index(std::vector<Grid>{{1, std::int64_t{1} << 62, 4}}, 112, 14, 2);
+        }) == "image 0 has more than 1048576 frames, rows or columns of patches");
   CHECK_THROWS_AS(window_index(std::vector<Grid>{{1, 2, 2}}, 14, 14, 2), octavo::Error);
   CHECK_THROWS_AS(octavo::vision_rotary_table(std::vector<Grid>{{1, 2, 2}}, 78, 2), octavo::Error);
-  CHECK(message_of([] { octavo::vision_rotary_table(std::vector<Grid>{{1, 2, 2}}, 80, 0); }) ==
-        "vision_rotary: spatial_merge_size is 0, it must be positive");
+  CHECK(message_of([] {
+          octavo::vision_rotary_table(std::vector<Grid>{{1, 2, 2}}, 80, 0);
+        }) == "vision_rotary: spatial_merge_size is 0, it must be positive");
 }

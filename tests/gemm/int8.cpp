@@ -89,7 +89,7 @@ TEST_CASE("gemm_s8 refuses what could overflow, and operands that do not fit") {
   CHECK(message_of([] { gemm_s8(random_s8(1, 131072, 1), random_s8(1, 131072, 1)); }) ==
         "gemm_s8: in_features is 131072, at most 131071 cannot overflow int32");
   CHECK(message_of([] { gemm_s8(random_s8(2, 5, 1), random_s8(3, 6, 1)); }) ==
-        "gemm_s8: w dim 1 (in_features) is 6 but a [2, 5] dim 1 is 5");
+        "gemm_s8: w [3, 6] dim 1 (K, in_features) is 6, but a [2, 5] dim 1 set in_features to 5.");
 }
 
 TEST_CASE("forcing a backend is strict") {

@@ -158,8 +158,30 @@ TEST_CASE("a w8a8 linear is (acc * token scale) * channel scale + bias, to the b
     CHECK(floats(layer.forward(x)) == expected);
     CHECK(with_threads(3, [&] { return floats(layer.forward(x)); }) == expected);
     for (std::int64_t m = 1; m <= 5; ++m)  // a row does not depend on its neighbours
-      CHECK(floats(layer.forward(x.slice(0, 0, m))) ==
-            std::vector<float>(expected.begin(), expected.begin() + m * 19));
+      CHECK(floats(layer.forward(x.slice(0, 0, m))) == std::vector<float>(expected.begin(), expected.begin() + m * 19));
+  }
+}
+
+TEST_CASE("backends agree to the bit where sums exceed float32's integers") {
+  for (const std::int64_t k : {1025, 3421, 29567, 131071}) {
+    Tensor x = random(3, k, 1);
+    for (std::int64_t i = 0; i < k; ++i) x.mutable_data<float>()[i] = 127;  // a row of the largest sums
+    Tensor w = random_s8(5, k, 2);
+    for (std::int64_t i = 0; i < k; ++i) w.mutable_data<std::int8_t>()[i] = i % 97 == 0 ? 126 : 127;
+    const Tensor scale = vector_of({0.125F, 1, 3, 5, 7});
+    std::int64_t largest = 0;  // row 0 of x is quantized to 127 with scale 1
+    for (std::int64_t i = 0; i < k; ++i) largest += 127 * w.data<std::int8_t>()[i];
+    for (const octavo::BackendInfo& backend : octavo::int8_backends()) {
+      if (!backend.available) continue;
+      octavo::force_int8_backend("portable");
+      const Linear reference = Linear::w8a8("test", w, scale, {});
+      octavo::force_int8_backend(backend.name);
+      const Linear layer = Linear::w8a8("test", w, scale, {});
+      octavo::force_int8_backend("");
+      INFO(backend.name << " k " << k);
+      CHECK(floats(layer.forward(x)) == floats(reference.forward(x)));
+      CHECK(layer.forward(x).data<float>()[0] == static_cast<float>(largest) * 0.125F);
+    }
   }
 }
 
@@ -193,11 +215,17 @@ TEST_CASE("a layer knows itself") {
 TEST_CASE("broken linears are refused at the door") {
   CHECK(message_of([] { Linear().forward(random(1, 1, 1)); }) == "linear: forward on an undefined layer");
   CHECK(message_of([] { Linear::floating("m.q", random(3, 5, 1), {}).forward(random(2, 6, 1)); }) ==
-        "linear (m.q): x dim 1 (in_features) is 6 but the layer's weight [3, 5] dim 1 is 5");
-  CHECK(message_of([] { Linear::floating("m.q", random(3, 5, 1), vector_of({1, 2})); }) ==
-        "linear (m.q): bias dim 0 (out_features) is 2 but w [3, 5] dim 0 is 3");
-  CHECK(message_of([] { Linear::w8a8("m.q", random_s8(3, 5, 1), vector_of({1, 2}), {}); }) ==
-        "linear_w8a8 (m.q): w_scale dim 0 (out_features) is 2 but w [3, 5] dim 0 is 3");
+        "linear (m.q): x [2, 6] dim 1 (K, in_features) is 6, but the layer's weight [3, 5] dim 1 set in_features to 5. "
+        "The input's last dimension must be the layer's in_features: is this the right layer, and is x [rows, "
+        "features]?");
+  CHECK(message_of([] {
+          Linear::floating("m.q", random(3, 5, 1), vector_of({1, 2}));
+        }) == "linear (m.q): bias [2] dim 0 (N, out_features) is 2, but w [3, 5] dim 0 set out_features to 3.");
+  CHECK(message_of([] {
+          Linear::w8a8("m.q", random_s8(3, 5, 1), vector_of({1, 2}), {});
+        }) ==
+        "linear_w8a8 (m.q): w_scale [2] dim 0 (N, out_features) is 2, but w [3, 5] dim 0 set out_features to 3. A "
+        "per-channel scale has one value per output channel (row of the weight); one value is a per-tensor scale.");
   CHECK(message_of([] { Linear::w8a8("m.q", random_s8(1, 131072, 1), vector_of({1}), {}); }) ==
         "linear_w8a8 (m.q): in_features is 131072, at most 131071 cannot overflow int32");
   CHECK(message_of([] {
