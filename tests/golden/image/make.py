@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pictures, and what Pillow and transformers make of them, as the reference for tests/image.
 
-Run: /opt/oracle/bin/python tests/golden/image/make.py
+Run with Pillow 12 (13 resamples vertically first for some sizes): python tests/golden/image/make.py
 References lie one after the other in reference.bin; manifest.json says where.
 """
 import io
