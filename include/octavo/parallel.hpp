@@ -21,4 +21,17 @@ void set_num_threads(int count);
 void parallel_for(std::int64_t count, std::int64_t grain,
                   const std::function<void(std::int64_t begin, std::int64_t end)>& body);
 
+/// While one lives, loops that its thread starts, oneDNN's among them, run on that thread alone.
+class SerialRegion {
+ public:
+  SerialRegion() noexcept;
+  ~SerialRegion();
+  SerialRegion(const SerialRegion&) = delete;
+  SerialRegion& operator=(const SerialRegion&) = delete;
+
+ private:
+  bool was_inside_;
+  int previous_threads_ = 0;
+};
+
 }  // namespace octavo

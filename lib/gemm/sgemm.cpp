@@ -1,6 +1,33 @@
+#include <algorithm>
+#include <atomic>
+
 #include "backend.hpp"
+#include "octavo/parallel.hpp"
 
 namespace octavo {
+
+namespace {
+
+// The extents of the tiles of C. oneDNN may split a product over its threads along K, and sums then depend on how many
+// there are. So C is cut here, by its shape alone, and each tile is one single-threaded product.
+struct Tiles {
+  std::int64_t rows, columns;
+};
+
+Tiles tiles_of(std::int64_t m, std::int64_t n) {
+  constexpr std::int64_t kLargest = 512;  // a tile packs its operands by itself: few tiles waste little
+  constexpr std::int64_t kSmallest = 64;
+  constexpr std::int64_t kEnough = 16;  // to share among the cores
+  Tiles tiles{std::min(m, kLargest), std::min(n, kLargest)};
+  const auto count = [&] { return ((m + tiles.rows - 1) / tiles.rows) * ((n + tiles.columns - 1) / tiles.columns); };
+  while (count() < kEnough && std::max(tiles.rows, tiles.columns) > kSmallest) {
+    std::int64_t& longer = tiles.rows > tiles.columns ? tiles.rows : tiles.columns;
+    longer = (longer / 2 + 15) / 16 * 16;
+  }
+  return tiles;
+}
+
+}  // namespace
 
 void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
            std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options) {
@@ -22,7 +49,21 @@ void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::
       for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] = options.beta == 0 ? 0 : options.beta * c[i * ldc + j];
     return;
   }
-  const int status = gemm::onednn_sgemm(m, n, k, a, lda, b, ldb, c, ldc, options);
+  const Tiles tiles = tiles_of(m, n);
+  const std::int64_t across = (n + tiles.columns - 1) / tiles.columns;
+  const std::int64_t down = (m + tiles.rows - 1) / tiles.rows;
+  std::atomic<int> status{0};
+  parallel_for(across * down, 1, [&](std::int64_t begin, std::int64_t end) {
+    const SerialRegion alone;
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      const std::int64_t i = tile / across * tiles.rows;
+      const std::int64_t j = tile % across * tiles.columns;
+      const int result = gemm::onednn_sgemm(std::min(tiles.rows, m - i), std::min(tiles.columns, n - j), k,
+                                            a + (options.transpose_a ? i : i * lda), lda,
+                                            b + (options.transpose_b ? j * ldb : j), ldb, c + i * ldc + j, ldc, options);
+      if (result != 0) status = result;
+    }
+  });
   if (status != 0)
     throw Error(ErrorCode::internal, "sgemm: oneDNN refused m " + std::to_string(m) + ", n " + std::to_string(n) +
                                          ", k " + std::to_string(k) + " with status " + std::to_string(status));

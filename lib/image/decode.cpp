@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "octavo/image.hpp"
@@ -67,6 +68,17 @@ bool is_grey16_png(std::span<const std::byte> bytes) {
          static_cast<unsigned>(bytes[25]) == 0;
 }
 
+// What a PNG's header says of its size. stb calls a huge PNG "unknown", which tells nobody what is wrong.
+std::optional<ImageSize> stated_png_size(std::span<const std::byte> bytes) {
+  if (!starts_with(bytes, "\x89PNG\r\n\x1a\n") || bytes.size() < 24) return std::nullopt;
+  const auto read = [&](std::size_t at) {
+    std::int64_t value = 0;
+    for (std::size_t i = at; i < at + 4; ++i) value = value << 8 | std::to_integer<std::int64_t>(bytes[i]);
+    return value;
+  };
+  return ImageSize{.height = read(20), .width = read(16)};
+}
+
 }  // namespace
 
 Image decode_image(std::span<const std::byte> bytes, const std::string& origin) {
@@ -75,6 +87,13 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& origin) 
   if (bytes.size() > kMaxFileBytes) throw fail("the file is larger than 512 MiB");
   if (is_four_component_jpeg(bytes))
     throw Error(ErrorCode::unsupported, origin + ": a CMYK JPEG; convert it to RGB first");
+  const auto check_size = [&](std::int64_t width, std::int64_t height) {
+    const std::string size = "a picture of " + std::to_string(width) + " x " + std::to_string(height) + " pixels";
+    if (width <= 0 || height <= 0) throw fail(size);
+    if (width > kMaxPixels / height)
+      throw fail(size + ", more than the " + std::to_string(kMaxPixels) + " that are accepted");
+  };
+  if (const auto stated = stated_png_size(bytes)) check_size(stated->width, stated->height);
   const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
   const int size = static_cast<int>(bytes.size());
   int width = 0;
@@ -82,11 +101,7 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& origin) 
   int channels = 0;
   if (stbi_info_from_memory(data, size, &width, &height, &channels) == 0)
     throw fail("not a picture that can be read (PNG, JPEG, BMP, GIF, PNM): " + std::string(stbi_failure_reason()));
-  if (width <= 0 || height <= 0)
-    throw fail("a picture of " + std::to_string(width) + " x " + std::to_string(height) + " pixels");
-  if (std::int64_t{width} * height > kMaxPixels)
-    throw fail("a picture of " + std::to_string(width) + " x " + std::to_string(height) + " pixels, more than the " +
-               std::to_string(kMaxPixels) + " that are accepted");
+  check_size(width, height);
   Image image;
   image.width = width;
   image.height = height;

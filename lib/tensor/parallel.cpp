@@ -66,6 +66,21 @@ void set_num_threads(int count) {
 #endif
 }
 
+SerialRegion::SerialRegion() noexcept : was_inside_(inside_parallel) {
+  inside_parallel = true;
+#ifdef OCTAVO_OPENMP
+  previous_threads_ = omp_get_max_threads();
+  omp_set_num_threads(1);
+#endif
+}
+
+SerialRegion::~SerialRegion() {
+#ifdef OCTAVO_OPENMP
+  omp_set_num_threads(previous_threads_);
+#endif
+  inside_parallel = was_inside_;
+}
+
 void parallel_for(std::int64_t count, std::int64_t grain,
                   const std::function<void(std::int64_t begin, std::int64_t end)>& body) {
   if (count <= 0) return;
