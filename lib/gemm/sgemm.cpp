@@ -58,9 +58,9 @@ void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t i = tile / across * tiles.rows;
       const std::int64_t j = tile % across * tiles.columns;
-      const int result = gemm::onednn_sgemm(std::min(tiles.rows, m - i), std::min(tiles.columns, n - j), k,
-                                            a + (options.transpose_a ? i : i * lda), lda,
-                                            b + (options.transpose_b ? j * ldb : j), ldb, c + i * ldc + j, ldc, options);
+      const int result = gemm::onednn_sgemm(
+          std::min(tiles.rows, m - i), std::min(tiles.columns, n - j), k, a + (options.transpose_a ? i : i * lda), lda,
+          b + (options.transpose_b ? j * ldb : j), ldb, c + i * ldc + j, ldc, options);
       if (result != 0) status = result;
     }
   });
