@@ -5,13 +5,18 @@
 
 namespace cli {
 
-const Command kCheck{"check",
-                     "MODEL [--json]",
-                     "Checks every tensor's name, shape and type against config.json, from the headers alone. Exits 1 "
-                     "with every problem found.",
-                     "octavo check Qwen2.5-VL-3B",
-                     1,
-                     {{"--json", "", "one JSON document on standard output"}}};
+const Command kCheck{
+    "check",
+    "MODEL [--against ORIGINAL] [--json]",
+    "Checks every tensor's name, shape and type against config.json, from the headers alone. Exits 1 "
+    "with every problem found.",
+    "octavo check Qwen2.5-VL-3B",
+    1,
+    {{"--against", "ORIGINAL", "compare with the model it was made from; exits 1 when anything is wrong"},
+     {"--no-values", "", "with --against: read no weights"},
+     {"--html", "FILE", "with --against: the comparison as a page"},
+     {"--threads", "N", "threads to use"},
+     {"--json", "", "one JSON document on standard output"}}};
 
 const Command kInspect{"inspect",
                        "MODEL [--json]",
@@ -21,6 +26,9 @@ const Command kInspect{"inspect",
                        {{"--json", "", "one JSON document on standard output, every tensor included"}}};
 
 int run_check(const Args& args) {
+  if (args.has("--against")) return run_compare(args);
+  for (const char* name : {"--no-values", "--html"})
+    if (args.has(name)) throw UsageError(std::string(name) + " needs --against ORIGINAL");
   const octavo::CheckResult result = octavo::check(args.positional(0));
   if (args.has("--json")) {
     std::printf("%s\n", result.to_json().dump(2).c_str());

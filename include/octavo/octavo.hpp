@@ -17,4 +17,5 @@
 #include "octavo/quant.hpp"       // GPTQ, recipes
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/pipeline.hpp"    // whole jobs
+#include "octavo/compare.hpp"     // an original and its quantized form, side by side
 // clang-format on
