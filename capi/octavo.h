@@ -130,6 +130,23 @@ typedef struct octavo_verify_options {
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
 
+typedef struct octavo_compare_options {
+  size_t struct_size;
+  int32_t skip_values; /* 0 reads the weights; else headers and small files alone: swaps of equal shapes go unseen */
+  int32_t reserved0;   /* must be 0 */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+} octavo_compare_options;
+#define OCTAVO_COMPARE_OPTIONS_INIT \
+  { sizeof(octavo_compare_options), 0, 0, 0, 0, 0 }
+/* Holds a quantized model against its original: shapes, types, config, files, values. *out_wrong counts the differences
+ * that are neither expected nor harmless. *out_json (may be NULL) receives {"ok", "counts", "differences": [{"class",
+ * "where", "what", "original", "quantized", "remedy"}], "tensors", "config", "files"}. options may be NULL. A directory
+ * that cannot be read as a checkpoint fails. */
+OCTAVO_API octavo_status octavo_compare(const char* original_dir, const char* quantized_dir,
+                                        const octavo_compare_options* options, int32_t* out_wrong, char** out_json);
+
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);

@@ -71,7 +71,8 @@ class Absent {
     for (const std::string& name : names_) {
       bool done = false;
       for_each_prefix(name, [&](const std::string& prefix) {
-        if (done || absent_.at(prefix) != total_.at(prefix)) return;
+        const bool alone = total_.at(prefix) == 1 && prefix != name;  // a tensor is told by its full name
+        if (done || alone || absent_.at(prefix) != total_.at(prefix)) return;
         ++found[prefix];
         done = true;
       });

@@ -278,6 +278,42 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_model_open(scratch, &model) == OCTAVO_NOT_FOUND); /* nothing half-written */
 }
 
+/* A model against a quantized copy of itself, against itself and against nothing. */
+static void test_compare(const char* model_dir, const char* scratch) {
+  octavo_quantize_options quantize = OCTAVO_QUANTIZE_OPTIONS_INIT;
+  octavo_compare_options options = OCTAVO_COMPARE_OPTIONS_INIT;
+  octavo_cancel* cancel = NULL;
+  int32_t wrong = -1;
+  char* json = NULL;
+  quantize.recipe = "rtn";
+  quantize.overwrite = 1;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_OK);
+  CHECK(octavo_compare(model_dir, scratch, NULL, &wrong, &json) == OCTAVO_OK && wrong == 0);
+  CHECK(json != NULL && strstr(json, "\"relative_error\"") != NULL && strstr(json, "\"class\":\"expected\"") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.skip_values = 1;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_OK && wrong == 0);
+  CHECK(json != NULL && strstr(json, "\"relative_error\"") == NULL);
+  octavo_string_release(json);
+  json = NULL;
+  wrong = -1;
+  CHECK(octavo_compare(scratch, model_dir, &options, &wrong, &json) ==
+        OCTAVO_INVALID_ARGUMENT); /* the wrong way round */
+  CHECK(octavo_compare("no/such/model", scratch, &options, &wrong, &json) == OCTAVO_NOT_FOUND);
+  CHECK(octavo_compare(model_dir, NULL, &options, &wrong, &json) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_compare(model_dir, scratch, &options, NULL, &json) == OCTAVO_INVALID_ARGUMENT);
+  options.progress = stop_at_once;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_CANCELLED);
+  options.progress = NULL;
+  CHECK(octavo_cancel_create(&cancel) == OCTAVO_OK);
+  octavo_cancel_request(cancel);
+  options.cancel = cancel;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_CANCELLED);
+  octavo_cancel_release(cancel);
+  CHECK(wrong == -1 && json == NULL); /* untouched by failures */
+}
+
 int main(int argc, char** argv) {
   test_errors();
   test_seed_case();
@@ -285,7 +321,10 @@ int main(int argc, char** argv) {
   test_attention_with_cache();
   test_gptq_and_linear();
   test_struct_growth();
-  if (argc == 5) test_jobs(argv[1], argv[2], argv[3], argv[4]);
+  if (argc == 5) {
+    test_jobs(argv[1], argv[2], argv[3], argv[4]);
+    test_compare(argv[1], argv[4]);
+  }
   printf("%d failures\n", failures);
   return failures != 0;
 }

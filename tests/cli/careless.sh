@@ -146,6 +146,24 @@ python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert len(d["la
 refused "already quantized" 1 "already quantized" quantize "$work/good" -o "$work/q_out" --recipe rtn
 cases=$((cases + 1))
 "$octavo" check "$work/good" >"$work/out" 2>"$work/err" || fail "check of the quantized model"
+
+# Against the original: right, damaged, and asked wrongly.
+cases=$((cases + 1))
+"$octavo" check "$work/good" --against "$model" --html "$work/page.html" --json >"$work/out" 2>"$work/err" || fail "check --against"
+python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["ok"] and d["counts"]["wrong"] == 0, d' "$work/out" ||
+  fail "check --against --json"
+grep -q '</html>' "$work/page.html" || fail "check --against --html"
+cases=$((cases + 1))
+cp -r "$work/good" "$work/altered"
+sed -i 's/"rope_theta": *[0-9.]*/"rope_theta": 77.0/' "$work/altered/config.json"
+"$octavo" check "$work/altered" --against "$model" >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || fail "check --against of an altered model must exit with 1"
+grep -q 'rope_theta' "$work/out" || fail "check --against does not name the changed field"
+refused "compared with nothing" 1 "$work/nowhere" check "$work/good" --against "$work/nowhere"
+refused "compared the wrong way round" 1 "is quantized itself" check "$model" --against "$work/good"
+refused "a page that cannot be written" 1 "cannot be written" check "$work/good" --against "$model" --html "$work/no/page.html"
+refused "a page of nothing" 2 "needs --against" check "$work/good" --html "$work/page.html"
+
 cases=$((cases + 1))
 "$octavo" generate "$work/good" --image "$picture" --prompt "What shape is this?" --json >"$work/out" 2>"$work/err" ||
   fail "generate"
