@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -41,11 +40,11 @@ table{border-collapse:collapse;width:100%}th{font-size:.8rem;color:var(--soft);t
 td,th{padding:5px 12px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}
 details{margin:0}summary{cursor:pointer;padding:4px 0}summary:hover{color:var(--expected)}
 .tree details{margin-left:18px;border-left:1px solid var(--line);padding-left:10px}.tree>details{margin-left:0;border:0;padding:0}
-.row{display:grid;grid-template-columns:minmax(110px,1.1fr) minmax(130px,1fr) minmax(130px,1fr) minmax(150px,1fr) 84px;
+.row{display:grid;grid-template-columns:minmax(90px,1fr) 200px 200px 190px 80px;
 gap:2px 12px;padding:4px 0 4px 10px;border-bottom:1px solid var(--line);margin-left:18px;align-items:center}
 .head{color:var(--soft);font-size:.8rem;font-weight:600;margin-left:0;padding-left:0}
 .err{display:flex;gap:8px;align-items:center;color:var(--soft);font-size:.84rem}
-.bar{height:7px;border-radius:4px;background:var(--bar);min-width:2px}
+.bar{height:7px;border-radius:4px;background:var(--bar);min-width:2px}.bar.bad{background:var(--wrong)}
 .count{color:var(--soft);font-size:.84rem;margin:0 6px}
 footer{margin-top:36px;color:var(--soft);font-size:.84rem}
 @media (max-width:720px){main{padding:16px 12px 40px}.sides{grid-template-columns:1fr}.head{display:none}
@@ -118,12 +117,18 @@ struct Node {
   std::vector<std::string> order;  // of children, as they came
   std::vector<const TensorComparison*> tensors;
   std::array<std::int64_t, 4> counts{};  // by verdict, of every tensor below
+  double largest_error = -1;             // of the int8 linears below; negative without one
+
+  void count(const TensorComparison& tensor) {
+    ++counts[static_cast<std::size_t>(tensor.verdict)];
+    if (tensor.has_fit) largest_error = std::max(largest_error, tensor.fit.relative_error);
+  }
 };
 
 void insert(Node& root, const TensorComparison& tensor) {
   Node* node = &root;
   std::string_view rest = split_tensor_name(tensor.name).first;
-  ++node->counts[static_cast<std::size_t>(tensor.verdict)];
+  node->count(tensor);
   while (!rest.empty()) {
     const std::size_t dot = rest.find('.');
     const std::string name(rest.substr(0, dot));
@@ -134,7 +139,7 @@ void insert(Node& root, const TensorComparison& tensor) {
       node->order.push_back(name);
     }
     node = child.get();
-    ++node->counts[static_cast<std::size_t>(tensor.verdict)];
+    node->count(tensor);
   }
   node->tensors.push_back(&tensor);
 }
@@ -143,8 +148,8 @@ class Page {
  public:
   explicit Page(const CompareResult& result) : result_(result) {
     for (const TensorComparison& tensor : result.tensors) {
-      if (tensor.has_fit && std::isfinite(tensor.fit.relative_error)) {
-        largest_error_ = std::max(largest_error_, std::min(tensor.fit.relative_error, kFullBar));
+      if (tensor.has_fit && tensor.verdict != Verdict::wrong) {
+        largest_error_ = std::max(largest_error_, tensor.fit.relative_error);
       }
     }
   }
@@ -168,7 +173,7 @@ class Page {
   }
 
  private:
-  static constexpr double kFullBar = 0.3;
+  static constexpr double kBarWidth = 80;  // pixels
 
   void heading() {
     const std::int64_t bad = result_.count(Verdict::wrong);
@@ -176,16 +181,24 @@ class Page {
             std::string(bad > 0 ? " bad" : "") + "\"><strong>" +
             (bad > 0 ? plural(bad, "difference") + " that should not be there" : "Nothing is wrong") +
             "</strong><span>";
-    for (const Verdict verdict : {Verdict::wrong, Verdict::harmless, Verdict::expected}) {
-      out_ += "<span class=\"tag " + std::string(verdict_name(verdict)) + "\">" +
-              std::to_string(result_.count(verdict)) + " " + verdict_name(verdict) + "</span> ";
-    }
+    tags([&](Verdict verdict) { return result_.count(verdict); });
     out_ += "</span>";
     if (!result_.values_read) out_ += "<span>No values were read: swaps of equal shapes go unseen.</span>";
     out_ += "</div><div class=\"sides\"><div class=\"card\"><b>Original</b>" + code(result_.original_dir) + "<br>" +
             size_text(result_.original_bytes) + " of tensors</div><div class=\"card\"><b>Quantized</b>" +
             code(result_.quantized_dir) + "<br>" + size_text(result_.quantized_bytes) + " of tensors, " +
             plural(result_.quantized_linears, "int8 linear") + ratio_text() + "</div></div>\n";
+  }
+
+  /// How many of each class there are; none is not worth a word.
+  template <class Count>
+  void tags(Count&& count_of) {
+    for (const Verdict verdict : {Verdict::wrong, Verdict::harmless, Verdict::expected}) {
+      const std::int64_t count = count_of(verdict);
+      if (count == 0) continue;
+      const std::string name = verdict_name(verdict);
+      out_ += "<span class=\"tag " + name + "\">" + std::to_string(count) + " " + name + "</span> ";
+    }
   }
 
   std::string ratio_text() const {
@@ -237,24 +250,25 @@ class Page {
       name += "." + at->order.front();
       at = at->children.at(at->order.front()).get();
     }
+    if (at->order.empty() && at->tensors.size() == 1) {
+      row(*at->tensors.front(), name + ".");
+      return;
+    }
     const std::int64_t bad = at->counts[static_cast<std::size_t>(Verdict::wrong)];
     const std::int64_t total = at->counts[0] + at->counts[1] + at->counts[2] + at->counts[3];
     out_ += std::string("<details") + (bad > 0 || depth == 0 ? " open" : "") + "><summary><code>" + escaped(name) +
             "</code><span class=\"count\">" + plural(total, "tensor") + "</span>";
-    for (const Verdict verdict : {Verdict::wrong, Verdict::harmless, Verdict::expected}) {
-      const std::int64_t count = at->counts[static_cast<std::size_t>(verdict)];
-      if (count == 0) continue;
-      out_ += "<span class=\"tag " + std::string(verdict_name(verdict)) + "\">" + std::to_string(count) + " " +
-              verdict_name(verdict) + "</span> ";
-    }
+    tags([&](Verdict verdict) { return at->counts[static_cast<std::size_t>(verdict)]; });
+    if (at->largest_error >= 0)
+      out_ += "<span class=\"count\">error up to " + percent_text(at->largest_error) + "</span>";
     out_ += "</summary>\n";
     for (const TensorComparison* tensor : at->tensors) row(*tensor);
     for (const std::string& child : at->order) module(child, *at->children.at(child), depth + 1);
     out_ += "</details>\n";
   }
 
-  void row(const TensorComparison& tensor) {
-    const std::string leaf(split_tensor_name(tensor.name).second);
+  void row(const TensorComparison& tensor, std::string leaf = "") {
+    leaf += split_tensor_name(tensor.name).second;
     out_ += "<div class=\"row\" title=\"" + escaped(tensor.name) + "\"><span>" + code(leaf) + "</span><span>" +
             code(tensor.original.to_string()) + "</span><span>" + code(tensor.quantized.to_string()) +
             "</span><span class=\"err\">" + error_of(tensor) + "</span><span>" + tag(tensor.verdict) +
@@ -269,11 +283,14 @@ class Page {
       std::snprintf(text.data(), text.size(), "differs by up to %.3g", tensor.max_abs_difference);
       return text.data();
     }
+    // Bars are to the scale of what is right; what is wrong gets a full one.
     const double error = tensor.fit.relative_error;
-    const double share = largest_error_ > 0 ? std::min(error, kFullBar) / largest_error_ : 0;
+    const bool bad = tensor.verdict == Verdict::wrong;
+    const double share = bad || largest_error_ <= 0 ? 1 : error / largest_error_;
     std::array<char, 16> width{};
-    std::snprintf(width.data(), width.size(), "%.0f", std::isfinite(share) ? 80 * share : 80);
-    return "<span class=\"bar\" style=\"width:" + std::string(width.data()) + "px\"></span>" + percent_text(error);
+    std::snprintf(width.data(), width.size(), "%.0f", kBarWidth * share);
+    return std::string("<span class=\"bar") + (bad ? " bad" : "") + "\" style=\"width:" + width.data() +
+           "px\"></span>" + percent_text(error);
   }
 
   // --- Tables ---

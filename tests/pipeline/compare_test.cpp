@@ -182,9 +182,14 @@ TEST_CASE("compare names what the headers show: swapped dimensions, missing laye
 
   result = compare_damaged([](test::Editable& model) {
     model.tensors["model.layers.99.mlp.up_proj.weight"] = model.tensors.at("model.norm.weight");
+    model.tensors["model.layers.99.input_layernorm.weight"] = model.tensors.at("model.norm.weight");
   });
   CHECK(wrong(result) == std::map<std::string, std::string>{
                              {"model.layers.99", "a whole layer is there that the original does not have"}});
+
+  result = compare_damaged(
+      [](test::Editable& model) { model.tensors["model.other.weight"] = model.tensors.at("model.norm.weight"); });
+  CHECK(wrong(result) == std::map<std::string, std::string>{{"model.other.weight", "the original has no such tensor"}});
 
   result = compare_damaged([](test::Editable& model) {
     Tensor& norm = model.tensors.at("model.norm.weight");
