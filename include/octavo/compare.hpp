@@ -113,8 +113,8 @@ struct CompareResult {
   std::string to_html() const;
 };
 
-/// Compares `quantized_dir` with `original_dir`. Reads both, writes nothing. Memory is bounded by the headers and a
-/// mapping that is renewed every 256 MiB, not by the models.
+/// Compares `quantized_dir` with `original_dir`. Reads both, writes nothing. Of each side the headers and one
+/// tensor are looked at, over a mapping that is renewed every 256 MiB.
 /// @throws Error  what Checkpoint::open throws, when either directory cannot be read as a checkpoint;
 ///                invalid_argument when the original is quantized itself; unsupported or format when the original's
 ///                config.json does not parse; cancelled. What is wrong inside `quantized_dir` is a result, not an

@@ -135,14 +135,21 @@ class FilesPart {
     return (fs::path(directory) / name).string();
   }
 
+  static std::uint64_t size_of_file(const std::string& path) {
+    std::error_code failed;
+    const std::uintmax_t size = fs::file_size(path, failed);
+    if (failed) throw Error(ErrorCode::io, path + ": " + failed.message());
+    return size;
+  }
+
   void measure(FileComparison& file) const {
     if (file.in_original) {
       file.original_sha256 = sha256_of_file(join(a_, file.name));
-      file.original_bytes = fs::file_size(join(a_, file.name));
+      file.original_bytes = size_of_file(join(a_, file.name));
     }
     if (file.in_quantized) {
       file.quantized_sha256 = sha256_of_file(join(b_, file.name));
-      file.quantized_bytes = fs::file_size(join(b_, file.name));
+      file.quantized_bytes = size_of_file(join(b_, file.name));
     }
   }
 

@@ -1,6 +1,8 @@
 #include "compare_weights.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -36,18 +38,29 @@ std::vector<std::int64_t> sample(std::int64_t count, std::int64_t most) {
   return indices;
 }
 
-/// Columns of w (scaled by factors) and of q * scale; and which columns of q hold anything.
-struct ColumnSums {
-  std::vector<Sums> sums;
-  std::vector<char> live;
-};
+/// Which columns of q hold anything.
+std::vector<char> live_columns(const Tensor& q) {
+  const std::int64_t rows = q.dim(0);
+  const std::int64_t columns = q.dim(1);
+  std::vector<char> live(static_cast<std::size_t>(columns), 0);
+  const std::int8_t* codes = q.data<std::int8_t>();
+  parallel_for(columns, 256, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = 0; n < rows; ++n) {
+      for (std::int64_t k = begin; k < end; ++k) {
+        live[static_cast<std::size_t>(k)] =
+            static_cast<char>(live[static_cast<std::size_t>(k)] | (codes[n * columns + k] != 0));
+      }
+    }
+  });
+  return live;
+}
 
-ColumnSums sum_columns(const Tensor& w, const Tensor& q, std::span<const float> scales,
-                       std::span<const float> factors) {
+/// Per column of w (scaled by factors) and of q * scale.
+std::vector<Sums> sum_columns(const Tensor& w, const Tensor& q, std::span<const float> scales,
+                              std::span<const float> factors) {
   const std::int64_t rows = w.dim(0);
   const std::int64_t columns = w.dim(1);
-  ColumnSums result{std::vector<Sums>(static_cast<std::size_t>(columns)),
-                    std::vector<char>(static_cast<std::size_t>(columns), 0)};
+  std::vector<Sums> result(static_cast<std::size_t>(columns));
   const std::int8_t* codes = q.data<std::int8_t>();
   parallel_for(columns, 64, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> values(static_cast<std::size_t>(end - begin));
@@ -56,15 +69,12 @@ ColumnSums sum_columns(const Tensor& w, const Tensor& q, std::span<const float> 
       const double scale = scales[static_cast<std::size_t>(n)];
       for (std::int64_t k = begin; k < end; ++k) {
         const auto at = static_cast<std::size_t>(k);
-        const double factor = factors.empty() ? 1.0 : double{factors[at]};
-        const double v = double{values[static_cast<std::size_t>(k - begin)]} * factor;
-        const std::int8_t code = codes[n * columns + k];
-        const double d = code * scale;
-        Sums& sums = result.sums[at];
-        sums.vv += v * v;
-        sums.vq += v * d;
-        sums.qq += d * d;
-        if (code != 0) result.live[at] = 1;
+        const double v =
+            double{values[static_cast<std::size_t>(k - begin)]} * (factors.empty() ? 1.0 : double{factors[at]});
+        const double d = codes[n * columns + k] * scale;
+        result[at].vv += v * v;
+        result[at].vq += v * d;
+        result[at].qq += d * d;
       }
     }
   });
@@ -76,10 +86,47 @@ struct RowSums {
   double absmax = 0;  // over all
 };
 
+/// Sums in eight lanes, which the compiler may keep in registers; the order does not depend on the threads.
+Sums dot_row(const float* values, const std::int8_t* codes, std::int64_t columns) {
+  constexpr std::int64_t kLanes = 8;
+  std::array<double, kLanes> vv{};
+  std::array<double, kLanes> vq{};
+  std::array<std::int64_t, kLanes> qq{};
+  std::int64_t k = 0;
+  for (; k + kLanes <= columns; k += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      const auto at = static_cast<std::size_t>(lane);
+      const double v = values[k + lane];
+      const int code = codes[k + lane];
+      vv[at] += v * v;
+      vq[at] += v * code;
+      qq[at] += code * code;
+    }
+  }
+  Sums sums;
+  for (; k < columns; ++k) {
+    const double v = values[k];
+    const double code = codes[k];
+    sums.vv += v * v;
+    sums.vq += v * code;
+    sums.qq += code * code;
+  }
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    sums.vv += vv[lane];
+    sums.vq += vq[lane];
+    sums.qq += static_cast<double>(qq[lane]);
+  }
+  return sums;
+}
+
 std::vector<RowSums> sum_rows(const Tensor& w, const Tensor& q, std::span<const float> factors,
                               const std::vector<char>& live) {
   const std::int64_t rows = w.dim(0);
   const std::int64_t columns = w.dim(1);
+  std::vector<std::size_t> dead;
+  for (std::size_t k = 0; k < live.size(); ++k) {
+    if (live[k] == 0) dead.push_back(k);
+  }
   std::vector<RowSums> result(static_cast<std::size_t>(rows));
   const std::int8_t* codes = q.data<std::int8_t>();
   const std::int64_t grain = 1 + (std::int64_t{1} << 14) / std::max<std::int64_t>(1, columns);
@@ -87,18 +134,13 @@ std::vector<RowSums> sum_rows(const Tensor& w, const Tensor& q, std::span<const 
     std::vector<float> values(static_cast<std::size_t>(columns));
     for (std::int64_t n = begin; n < end; ++n) {
       read_floats(w, n * columns, columns, values.data());
+      for (std::size_t k = 0; k < factors.size(); ++k) values[k] *= factors[k];
       RowSums& row = result[static_cast<std::size_t>(n)];
-      for (std::int64_t k = 0; k < columns; ++k) {
-        const auto at = static_cast<std::size_t>(k);
-        const double factor = factors.empty() ? 1.0 : double{factors[at]};
-        const double v = double{values[at]} * factor;
-        row.absmax = std::max(row.absmax, std::abs(v));
-        if (live[at] == 0) continue;
-        const double code = codes[n * columns + k];
-        row.live.vv += v * v;
-        row.live.vq += v * code;
-        row.live.qq += code * code;
-      }
+      float absmax = 0;
+      for (const float value : values) absmax = std::max(absmax, std::abs(value));
+      row.absmax = double{absmax};
+      for (const std::size_t k : dead) values[k] = 0;
+      row.live = dot_row(values.data(), codes + n * columns, columns);
     }
   });
   return result;
@@ -119,7 +161,9 @@ void read_floats(const Tensor& tensor, std::int64_t begin, std::int64_t count, f
       return;
     case DType::bf16: {
       const BFloat16* from = tensor.data<BFloat16>() + begin;
-      std::transform(from, from + count, out, [](BFloat16 value) { return to_float(value); });
+      // Not to_float: a call per element would take most of a comparison's time.
+      std::transform(from, from + count, out,
+                     [](BFloat16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); });
       return;
     }
     case DType::f16: {
@@ -139,37 +183,30 @@ void read_floats(const Tensor& tensor, std::int64_t begin, std::int64_t count, f
 
 DetailedFit fit_linear(const Tensor& w, const Tensor& q, std::span<const float> scales,
                        std::span<const float> factors) {
-  const ColumnSums columns = sum_columns(w, q, scales, factors);
-  const std::vector<RowSums> rows = sum_rows(w, q, factors, columns.live);
+  const std::vector<char> live = live_columns(q);
+  const auto live_count = std::count(live.begin(), live.end(), char{1});
   DetailedFit result;
   LinearFit& fit = result.fit;
-  double column_error = 0;
-  double live_size = 0;
-  for (std::size_t k = 0; k < columns.sums.size(); ++k) {
-    if (columns.live[k] == 0) {
-      fit.zero_columns += columns.sums[k].vv > 0 ? 1 : 0;
-      continue;
-    }
-    column_error += free_error(columns.sums[k]);
-    live_size += columns.sums[k].vv;
-  }
   double error = 0;
   double row_error = 0;
+  double size = 0;
   double scale_error = 0;
   std::int64_t counted = 0;
+  const std::vector<RowSums> rows = sum_rows(w, q, factors, live);
   for (std::size_t n = 0; n < rows.size(); ++n) {
-    const RowSums& row = rows[n];
+    const Sums& sums = rows[n].live;
     const double scale = scales[n];
-    error += row.live.vv - 2 * scale * row.live.vq + scale * scale * row.live.qq;
-    row_error += free_error(row.live);
-    if (row.absmax > 0) {
-      const double to_absmax = scale * 127.5 / row.absmax;
+    error += sums.vv - 2 * scale * sums.vq + scale * scale * sums.qq;
+    row_error += free_error(sums);
+    size += sums.vv;
+    if (rows[n].absmax > 0) {
+      const double to_absmax = scale * 127.5 / rows[n].absmax;
       fit.scale_to_absmax_min = fit.scale_to_absmax_max == 0 ? to_absmax : std::min(fit.scale_to_absmax_min, to_absmax);
       fit.scale_to_absmax_max = std::max(fit.scale_to_absmax_max, to_absmax);
     }
-    if (row.live.vv <= 0 && row.live.qq <= 0) continue;  // an empty row has no scale to be wrong
+    if (sums.vv <= 0 && sums.qq <= 0) continue;  // an empty row has no scale to be wrong
     // A row that points elsewhere has no fitting scale at all: as wrong as can be.
-    const double off = row.live.vq > 0 ? std::abs(scale * row.live.qq / row.live.vq - 1) : 1;
+    const double off = sums.vq > 0 ? std::abs(scale * sums.qq / sums.vq - 1) : 1;
     scale_error += off;
     ++counted;
     if (fit.scale_error_row < 0 || larger(fit.scale_error_max, off) != fit.scale_error_max) {
@@ -178,20 +215,27 @@ DetailedFit fit_linear(const Tensor& w, const Tensor& q, std::span<const float> 
     }
   }
   fit.scale_error_mean = counted > 0 ? scale_error / static_cast<double>(counted) : 0;
-  // Half of the columns emptied is no quantization any more: they count as lost then.
-  const auto live = std::count(columns.live.begin(), columns.live.end(), char{1});
-  if (2 * live < static_cast<std::ptrdiff_t>(columns.sums.size())) {
-    for (std::size_t k = 0; k < columns.sums.size(); ++k) {
-      if (columns.live[k] != 0) continue;
-      error += columns.sums[k].vv;
-      row_error += columns.sums[k].vv;
-      column_error += columns.sums[k].vv;
-      live_size += columns.sums[k].vv;
+  fit.relative_error = ratio(error, size);
+  result.row_free_error = ratio(row_error, size);
+  if (result.good() && live_count == static_cast<std::ptrdiff_t>(live.size())) return result;
+
+  // Only what is amiss, or has dead inputs, is looked at by column.
+  const std::vector<Sums> columns = sum_columns(w, q, scales, factors);
+  double column_error = 0;
+  double dead_size = 0;
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    if (live[k] != 0) {
+      column_error += free_error(columns[k]);
+    } else if (columns[k].vv > 0) {
+      ++fit.zero_columns;
+      dead_size += columns[k].vv;
     }
   }
-  fit.relative_error = ratio(error, live_size);
-  result.row_free_error = ratio(row_error, live_size);
-  result.column_free_error = ratio(column_error, live_size);
+  // Half of the columns emptied is no quantization any more: they count as lost then.
+  const double lost = 2 * live_count < static_cast<std::ptrdiff_t>(live.size()) ? dead_size : 0;
+  fit.relative_error = ratio(error + lost, size + lost);
+  result.row_free_error = ratio(row_error + lost, size + lost);
+  result.column_free_error = ratio(column_error + lost, size + lost);
   return result;
 }
 

@@ -23,7 +23,7 @@ constexpr double kScaleErrorMax = 0.15;
 struct DetailedFit {
   LinearFit fit;
   double row_free_error = 0;     ///< relative error with the best scale per row
-  double column_free_error = 0;  ///< with the stored scales and the best factor per column
+  double column_free_error = 0;  ///< with the stored scales and the best factor per column; 0 when the fit is good
   bool good() const;             ///< the int8 linear is this weight, and its scales are right
 };
 

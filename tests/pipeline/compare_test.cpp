@@ -383,6 +383,27 @@ TEST_CASE("one changed value of a tensor that is not quantized is wrong") {
   CHECK_FALSE(unread.values_read);
 }
 
+TEST_CASE("columns that GPTQ emptied are told, more than half of them are wrong") {
+  const std::string module = kLayer1 + "mlp.down_proj";
+  const auto empty = [&](std::int64_t count) {
+    return [&module, count](test::Editable& model) {
+      Tensor& weight = model.tensors.at(module + ".weight");
+      for (std::int64_t n = 0; n < weight.dim(0); ++n)
+        for (std::int64_t k = 0; k < count; ++k)
+          weight.mutable_values<std::int8_t>()[static_cast<std::size_t>(n * weight.dim(1) + k)] = 0;
+    };
+  };
+  CompareResult result = compare_damaged(empty(5));
+  CHECK(wrong(result).empty());
+  CHECK(test::contains(test::found(result, Verdict::expected).at(module), "; 5 of "));
+  for (const TensorComparison& tensor : result.tensors) {
+    if (tensor.has_fit) CHECK(tensor.fit.zero_columns == (tensor.name == module + ".weight" ? 5 : 0));
+  }
+  const std::int64_t columns = Checkpoint::open(test::kModel).tensor(module + ".weight").dim(1);
+  result = compare_damaged(empty(columns - 10));
+  CHECK(test::wheres(result) == Names{module});
+}
+
 TEST_CASE("weights of another model do not resemble the original") {
   const std::string module = kLayer1 + "mlp.gate_proj";
   const CompareResult result = compare_damaged([&](test::Editable& model) {
