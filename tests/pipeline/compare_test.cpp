@@ -229,6 +229,20 @@ TEST_CASE("compare holds what is stored against quantization_config") {
   CHECK(test::contains(test::found(result, Verdict::harmless).at("model.norm.weight"), "wider type"));
 }
 
+TEST_CASE("a tied model may carry a copy of its embedding, or not") {
+  const auto copy_head = [](test::Editable& model) {
+    model.tensors["lm_head.weight"] = model.tensors.at("model.embed_tokens.weight");
+  };
+  CompareResult result = compare_damaged(copy_head);
+  CHECK(wrong(result).empty());
+  CHECK(test::contains(test::found(result, Verdict::harmless).at("lm_head.weight"), "a copy of the embedding"));
+  result = compare_damaged([&](test::Editable& model) {
+    copy_head(model);
+    model.edit_config([](JsonBuilder& config) { config.set("tie_word_embeddings", false); });
+  });
+  CHECK(test::wheres(result) == Names{"config.json: tie_word_embeddings"});
+}
+
 TEST_CASE("a q/k swap of the same shape is caught by the values and named") {
   const test::Scratch scratch;
   test::Editable plain(std::string(OCTAVO_SOURCE_DIR) + "/tests/golden/model/nested");
