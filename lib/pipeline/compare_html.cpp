@@ -40,12 +40,12 @@ table{border-collapse:collapse;width:100%}th{font-size:.8rem;color:var(--soft);t
 td,th{padding:5px 12px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}
 details{margin:0}summary{cursor:pointer;padding:4px 0}summary:hover{color:var(--expected)}
 .tree details{margin-left:18px;border-left:1px solid var(--line);padding-left:10px}.tree>details{margin-left:0;border:0;padding:0}
-.row{display:grid;grid-template-columns:minmax(90px,1fr) 200px 200px 190px 80px;
+.row{display:grid;grid-template-columns:minmax(90px,1fr) 200px 200px 182px 88px;
 gap:2px 12px;padding:4px 0 4px 10px;border-bottom:1px solid var(--line);margin-left:18px;align-items:center}
 .head{color:var(--soft);font-size:.8rem;font-weight:600;margin-left:0;padding-left:0}
 .err{display:flex;gap:8px;align-items:center;color:var(--soft);font-size:.84rem}
 .bar{height:7px;border-radius:4px;background:var(--bar);min-width:2px}.bar.bad{background:var(--wrong)}
-.count{color:var(--soft);font-size:.84rem;margin:0 6px}
+.count{color:var(--soft);font-size:.84rem;margin:0 6px;white-space:nowrap}
 footer{margin-top:36px;color:var(--soft);font-size:.84rem}
 @media (max-width:720px){main{padding:16px 12px 40px}.sides{grid-template-columns:1fr}.head{display:none}
 .row{grid-template-columns:1fr auto;margin-left:0}.row>:nth-child(1){grid-column:1}.row>:nth-child(5){grid-column:2;grid-row:1}
