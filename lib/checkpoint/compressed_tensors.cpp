@@ -74,7 +74,7 @@ JsonBuilder quantization_args(const char* strategy, bool dynamic, JsonBuilder ob
 
 }  // namespace
 
-ModulePattern::ModulePattern(const std::string& text, const std::string& where) : text_(text) {
+ModulePattern::ModulePattern(const std::string& text, const std::string& where) : text_(text), where_(where) {
   if (!text.starts_with(kExpressionPrefix)) return;
   const std::string expression = text.substr(kExpressionPrefix.size());
   if (expression.size() > kMaxExpression) {
@@ -145,6 +145,14 @@ std::optional<QuantizationConfig> QuantizationConfig::parse(const Json& config) 
   if (!groups.is_object()) throw Error(ErrorCode::format, groups.where() + " must be an object");
   groups.for_each_member([&](std::string_view, const Json& group) { parsed.groups_.push_back(parse_group(group)); });
   return parsed;
+}
+
+std::vector<const ModulePattern*> QuantizationConfig::patterns() const {
+  std::vector<const ModulePattern*> all;
+  for (const Group& group : groups_)
+    for (const ModulePattern& pattern : group.targets) all.push_back(&pattern);
+  for (const ModulePattern& pattern : ignore_) all.push_back(&pattern);
+  return all;
 }
 
 StoredScheme QuantizationConfig::scheme_of(const std::vector<std::string>& spellings, bool is_linear) const {

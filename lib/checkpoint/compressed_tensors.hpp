@@ -18,9 +18,13 @@ class ModulePattern {
   /// @param where  Names the entry in errors.
   ModulePattern(const std::string& text, const std::string& where);
   Match match(const std::vector<std::string>& spellings, bool is_linear) const;
+  const std::string& text() const noexcept { return text_; }
+  const std::string& where() const noexcept { return where_; }
+  /// A bare word that no module is called by: "Linear". Other class names Octavo does not know, so they match nothing.
+  bool is_class() const noexcept { return text_ == "Linear"; }
 
  private:
-  std::string text_;
+  std::string text_, where_;
   std::optional<std::regex> expression_;
 };
 
@@ -31,6 +35,8 @@ class QuantizationConfig {
   static std::optional<QuantizationConfig> parse(const Json& config);
   /// @param spellings  The module's name in every layout; the first is the one to report.
   StoredScheme scheme_of(const std::vector<std::string>& spellings, bool is_linear) const;
+  /// Of targets and ignore.
+  std::vector<const ModulePattern*> patterns() const;
 
  private:
   struct Group {

@@ -79,7 +79,16 @@ std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
 }
 
 ArchitectureEntry qwen2_5_vl_entry() {
-  return {"qwen2_5_vl", &open_qwen2_5_vl, &open_qwen2_5_vl_blockwise, &qwen2_5_vl_tensors};
+  ArchitectureEntry entry{};
+  entry.model_type = "qwen2_5_vl";
+  entry.open = &open_qwen2_5_vl;
+  entry.open_blockwise = &open_qwen2_5_vl_blockwise;
+  entry.expected_tensors = &qwen2_5_vl_tensors;
+  entry.config_problems = &qwen2_5_vl_config_problems;
+  entry.known_tensors = &known_qwen2_5_vl_tensors;
+  entry.plan = &plan_qwen2_5_vl;
+  entry.tensor_parallel_dims = &qwen2_5_vl_parallel_dims;
+  return entry;
 }
 
 }  // namespace octavo::model
