@@ -117,17 +117,15 @@ void unmatched_patterns(const Checkpoint& checkpoint, const std::vector<Expected
   }
 }
 
-/// One tensor for both uses, or two: a copy that is stored but not used is worth knowing.
+/// One tensor for both uses, or two: of a copy, headers do not show whether it is equal.
 void half_tied(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
                std::vector<CheckProblem>& problems) {
   for (const ExpectedTensor& tensor : expected) {
     const TensorInfo* info = tensor.optional ? checkpoint.find(tensor.name) : nullptr;
     if (info == nullptr) continue;
-    problems.push_back({tensor.name + ": is stored although tie_word_embeddings is true; the embedding serves as lm_head",
+    problems.push_back({tensor.name + ": is stored, but tie_word_embeddings is true: the embedding serves in its place",
                         place_of(*info),
-                        "harmless here and in vLLM and transformers, which tie as well; drop the tensor, or set "
-                        "tie_word_embeddings to false when lm_head was trained apart",
-                        false});
+                        "set tie_word_embeddings to false if it was trained apart; drop the tensor if it is a copy"});
   }
 }
 

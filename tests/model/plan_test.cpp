@@ -209,8 +209,8 @@ TEST_CASE("the bytes alive at an operation, by hand") {
   const PlannedCall* decode = plan.find(CallKind::decode);
   REQUIRE(decode != nullptr);
   REQUIRE(step_of(*decode, "model.layers.0.mlp", "swiglu").live_bytes == 4 * (32 + 32 + 56 + 56 + 8 + 8) + 24);
-  // Logits: the row, the normed row, 272 logits; the tables are alive until the layers end.
-  REQUIRE(step_of(*decode, "lm_head", "linear").live_bytes == 4 * (32 + 32 + 272));
+  // Logits: the row, the normed row, 272 logits, and still the tables and positions.
+  REQUIRE(step_of(*decode, "lm_head", "linear").live_bytes == 4 * (32 + 32 + 272 + 8 + 8) + 24);
 }
 
 TEST_CASE("a broken weight raises the contract's error, with the module and both shapes") {

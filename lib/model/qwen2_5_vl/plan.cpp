@@ -36,8 +36,9 @@ class VisionPaper {
   Symbol run() {
     Symbol hidden = begin();
     for (std::int64_t i = 0; i < config_.depth; ++i) hidden = block(i, hidden);
+    const Symbol rows = merger(hidden);
     planner_.keep({cos_, sin_, index_});
-    return merger(hidden);
+    return rows;
   }
   std::int64_t tokens() const { return tokens_; }
 
@@ -160,12 +161,11 @@ class LanguagePaper {
     if (vision != nullptr) embed.in("vision", *vision);
     Symbol hidden = embed.out("x", Shape{rows, config_.hidden_size});
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) hidden = layer(i, hidden);
-    planner_.keep({cos_, sin_, positions, mask_});
 
     const Symbol wanted = all_logits ? hidden : hidden.viewed(Shape{batch_, config_.hidden_size});
     const Symbol normed = planner_.rms_norm("model.norm", wanted);
     logits(normed);
-    planner_.keep({hidden, normed});
+    planner_.keep({hidden, normed, cos_, sin_, positions, mask_});
     if (vision != nullptr) planner_.keep({*vision});
   }
 

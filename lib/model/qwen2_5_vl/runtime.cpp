@@ -29,7 +29,10 @@ class Qwen25Vl final : public Architecture {
     std::size_t total = vision_.weight_bytes() + language_.weight_bytes();
     for (const auto& block : blocks_) total += block->weight_bytes();
     for (const auto& layer : layers_) total += layer->weight_bytes();
-    return total;
+    // A block counts its linears; it has two norms besides, widened to f32.
+    const std::int64_t norms = 2 * (config_.vision.depth * config_.vision.hidden_size +
+                                    config_.text.num_hidden_layers * config_.text.hidden_size);
+    return total + static_cast<std::size_t>(norms) * sizeof(float);
   }
   SequenceState new_state() const override { return language_.new_state(); }
   KvCache new_cache(std::int64_t capacity) const override {
