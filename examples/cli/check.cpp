@@ -47,8 +47,8 @@ octavo::ImageSize image_size(const std::string& text) {
 }
 
 void print_problem(const octavo::CheckProblem& problem) {
-  std::fprintf(problem.fatal ? stderr : stdout, "%s: %s%s%s\n", problem.fatal ? "problem" : "note", problem.what.c_str(),
-               problem.remedy.empty() ? "" : "; ", problem.remedy.c_str());
+  std::fprintf(problem.fatal ? stderr : stdout, "%s: %s%s%s\n", problem.fatal ? "problem" : "note",
+               problem.what.c_str(), problem.remedy.empty() ? "" : "; ", problem.remedy.c_str());
 }
 
 void print_dims(const std::vector<octavo::ParallelDim>& dims) {
@@ -57,7 +57,9 @@ void print_dims(const std::vector<octavo::ParallelDim>& dims) {
   for (const octavo::ParallelDim& dim : dims)
     std::printf("%-48s %8lld %9s  %s\n", dim.field.c_str(), static_cast<long long>(dim.value),
                 dim.divides ? std::to_string(dim.per_rank).c_str() : "-",
-                !dim.divides ? "does not divide" : dim.alignment == 0 ? "none of 16 .. 128" : std::to_string(dim.alignment).c_str());
+                !dim.divides         ? "does not divide"
+                : dim.alignment == 0 ? "none of 16 .. 128"
+                                     : std::to_string(dim.alignment).c_str());
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-/// What can be known of a model without reading a weight: everything that is wrong with its config.json and headers, the
-/// symbolic plan of its calls, and how it divides among ranks.
+/// What can be known of a model without reading a weight: everything that is wrong with its config.json and headers,
+/// the symbolic plan of its calls, and how it divides among ranks.
 ///
 ///     Checkpoint checkpoint = Checkpoint::open("Qwen2.5-VL-72B");
 ///     PlanOptions options;
@@ -32,8 +32,8 @@ struct CheckProblem {
 };
 
 /// Everything wrong with config.json (see Qwen25VlConfig::parse_all) and the tensors it promises: missing, unexpected,
-/// misshapen, mistyped; scales that do not fit; half-tied embeddings; quantization_config that names what does not exist
-/// or leaves out what is int8. Reads no weight. Never throws for what is wrong inside the directory.
+/// misshapen, mistyped; scales that do not fit; half-tied embeddings; quantization_config that names what does not
+/// exist or leaves out what is int8. Reads no weight. Never throws for what is wrong inside the directory.
 std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint);
 /// The part of model_problems that config.json alone shows.
 std::vector<CheckProblem> config_problems(const Json& config);
@@ -41,13 +41,14 @@ std::vector<CheckProblem> config_problems(const Json& config);
 // --- The plan -------------------------------------------------------------------------------------------------------
 
 struct PlanOptions {
-  std::vector<Grid> grids;                 ///< images of the prompt, in patches (t is 1)
-  std::int64_t prompt_tokens = 0;          ///< all of them, image tokens included; 0: 64 and what the images take
-  std::int64_t max_new_tokens = 256;       ///< clamped so that prompt and answer fit max_position_embeddings
-  std::int64_t chunk_tokens = 0;           ///< most a chunk of the chunked prefill holds; 0: half the prompt
-  std::int64_t second_turn_tokens = 32;    ///< fed after the answer, on the filled cache
-  std::int64_t batch = 2;                  ///< sequences of the batched calls, padded to the prompt's length
-  bool all_logits = false;                 ///< prefill gives every position's logits (Model::forward), else the last's
+  std::vector<Grid> grids;               ///< images of the prompt, in patches (t is 1)
+  std::int64_t prompt_tokens = 0;        ///< all of them, image tokens included; 0: 64 and what the images take
+  std::int64_t max_new_tokens = 256;     ///< clamped so that prompt and answer fit max_position_embeddings
+  std::int64_t chunk_tokens = 0;         ///< most a chunk of the chunked prefill holds; 0: half the prompt
+  std::int64_t second_turn_tokens = 32;  ///< fed after the answer, on the filled cache
+  std::int64_t batch = 2;                ///< sequences of the batched calls, padded to the prompt's length
+  bool every_block = true;               ///< false: of blocks whose weights have equal shapes and types, the first
+  bool all_logits = false;               ///< prefill gives every position's logits (Model::forward), else the last's
 };
 
 struct PlanTensor {
@@ -84,7 +85,7 @@ struct PlannedCall {
   CallKind kind = CallKind::prefill;
   std::string note;  ///< "token 256 of 256"
   std::int64_t batch = 1, past = 0, q_len = 0, kv_len = 0;
-  std::int64_t image_tokens = 0;   ///< that the vision tower makes in this call
+  std::int64_t image_tokens = 0;    ///< that the vision tower makes in this call
   std::int64_t cache_capacity = 0;  ///< positions per sequence; 0: uncached
   std::vector<PlanStep> steps;
   std::uint64_t kv_cache_bytes = 0;
@@ -117,14 +118,14 @@ ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options, s
 
 /// A dimension that vLLM would cut in `ranks` parts, and what the int8 kernels make of a part.
 struct ParallelDim {
-  std::string field;            ///< "vision_config.intermediate_size"
-  std::string modules;          ///< "visual.blocks.*.mlp"
+  std::string field;    ///< "vision_config.intermediate_size"
+  std::string modules;  ///< "visual.blocks.*.mlp"
   std::int64_t value = 0;
-  std::int64_t per_rank = 0;    ///< rounded down where it does not divide; heads that are replicated: 1
-  bool divides = true;          ///< as the engine cuts it: vLLM refuses to start otherwise
-  std::int64_t alignment = 0;   ///< largest of 128, 64, 32, 16 that divides per_rank; 0: none, or not an int8 dimension
-  bool is_int8 = false;         ///< some of these modules are stored int8
-  std::string remedy;           ///< "" when there is nothing to do
+  std::int64_t per_rank = 0;   ///< rounded down where it does not divide; heads that are replicated: 1
+  bool divides = true;         ///< as the engine cuts it: vLLM refuses to start otherwise
+  std::int64_t alignment = 0;  ///< largest of 128, 64, 32, 16 that divides per_rank; 0: none, or not an int8 dimension
+  bool is_int8 = false;        ///< some of these modules are stored int8
+  std::string remedy;          ///< "" when there is nothing to do
 };
 /// @throws Error  invalid_argument unless 1 <= ranks <= 1024; format when config.json cannot be used.
 std::vector<ParallelDim> tensor_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <unordered_set>
 #include <utility>
 
 #include "compressed_tensors.hpp"
@@ -296,15 +297,17 @@ std::vector<Checkpoint::UnmatchedPattern> Checkpoint::unmatched_patterns(
     std::span<const std::string> module_paths) const {
   std::vector<UnmatchedPattern> unmatched;
   if (!impl_->quantization) return unmatched;
-  std::vector<std::vector<std::string>> modules;
-  modules.reserve(module_paths.size());
-  for (const std::string& path : module_paths) modules.push_back(spellings_of(path, stored_name(path)));
+  std::vector<std::string> names;
+  for (const std::string& path : module_paths)
+    for (std::string& name : spellings_of(path, stored_name(path))) names.push_back(std::move(name));
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (const checkpoint_detail::ModulePattern* pattern : impl_->quantization->patterns()) {
-    const auto matches = [&](const std::vector<std::string>& spellings) {
-      return pattern->match(spellings, false) != checkpoint_detail::ModulePattern::Match::none;
+    const auto matches = [&](const std::string& name) {
+      return pattern->match({name}, false) != checkpoint_detail::ModulePattern::Match::none;
     };
-    if (!pattern->is_class() && std::none_of(modules.begin(), modules.end(), matches))
-      unmatched.push_back({pattern->where(), pattern->text()});
+    const bool matched = pattern->is_class() || (pattern->is_name() ? known.count(pattern->text()) != 0
+                                                                    : std::any_of(names.begin(), names.end(), matches));
+    if (!matched) unmatched.push_back({pattern->where(), pattern->text()});
   }
   return unmatched;
 }

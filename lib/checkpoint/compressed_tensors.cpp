@@ -141,6 +141,8 @@ std::optional<QuantizationConfig> QuantizationConfig::parse(const Json& config) 
     return parsed;
   }
   if (const std::optional<Json> ignore = present(*stated, "ignore")) parsed.ignore_ = parse_patterns(*ignore);
+  for (const ModulePattern& pattern : parsed.ignore_)
+    if (pattern.is_name()) parsed.ignored_names_.insert(pattern.text());
   const Json groups = required(*stated, "config_groups");
   if (!groups.is_object()) throw Error(ErrorCode::format, groups.where() + " must be an object");
   groups.for_each_member([&](std::string_view, const Json& group) { parsed.groups_.push_back(parse_group(group)); });
@@ -158,8 +160,11 @@ std::vector<const ModulePattern*> QuantizationConfig::patterns() const {
 StoredScheme QuantizationConfig::scheme_of(const std::vector<std::string>& spellings, bool is_linear) const {
   using Match = ModulePattern::Match;
   if (!unsupported_.empty()) throw Error(ErrorCode::unsupported, unsupported_);
+  for (const std::string& name : spellings) {
+    if (ignored_names_.count(name) != 0) return StoredScheme::none;
+  }
   for (const ModulePattern& pattern : ignore_) {
-    if (pattern.match(spellings, is_linear) != Match::none) return StoredScheme::none;
+    if (!pattern.is_name() && pattern.match(spellings, is_linear) != Match::none) return StoredScheme::none;
   }
   const Group* claimed_by = nullptr;
   Match best = Match::none;

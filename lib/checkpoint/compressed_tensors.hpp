@@ -5,6 +5,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "octavo/checkpoint.hpp"
@@ -22,6 +23,7 @@ class ModulePattern {
   const std::string& where() const noexcept { return where_; }
   /// A bare word that no module is called by: "Linear". Other class names Octavo does not know, so they match nothing.
   bool is_class() const noexcept { return text_ == "Linear"; }
+  bool is_name() const noexcept { return !expression_ && !is_class(); }
 
  private:
   std::string text_, where_;
@@ -50,6 +52,7 @@ class QuantizationConfig {
   std::string unsupported_;
   std::vector<Group> groups_;
   std::vector<ModulePattern> ignore_;
+  std::unordered_set<std::string> ignored_names_;  // those of ignore_ that are names: there may be hundreds
 };
 
 }  // namespace octavo::checkpoint_detail

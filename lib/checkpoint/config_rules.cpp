@@ -59,19 +59,19 @@ void validate_sections(const TextConfig& text, const Rules& check) {
   std::int64_t sum = 0;
   for (const std::int64_t section : text.mrope_section) {
     if (section < 0 || section > text.head_dim) {
-      check.refuse("mrope_section",
-                   "must be of counts up to head_dim " + std::to_string(text.head_dim) + ", but has " +
-                       std::to_string(section),
-                   remedy);
+      check.refuse(
+          "mrope_section",
+          "must be of counts up to head_dim " + std::to_string(text.head_dim) + ", but has " + std::to_string(section),
+          remedy);
       return;
     }
     sum += section;
   }
   if (2 * sum != text.head_dim) {
-    check.refuse("mrope_section",
-                 "sums to " + std::to_string(sum) + ", but must sum to half of head_dim " +
-                     std::to_string(text.head_dim),
-                 remedy);
+    check.refuse(
+        "mrope_section",
+        "sums to " + std::to_string(sum) + ", but must sum to half of head_dim " + std::to_string(text.head_dim),
+        remedy);
   }
 }
 
@@ -137,11 +137,11 @@ void validate_vision(const VisionConfig& vision, const TextConfig& text, const R
   if (check.usable({"vision_config.window_size", "vision_config.patch_size", "vision_config.spatial_merge_size"})) {
     const std::int64_t group = vision.patch_size * vision.spatial_merge_size;
     if (vision.window_size < group) {
-      check.refuse("vision_config.window_size",
-                   "is " + std::to_string(vision.window_size) +
-                       " pixels, smaller than one merge group of patch_size * spatial_merge_size = " +
-                       std::to_string(group),
-                   "window_size is in pixels: 112 in every published model");
+      check.refuse(
+          "vision_config.window_size",
+          "is " + std::to_string(vision.window_size) +
+              " pixels, smaller than one merge group of patch_size * spatial_merge_size = " + std::to_string(group),
+          "window_size is in pixels: 112 in every published model");
     }
   }
   validate_full_attention_blocks(vision, check);
@@ -173,9 +173,9 @@ bool validate_config(const Qwen25VlConfig& config, FieldReader& read, bool has_v
   const auto in_range = [](std::int64_t value, std::int64_t most) { return value >= 1 && value <= most; };
   const TextConfig& text = config.text;
   const VisionConfig& vision = config.vision;
-  for (const std::int64_t extent : {text.hidden_size, text.num_attention_heads, text.num_key_value_heads,
-                                    text.head_dim, text.intermediate_size, text.vocab_size, vision.hidden_size,
-                                    vision.num_heads, vision.intermediate_size, vision.out_hidden_size})
+  for (const std::int64_t extent :
+       {text.hidden_size, text.num_attention_heads, text.num_key_value_heads, text.head_dim, text.intermediate_size,
+        text.vocab_size, vision.hidden_size, vision.num_heads, vision.intermediate_size, vision.out_hidden_size})
     if (!in_range(extent, kMaxExtent)) return false;
   return has_vision && in_range(text.num_hidden_layers, kMaxBlocks) && in_range(vision.depth, kMaxBlocks) &&
          in_range(text.num_attention_heads * text.head_dim, kMaxExtent) && in_range(vision.in_channels, 64) &&

@@ -119,7 +119,8 @@ void CallPlanner::Step::check() {
   const detail::ParsedContract& parsed = contract_.parsed();
   for (std::size_t i = 0; i < parsed.letters.size(); ++i) {
     const std::string_view letter = parsed.text(parsed.letters[i]);
-    if (const std::optional<std::int64_t> value = value_if_bound(binder_, letter)) step.dims.push_back({letter, *value});
+    if (const std::optional<std::int64_t> value = value_if_bound(binder_, letter))
+      step.dims.push_back({letter, *value});
   }
 }
 
@@ -132,8 +133,8 @@ Symbol CallPlanner::Step::finish(std::string_view name, const Shape& fallback, D
 
 Symbol CallPlanner::Step::out(std::string_view name, const Shape& fallback, DType dtype) {
   Symbol symbol = finish(name, fallback, dtype, Symbol::kNoBuffer);
-  symbol.buffer =
-      planner_.new_buffer(static_cast<std::uint64_t>(symbol.shape.numel()) * static_cast<std::uint64_t>(size_of(dtype)));
+  symbol.buffer = planner_.new_buffer(static_cast<std::uint64_t>(symbol.shape.numel()) *
+                                      static_cast<std::uint64_t>(size_of(dtype)));
   return symbol;
 }
 
@@ -142,8 +143,7 @@ Symbol CallPlanner::Step::out_in(std::string_view name, const Symbol& buffer_of,
 }
 
 Symbol CallPlanner::given(DType dtype, const Shape& shape) {
-  const std::uint64_t bytes =
-      static_cast<std::uint64_t>(shape.numel()) * static_cast<std::uint64_t>(size_of(dtype));
+  const std::uint64_t bytes = static_cast<std::uint64_t>(shape.numel()) * static_cast<std::uint64_t>(size_of(dtype));
   // Before the first step there is none to be alive in: the next one counts.
   buffers_.push_back({bytes, call_.steps.size(), call_.steps.size()});
   return {dtype, shape, buffers_.size() - 1};
@@ -216,8 +216,7 @@ void CallPlanner::finish() {
   for (std::size_t i = 0; i < call_.steps.size(); ++i) {
     live += begins[i];
     call_.steps[i].live_bytes = live;
-    call_.peak_activation_bytes =
-        std::max(call_.peak_activation_bytes, live + call_.steps[i].workspace_bytes);
+    call_.peak_activation_bytes = std::max(call_.peak_activation_bytes, live + call_.steps[i].workspace_bytes);
     live -= ends[i];
   }
 }
@@ -232,8 +231,8 @@ PlannedCall& add_call(ModelPlan& plan, CallKind kind, std::int64_t batch, std::i
   call.q_len = q_len;
   call.kv_len = past + q_len;
   call.cache_capacity = capacity;
-  call.kv_cache_bytes = plan.kv_cache_bytes_per_position * static_cast<std::uint64_t>(batch) *
-                        static_cast<std::uint64_t>(capacity);
+  call.kv_cache_bytes =
+      plan.kv_cache_bytes_per_position * static_cast<std::uint64_t>(batch) * static_cast<std::uint64_t>(capacity);
   plan.calls.push_back(std::move(call));
   return plan.calls.back();
 }

@@ -1,5 +1,5 @@
-// A forward pass on paper: contracts bound over shapes alone, and the bytes that would be alive meanwhile. Architectures
-// write their calls with it, in the order in which they run them.
+// A forward pass on paper: contracts bound over shapes alone, and the bytes that would be alive meanwhile.
+// Architectures write their calls with it, in the order in which they run them.
 #pragma once
 
 #include <cstddef>

@@ -67,8 +67,9 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
   for (const std::string& name : checkpoint.names()) {
     if (known.contains(name) || ignorable(name)) continue;
     problems.push_back({name + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
-                        is_scale(name) ? "its module is float by quantization_config: drop the scale, or list the module"
-                                       : "config.json is of another model, or the tensor was left behind: drop it"});
+                        is_scale(name)
+                            ? "its module is float by quantization_config: drop the scale, or list the module"
+                            : "config.json is of another model, or the tensor was left behind: drop it"});
   }
   return problems;
 }
@@ -111,9 +112,9 @@ std::vector<std::string> modules_of(const std::vector<ExpectedTensor>& expected)
 void unmatched_patterns(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
                         std::vector<CheckProblem>& problems) {
   for (const Checkpoint::UnmatchedPattern& pattern : checkpoint.unmatched_patterns(modules_of(expected))) {
-    problems.push_back({pattern.where + " is \"" + pattern.text + "\", which names no module of this model",
-                        pattern.where,
-                        "correct the name (\"visual.blocks.0.attn.qkv\", \"lm_head\", \"re:visual.*\") or drop the entry"});
+    problems.push_back(
+        {pattern.where + " is \"" + pattern.text + "\", which names no module of this model", pattern.where,
+         "correct the name (\"visual.blocks.0.attn.qkv\", \"lm_head\", \"re:visual.*\") or drop the entry"});
   }
 }
 

@@ -28,8 +28,7 @@ const ArchitectureEntry& find_architecture(const Json& config) {
     if (entry.model_type == type) return entry;
     known += (known.empty() ? "" : ", ") + std::string(entry.model_type);
   }
-  throw Error(ErrorCode::unsupported,
-              config.where() + ": model_type is \"" + type + "\"; this build runs " + known);
+  throw Error(ErrorCode::unsupported, config.where() + ": model_type is \"" + type + "\"; this build runs " + known);
 }
 
 void require_structure(const Checkpoint& checkpoint) {

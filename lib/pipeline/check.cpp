@@ -98,6 +98,7 @@ void make_plan(const Checkpoint& checkpoint, const CheckOptions& options, CheckR
   planned.grids = grids_for(checkpoint.directory(), config, options, result.problems);
   planned.prompt_tokens = options.prompt_tokens;
   planned.max_new_tokens = options.max_new_tokens;
+  planned.every_block = options.keep_plan;  // a broken block has shapes of its own, so it is bound in any case
   if (options.images.empty()) {
     std::int64_t tokens = 2;
     for (const Grid& grid : planned.grids)
@@ -139,7 +140,8 @@ void divide(const Checkpoint& checkpoint, const CheckOptions& options, CheckResu
                                  where, dim.remedy, dim.is_int8});
     } else if (!dim.remedy.empty()) {
       result.problems.push_back({head + ": " + std::to_string(dim.per_rank) + " per rank for " + ranks +
-                                     " ranks, a multiple of " + std::to_string(dim.alignment) + " (" + dim.modules + ")",
+                                     " ranks, a multiple of " + std::to_string(dim.alignment) + " (" + dim.modules +
+                                     ")",
                                  where, dim.remedy, false});
     }
   }

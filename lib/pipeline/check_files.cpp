@@ -20,13 +20,11 @@ std::string path_of(const std::string& directory, const char* name) { return (fs
 /// What config.json must agree with; the merges are not built, which would take most of the time.
 struct Vocabulary {
   std::string file;
-  std::int64_t size = 0;                     // 1 + the largest id
+  std::int64_t size = 0;                      // 1 + the largest id
   std::map<std::string, std::int64_t> added;  // special tokens by text
 };
 
-void take_id(const Json& id, Vocabulary& vocabulary) {
-  vocabulary.size = std::max(vocabulary.size, id.as_int() + 1);
-}
+void take_id(const Json& id, Vocabulary& vocabulary) { vocabulary.size = std::max(vocabulary.size, id.as_int() + 1); }
 
 std::optional<Vocabulary> read_vocabulary(const std::string& directory) {
   Vocabulary vocabulary;
@@ -79,10 +77,11 @@ void compare_tokens(const Json& json, const Qwen25VlConfig& config, const Vocabu
       problems.push_back({std::string(token) + " is not among the added tokens of " + vocabulary.file, vocabulary.file,
                           "the chat template needs it: copy the tokenizer files of the model it was made from"});
   if (config.text.vocab_size > 0 && vocabulary.size > config.text.vocab_size)
-    problems.push_back({json.where() + ": vocab_size is " + std::to_string(config.text.vocab_size) +
-                            ", smaller than the " + std::to_string(vocabulary.size) + " ids of " + vocabulary.file,
-                        json.where() + ": vocab_size",
-                        "the embedding has a row per id (it may have more): use the tokenizer the model was trained with"});
+    problems.push_back(
+        {json.where() + ": vocab_size is " + std::to_string(config.text.vocab_size) + ", smaller than the " +
+             std::to_string(vocabulary.size) + " ids of " + vocabulary.file,
+         json.where() + ": vocab_size",
+         "the embedding has a row per id (it may have more): use the tokenizer the model was trained with"});
 }
 
 void check_tokenizer(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
@@ -110,18 +109,19 @@ void check_processor(const std::string& directory, const VisionConfig& vision, s
     const ImageProcessorConfig processor = ImageProcessorConfig::open(directory);
     const auto equal = [&](const char* key, std::int64_t cuts, const char* field, std::int64_t expects) {
       if (expects <= 0 || cuts == expects) return;
-      problems.push_back({path + ": " + key + " is " + std::to_string(cuts) + ", but vision_config." + field + " is " +
-                              std::to_string(expects),
-                          path + ": " + key,
-                          "both must be what the vision tower was trained with; visual.patch_embed.proj.weight shows it"});
+      problems.push_back(
+          {path + ": " + key + " is " + std::to_string(cuts) + ", but vision_config." + field + " is " +
+               std::to_string(expects),
+           path + ": " + key,
+           "both must be what the vision tower was trained with; visual.patch_embed.proj.weight shows it"});
     };
     equal("patch_size", processor.patch_size, "patch_size", vision.patch_size);
     equal("temporal_patch_size", processor.temporal_patch_size, "temporal_patch_size", vision.temporal_patch_size);
     equal("merge_size", processor.merge_size, "spatial_merge_size", vision.spatial_merge_size);
     if (vision.in_channels > 0 && vision.in_channels != 3)
-      problems.push_back({path + ": pictures have 3 channels, but vision_config.in_channels is " +
-                              std::to_string(vision.in_channels),
-                          path, "patches can then only be made by the caller", false});
+      problems.push_back(
+          {path + ": pictures have 3 channels, but vision_config.in_channels is " + std::to_string(vision.in_channels),
+           path, "patches can then only be made by the caller", false});
     if (processor.min_pixels > processor.max_pixels)
       problems.push_back({path + ": min_pixels is " + std::to_string(processor.min_pixels) + ", above max_pixels " +
                               std::to_string(processor.max_pixels),
@@ -142,8 +142,8 @@ void check_generation(const std::string& directory, const Json& json, const Qwen
                                 std::to_string(config.text.vocab_size) + ": answers would not end",
                             path + ": eos_token_id", "take the ids of <|im_end|> and <|endoftext|>"});
     if (generation.eos_token_ids.empty())
-      problems.push_back({"no eos_token_id in generation_config.json or config.json: answers end at max_new_tokens", path,
-                          "take the ids of <|im_end|> and <|endoftext|>", false});
+      problems.push_back({"no eos_token_id in generation_config.json or config.json: answers end at max_new_tokens",
+                          path, "take the ids of <|im_end|> and <|endoftext|>", false});
   } catch (const Error& error) {
     problems.push_back({error.what(), path, "copy it from the model it was made from"});
   }

@@ -220,15 +220,17 @@ TEST_CASE("a broken weight raises the contract's error, with the module and both
   const std::string header = copy.read("model.safetensors");
   const std::string key = "\"model.layers.0.mlp.down_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[48,40]";
   REQUIRE(header.find(key) != std::string::npos);
-  copy.write("model.safetensors",
-             golden::replaced(header, key, "\"model.layers.0.mlp.down_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[40,48]"));
+  copy.write(
+      "model.safetensors",
+      golden::replaced(header, key, "\"model.layers.0.mlp.down_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[40,48]"));
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(copy.path());
   octavo::PlanOptions options;
   options.prompt_tokens = 7;
   const octavo::Linear linear = octavo::Linear::floating("model.layers.0.mlp.down_proj",
                                                          checkpoint.tensor("model.layers.0.mlp.down_proj.weight"), {});
-  const std::string expected =
-      message_of([&] { linear.forward(octavo::Tensor::zeros(octavo::DType::f32, Shape{7, 40})); });
+  const std::string expected = message_of([&] {
+    linear.forward(octavo::Tensor::zeros(octavo::DType::f32, Shape{7, 40}));
+  });
   REQUIRE(message_of([&] { octavo::plan_model(checkpoint, options); }) == expected);
 
   std::vector<octavo::Error> problems;
@@ -236,6 +238,22 @@ TEST_CASE("a broken weight raises the contract's error, with the module and both
   REQUIRE(problems.size() == 1);  // once, though seven calls run it
   REQUIRE(step_of(plan.calls[0], "model.layers.0.mlp.down_proj", "linear").problem == expected);
   REQUIRE(step_of(plan.calls[0], "model.layers.0", "residual").problem.empty());
+}
+
+TEST_CASE("a plan of distinct blocks alone takes the same bytes") {
+  const std::string name = GENERATE("nested", "flat", "bf16");
+  const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::directory(name));
+  octavo::PlanOptions options;
+  options.grids = {{1, 4, 6}};
+  const octavo::ModelPlan whole = octavo::plan_model(checkpoint, options);
+  options.every_block = false;
+  const octavo::ModelPlan distinct = octavo::plan_model(checkpoint, options);
+  REQUIRE(distinct.weight_bytes == whole.weight_bytes);
+  REQUIRE(distinct.calls.size() == whole.calls.size());
+  for (std::size_t i = 0; i < whole.calls.size(); ++i) {
+    REQUIRE(distinct.calls[i].steps.size() < whole.calls[i].steps.size());
+    REQUIRE(distinct.total_bytes(distinct.calls[i]) == whole.total_bytes(whole.calls[i]));
+  }
 }
 
 TEST_CASE("options out of their domain are refused, and the answer is clamped to the model") {

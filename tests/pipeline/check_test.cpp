@@ -1,9 +1,8 @@
 // check on directories that are wrong in one way, and in several: what it says, where, and whether that is fatal.
-#include "octavo/pipeline.hpp"
-
 #include <algorithm>
 
 #include "catch.hpp"
+#include "octavo/pipeline.hpp"
 #include "sparse_checkpoint.hpp"
 #include "support.hpp"
 
@@ -78,12 +77,16 @@ TEST_CASE("one mistake in one file: what is said, and where") {
   const Case example = GENERATE(
       Case{"config.json", "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3",
            "num_key_value_heads is 3, which does not divide num_attention_heads 4", "num_key_value_heads", true},
-      Case{"config.json", "   1,\n    1,\n    2", "   1,\n    1,\n    1", "mrope_section sums to 3", "mrope_section", true},
-      Case{"config.json", "\"vocab_size\": 272", "\"vocab_size\": 261", "smaller than the 263 ids of", "vocab_size", true},
+      Case{"config.json", "   1,\n    1,\n    2", "   1,\n    1,\n    1", "mrope_section sums to 3", "mrope_section",
+           true},
+      Case{"config.json", "\"vocab_size\": 272", "\"vocab_size\": 261", "smaller than the 263 ids of", "vocab_size",
+           true},
       Case{"config.json", "\"image_token_id\": 256", "\"image_token_id\": 255", "gives <|image_pad|> the id 256",
            "image_token_id", true},
-      Case{"config.json", "\"window_size\": 16", "\"window_size\": 7", "smaller than one merge group", "window_size", true},
-      Case{"config.json", "\"window_size\": 16", "\"window_size\": 19", "windows are 2 groups wide", "window_size", false},
+      Case{"config.json", "\"window_size\": 16", "\"window_size\": 7", "smaller than one merge group", "window_size",
+           true},
+      Case{"config.json", "\"window_size\": 16", "\"window_size\": 19", "windows are 2 groups wide", "window_size",
+           false},
       Case{"config.json", "\"use_cache\": true", "\"use_cache\": false", "use_cache is false", "use_cache", false},
       Case{"config.json", "\"use_cache\": true", "\"tie_word_embeddings\": true", "the top level decides",
            "tie_word_embeddings", false},
@@ -91,21 +94,21 @@ TEST_CASE("one mistake in one file: what is said, and where") {
            "lm_head.weight: is stored, but tie_word_embeddings is true", "lm_head.weight", true},
       Case{"config.json", "\"use_cache\": true", "\"rope_parameters\": {\"mrope_section\": [2, 1, 1]}",
            "the file contradicts itself", "rope_scaling", true},
-      Case{"config.json", "\"use_cache\": true", "\"layer_types\": [\"full_attention\"]", "names 1 layers", "layer_types",
-           true},
+      Case{"config.json", "\"use_cache\": true", "\"layer_types\": [\"full_attention\"]", "names 1 layers",
+           "layer_types", true},
       Case{"preprocessor_config.json", "\"patch_size\": 4", "\"patch_size\": 14",
            "patch_size is 14, but vision_config.patch_size is 4", "preprocessor_config.json: patch_size", true},
-      Case{"preprocessor_config.json", "\"merge_size\": 2", "\"merge_size\": 1", "vision_config.spatial_merge_size is 2",
-           "merge_size", true},
+      Case{"preprocessor_config.json", "\"merge_size\": 2", "\"merge_size\": 1",
+           "vision_config.spatial_merge_size is 2", "merge_size", true},
       Case{"preprocessor_config.json", "\"temporal_patch_size\": 2", "\"temporal_patch_size\": 1",
            "vision_config.temporal_patch_size is 2", "temporal_patch_size", true},
       Case{"generation_config.json", "260", "300", "outside the vocabulary of 272", "eos_token_id", true},
-      Case{"tokenizer.json", "<|image_pad|>", "<|picture|>", "<|image_pad|> is not among the added tokens", "tokenizer.json",
-           true},
-      Case{"model.safetensors", "language_model.norm.weight\"", "language_model.nurm.weight\"", "model.norm.weight: missing",
-           "model.norm.weight", true},
-      Case{"model.safetensors", "language_model.norm.weight\"", "language_model.nurm.weight\"", "model.nurm.weight: unexpected",
-           "model.nurm.weight", true});
+      Case{"tokenizer.json", "<|image_pad|>", "<|picture|>", "<|image_pad|> is not among the added tokens",
+           "tokenizer.json", true},
+      Case{"model.safetensors", "language_model.norm.weight\"", "language_model.nurm.weight\"",
+           "model.norm.weight: missing", "model.norm.weight", true},
+      Case{"model.safetensors", "language_model.norm.weight\"", "language_model.nurm.weight\"",
+           "model.nurm.weight: unexpected", "model.nurm.weight", true});
   const Scratch scratch;
   const std::string model = copy_of_nested(scratch);
   edit(model + "/" + example.file, example.from, example.to);
@@ -138,10 +141,22 @@ TEST_CASE("every problem is told, not only the first") {
   REQUIRE(result.problems.size() == 11);
 }
 
+TEST_CASE("a layer too many is a list, sixty thousand are one problem") {
+  const Scratch scratch;
+  const std::string model = copy_of_nested(scratch);
+  edit(model + "/config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+  REQUIRE(fatal_count(check(model)) == 12);
+  edit(model + "/config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 65000");
+  const CheckResult result = check(model);
+  REQUIRE(fatal_count(result) == 1);
+  REQUIRE(find(result, "promise more blocks than there are tensors") != nullptr);
+}
+
 TEST_CASE("broken files do not hide each other") {
   const Scratch scratch;
   const std::string model = copy_of_nested(scratch);
-  edit(model + "/model.safetensors", "language_model.norm.weight\":{\"dtype\":\"F32\"", "language_model.norm.weight\":{\"dtype\":\"F16\"");
+  edit(model + "/model.safetensors", "language_model.norm.weight\":{\"dtype\":\"F32\"",
+       "language_model.norm.weight\":{\"dtype\":\"F16\"");
   edit(model + "/config.json", "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3");
   edit(model + "/preprocessor_config.json", "\"patch_size\": 4", "\"patch_size\": \"four\"");
   const CheckResult result = check(model);

@@ -1,13 +1,16 @@
-// Property: change any single field of config.json, of a safetensors header or of the index, and `check` says so without
-// reading a weight; or it makes no difference (the logits are the same to the bit); or the field is one of the few whose
-// every value is a sound model of the same shapes, which docs/check.md lists.
+// Property: change any single field of config.json, of a safetensors header or of the index, and `check` says so
+// without reading a weight; or it makes no difference (the logits are the same to the bit); or the field is one of the
+// few whose every value is a sound model of the same shapes, which docs/check.md lists.
 //
 // Nothing can be read where nothing is: check runs on a directory whose tensors are holes.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <functional>
+#include <map>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -25,8 +28,9 @@ std::size_t below(Random& random, std::size_t count) { return random() % count; 
 
 /// What no header can tell: another value is another model of the same shapes.
 bool is_value_only(const std::string& path) {
-  static const std::set<std::string> kFields{"rms_norm_eps", "rope_theta", "window_size", "fullatt_block_indexes",
-                                             "vision_config.num_heads", "image_token_id", "video_token_id"};
+  static const std::set<std::string> kFields{
+      "rms_norm_eps",   "rope_theta",    "window_size", "fullatt_block_indexes", "vision_config.num_heads",
+      "image_token_id", "video_token_id"};
   for (const std::string& field : kFields)
     if (path == field || path.ends_with("." + field) || path.find(field + "[") != std::string::npos) return true;
   return false;
@@ -73,15 +77,23 @@ std::optional<JsonBuilder> other_value(const Json& leaf, Random& random) {
   if (leaf.is_string()) return kind < 8 ? JsonBuilder(leaf.as_string() + "x") : JsonBuilder(7);
   if (leaf.is_integer()) {
     const std::int64_t value = leaf.as_int();
-    const std::array<JsonBuilder, 10> values{value + 1, value - 1,  value * 2, value / 2, std::int64_t{0},
-                                             -value,    value + 64, static_cast<double>(value) + 0.5,
-                                             std::int64_t{1} << 40, std::to_string(value)};
+    const std::array<JsonBuilder, 10> values{value + 1,
+                                             value - 1,
+                                             value * 2,
+                                             value / 2,
+                                             std::int64_t{0},
+                                             -value,
+                                             value + 64,
+                                             static_cast<double>(value) + 0.5,
+                                             std::int64_t{1} << 40,
+                                             std::to_string(value)};
     return values[kind - 2];
   }
   if (leaf.is_number()) {
     const double value = leaf.as_number();
-    const std::array<JsonBuilder, 10> values{value * 2,  value / 2,         0.0,           -value, value + 1,
-                                             value * 10, value + 1e-9, std::to_string(value), true, value * 1e300};
+    const std::array<JsonBuilder, 10> values{value * 2, value / 2,    0.0,          -value,
+                                             value + 1, value * 10,   value + 1e-9, std::to_string(value),
+                                             true,      value * 1e300};
     return values[kind - 2];
   }
   return JsonBuilder(3);
@@ -106,9 +118,9 @@ struct Shard {
 
 struct Corruption {
   std::string file, what;
-  std::string content;        // of the file; of a shard: prefix and header, without its data
+  std::string content;  // of the file; of a shard: prefix and header, without its data
   bool is_shard = false;
-  bool value_only = false;    // sound by itself
+  bool value_only = false;  // sound by itself
 };
 
 class Model {
@@ -142,9 +154,7 @@ class Model {
       } catch (const std::exception& error) {
         how = error.what();
       }
-      outcome = now == logits_            ? Outcome::harmless
-                : corruption.value_only ? Outcome::another_model
-                                        : Outcome::escaped;
+      outcome = now == logits_ ? Outcome::harmless : corruption.value_only ? Outcome::another_model : Outcome::escaped;
     }
     restore(corruption.file);
     return outcome;
@@ -182,7 +192,7 @@ class Model {
     JsonBuilder changed = JsonBuilder::object();
     header.for_each_member([&](std::string_view key, const Json& value) {
       if (key != victim) {
-        changed.set(key, value);
+        changed.set(key, JsonBuilder(value));
       } else {
         change_entry(std::string(key), value, random, changed, what);
       }
@@ -218,7 +228,8 @@ class Model {
   /// One field of one tensor.
   static void change_entry(const std::string& name, const Json& entry, Random& random, JsonBuilder& out,
                            std::string& what) {
-    static constexpr std::array<const char*, 10> kTypes{"F32", "BF16", "F16", "I8", "I16", "I32", "U8", "F64", "BOOL", "Q7"};
+    static constexpr std::array<const char*, 10> kTypes{"F32", "BF16", "F16", "I8",   "I16",
+                                                        "I32", "U8",   "F64", "BOOL", "Q7"};
     if (name == "__metadata__") {
       what = "metadata";
       out.set(name, JsonBuilder::object().set("format", "tf"));
@@ -230,8 +241,8 @@ class Model {
     switch (below(random, 8)) {
       case 0: {  // one extent
         const std::size_t which = below(random, shape.size());
-        const std::array<std::int64_t, 6> steps{1, -1, shape.at(which).as_int(), -shape.at(which).as_int() / 2, 1 << 20,
-                                                -1000};
+        const std::array<std::int64_t, 6> steps{1,       -1,   shape.at(which).as_int(), -shape.at(which).as_int() / 2,
+                                                1 << 20, -1000};
         JsonBuilder dims = JsonBuilder::array();
         const std::int64_t step = steps[below(random, steps.size())];
         for (std::size_t i = 0; i < shape.size(); ++i) dims.push(shape.at(i).as_int() + (i == which ? step : 0));
@@ -269,10 +280,11 @@ class Model {
         break;
       }
       case 6: {
-        const std::array<std::string, 4> names{name + "x", name.substr(1), "model." + name, name.substr(0, name.size() - 7)};
+        const std::array<std::string, 4> names{name + "x", name.substr(1), "model." + name,
+                                               name.substr(0, name.size() - 7)};
         const std::string& renamed = names[below(random, names.size())];
         what = "renamed " + renamed;
-        out.set(renamed, entry);
+        out.set(renamed, JsonBuilder(entry));
         return;
       }
       default: {
@@ -346,10 +358,13 @@ TEST_CASE("a single corrupted field is caught by check, or makes no difference")
     Model model(name, scratch);
     for (int i = 0; i < 320; ++i) {
       const int kind = i % 8;
-      const std::string group = kind < 4 ? "config.json" : kind < 6 ? "header field" : kind == 6 ? "header bit" : "index";
+      const std::string group = kind < 4    ? "config.json"
+                                : kind < 6  ? "header field"
+                                : kind == 6 ? "header bit"
+                                            : "index";
       if (group == "index" && !model.has_index()) continue;
-      const Corruption corruption = kind < 4   ? model.of_config(random)
-                                    : kind < 6 ? model.of_header(random)
+      const Corruption corruption = kind < 4    ? model.of_config(random)
+                                    : kind < 6  ? model.of_header(random)
                                     : kind == 6 ? model.of_header_bytes(random)
                                                 : model.of_index(random);
       std::string how;

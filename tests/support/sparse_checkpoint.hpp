@@ -1,5 +1,5 @@
-// A checkpoint of any size that takes no room: real config.json, index and safetensors headers, and data that is a hole.
-// Names and shapes are spelled out here from the published models, not taken from the library.
+// A checkpoint of any size that takes no room: real config.json, index and safetensors headers, and data that is a
+// hole. Names and shapes are spelled out here from the published models, not taken from the library.
 #pragma once
 
 #include <unistd.h>
@@ -20,9 +20,9 @@ struct SparseModel {
   std::int64_t hidden = 8192, layers = 80, heads = 64, kv_heads = 8, intermediate = 29568, vocab = 152064;
   std::int64_t vision_hidden = 1280, vision_depth = 32, vision_heads = 16, vision_intermediate = 3456;
   bool tied = false;
-  bool int8 = false;                                        ///< the language model's linears, as W8A8
-  std::uint64_t shard_bytes = std::uint64_t{4} << 30;       ///< of tensor data
-  std::int64_t tokenizer_words = 1;                         ///< the published one has 151643
+  bool int8 = false;                                   ///< the language model's linears, as W8A8
+  std::uint64_t shard_bytes = std::uint64_t{4} << 30;  ///< of tensor data
+  std::int64_t tokenizer_words = 1;                    ///< the published one has 151643
 };
 
 class SparseCheckpoint {
@@ -150,8 +150,8 @@ class SparseCheckpoint {
     json.set("image_token_id", 151655).set("video_token_id", 151656);
     json.set("vision_start_token_id", 151652).set("vision_end_token_id", 151653);
     json.set("vision_config", std::move(vision));
-    write("config.json", m.int8 ? octavo::with_w8a8_quantization_config(json.build("config.json"), ignored_)
-                                : json.dump(2));
+    write("config.json",
+          m.int8 ? octavo::with_w8a8_quantization_config(json.build("config.json"), ignored_) : json.dump(2));
   }
 
   void write_files() const {
@@ -165,15 +165,16 @@ class SparseCheckpoint {
       merges += (i == 1 ? "\"w " : ",\"w ") + std::to_string(i) + "\"";
     std::string added = "[";
     const std::vector<std::pair<std::string, int>> tokens{
-        {"<|endoftext|>", 151643}, {"<|im_start|>", 151644},  {"<|im_end|>", 151645},   {"<|vision_start|>", 151652},
+        {"<|endoftext|>", 151643},  {"<|im_start|>", 151644},  {"<|im_end|>", 151645},   {"<|vision_start|>", 151652},
         {"<|vision_end|>", 151653}, {"<|image_pad|>", 151655}, {"<|video_pad|>", 151656}};
     for (const auto& [token, id] : tokens)
-      added += (added.size() > 1 ? "," : "") + std::string("{\"content\":\"") + token + "\",\"id\":" +
-               std::to_string(id) + ",\"special\":true}";
+      added += (added.size() > 1 ? "," : "") + std::string("{\"content\":\"") + token +
+               "\",\"id\":" + std::to_string(id) + ",\"special\":true}";
     write("tokenizer.json", "{\"added_tokens\":" + added + "],\"model\":{\"type\":\"BPE\",\"vocab\":" + vocabulary +
                                 "},\"merges\":" + merges + "]}}");
-    write("preprocessor_config.json",
-          R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2})");
+    write(
+        "preprocessor_config.json",
+        R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2})");
     write("generation_config.json", R"({"eos_token_id": [151645, 151643]})");
   }
 

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "../planner.hpp"
@@ -15,9 +17,38 @@ std::int64_t patches_of(const Grid& grid) { return grid.t * grid.h * grid.w; }
 
 /// How many windows the tower cuts an image into, as window_index does.
 std::int64_t windows_of(const VisionConfig& config, const Grid& grid) {
-  const std::int64_t side = std::max<std::int64_t>(1, config.window_size / config.spatial_merge_size / config.patch_size);
+  const std::int64_t side =
+      std::max<std::int64_t>(1, config.window_size / config.spatial_merge_size / config.patch_size);
   const auto along = [&](std::int64_t patches) { return (patches / config.spatial_merge_size + side - 1) / side; };
   return grid.t * along(grid.h) * along(grid.w);
+}
+
+/// Which blocks a plan binds.
+struct Blocks {
+  std::vector<std::int64_t> vision, language;
+};
+
+/// The blocks of a tower; unless all are wanted, the first of those whose weights are alike. Each leaves alive what it
+/// found alive, so that leaving some out changes no peak.
+std::vector<std::int64_t> blocks_to_bind(const std::vector<ExpectedTensor>& expected, const PaperWeights& weights,
+                                         const std::string& tower, std::int64_t count, bool all) {
+  std::vector<std::int64_t> indexes;
+  if (all) {
+    for (std::int64_t i = 0; i < count; ++i) indexes.push_back(i);
+    return indexes;
+  }
+  std::vector<std::string> kinds(static_cast<std::size_t>(count));  // by block: its weights, spelled out
+  for (const ExpectedTensor& tensor : expected) {
+    if (!tensor.name.starts_with(tower)) continue;
+    const std::size_t end = tensor.name.find('.', tower.size());
+    const auto index = static_cast<std::size_t>(std::stoll(tensor.name.substr(tower.size(), end - tower.size())));
+    const PaperWeights::Weight& weight = weights.at(tensor.name);
+    kinds[index] += tensor.name.substr(end) + dtype_name(weight.dtype) + weight.shape.to_string();
+  }
+  std::unordered_set<std::string> seen;
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    if (seen.insert(kinds[i]).second) indexes.push_back(static_cast<std::int64_t>(i));
+  return indexes;
 }
 
 /// The vision tower over all images of a call.
@@ -33,9 +64,9 @@ class VisionPaper {
     tokens_ = patches_ / (config.spatial_merge_size * config.spatial_merge_size);
   }
 
-  Symbol run() {
+  Symbol run(const std::vector<std::int64_t>& blocks) {
     Symbol hidden = begin();
-    for (std::int64_t i = 0; i < config_.depth; ++i) hidden = block(i, hidden);
+    for (const std::int64_t i : blocks) hidden = block(i, hidden);
     const Symbol rows = merger(hidden);
     planner_.keep({cos_, sin_, index_});
     return rows;
@@ -117,7 +148,8 @@ class VisionPaper {
                               .in("x", normed)
                               .out_in("y", normed, Shape{tokens_, config_.merged_size()});
     const Symbol wide = planner_.linear("visual.merger.mlp.0", groups);
-    const Symbol inner = planner_.step(kGeluContract, "visual.merger.mlp.1").in("x", wide).out_in("y", wide, wide.shape);
+    const Symbol inner =
+        planner_.step(kGeluContract, "visual.merger.mlp.1").in("x", wide).out_in("y", wide, wide.shape);
     const Symbol ordered = planner_.linear("visual.merger.mlp.2", inner);
     const Symbol result = planner_.step(kWindowRestoreContract, "visual.merger")
                               .in("x", ordered)
@@ -145,7 +177,7 @@ class LanguagePaper {
         cached_(call.cache_capacity > 0) {}
 
   /// @param vision  The image rows among the new positions; null without.
-  void run(const Symbol* vision, bool all_logits) {
+  void run(const std::vector<std::int64_t>& layers, const Symbol* vision, bool all_logits) {
     const std::int64_t rows = batch_ * q_len_;
     const Symbol positions = planner_.given(DType::i64, Shape{3, rows});
     auto table = planner_.step(kMropeContract, "model");
@@ -160,7 +192,7 @@ class LanguagePaper {
     embed.in("ids", ids).weight("table", embedding.dtype, embedding.shape);
     if (vision != nullptr) embed.in("vision", *vision);
     Symbol hidden = embed.out("x", Shape{rows, config_.hidden_size});
-    for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) hidden = layer(i, hidden);
+    for (const std::int64_t i : layers) hidden = layer(i, hidden);
 
     const Symbol wanted = all_logits ? hidden : hidden.viewed(Shape{batch_, config_.hidden_size});
     const Symbol normed = planner_.rms_norm("model.norm", wanted);
@@ -229,9 +261,8 @@ class LanguagePaper {
     if (batch_ > 1) attending.in("mask", mask_);
     attending.note(batch_ > 1 ? "causal, pads hidden" : "causal");
     const Symbol out = attending.out("out", Shape{batch_, heads, q_len_, width});
-    const Symbol joined = planner_.step(kJoinHeadsContract, path)
-                              .in("x", out)
-                              .out_in("y", out, Shape{batch_ * q_len_, heads * width});
+    const Symbol joined =
+        planner_.step(kJoinHeadsContract, path).in("x", out).out_in("y", out, Shape{batch_ * q_len_, heads * width});
     const Symbol result = planner_.linear(path + ".o_proj", joined);
     planner_.keep({x, q, k, v, out});
     return result;
@@ -263,9 +294,14 @@ class LanguagePaper {
 /// All calls of a plan.
 class Calls {
  public:
-  Calls(const Qwen25VlConfig& config, const PaperWeights& weights, const PlanOptions& options, ModelPlan& plan,
-        std::vector<Error>& problems)
-      : config_(config), weights_(weights), options_(options), plan_(plan), problems_(problems) {
+  Calls(const Qwen25VlConfig& config, const PaperWeights& weights, Blocks blocks, const PlanOptions& options,
+        ModelPlan& plan, std::vector<Error>& problems)
+      : config_(config),
+        weights_(weights),
+        blocks_(std::move(blocks)),
+        options_(options),
+        plan_(plan),
+        problems_(problems) {
     check_options();
   }
 
@@ -273,7 +309,8 @@ class Calls {
     const std::int64_t prompt = plan_.prompt_tokens;
     const std::int64_t fresh = plan_.max_new_tokens;
     const std::int64_t capacity = prompt + fresh;
-    forward(add_call(plan_, CallKind::prefill, 1, 0, prompt, capacity, "the prompt"), options_.grids, options_.all_logits);
+    forward(add_call(plan_, CallKind::prefill, 1, 0, prompt, capacity, "the prompt"), options_.grids,
+            options_.all_logits);
     if (fresh >= 2) {
       const std::string last = "token " + std::to_string(fresh) + " of " + std::to_string(fresh);
       forward(add_call(plan_, CallKind::decode, 1, capacity - 2, 1, capacity, last), {}, false);
@@ -321,6 +358,9 @@ class Calls {
     at_least("second_turn_tokens", options_.second_turn_tokens, 0);
     at_least("batch", options_.batch, 1);
     if (options_.batch > 4096) refuse("batch is " + std::to_string(options_.batch) + ", at most 4096 are planned");
+    if (options_.batch * patches >= kMostPatches ||
+        options_.batch * static_cast<std::int64_t>(options_.grids.size()) > kMost)
+      refuse("a batch of " + std::to_string(options_.batch) + " such prompts has too many patches: plan a smaller one");
     image_tokens_ = patches / (merge * merge);
     const std::int64_t most = config_.text.max_position_embeddings;
     plan_.prompt_tokens = options_.prompt_tokens;
@@ -346,9 +386,9 @@ class Calls {
     if (!grids.empty()) {
       VisionPaper tower(planner, config_.vision, grids);
       call.image_tokens = tower.tokens();
-      vision = tower.run();
+      vision = tower.run(blocks_.vision);
     }
-    LanguagePaper(planner, config_.text, call).run(vision ? &*vision : nullptr, all_logits);
+    LanguagePaper(planner, config_.text, call).run(blocks_.language, vision ? &*vision : nullptr, all_logits);
     planner.finish();
   }
 
@@ -356,7 +396,7 @@ class Calls {
   void uncached(PlannedCall& call) {
     CallPlanner planner(weights_, call, problems_);
     const Symbol vision = planner.given(DType::f32, Shape{image_tokens_, config_.vision.out_hidden_size});
-    LanguagePaper(planner, config_.text, call).run(options_.grids.empty() ? nullptr : &vision, false);
+    LanguagePaper(planner, config_.text, call).run(blocks_.language, options_.grids.empty() ? nullptr : &vision, false);
     planner.finish();
   }
 
@@ -414,6 +454,7 @@ class Calls {
 
   const Qwen25VlConfig& config_;
   const PaperWeights& weights_;
+  Blocks blocks_;
   const PlanOptions& options_;
   ModelPlan& plan_;
   std::vector<Error>& problems_;
@@ -437,13 +478,17 @@ std::uint64_t resident_bytes(const PaperWeights& weights, const std::vector<Expe
 void plan_qwen2_5_vl(const Checkpoint& checkpoint, const PlanOptions& options, ModelPlan& plan,
                      std::vector<Error>& problems) {
   const Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
+  require_plausible_blocks(checkpoint, config);
   const std::vector<ExpectedTensor> expected = qwen2_5_vl_tensors(checkpoint);
   const PaperWeights weights(checkpoint, expected);
   plan.weight_bytes = resident_bytes(weights, expected);
   plan.kv_cache_bytes_per_position = static_cast<std::uint64_t>(config.text.num_hidden_layers) * 2 *
                                      static_cast<std::uint64_t>(config.text.num_key_value_heads) *
                                      static_cast<std::uint64_t>(config.text.head_dim) * sizeof(float);
-  Calls(config, weights, options, plan, problems).run();
+  const Blocks blocks{
+      blocks_to_bind(expected, weights, "visual.blocks.", config.vision.depth, options.every_block),
+      blocks_to_bind(expected, weights, "model.layers.", config.text.num_hidden_layers, options.every_block)};
+  Calls(config, weights, blocks, options, plan, problems).run();
 }
 
 }  // namespace octavo::model

@@ -134,12 +134,28 @@ std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint) {
   return all_tensors(checkpoint, Qwen25VlConfig::parse(checkpoint.config()), List(checkpoint));
 }
 
+void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig& config) {
+  const auto tensors = static_cast<std::int64_t>(checkpoint.names().size());
+  if (config.text.num_hidden_layers + config.vision.depth <= tensors) return;
+  throw Error(ErrorCode::format, checkpoint.config().where() + ": num_hidden_layers " +
+                                     std::to_string(config.text.num_hidden_layers) + " and vision_config.depth " +
+                                     std::to_string(config.vision.depth) +
+                                     " promise more blocks than there are tensors, " + std::to_string(tensors));
+}
+
 bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
                               std::vector<CheckProblem>& problems) {
   std::vector<ConfigProblem> told;  // by qwen2_5_vl_config_problems
   bool known = false;
   const Qwen25VlConfig config = Qwen25VlConfig::parse_all(checkpoint.config(), told, known);
   if (!known) return false;
+  try {
+    require_plausible_blocks(checkpoint, config);
+  } catch (const Error& error) {
+    problems.push_back({error.what(), checkpoint.config().where() + ": num_hidden_layers",
+                        "num_hidden_layers and vision_config.depth count blocks: take them from the original"});
+    return false;
+  }
   expected = all_tensors(checkpoint, config, List(checkpoint, &problems));
   return true;
 }
