@@ -11,6 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr ImageSize kUsualPicture{448, 448};
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 24;  // a side: products stay far from overflow
 
 void add_once(std::vector<CheckProblem>& problems, CheckProblem problem) {
   const bool known = std::any_of(problems.begin(), problems.end(),
@@ -73,6 +74,10 @@ std::vector<Grid> grids_for(const std::string& directory, const Qwen25VlConfig& 
   std::vector<Grid> grids;
   for (const ImageSize& size : sizes) {
     try {
+      if (size.height > kMostPixels || size.width > kMostPixels)
+        throw Error(ErrorCode::invalid_argument, "a picture has at most " + std::to_string(kMostPixels) +
+                                                     " pixels a side, not " +
+                                                     std::to_string(std::max(size.height, size.width)));
       grids.push_back(grid_of(size, processor));
     } catch (const Error& error) {
       problems.push_back({error.what(),

@@ -89,8 +89,9 @@ cases=$((cases + 1))
 [ $? -eq 1 ] || fail "check without a tokenizer must exit with 1"
 refused "picture size" 2 "--image 1080x1920" check "$model" --image 1080
 refused "negative picture" 2 "--image 1080x1920" check "$model" --image -4x7
+refused "endless picture" 1 "16777216" check "$model" --image 9223372036854775807x9223372036854775807
 refused "no ranks" 2 "an integer" check "$model" --tensor-parallel 0
-refused "stretched picture" 1 "10 x 4000" check "$model" --image 10x4000
+refused "stretched picture" 1 "4000 x 10" check "$model" --image 10x4000
 refused "short prompt" 1 "prompt_tokens is 3" check "$model" --prompt-tokens 3 --image 64x64
 cases=$((cases + 1))
 "$octavo" check "$model" --image 300x500 --tensor-parallel 2 --plan >"$work/out" 2>"$work/err" || fail "check --plan"

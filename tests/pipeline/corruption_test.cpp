@@ -219,6 +219,7 @@ class Model {
     std::string after = "removed";
     const auto document = rebuilt(json, "", path, [&](const Json& leaf) {
       std::optional<JsonBuilder> value = other_value(leaf, random);
+      while (value && value->dump() == leaf.dump()) value = other_value(leaf, random);  // 0 * 2 is no corruption
       if (value) after = leaf.dump() + " -> " + value->dump();
       return value;
     });
@@ -293,6 +294,7 @@ class Model {
       }
     }
     what = changed.dump();
+    if (what == entry.dump()) return change_entry(name, entry, random, out, what);  // a vector turned round
     out.set(name, changed);
   }
 
