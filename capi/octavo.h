@@ -98,6 +98,23 @@ typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t t
  * all fails. */
 OCTAVO_API octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** out_json);
 
+typedef struct octavo_plan_options {
+  size_t struct_size;
+  const int64_t* image_sizes; /* height, width, height, width, ...: pixels of the prompt's pictures */
+  size_t image_count;         /* 0 plans one picture of 448 x 448 where it fits */
+  int64_t prompt_tokens;      /* all of them, image tokens included; 0 means 64 and the images' */
+  int64_t max_new_tokens;     /* 0 means 256 */
+  int64_t tensor_parallel;    /* ranks of a serving engine; 0: not asked */
+} octavo_plan_options;
+#define OCTAVO_PLAN_OPTIONS_INIT \
+  { sizeof(octavo_plan_options), 0, 0, 0, 0, 0 }
+/* As octavo_check, for a prompt of your choice, and with the plan: *out_json receives {"ok", "problems": [...],
+ * "tensor_parallel": [...], "plan": {"weight_bytes", "kv_cache_bytes_per_position", "calls": [{"kind", "past", "q_len",
+ * "kv_len", "kv_cache_bytes", "peak_activation_bytes", "total_bytes", "steps": [{"module", "operation", "contract",
+ * "dims", "inputs", "weights", "outputs"}]}]}}; "plan" is absent when config.json cannot be used. Reads no weight.
+ * options may be NULL. Problems are told in the document, not by the status. */
+OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json);
+
 typedef struct octavo_quantize_options {
   size_t struct_size;
   const char* recipe;      /* preset name or path of a recipe; NULL means "default" */

@@ -226,6 +226,39 @@ static int32_t stop_at_once(const char* stage, int64_t done, int64_t total, void
   return 1;
 }
 
+/* The symbolic plan: what a picture of 56 x 84 makes of the prompt, and options that cannot be. */
+static void test_plan(const char* model_dir) {
+  octavo_plan_options options = OCTAVO_PLAN_OPTIONS_INIT;
+  const int64_t sizes[2] = {56, 84};
+  char* json = NULL;
+  options.image_sizes = sizes;
+  options.image_count = 1;
+  options.prompt_tokens = 20;
+  options.tensor_parallel = 2;
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_OK && json != NULL);
+  CHECK(strstr(json, "\"ok\":true") != NULL);
+  CHECK(strstr(json, "\"kind\":\"second_turn\"") != NULL);
+  CHECK(strstr(json, "\"prompt_tokens\":20") != NULL);
+  CHECK(strstr(json, "\"image_tokens\":6") != NULL); /* 2 x 3 groups of 28 pixels */
+  CHECK(strstr(json, "\"tensor_parallel\":[") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.prompt_tokens = 7; /* 6 image tokens and two delimiters do not fit */
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_OK && json != NULL);
+  CHECK(strstr(json, "\"ok\":false") != NULL && strstr(json, "its 1 images alone take 8") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.image_sizes = NULL;
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_INVALID_ARGUMENT && json == NULL);
+  CHECK(octavo_plan(model_dir, NULL, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_plan(NULL, NULL, &json) == OCTAVO_INVALID_ARGUMENT && json == NULL);
+  CHECK(octavo_plan(model_dir, NULL, &json) == OCTAVO_OK && strstr(json, "\"plan\":{") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  CHECK(octavo_plan("no/such/model", NULL, &json) == OCTAVO_OK && strstr(json, "\"ok\":false") != NULL);
+  octavo_string_release(json);
+}
+
 static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
   octavo_model* model = NULL;
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
@@ -242,6 +275,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_model_open("no/such/model", &model) == OCTAVO_NOT_FOUND && model == NULL);
   CHECK(octavo_check(model_dir, &problems, &json) == OCTAVO_OK && problems == 0 && json != NULL);
   octavo_string_release(json);
+  test_plan(model_dir);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
   options.max_new_tokens = 24;
   options.sampling = OCTAVO_SAMPLING_GREEDY;

@@ -87,6 +87,20 @@ refused "no tokenizer" 1 "tokenizer" generate "$work/model" --prompt Hello
 cases=$((cases + 1))
 "$octavo" check "$work/model" >"$work/out" 2>"$work/err"
 [ $? -eq 1 ] || fail "check without a tokenizer must exit with 1"
+refused "picture size" 2 "--image 1080x1920" check "$model" --image 1080
+refused "negative picture" 2 "--image 1080x1920" check "$model" --image -4x7
+refused "endless picture" 1 "16777216" check "$model" --image 9223372036854775807x9223372036854775807
+refused "no ranks" 2 "an integer" check "$model" --tensor-parallel 0
+refused "stretched picture" 1 "4000 x 10" check "$model" --image 10x4000
+refused "short prompt" 1 "prompt_tokens is 3" check "$model" --prompt-tokens 3 --image 64x64
+cases=$((cases + 1))
+"$octavo" check "$model" --image 300x500 --tensor-parallel 2 --plan >"$work/out" 2>"$work/err" || fail "check --plan"
+for part in "KV cache" second_turn self_attn kv_append intermediate_size; do
+  grep -q "$part" "$work/out" || fail "check --plan does not show $part"
+done
+"$octavo" check "$model" --plan --json >"$work/out" 2>"$work/err" || fail "check --plan --json"
+python3 -c 'import json,sys; json.load(open(sys.argv[1]))["plan"]["calls"][0]["steps"][0]["contract"]' "$work/out" \
+  || fail "check --plan --json is not the document"
 
 # Prompt and pictures.
 echo "not a picture" >"$work/fake.png"
