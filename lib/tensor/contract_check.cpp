@@ -318,7 +318,17 @@ class BinderCheck {
   std::string head_;
 };
 
-void Binder::check() const { BinderCheck(*this).run(); }
+void Binder::check() const {
+  const OperationObserver* observer = current_observer();
+  if (observer == nullptr) return BinderCheck(*this).run();
+  try {
+    BinderCheck(*this).run();
+  } catch (const Error& error) {
+    const std::string recent = observer->recent();
+    if (recent.empty() || error.shape() == nullptr) throw;
+    throw Error(error.code(), std::string(error.what()) + "\n" + recent, *error.shape());
+  }
+}
 
 std::int64_t Binder::value(std::string_view letter) const {
   const ParsedContract& parsed = contract_.parsed();

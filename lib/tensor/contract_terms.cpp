@@ -1,5 +1,6 @@
 #include "contract_terms.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -32,6 +33,11 @@ std::string_view meaning_of(std::string_view letter) noexcept {
   for (const auto& [name, meaning] : kMeanings)
     if (name == letter) return meaning;
   return letter;
+}
+
+bool counts_rows(std::string_view letter) noexcept {
+  static constexpr std::array<std::string_view, 7> kRows{"M", "L", "Lq", "Lk", "T", "P", "G"};
+  return std::find(kRows.begin(), kRows.end(), letter) != kRows.end();
 }
 
 std::string remedy_for(const Violation& v) {

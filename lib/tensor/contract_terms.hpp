@@ -15,6 +15,9 @@ struct Violation {
   std::function<std::optional<std::int64_t>(std::string_view letter)> value_of;
 };
 
+// Whether a letter counts the rows of a call: tokens, positions, patches.
+bool counts_rows(std::string_view letter) noexcept;
+
 // "" when the mistake is not a known one.
 std::string remedy_for(const Violation& violation);
 
