@@ -13,3 +13,4 @@ static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) 
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 56, "0.1: octavo_generate_result is 56 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_options) == 32, "0.1: octavo_gptq_options is 32 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_result) == 40, "0.1: octavo_gptq_result is 40 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_trace_options) == 16, "0.1: octavo_trace_options is 16 bytes");

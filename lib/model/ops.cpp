@@ -34,10 +34,14 @@ float sum_of_squares(const float* x, std::int64_t n) {
 }  // namespace
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_view module_path) {
+  // Blocks are fed by callers of BlockwiseModel, and each begins with a norm.
+  Binder binder(kRmsNormContract, module_path);
+  binder.arg("x", x).arg("w", weight).check();
   const std::int64_t rows = x.dim(0);
   const std::int64_t width = x.dim(1);
   Tensor y = Tensor::empty(DType::f32, x.shape());
-  const float* in = x.data<float>();
+  const Tensor packed = x.contiguous();
+  const float* in = packed.data<float>();
   const float* scale = weight.data<float>();
   float* out = y.mutable_data<float>();
   parallel_for(rows, row_grain(width), [&](std::int64_t begin, std::int64_t end) {
@@ -48,9 +52,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_v
       for (std::int64_t i = 0; i < width; ++i) out[r * width + i] = row[i] * inverse * scale[i];
     }
   });
-  report_operation(kRmsNormContract, module_path, [&](Binder& binder) {
-    binder.arg("x", x).arg("w", weight).done({{"y", y}});
-  });
+  binder.done({{"y", y}});
   return y;
 }
 

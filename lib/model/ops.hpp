@@ -1,4 +1,5 @@
-// Elementwise pieces that architectures share: norms, activations, residuals. Float32, contiguous, caller-checked. The
+// Elementwise pieces that architectures share: norms, activations, residuals. Float32, contiguous,
+// caller-checked but for the norm. The
 // module path is what a trace shows.
 #pragma once
 

@@ -24,6 +24,7 @@ int row_dim_of(const detail::ParsedContract& parsed, const detail::Argument& out
 
 void Binder::tell(OperationObserver& observer, std::initializer_list<Output> outputs) const {
   const detail::ParsedContract& parsed = contract_.parsed();
+  check();              // operations that trust their caller come unchecked
   Binder whole(*this);  // outputs bind the letters that no argument shows
   for (const Output& output : outputs) whole.arg(output.name, output.value);
   try {
