@@ -21,9 +21,10 @@ int run_trace(const Args& args) {
   octavo::TraceCompareOptions options;
   options.bound = args.number("--bound", options.bound);
   options.last_call_only = args.has("--last-call");
+  if (args.positionals() == 1 && (args.has("--bound") || args.has("--last-call")))
+    throw UsageError("--bound and --last-call need two traces: octavo trace A.jsonl B.jsonl");
   const std::vector<octavo::TraceRecord> a = octavo::read_trace(args.positional(0));
   if (args.positionals() == 1) {
-    if (args.has("--bound") || args.has("--last-call")) throw UsageError("--bound and --last-call need two traces");
     if (!args.has("--json")) {
       std::fputs(octavo::trace_table(a).c_str(), stdout);
       return 0;

@@ -156,7 +156,7 @@ struct TraceComparison {
   std::int64_t matched = 0, only_a = 0, only_b = 0;
   std::string first_only_a, first_only_b;  ///< "kv_append (model.layers.0.self_attn)"; "" when none
   std::int64_t values_compared = 0, values_beyond = 0;
-  /// Rows alone differ: letters that count the tokens of a call (M, L, Lq, T, past), as between cached and uncached.
+  /// Rows alone differ: letters that count the tokens of a call (M, L, Lq, T, G, past), as between cached and uncached.
   std::optional<TraceDifference> first_rows;
   std::optional<TraceDifference> first_dims;   ///< any other letter
   std::optional<TraceDifference> first_drift;  ///< values beyond the bound

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kWorst = 8;
 
 bool counts_tokens_of_a_call(const std::string& letter) {
-  static constexpr std::array<std::string_view, 5> kLetters{"M", "L", "Lq", "T", "past"};
+  static constexpr std::array<std::string_view, 6> kLetters{"M", "L", "Lq", "T", "G", "past"};
   return std::find(kLetters.begin(), kLetters.end(), letter) != kLetters.end();
 }
 

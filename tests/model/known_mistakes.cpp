@@ -154,7 +154,7 @@ TEST_CASE("mistake 11: a checkpoint with a scale per tensor does not open") {
   out.commit();
   REQUIRE(message_of([&] { octavo::Model::open(target); }) ==
           target + ": 1 tensor does not fit config.json: " + victim +
-              ".weight_scale: is [1], expected [32, 1] (num_attention_heads * head_dim = 32)");
+              ".weight_scale: is [1], expected [32, 1] (num_attention_heads * head_dim = 32, one scale per row)");
 }
 
 TEST_CASE("mistake 12: a session that is full stays as it was") {
