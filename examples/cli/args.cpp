@@ -60,7 +60,7 @@ Args::Args(const Command& command, const std::vector<std::string>& words) {
     }
     if (found->value.empty() && inline_value) throw UsageError(word + " takes no value");
     if (!found->value.empty() && !inline_value) {
-      if (i + 1 == words.size()) throw UsageError(word + " needs a value: " + word + " " + found->value);
+      if (i + 1 == words.size()) throw UsageError(word + " needs a value, " + found->value);
       value = words[++i];
     }
     values_[word].push_back(value);

@@ -14,6 +14,7 @@ int run_quantize(const Args& args);
 int run_verify(const Args& args);
 int run_generate(const Args& args);
 int run_check(const Args& args);
+int run_compare(const Args& args);  // check with --against
 int run_inspect(const Args& args);
 int run_trace(const Args& args);
 

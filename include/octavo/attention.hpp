@@ -130,7 +130,7 @@ struct AttentionOptions {
   Mask mask = Mask::none();
   float scale = 0;        ///< 0 means 1/sqrt(D)
   std::int64_t past = 0;  ///< Lk == past + Lq
-  std::string_view module_path = "";
+  std::string_view module_path;
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 

@@ -18,5 +18,8 @@
 #include "octavo/image.hpp"       // pictures to patches
 #include "octavo/quant.hpp"       // GPTQ, recipes
 #include "octavo/model.hpp"       // models and generation
+#include "octavo/model_contracts.hpp"  // contracts of what only models have
+#include "octavo/plan.hpp"        // what is known of a model without reading a weight
 #include "octavo/pipeline.hpp"    // whole jobs
+#include "octavo/compare.hpp"     // an original and its quantized form, side by side
 // clang-format on

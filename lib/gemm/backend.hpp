@@ -23,14 +23,18 @@ class PackedS8 {
 struct Backend {
   const char* name;
   const char* detail;
-  std::int64_t exact_k;  // products of at most so many terms are exact integers
+  std::int64_t exact_k;          // products of at most so many terms are exact integers
+  bool (*runs_here)() noexcept;  // whether this processor has the instructions; pack must not be called otherwise
   std::unique_ptr<PackedS8> (*pack)(const std::int8_t* weight, std::int64_t n, std::int64_t k);
 };
 
 inline constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fit in int32
 
 extern const Backend kOneDnnBackend;
+extern const Backend kAvx2Backend;
 extern const Backend kPortableBackend;
+
+inline bool runs_anywhere() noexcept { return true; }
 
 // The backend of that name, or the best available one for "". Throws for unknown and unavailable names.
 const Backend& choose_backend(std::string_view name);

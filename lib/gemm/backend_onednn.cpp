@@ -86,7 +86,7 @@ std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::i
 
 // oneDNN passes int32 sums through float32 on their way out (seen in 2.6: 2114044159 becomes 2114044160), so only
 // those of at most 2^24 = 1024 * 128 * 128 are exact.
-const Backend kOneDnnBackend{"onednn", "oneDNN matmul, weights packed once", 1024, pack};
+const Backend kOneDnnBackend{"onednn", "oneDNN matmul, weights packed once", 1024, runs_anywhere, pack};
 
 int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
                  std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options) {

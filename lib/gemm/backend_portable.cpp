@@ -40,6 +40,6 @@ std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::i
 
 }  // namespace
 
-const Backend kPortableBackend{"portable", "plain loops", kMaxInFeatures, pack};
+const Backend kPortableBackend{"portable", "plain loops", kMaxInFeatures, runs_anywhere, pack};
 
 }  // namespace octavo::gemm

@@ -11,11 +11,12 @@ namespace gemm {
 
 namespace {
 
-constexpr std::array<const Backend*, 2> kTable{&kOneDnnBackend, &kPortableBackend};
+constexpr std::array<const Backend*, 3> kTable{&kOneDnnBackend, &kAvx2Backend, &kPortableBackend};
 
 // Exact at the extremes? Without VNNI an s8 x s8 product may saturate pairs of sums at 127 * 127 * 2.
 std::string why_not(const Backend& backend) {
   if (&backend == &kPortableBackend) return "";
+  if (!backend.runs_here()) return "this processor lacks its instructions";
   try {
     for (const std::int64_t k :
          {std::int64_t{7}, std::int64_t{64}, std::int64_t{515}, std::int64_t{1024}, std::int64_t{29567}}) {

@@ -14,13 +14,15 @@ struct Tiles {
   std::int64_t rows, columns;
 };
 
-Tiles tiles_of(std::int64_t m, std::int64_t n) {
+Tiles tiles_of(std::int64_t m, std::int64_t n, std::int64_t k) {
   constexpr std::int64_t kLargest = 512;  // a tile packs its operands by itself: few tiles waste little
   constexpr std::int64_t kSmallest = 64;
-  constexpr std::int64_t kEnough = 16;  // to share among the cores
+  constexpr std::int64_t kEnough = 16;                         // to share among the cores
+  constexpr std::int64_t kWorthACall = std::int64_t{1} << 20;  // products, some 20 us
   Tiles tiles{std::min(m, kLargest), std::min(n, kLargest)};
   const auto count = [&] { return ((m + tiles.rows - 1) / tiles.rows) * ((n + tiles.columns - 1) / tiles.columns); };
-  while (count() < kEnough && std::max(tiles.rows, tiles.columns) > kSmallest) {
+  while (count() < kEnough && std::max(tiles.rows, tiles.columns) > kSmallest &&
+         tiles.rows * tiles.columns > 2 * kWorthACall / k) {
     std::int64_t& longer = tiles.rows > tiles.columns ? tiles.rows : tiles.columns;
     longer = (longer / 2 + 15) / 16 * 16;
   }
@@ -49,7 +51,7 @@ void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::
       for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] = options.beta == 0 ? 0 : options.beta * c[i * ldc + j];
     return;
   }
-  const Tiles tiles = tiles_of(m, n);
+  const Tiles tiles = tiles_of(m, n, k);
   const std::int64_t across = (n + tiles.columns - 1) / tiles.columns;
   const std::int64_t down = (m + tiles.rows - 1) / tiles.rows;
   std::atomic<int> status{0};
@@ -58,9 +60,9 @@ void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t i = tile / across * tiles.rows;
       const std::int64_t j = tile % across * tiles.columns;
-      const int result = gemm::onednn_sgemm(std::min(tiles.rows, m - i), std::min(tiles.columns, n - j), k,
-                                            a + (options.transpose_a ? i : i * lda), lda,
-                                            b + (options.transpose_b ? j * ldb : j), ldb, c + i * ldc + j, ldc, options);
+      const int result = gemm::onednn_sgemm(
+          std::min(tiles.rows, m - i), std::min(tiles.columns, n - j), k, a + (options.transpose_a ? i : i * lda), lda,
+          b + (options.transpose_b ? j * ldb : j), ldb, c + i * ldc + j, ldc, options);
       if (result != 0) status = result;
     }
   });

@@ -1,68 +1,109 @@
-#include "compare.hpp"
-
 #include <algorithm>
-#include <cmath>
 
-namespace octavo::pipeline {
+#include "compare_parts.hpp"
+#include "octavo/config.hpp"
+
+namespace octavo {
+namespace pipeline {
 namespace {
 
-double log_sum_exp(std::span<const float> values, double maximum) {
-  double sum = 0;
-  for (const float value : values) {
-    sum += std::exp(double{value} - maximum);
+/// What quantization was asked to do, one entry per linear.
+void add_expected(CompareResult& result) {
+  for (const TensorComparison& tensor : result.tensors) {
+    if (!is_int8_weight(tensor)) continue;
+    ++result.quantized_linears;
+    if (tensor.verdict != Verdict::expected) continue;
+    const auto [module, leaf] = split_tensor_name(tensor.name);
+    std::string what = "stored as int8 with one scale per output channel";
+    if (tensor.has_fit) {
+      what += ", relative error " + percent_text(tensor.fit.relative_error);
+      if (tensor.fit.zero_columns > 0) {
+        what += "; " + std::to_string(tensor.fit.zero_columns) + " of " + std::to_string(tensor.original.dims[1]) +
+                " input columns are 0 (inputs that calibration never saw active)";
+      }
+    }
+    result.differences.push_back({Verdict::expected, std::string(module), std::move(what), tensor.original.to_string(),
+                                  tensor.quantized.to_string(), ""});
   }
-  return maximum + std::log(sum);
 }
 
 }  // namespace
 
-void LogitComparison::add(std::span<const float> original, std::span<const float> quantized) {
-  double dot = 0;
-  double norm_a = 0;
-  double norm_b = 0;
-  for (std::size_t i = 0; i < original.size(); ++i) {
-    const double a = original[i];
-    const double b = quantized[i];
-    dot += a * b;
-    norm_a += a * a;
-    norm_b += b * b;
-  }
-  const double norms = std::sqrt(norm_a) * std::sqrt(norm_b);
-  cosine += norms > 0 ? dot / norms : (norm_a == norm_b ? 1 : 0);
-  const auto top_a = std::max_element(original.begin(), original.end());
-  const auto top_b = std::max_element(quantized.begin(), quantized.end());
-  same_top1 += top_a - original.begin() == top_b - quantized.begin() ? 1 : 0;
-  const double log_a = log_sum_exp(original, *top_a);
-  const double log_b = log_sum_exp(quantized, *top_b);
-  double divergence = 0;
-  for (std::size_t i = 0; i < original.size(); ++i) {
-    const double log_p = double{original[i]} - log_a;
-    divergence += std::exp(log_p) * (log_p - (double{quantized[i]} - log_b));
-  }
-  kl += std::max(0.0, divergence);  // rounding can leave -1e-17
-  ++positions;
+std::pair<std::string_view, std::string_view> split_tensor_name(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return {std::string_view(), name};
+  return {name.substr(0, dot), name.substr(dot + 1)};
 }
 
-void OutputError::add(const Tensor& original, const Tensor& quantized) {
-  const auto a = original.values<float>();
-  const auto b = quantized.values<float>();
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = double{a[i]} - double{b[i]};
-    difference += d * d;
-    size += double{a[i]} * double{a[i]};
-  }
-  rows += original.dim(0);
+bool is_int8_weight(const TensorComparison& tensor) {
+  return split_tensor_name(tensor.name).second == "weight" && tensor.quantized.dtype == "I8" &&
+         !tensor.original.dtype.empty() && tensor.original.dtype != "I8";
 }
 
-double OutputError::relative() const { return size > 0 ? std::sqrt(difference / size) : 0; }
-
-double prefix_agreement(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
-  const std::size_t longer = std::max(a.size(), b.size());
-  if (longer == 0) {
-    return 1;
+bool has_tied_head(const Checkpoint& checkpoint) {
+  const bool no_head = checkpoint.find("lm_head.weight") == nullptr;
+  try {
+    return Qwen25VlConfig::parse(checkpoint.config()).tie_word_embeddings.value_or(no_head);
+  } catch (const Error&) {
+    return no_head;  // compare_config says what is wrong with it
   }
-  const auto [end, unused] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  return static_cast<double>(end - a.begin()) / static_cast<double>(longer);
 }
 
-}  // namespace octavo::pipeline
+}  // namespace pipeline
+
+const char* verdict_name(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::same:
+      return "same";
+    case Verdict::expected:
+      return "expected";
+    case Verdict::harmless:
+      return "harmless";
+    case Verdict::wrong:
+      return "wrong";
+  }
+  return "unknown";
+}
+
+std::string TensorSide::to_string() const {
+  return dtype.empty() ? std::string() : dtype + " " + Shape(std::span<const std::int64_t>(dims)).to_string();
+}
+
+std::int64_t CompareResult::count(Verdict verdict) const {
+  return std::count_if(differences.begin(), differences.end(),
+                       [verdict](const Difference& difference) { return difference.verdict == verdict; });
+}
+
+bool CompareResult::ok() const { return count(Verdict::wrong) == 0; }
+
+CompareResult compare(const std::string& original_dir, const std::string& quantized_dir,
+                      const CompareOptions& options) {
+  const pipeline::Stopwatch watch;
+  const pipeline::ComparedPair pair{in_context("compare: original", [&] { return Checkpoint::open(original_dir); }),
+                                    in_context("compare: quantized", [&] { return Checkpoint::open(quantized_dir); })};
+  if (pair.original.is_quantized()) {
+    throw Error(ErrorCode::invalid_argument,
+                "compare: " + original_dir +
+                    " is quantized itself (its config.json has quantization_config); name the float model it was made "
+                    "from as the original");
+  }
+  CompareResult result;
+  result.original_dir = original_dir;
+  result.quantized_dir = quantized_dir;
+  result.original_bytes = pair.original.total_bytes();
+  result.quantized_bytes = pair.quantized.total_bytes();
+  result.values_read = options.values;
+  pipeline::Steps steps(options.progress, options.cancel, "compare", "there is no result");
+  steps.stage("config and headers");
+  pipeline::compare_config(pair, result);
+  pipeline::compare_files(pair, steps, result);
+  pipeline::compare_structure(pair, result);
+  if (options.values) pipeline::compare_values(steps, result);
+  pipeline::add_expected(result);
+  std::stable_sort(result.differences.begin(), result.differences.end(),
+                   [](const Difference& a, const Difference& b) { return a.verdict > b.verdict; });
+  result.seconds = watch.seconds();
+  return result;
+}
+
+}  // namespace octavo

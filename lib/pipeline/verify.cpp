@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "compare.hpp"
+#include "agreement.hpp"
 #include "internal.hpp"
 
 namespace octavo {

@@ -272,6 +272,39 @@ static int32_t stop_at_once(const char* stage, int64_t done, int64_t total, void
   return 1;
 }
 
+/* The symbolic plan: what a picture of 56 x 84 makes of the prompt, and options that cannot be. */
+static void test_plan(const char* model_dir) {
+  octavo_plan_options options = OCTAVO_PLAN_OPTIONS_INIT;
+  const int64_t sizes[2] = {56, 84};
+  char* json = NULL;
+  options.image_sizes = sizes;
+  options.image_count = 1;
+  options.prompt_tokens = 20;
+  options.tensor_parallel = 2;
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_OK && json != NULL);
+  CHECK(strstr(json, "\"ok\":true") != NULL);
+  CHECK(strstr(json, "\"kind\":\"second_turn\"") != NULL);
+  CHECK(strstr(json, "\"prompt_tokens\":20") != NULL);
+  CHECK(strstr(json, "\"image_tokens\":6") != NULL); /* 2 x 3 groups of 28 pixels */
+  CHECK(strstr(json, "\"tensor_parallel\":[") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.prompt_tokens = 7; /* 6 image tokens and two delimiters do not fit */
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_OK && json != NULL);
+  CHECK(strstr(json, "\"ok\":false") != NULL && strstr(json, "its 1 images alone take 8") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.image_sizes = NULL;
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_INVALID_ARGUMENT && json == NULL);
+  CHECK(octavo_plan(model_dir, NULL, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_plan(NULL, NULL, &json) == OCTAVO_INVALID_ARGUMENT && json == NULL);
+  CHECK(octavo_plan(model_dir, NULL, &json) == OCTAVO_OK && strstr(json, "\"plan\":{") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  CHECK(octavo_plan("no/such/model", NULL, &json) == OCTAVO_OK && strstr(json, "\"ok\":false") != NULL);
+  octavo_string_release(json);
+}
+
 static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
   octavo_model* model = NULL;
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
@@ -288,6 +321,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_model_open("no/such/model", &model) == OCTAVO_NOT_FOUND && model == NULL);
   CHECK(octavo_check(model_dir, &problems, &json) == OCTAVO_OK && problems == 0 && json != NULL);
   octavo_string_release(json);
+  test_plan(model_dir);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
   options.max_new_tokens = 24;
   options.sampling = OCTAVO_SAMPLING_GREEDY;
@@ -324,6 +358,42 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_model_open(scratch, &model) == OCTAVO_NOT_FOUND); /* nothing half-written */
 }
 
+/* A model against a quantized copy of itself, against itself and against nothing. */
+static void test_compare(const char* model_dir, const char* scratch) {
+  octavo_quantize_options quantize = OCTAVO_QUANTIZE_OPTIONS_INIT;
+  octavo_compare_options options = OCTAVO_COMPARE_OPTIONS_INIT;
+  octavo_cancel* cancel = NULL;
+  int32_t wrong = -1;
+  char* json = NULL;
+  quantize.recipe = "rtn";
+  quantize.overwrite = 1;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_OK);
+  CHECK(octavo_compare(model_dir, scratch, NULL, &wrong, &json) == OCTAVO_OK && wrong == 0);
+  CHECK(json != NULL && strstr(json, "\"relative_error\"") != NULL && strstr(json, "\"class\":\"expected\"") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.skip_values = 1;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_OK && wrong == 0);
+  CHECK(json != NULL && strstr(json, "\"relative_error\"") == NULL);
+  octavo_string_release(json);
+  json = NULL;
+  wrong = -1;
+  CHECK(octavo_compare(scratch, model_dir, &options, &wrong, &json) ==
+        OCTAVO_INVALID_ARGUMENT); /* the wrong way round */
+  CHECK(octavo_compare("no/such/model", scratch, &options, &wrong, &json) == OCTAVO_NOT_FOUND);
+  CHECK(octavo_compare(model_dir, NULL, &options, &wrong, &json) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_compare(model_dir, scratch, &options, NULL, &json) == OCTAVO_INVALID_ARGUMENT);
+  options.progress = stop_at_once;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_CANCELLED);
+  options.progress = NULL;
+  CHECK(octavo_cancel_create(&cancel) == OCTAVO_OK);
+  octavo_cancel_request(cancel);
+  options.cancel = cancel;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_CANCELLED);
+  octavo_cancel_release(cancel);
+  CHECK(wrong == -1 && json == NULL); /* untouched by failures */
+}
+
 int main(int argc, char** argv) {
   test_errors();
   test_seed_case();
@@ -332,7 +402,10 @@ int main(int argc, char** argv) {
   test_gptq_and_linear();
   test_struct_growth();
   test_trace("octavo_capi_trace.jsonl");
-  if (argc == 5) test_jobs(argv[1], argv[2], argv[3], argv[4]);
+  if (argc == 5) {
+    test_jobs(argv[1], argv[2], argv[3], argv[4]);
+    test_compare(argv[1], argv[4]);
+  }
   printf("%d failures\n", failures);
   return failures != 0;
 }

@@ -16,6 +16,16 @@ ArchitectureEntry qwen2_5_vl_entry();
 
 /// Names, shapes and reasons, in the order of the forward pass.
 std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint);
+/// Throws format when config.json promises more blocks than the files hold tensors: a list of what is missing would be
+/// of no use, and as long as a wrong number wants it to be.
+void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
+/// What ArchitectureEntry asks for.
+bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
+                              std::vector<CheckProblem>& problems);
+std::vector<CheckProblem> qwen2_5_vl_config_problems(const Json& config);
+void plan_qwen2_5_vl(const Checkpoint& checkpoint, const PlanOptions& options, ModelPlan& plan,
+                     std::vector<Error>& problems);
+std::vector<ParallelDim> qwen2_5_vl_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks);
 /// The embedding serves as lm_head.
 bool is_tied(const Qwen25VlConfig& config, const Checkpoint& checkpoint);
 

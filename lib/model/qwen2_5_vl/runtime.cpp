@@ -29,7 +29,10 @@ class Qwen25Vl final : public Architecture {
     std::size_t total = vision_.weight_bytes() + language_.weight_bytes();
     for (const auto& block : blocks_) total += block->weight_bytes();
     for (const auto& layer : layers_) total += layer->weight_bytes();
-    return total;
+    // A block counts its linears; it has two norms besides, widened to f32.
+    const std::int64_t norms = 2 * (config_.vision.depth * config_.vision.hidden_size +
+                                    config_.text.num_hidden_layers * config_.text.hidden_size);
+    return total + static_cast<std::size_t>(norms) * sizeof(float);
   }
   SequenceState new_state() const override { return language_.new_state(); }
   KvCache new_cache(std::int64_t capacity) const override {
@@ -81,7 +84,16 @@ std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
 }
 
 ArchitectureEntry qwen2_5_vl_entry() {
-  return {"qwen2_5_vl", &open_qwen2_5_vl, &open_qwen2_5_vl_blockwise, &qwen2_5_vl_tensors};
+  ArchitectureEntry entry{};
+  entry.model_type = "qwen2_5_vl";
+  entry.open = &open_qwen2_5_vl;
+  entry.open_blockwise = &open_qwen2_5_vl_blockwise;
+  entry.expected_tensors = &qwen2_5_vl_tensors;
+  entry.config_problems = &qwen2_5_vl_config_problems;
+  entry.known_tensors = &known_qwen2_5_vl_tensors;
+  entry.plan = &plan_qwen2_5_vl;
+  entry.tensor_parallel_dims = &qwen2_5_vl_parallel_dims;
+  return entry;
 }
 
 }  // namespace octavo::model

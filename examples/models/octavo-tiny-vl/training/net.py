@@ -12,10 +12,6 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def rms_norm(x, weight, eps=1e-6):
-    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight
-
-
 def rotate(x, cos, sin):
     half = x.shape[-1] // 2
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
@@ -27,7 +23,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x):
-        return rms_norm(x, self.weight)
+        return F.rms_norm(x, self.weight.shape, self.weight, 1e-6)
 
 
 class Mlp(nn.Module):
@@ -131,14 +127,20 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, self.kv * self.head)
         self.o_proj = nn.Linear(width, width, bias=False)
 
-    def forward(self, x, rope, mask):
+    def forward(self, x, rope, mask, watched=()):
+        """The output, and for the watched query heads log attention [B, heads, S, S] (None when there are none)."""
         b, n, width = x.shape
         q = rotate(self.q_proj(x).view(b, n, self.heads, self.head).transpose(1, 2), *rope)
         k = rotate(self.k_proj(x).view(b, n, self.kv, self.head).transpose(1, 2), *rope)
         v = self.v_proj(x).view(b, n, self.kv, self.head).transpose(1, 2)
         group = self.heads // self.kv
         o = F.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), attn_mask=mask)
-        return self.o_proj(o.transpose(1, 2).reshape(b, n, width))
+        seen = None
+        if watched:
+            keys = k[:, [head // group for head in watched]]
+            scores = q[:, list(watched)] @ keys.transpose(2, 3) * self.head ** -0.5
+            seen = scores.masked_fill(~mask, -1e4).log_softmax(-1)
+        return self.o_proj(o.transpose(1, 2).reshape(b, n, width)), seen
 
 
 class Layer(nn.Module):
@@ -148,9 +150,10 @@ class Layer(nn.Module):
         self.self_attn = Attention(c)
         self.mlp = Mlp(c["hidden_size"], c["intermediate_size"], False)
 
-    def forward(self, x, rope, mask):
-        x = x + self.self_attn(self.input_layernorm(x), rope, mask)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def forward(self, x, rope, mask, watched=()):
+        attended, seen = self.self_attn(self.input_layernorm(x), rope, mask, watched)
+        x = x + attended
+        return x + self.mlp(self.post_attention_layernorm(x)), seen
 
 
 class Text(nn.Module):
@@ -161,17 +164,24 @@ class Text(nn.Module):
         self.layers = nn.ModuleList(Layer(c) for _ in range(c["num_hidden_layers"]))
         self.norm = Norm(c["hidden_size"])
 
-    def forward(self, x, positions, mask):
-        """x [B,S,H], positions [B,3,S], mask [B,1,S,S] bool -> normalised hidden rows."""
+    def forward(self, x, positions, mask, watched=None):
+        """x [B,S,H], positions [B,3,S], mask [B,1,S,S] bool -> normalised hidden rows.
+
+        watched {layer: heads} asks for more: each layer's hidden rows, and {layer: log attention of those heads}.
+        """
         head = self.c["hidden_size"] // self.c["num_attention_heads"]
         freq = self.c["rope_theta"] ** (-torch.arange(head // 2) * 2.0 / head)
         row = torch.repeat_interleave(torch.arange(3), torch.tensor(self.c["rope_scaling"]["mrope_section"]))
         angle = positions[:, row].transpose(1, 2) * freq
         angle = torch.cat([angle, angle], -1)[:, None]
         rope = angle.cos(), angle.sin()
-        for layer in self.layers:
-            x = layer(x, rope, mask)
-        return self.norm(x)
+        hidden, seen = [], {}
+        for i, layer in enumerate(self.layers):
+            x, of_layer = layer(x, rope, mask, (watched or {}).get(i, ()))
+            hidden.append(x)
+            if of_layer is not None:
+                seen[i] = of_layer
+        return self.norm(x) if watched is None else (self.norm(x), hidden, seen)
 
 
 class Net(nn.Module):

@@ -7,6 +7,7 @@ import math
 import os
 import random
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -110,6 +111,7 @@ def holds(relation, a, b):
 
 
 def grounding(rng, things):
+    """(thing, phrase, the thing that the phrase starts from) or None."""
     thing = rng.choice(things)
     if rng.random() < 0.45 and len(things) > 1:
         for _ in range(8):
@@ -121,30 +123,37 @@ def grounding(rng, things):
                 continue
             answers = {id(t): holds(relation, t, other) for t in rivals}
             if answers[id(thing)] == 1 and all(v == 0 for k, v in answers.items() if k != id(thing)):
-                return thing, f"{phrase(words)} {relation} {phrase(anchor)}"
+                return thing, f"{phrase(words)} {relation} {phrase(anchor)}", other
     words = unique_words(rng, things, thing)
-    return (thing, phrase(words)) if words else None
+    return (thing, phrase(words), thing) if words else None
+
+
+class Question(NamedTuple):
+    prompt: str
+    answer: str
+    about: list   # the things that the answer is read from; for a count, those that are counted
+    anchor: list  # the thing that a relation starts from, else the same
 
 
 def question(rng, things, task):
-    """(prompt, answer) or None when this picture has no unambiguous one."""
+    """None when this picture has no unambiguous one."""
     if task == "grounding":
         found = grounding(rng, things)
         if not found:
             return None
-        return rng.choice(ASK).format(found[1]), box_answer(found[0].box)
+        return Question(rng.choice(ASK).format(found[1]), box_answer(found[0].box), [found[0]], [found[2]])
     thing = rng.choice(things)
     if task == "colour":
         words = [[thing.shape], [thing.size, thing.shape]]
         words = [w for w in words if sum(matches(t, w) for t in things) == 1]
-        return (f"What colour is {phrase(rng.choice(words))}?", thing.colour) if words else None
+        return Question(f"What colour is {phrase(rng.choice(words))}?", thing.colour, [thing], [thing]) if words else None
     if task == "shape":
         words = [[thing.colour], [thing.size, thing.colour]]
         words = [w for w in words if sum(matches(t, w) for t in things) == 1]
-        return (f"What shape is {phrase(rng.choice(words))}?", thing.shape) if words else None
+        return Question(f"What shape is {phrase(rng.choice(words))}?", thing.shape, [thing], [thing]) if words else None
     kind = rng.choice(["all", "shape", "colour"])
     if kind == "all":
-        return "How many objects are there?", str(len(things))
+        return Question("How many objects are there?", str(len(things)), things, things)
     # Pick the number first, so that 0, 1, 2 and 3 come equally often.
     values = SHAPES if kind == "shape" else list(COLOURS)
     wanted = rng.randint(0, 3)
@@ -152,8 +161,9 @@ def question(rng, things, task):
     if not options:
         return None
     value = rng.choice(options)
-    return (f"How many {value}s are there?" if kind == "shape" and value != "cross" else
-            "How many crosses are there?" if kind == "shape" else f"How many {value} objects are there?"), str(wanted)
+    counted = [t for t in things if matches(t, [value])]
+    noun = f"{value} objects" if kind == "colour" else "crosses" if value == "cross" else f"{value}s"
+    return Question(f"How many {noun} are there?", str(wanted), counted, counted)
 
 
 def box_answer(box):
@@ -193,7 +203,7 @@ def write_set(directory, rng, count, tasks, odd_every):
         name = f"{i:03d}.png"
         Image.fromarray(pixels).save(os.path.join(directory, name), optimize=True)
         seen_h, seen_w = smart_resize(height, width)
-        for task, (prompt, answer) in asked:
+        for task, (prompt, answer, _, _) in asked:
             if task == "grounding":  # in pixels of the picture as the model sees it
                 box = json.loads(answer)["bbox_2d"]
                 answer = box_answer([round(v * s) for v, s in zip(box, [seen_w / width, seen_h / height] * 2)])

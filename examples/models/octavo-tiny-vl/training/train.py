@@ -1,8 +1,13 @@
-"""Trains the bundled model: python train.py MODEL_DIR [MINUTES [SEED]]. CPU; saves as it goes. Seed 1 starts from nothing;
-any other goes on from the weights that are there, with data of its own.
+"""Trains the bundled model: python train.py MODEL_DIR [MINUTES [SEED [THREADS]]]. CPU; saves as it goes.
 
-Beside the answers, each image token learns to name the thing under it (shape, colour, size, and the digits of its box)
-through linear heads that are dropped afterwards: the vision tower then learns in minutes what answers alone teach in hours.
+Answers alone would teach it, in days. What teaches it in an hour is to say, beside the answer, what each part is for, by losses
+whose heads are dropped afterwards:
+  sight   every image token of the vision tower names the thing under it, and where in that thing it lies;
+  place   after two language layers an image token knows its thing's box in pixels (the vision tower cannot: rotary
+          positions are relative there, and a plain background looks the same everywhere);
+  anchor  two heads of the third layer look at the thing that a relation starts from;
+  target  two heads of the fourth look at the thing in question; for a count, at every one of them and at a fixed token, in
+          equal parts, so that the share says how many.
 """
 import math
 import random
@@ -16,11 +21,14 @@ from torch.nn import functional as F
 from transformers import AutoTokenizer
 
 import pictures
-from net import Net, load, load_config, patchify, save
+from net import Net, load_config, patchify, save
 
-PICTURES, QUESTIONS = 8, 8
-TASKS = ["grounding"] * 4 + ["colour", "shape", "count", "count"]
-PEAK_RATE = 1.5e-3
+PICTURES, QUESTIONS = 16, 6
+TASKS = ["grounding"] * 3 + ["colour", "shape", "count"]
+WORD_WEIGHT = 5.0  # a box is some thirty tokens, a word is two
+PLACE_LAYER, ANCHOR_LAYER, TARGET_LAYER = 1, 2, 3
+WATCHED = {ANCHOR_LAYER: (0, 3), TARGET_LAYER: (0, 3)}
+SIGHT_SHARE = 0.08  # of the time, for the vision tower alone
 
 
 class Packer:
@@ -44,6 +52,7 @@ class Packer:
         return self.cache[text]
 
     def pack(self, pixels, questions):
+        """questions: per picture a list whose items begin with prompt and answer."""
         b, height, width, _ = pixels.shape
         gh, gw = height // 28, width // 28
         prefix = self.before + [self.image] * (gh * gw) + self.after
@@ -57,138 +66,269 @@ class Packer:
         rows = []
         for asked in questions:
             ids, positions, owner, target = list(prefix), [prefix_positions], [0] * len(prefix), [-1] * len(prefix)
-            for number, (prompt, answer) in enumerate(asked, 1):
+            weight = [0.0] * len(prefix)
+            for number, (prompt, answer, *_) in enumerate(asked, 1):
                 head, tail = self.encode(prompt) + self.ask, self.encode(answer) + self.end
                 ids += head + tail
                 target += [-1] * (len(head) - 1) + tail + [-1]
+                weight += [1.0 if answer.startswith("{") else WORD_WEIGHT] * (len(head) + len(tail))
                 owner += [number] * (len(head) + len(tail))
                 positions.append(np.tile(np.arange(next_position, next_position + len(head) + len(tail)), (3, 1)))
-            rows.append((ids, np.concatenate(positions, 1), owner, target))
+            rows.append((ids, np.concatenate(positions, 1), owner, target, weight))
         longest = max(len(row[0]) for row in rows)
         ids = np.full((b, longest), self.pad)
         positions, owner, target = np.zeros((b, 3, longest)), np.full((b, longest), -1), np.full((b, longest), -1)
-        for i, (row_ids, row_positions, row_owner, row_target) in enumerate(rows):
-            n = len(row_ids)
-            ids[i, :n], positions[i, :, :n], owner[i, :n], target[i, :n] = row_ids, row_positions, row_owner, row_target
+        weight = np.zeros((b, longest), np.float32)
+        for i, row in enumerate(rows):
+            n = len(row[0])
+            ids[i, :n], positions[i, :, :n], owner[i, :n], target[i, :n], weight[i, :n] = row
         owner = torch.tensor(owner)
         mask = torch.ones(longest, longest, dtype=torch.bool).tril() & (
             (owner[:, :, None] == owner[:, None, :]) | (owner[:, None, :] == 0))
         return {"ids": torch.tensor(ids), "positions": torch.tensor(positions, dtype=torch.float32), "mask": mask[:, None],
-                "target": torch.tensor(target), "patches": patchify(pixels), "grid": (height // 14, width // 14),
-                "image": slice(start, start + gh * gw)}
+                "owner": owner, "target": torch.tensor(target), "weight": torch.tensor(weight), "patches": patchify(pixels),
+                "grid": (height // 14, width // 14), "image": slice(start, start + gh * gw)}
 
     @staticmethod
-    def hidden(net, batch, vision=None):
+    def hidden(net, batch, vision=None, watched=None):
         vision = net.visual(batch["patches"], batch["grid"]) if vision is None else vision
         x = net.model.embed_tokens(batch["ids"])
         place = batch["image"]
         x = torch.cat([x[:, :place.start], vision, x[:, place.stop:]], 1)
-        return net.model(x, batch["positions"], batch["mask"])
+        return net.model(x, batch["positions"], batch["mask"], watched)
 
 
-def dense_targets(things, height, width):
-    """Per image token (28 x 28 pixels): shape, colour, size and twelve box digits of the thing that covers it most; -1 for none."""
-    gh, gw = height // 28, width // 28
-    best, result = np.full((gh, gw), 60.0), np.full((gh, gw, 15), -1)
+def describe_cells(things, gh, gw):
+    """Per image token (28 x 28 pixels) the index of the thing that covers it most, -1 for none; and each thing's middle token."""
+    best, owner = np.full((gh, gw), 60.0), np.full((gh, gw), -1)
     ys, xs = np.arange(gh) * 28, np.arange(gw) * 28
-    for thing in things:
+    middles = []
+    for i, thing in enumerate(things):
         x1, y1, x2, y2 = thing.box
         area = (np.clip(np.minimum(ys + 28, y2) - np.maximum(ys, y1), 0, None)[:, None] *
                 np.clip(np.minimum(xs + 28, x2) - np.maximum(xs, x1), 0, None)[None, :])
-        digits = [d for v in thing.box for d in (v // 100, v // 10 % 10, v % 10)]
-        label = [pictures.SHAPES.index(thing.shape), list(pictures.COLOURS).index(thing.colour),
-                 list(pictures.SIZES).index(thing.size)] + digits
         better = area > best
-        best[better], result[better] = area[better], label
-    return result.reshape(gh * gw, 15)
+        best[better], owner[better] = area[better], i
+    for i, thing in enumerate(things):
+        cx, cy = thing.centre
+        cell = int(cy) // 28 * gw + int(cx) // 28
+        middles.append(cell)
+        owner.reshape(-1)[cell] = i
+    return owner.reshape(-1), middles
 
 
-HEADS = [5, 7, 3] + [2, 10, 10] * 4  # one class more for "nothing" in the first three
+class Batch:
+    """Random pictures with their questions and everything that the losses of train.py compare with."""
+
+    def __init__(self, rng, packer, count, ask):
+        height, width = rng.choice(pictures.TRAIN_SIDES)
+        gh, gw = self.grid = height // 28, width // 28
+        pixels, questions, scenes = [], [], []
+        while len(pixels) < count:
+            things, drawn = pictures.picture(rng, height, width)
+            asked, tries = [], 0
+            while ask and len(asked) < QUESTIONS and tries < 40:
+                tries += 1
+                found = pictures.question(rng, things, rng.choice(TASKS))
+                if found and all(found.prompt != other.prompt for other in asked):
+                    asked.append(found)
+            if ask and len(asked) < 3:
+                continue
+            pixels.append(drawn)
+            questions.append(asked)
+            scenes.append(things)
+        self.pixels, self.questions = np.stack(pixels), questions
+        self.patch_grid = height // 14, width // 14
+        self.patches = patchify(self.pixels)
+        described = [describe_cells(things, gh, gw) for things in scenes]
+        label, box = np.full((count, gh * gw, 3), -1), np.zeros((count, gh * gw, 4), np.float32)
+        middle = np.zeros((count, gh * gw), np.float32)
+        for b, (things, (owner, middles)) in enumerate(zip(scenes, described)):
+            covered, middle[b, middles] = owner >= 0, 1
+            label[b, covered] = np.array([[pictures.SHAPES.index(t.shape), list(pictures.COLOURS).index(t.colour),
+                                           list(pictures.SIZES).index(t.size)] for t in things])[owner[covered]]
+            box[b, covered] = np.array([t.box for t in things])[owner[covered]]
+        self.label, self.box, self.middle = torch.tensor(label), torch.tensor(box), torch.tensor(middle)
+        if not ask:
+            return
+        self.packed = packer.pack(self.pixels, questions)
+        # Which image tokens each question's heads should look at: [B, questions + 1 (none), cells].
+        looks = {layer: np.zeros((count, QUESTIONS + 1, gh * gw), np.float32) for layer in WATCHED}
+        self.counts = torch.zeros(count, QUESTIONS + 1, dtype=torch.bool)
+        for b, asked in enumerate(questions):
+            things, (owner, middles) = scenes[b], described[b]
+            for number, q in enumerate(asked, 1):
+                counting = q.prompt.startswith("How many")
+                self.counts[b, number] = counting
+                for layer, wanted in ((ANCHOR_LAYER, q.anchor), (TARGET_LAYER, q.about)):
+                    for thing in wanted:
+                        i = next(i for i, other in enumerate(things) if other is thing)
+                        looks[layer][b, number, middles[i] if counting else owner == i] = 1
+        self.looks = {layer: torch.tensor(look) for layer, look in looks.items()}
 
 
-class DenseHeads(nn.Module):
+class SightHead(nn.Module):
+    KINDS = [5, 7, 3]  # shapes, colours, sizes, and one more each for "nothing"
+
     def __init__(self, width):
         super().__init__()
-        self.linear = nn.Linear(width, sum(HEADS))
+        self.linear = nn.Linear(width, sum(self.KINDS) + 5)
 
-    def forward(self, vision, target):
-        losses = []
-        for i, part in enumerate(self.linear(vision).split(HEADS, -1)):
-            wanted = target[..., i]
-            if i < 3:
-                wanted = torch.where(wanted < 0, torch.tensor(HEADS[i] - 1), wanted)
-            losses.append(F.cross_entropy(part.flatten(0, 1), wanted.flatten(), ignore_index=-1))
-        return torch.stack(losses[:3]).mean() + torch.stack(losses[3:]).mean()
-
-
-def make_batch(rng, packer, with_questions=True, count=PICTURES):
-    height, width = rng.choice(pictures.TRAIN_SIDES)
-    pixels, questions, dense = [], [], []
-    while len(pixels) < count:
-        things, drawn = pictures.picture(rng, height, width)
-        asked, tries = [], 0
-        while with_questions and len(asked) < QUESTIONS and tries < 60:
-            tries += 1
-            found = pictures.question(rng, things, rng.choice(TASKS))
-            if found and found not in asked:
-                asked.append(found)
-        if with_questions and len(asked) < 3:
-            continue
-        pixels.append(drawn)
-        questions.append(asked)
-        dense.append(dense_targets(things, height, width))
-    pixels = np.stack(pixels)
-    dense = torch.tensor(np.stack(dense))
-    if with_questions:
-        return packer.pack(pixels, questions), dense
-    return {"patches": patchify(pixels), "grid": (height // 14, width // 14)}, dense
+    def forward(self, vision, batch):
+        *kinds, box, middle = self.linear(vision).split([*self.KINDS, 4, 1], -1)
+        loss = 0
+        for i, (kind, count) in enumerate(zip(kinds, self.KINDS)):
+            wanted = torch.where(batch.label[..., i] < 0, count - 1, batch.label[..., i])
+            loss = loss + F.cross_entropy(kind.flatten(0, 1), wanted.flatten()) / 3
+        covered = batch.label[..., 0] >= 0
+        gh, gw = batch.grid
+        y, x = torch.meshgrid(torch.arange(gh) * 28.0, torch.arange(gw) * 28.0, indexing="ij")
+        corner = torch.stack([x, y, x, y], -1).view(1, gh * gw, 4)
+        loss = loss + F.smooth_l1_loss(box[covered], ((batch.box - corner) / 28)[covered], beta=0.1)
+        return loss + 0.5 * F.binary_cross_entropy_with_logits(middle[..., 0], batch.middle)
 
 
-def main(directory, minutes, seed):
-    torch.manual_seed(0)
-    torch.set_num_threads(2)
+class PlaceHead(nn.Module):
+    DIGITS = [2, 10, 10]
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.RMSNorm(width)
+        self.linear = nn.Linear(width, 4 * sum(self.DIGITS) + 4)
+
+    def forward(self, hidden, batch):
+        covered = batch.label[..., 0] >= 0
+        *digits, box = self.linear(self.norm(hidden[covered])).split([*self.DIGITS * 4, 4], -1)
+        wanted = batch.box[covered]
+        loss = F.smooth_l1_loss(box, wanted / 28 - 2, beta=0.1)
+        for i, digit in enumerate(digits):
+            value = wanted[:, i // 3].long() // (100, 10, 1)[i % 3] % 10
+            loss = loss + F.cross_entropy(digit, value) / 12
+        return loss
+
+
+def look_loss(seen, batch, layer):
+    """seen: log attention [B, heads, S, S] -> mean surprise of looking where the question is answered."""
+    packed = batch.packed
+    b, row = torch.nonzero(packed["target"] >= 0, as_tuple=True)
+    number = packed["owner"][b, row]
+    log_seen = seen[b, :, row]  # [P, heads, S]
+    cells = log_seen[..., packed["image"]]
+    look, counting = batch.looks[layer][b, number][:, None], batch.counts[b, number][:, None]
+    somewhere = -(cells + torch.log(look + 1e-9)).logsumexp(-1)
+    fixed = log_seen[..., packed["image"].start - 1]
+    equally = -((cells * look).sum(-1) + fixed) / (look.sum(-1) + 1) - torch.log(look.sum(-1) + 1)
+    return torch.where(counting, equally, somewhere).mean()
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum made orthogonal (K. Jordan et al. 2024), in float32; several matrices of one shape at a time.
+
+    `qkv` weights are three matrices, one above the other.
+    """
+
+    def __init__(self, named, momentum=0.95, weight_decay=0.01):
+        self.pieces = [(p, 3 if "qkv" in name else 1) for name, p in named]
+        super().__init__([p for p, _ in self.pieces], {"lr": 0.0, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        options = self.param_groups[0]
+        groups = {}
+        for p, parts in self.pieces:
+            if p.grad is None:
+                continue
+            state = self.state[p]
+            if not state:
+                state["sum"] = torch.zeros_like(p)
+            state["sum"].lerp_(p.grad, 1 - options["momentum"])
+            update = p.grad.lerp(state["sum"], options["momentum"])
+            groups.setdefault((p.shape[0] // parts, p.shape[1]), []).append((p, parts, update))
+        for (rows, columns), members in groups.items():
+            x = torch.cat([update.view(parts, rows, columns) for _, parts, update in members])
+            if rows > columns:
+                x = x.transpose(1, 2)
+            x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+            for _ in range(5):
+                a = x @ x.transpose(1, 2)
+                x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+            if rows > columns:
+                x = x.transpose(1, 2)
+            x = x * max(1, rows / columns) ** 0.5
+            at = 0
+            for p, parts, _ in members:
+                p.mul_(1 - options["lr"] * options["weight_decay"])
+                p.add_(x[at:at + parts].reshape(p.shape), alpha=-options["lr"])
+                at += parts
+
+
+class Averages(dict):
+    def add(self, **values):
+        for key, value in values.items():
+            value = float(value.detach() if torch.is_tensor(value) else value)
+            self[key] = 0.98 * self.get(key, value) + 0.02 * value
+
+    def __str__(self):
+        return "  ".join(f"{key} {value:.3f}" for key, value in self.items())
+
+
+def answer_accuracy(logits, packed, questions):
+    """Share of whole answers right by teacher forcing, for grounding and for the rest."""
+    chosen = packed["target"] >= 0
+    b, row = torch.nonzero(chosen, as_tuple=True)
+    wrong = torch.zeros(len(questions), QUESTIONS + 1)
+    wrong.index_put_((b, packed["owner"][b, row]), (logits.argmax(-1) != packed["target"][chosen]).float(), accumulate=True)
+    result = {"box": [], "word": []}
+    for i, asked in enumerate(questions):
+        for number, q in enumerate(asked, 1):
+            result["box" if q.answer.startswith("{") else "word"].append(float(wrong[i, number] == 0))
+    return {key: sum(values) / max(1, len(values)) for key, values in result.items()}
+
+
+def main(directory, minutes, seed, threads):
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
     rng = random.Random(seed)
     packer = Packer(directory)
     net = Net(load_config(directory))
-    if seed != 1:
-        load(net, directory)
-    heads = DenseHeads(192)
     print(sum(p.numel() for p in net.parameters()), "parameters", flush=True)
-    parameters = list(net.named_parameters()) + list(heads.named_parameters())
-    optimizer = torch.optim.AdamW([
-        {"params": [p for n, p in parameters if p.dim() > 1], "weight_decay": 0.02},
-        {"params": [p for n, p in parameters if p.dim() == 1], "weight_decay": 0.0}], lr=0, betas=(0.9, 0.98))
-    began, step, average = time.time(), 0, {}
-    warm_vision = 0.12 if seed == 1 else 0  # share of the time that goes to the vision tower alone
+    sight, place = SightHead(192), PlaceHead(192)
+    matrices = [(n, p) for n, p in net.named_parameters() if p.dim() == 2 and "embed" not in n]
+    taken = {id(p) for _, p in matrices}
+    others = [p for p in net.parameters() if id(p) not in taken] + list(sight.parameters()) + list(place.parameters())
+    muon = Muon(matrices)
+    adam = torch.optim.AdamW(others, lr=0, betas=(0.9, 0.98), weight_decay=0.0)
+    began, step, average = time.time(), 0, Averages()
     while (done := (time.time() - began) / (60 * minutes)) < 1:
-        vision_only = done < warm_vision
-        batch, dense = make_batch(rng, packer, not vision_only, 24 if vision_only else PICTURES)
-        local = done / warm_vision if vision_only else (done - warm_vision) / (1 - warm_vision)
-        rate = PEAK_RATE * min(1, (step + 1) / 100) * (1 if vision_only else 0.02 + 0.98 * (1 + math.cos(math.pi * local)) / 2)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        vision = net.visual(batch["patches"], batch["grid"])
-        loss_dense = heads(vision, dense)
-        if vision_only:
-            loss = loss_dense
-        else:
-            hidden = packer.hidden(net, batch, vision)
-            chosen = batch["target"] >= 0
-            logits = net.logits(hidden[chosen])
-            loss_answer = F.cross_entropy(logits, batch["target"][chosen])
-            average["answer"] = 0.98 * average.get("answer", float(loss_answer)) + 0.02 * float(loss_answer)
-            right = float((logits.argmax(-1) == batch["target"][chosen]).float().mean())
-            average["token accuracy"] = 0.98 * average.get("token accuracy", right) + 0.02 * right
-            loss = loss_answer + 0.3 * loss_dense
-        average["dense"] = 0.98 * average.get("dense", float(loss_dense)) + 0.02 * float(loss_dense)
-        optimizer.zero_grad(set_to_none=True)
+        sight_only = done < SIGHT_SHARE
+        batch = Batch(rng, packer, 32 if sight_only else PICTURES, not sight_only)
+        local = (done - SIGHT_SHARE) / (1 - SIGHT_SHARE)
+        rate = min(1, (step + 1) / 50) * (1 if sight_only else min(1, (1 - local) / 0.7) + 0.01)
+        muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = 0.02 * rate, 0.003 * rate
+        vision = net.visual(batch.patches, batch.patch_grid)
+        loss = loss_sight = sight(vision, batch)
+        average.add(sight=loss_sight)
+        if not sight_only:
+            packed = batch.packed
+            normed, hidden, seen = packer.hidden(net, packed, vision, WATCHED)
+            loss_place = place(hidden[PLACE_LAYER][:, packed["image"]], batch)
+            looks = {layer: look_loss(seen[layer], batch, layer) for layer in WATCHED}
+            chosen = packed["target"] >= 0
+            logits = net.logits(normed[chosen])
+            surprise, weight = F.cross_entropy(logits, packed["target"][chosen], reduction="none"), packed["weight"][chosen]
+            loss_answer = (surprise * weight).sum() / weight.sum()
+            loss = loss_answer + 0.3 * loss_sight + 0.3 * loss_place + 0.2 * looks[ANCHOR_LAYER] + 0.2 * looks[TARGET_LAYER]
+            average.add(place=loss_place, anchor=looks[ANCHOR_LAYER], target=looks[TARGET_LAYER], answer=loss_answer,
+                        **answer_accuracy(logits, packed, batch.questions))
+        for optimizer in (muon, adam):
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
+        nn.utils.clip_grad_norm_(others, 1.0)
+        for optimizer in (muon, adam):
+            optimizer.step()
         step += 1
         if step % 50 == 0:
-            print(f"{time.time() - began:6.0f} s  step {step}  rate {rate:.1e}  " +
-                  "  ".join(f"{k} {v:.4f}" for k, v in average.items()), flush=True)
+            print(f"{time.time() - began:6.0f} s  step {step}  rate {rate:.2f}  {average}", flush=True)
         if step % 400 == 0:
             save(net, directory)
     save(net, directory)
@@ -196,4 +336,5 @@ def main(directory, minutes, seed):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 60, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    given = sys.argv[2:]
+    main(sys.argv[1], *(kind(value) for kind, value in zip((float, int, int), given + ["60", "1", "2"][len(given):])))

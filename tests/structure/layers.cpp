@@ -1,0 +1,170 @@
+// The rules of docs/architecture.md, read off the sources: who may include whom, where third-party names end.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kRoot = OCTAVO_SOURCE_DIR;
+
+struct Include {
+  fs::path file;
+  std::string name;
+};
+
+std::vector<fs::path> sources(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".cpp" || extension == ".hpp" || extension == ".h" || extension == ".c")
+      found.push_back(fs::relative(entry.path(), kRoot));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string text_of(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(kRoot / file).rdbuf();
+  return text.str();
+}
+
+std::vector<Include> includes(const fs::path& folder) {
+  static const std::regex pattern(R"(#\s*include\s*[<"]([^>"]+)[>"])");
+  std::vector<Include> found;
+  for (const fs::path& file : sources(folder)) {
+    const std::string text = text_of(file);
+    for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
+      found.push_back({file, (*match)[1]});
+  }
+  return found;
+}
+
+/// Rooms by floor; public headers that are no room of their own belong to one.
+const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm", 2},    {"checkpoint", 2},
+                                         {"trace", 2},  {"attention", 3}, {"quant", 3},   {"text", 3},
+                                         {"image", 3},  {"model", 4},     {"pipeline", 5}};
+const std::map<std::string, std::string> kRoomOfHeader{
+    {"error", "tensor"},      {"contract", "tensor"}, {"parallel", "tensor"},       {"observer", "tensor"},
+    {"config", "checkpoint"}, {"plan", "model"},      {"model_contracts", "model"}, {"compare", "pipeline"}};
+
+std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
+  if (include.rfind("octavo/", 0) != 0) return "";
+  if (include.rfind("octavo/detail/", 0) == 0) return "tensor";
+  const std::string stem = fs::path(include).stem().string();
+  const auto mapped = kRoomOfHeader.find(stem);
+  return mapped == kRoomOfHeader.end() ? stem : mapped->second;
+}
+
+bool may_know(const std::string& who, const std::string& whom) {
+  if (who == whom) return true;
+  const int mine = kFloors.at(who);
+  const int theirs = kFloors.at(whom);
+  if (theirs < mine) return true;
+  // Two that share a floor: a picture's Grid is attention's, and JSON fails with tensor's Error.
+  return (who == "image" && whom == "attention") || (who == "json" && whom == "tensor");
+}
+
+}  // namespace
+
+TEST_CASE("rooms know only rooms below them") {
+  std::int64_t looked_at = 0;
+  for (const char* folder : {"lib", "include"}) {
+    for (const Include& include : includes(folder)) {
+      const std::string whom = room_of_header(include.name);
+      if (whom.empty() || whom == "octavo") continue;
+      const std::string who = std::string(folder) == "lib"
+                                  ? std::next(include.file.begin())->string()
+                                  : room_of_header("octavo/" + include.file.filename().string());
+      if (who == "octavo" || include.file.string().find("detail") != std::string::npos) continue;  // the list of all
+      INFO(include.file.string() << " includes " << include.name);
+      REQUIRE(kFloors.count(who) == 1);
+      REQUIRE(kFloors.count(whom) == 1);
+      CHECK(may_know(who, whom));
+      ++looked_at;
+    }
+  }
+  CHECK(looked_at > 100);  // the pattern still finds them
+}
+
+TEST_CASE("a file of lib includes public headers and its own folder's only") {
+  for (const Include& include : includes("lib")) {
+    if (include.name.find('/') != std::string::npos && include.name.rfind("octavo/", 0) == 0) continue;
+    const fs::path room = *std::next(include.file.begin());
+    const bool own = fs::exists(kRoot / include.file.parent_path() / include.name) ||
+                     fs::exists(kRoot / "lib" / room / include.name);
+    if (own) continue;
+    INFO(include.file.string() << " includes " << include.name);
+    for (const auto& [other, floor] : kFloors) CHECK_FALSE(fs::exists(kRoot / "lib" / other / include.name));
+  }
+}
+
+TEST_CASE("third-party names end where the architecture says") {
+  const std::map<std::string, std::set<std::string>> allowed{
+      {"Eigen/", {"lib/quant"}},
+      {"dnnl", {"lib/gemm/backend_onednn.cpp", "lib/gemm/onednn_version.hpp"}},
+      {"oneapi/", {}},
+      {"nlohmann/", {"lib/json"}},
+      {"stb_image", {"lib/image/decode.cpp"}},
+      {"utf8proc", {"lib/text"}}};
+  std::map<std::string, int> seen;
+  for (const char* folder : {"include", "lib", "capi", "examples"}) {
+    for (const Include& include : includes(folder)) {
+      for (const auto& [library, places] : allowed) {
+        if (include.name.rfind(library, 0) != 0) continue;
+        ++seen[library];
+        INFO(include.file.string() << " includes " << include.name);
+        const std::string file = include.file.generic_string();
+        CHECK(std::any_of(places.begin(), places.end(),
+                          [&](const std::string& place) { return file.rfind(place, 0) == 0; }));
+      }
+    }
+  }
+  CHECK(seen.size() == 5);  // each is used somewhere; oneapi/ nowhere
+}
+
+TEST_CASE("the C ABI and the examples stand on the public API alone") {
+  for (const char* folder : {"capi", "examples"}) {
+    for (const Include& include : includes(folder)) {
+      INFO(include.file.string() << " includes " << include.name);
+      CHECK(include.name.find("lib/") == std::string::npos);
+      CHECK(include.name.find("octavo/detail/") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("every module has its header, its tests, and a place in the list of all") {
+  const std::string all = text_of("include/octavo/octavo.hpp");
+  for (const auto& [room, floor] : kFloors) {
+    CAPTURE(room);
+    CHECK(fs::exists(kRoot / "include" / "octavo" / (room + ".hpp")));
+    CHECK(all.find("octavo/" + room + ".hpp") != std::string::npos);
+    CHECK_FALSE(sources(fs::path("tests") / room).empty());
+  }
+}
+
+TEST_CASE("every link between documents leads somewhere") {
+  static const std::regex link(R"(\]\(([^)#]+)(#[^)]*)?\))");
+  std::vector<fs::path> pages{"README.md", "examples/models/octavo-tiny-vl/README.md"};
+  for (const fs::directory_entry& entry : fs::directory_iterator(kRoot / "docs"))
+    pages.push_back(fs::relative(entry.path(), kRoot));
+  for (const fs::path& page : pages) {
+    const std::string text = text_of(page);
+    for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
+      const std::string target = (*match)[1];
+      if (target.find("://") != std::string::npos) continue;
+      INFO(page.string() << " links to " << target);
+      CHECK(fs::exists(kRoot / page.parent_path() / target));
+    }
+  }
+}

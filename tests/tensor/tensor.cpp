@@ -1,0 +1,138 @@
+#include "octavo/tensor.hpp"
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "catch.hpp"
+
+using namespace octavo;
+
+namespace {
+
+Tensor counting(const Shape& shape) {
+  std::vector<std::int32_t> values(static_cast<std::size_t>(shape.numel()));
+  std::iota(values.begin(), values.end(), 0);
+  return Tensor::from<std::int32_t>(values, shape);
+}
+
+std::vector<std::int32_t> list(const Tensor& tensor) {
+  const Tensor dense = tensor.contiguous();
+  return {dense.values<std::int32_t>().begin(), dense.values<std::int32_t>().end()};
+}
+
+}  // namespace
+
+TEST_CASE("a shape is bounded: rank, sign, and a product that fits") {
+  CHECK(Shape{}.numel() == 1);
+  CHECK(Shape({2, 0, 3}).numel() == 0);
+  CHECK(Shape({1, 16, 228, 128}).to_string() == "[1, 16, 228, 128]");
+  CHECK(Shape({2, 3}) == Shape({2, 3}));
+  CHECK_FALSE(Shape({2, 3}) == Shape({2, 3, 1}));
+  CHECK_THROWS_WITH(Shape({2, -1}), "shape [2, -1]: dimension 1 is negative");
+  CHECK_THROWS_WITH(Shape({1, 1, 1, 1, 1, 1, 1, 1, 1}),
+                    "shape [1, 1, 1, 1, 1, 1, 1, 1, 1] has 9 dimensions, at most 8 are possible");
+  const std::int64_t huge = std::int64_t{1} << 31;
+  CHECK_THROWS_WITH(Shape({huge, huge}),
+                    "shape [2147483648, 2147483648] has more elements than fit in 64 bits (at dimension 1)");
+  CHECK_THROWS_AS(Shape({0, huge, huge}), Error);  // strides would overflow all the same
+}
+
+TEST_CASE("views share storage and have the strides of their definition") {
+  const Tensor t = counting({2, 3, 4});  // element [i,j,k] is 12 i + 4 j + k
+  CHECK(list(t.select(1, 2)) == std::vector<std::int32_t>{8, 9, 10, 11, 20, 21, 22, 23});
+  CHECK(list(t.slice(-1, 1, 3).select(0, 1)) == std::vector<std::int32_t>{13, 14, 17, 18, 21, 22});
+  const Tensor turned = t.permute({2, 0, 1});
+  CHECK(turned.shape() == Shape({4, 2, 3}));
+  CHECK_FALSE(turned.is_contiguous());
+  std::vector<std::int32_t> expected;
+  for (int k = 0; k < 4; ++k)
+    for (int i = 0; i < 2; ++i)
+      for (int j = 0; j < 3; ++j) expected.push_back(12 * i + 4 * j + k);
+  CHECK(list(turned) == expected);
+  CHECK(turned.raw() == t.raw());
+  CHECK(turned.clone().raw() != t.raw());
+  CHECK(list(t.reshape({4, 6}).select(0, 3)) == std::vector<std::int32_t>{18, 19, 20, 21, 22, 23});
+  Tensor writable = counting({2, 2});
+  Tensor row = writable.select(0, 1);
+  row.mutable_data<std::int32_t>()[0] = 70;
+  CHECK(list(writable) == std::vector<std::int32_t>{0, 1, 70, 3});
+  CHECK(t.slice(1, 3, 3).numel() == 0);
+}
+
+TEST_CASE("wrong views and reads are refused, saying why") {
+  const Tensor t = counting({2, 3});
+  CHECK_THROWS_WITH(t.slice(1, 2, 4), "slice [2, 4) of dimension 1 of [2, 3]");
+  CHECK_THROWS_WITH(t.select(0, 2), "index 2 of dimension 0 of [2, 3]");
+  CHECK_THROWS_WITH(t.dim(2), "dimension 2 of a tensor of shape [2, 3]");
+  CHECK_THROWS_WITH(t.reshape({4}), "cannot reshape [2, 3] (6 elements) to [4] (4)");
+  CHECK_THROWS_WITH(t.permute({0, 0}), "permute: the order must name each dimension of [2, 3] once");
+  CHECK_THROWS_WITH(t.values<float>(), "the tensor [2, 3] holds s32, f32 was asked for");
+  CHECK_THROWS_WITH(t.permute({1, 0}).values<std::int32_t>(),
+                    "the tensor [3, 2] is a strided view: make it contiguous() first");
+  CHECK_THROWS_WITH(Tensor().raw(), "the tensor is undefined: it has no storage");
+  CHECK_THROWS_WITH(Tensor::from<float>(std::vector<float>{1, 2}, {3}),
+                    "Tensor::from: 2 values do not fill the shape [3]");
+}
+
+TEST_CASE("borrowed memory is used in place; a const one is read-only; misalignment is refused") {
+  std::array<float, 4> values{1, 2, 3, 4};
+  Tensor t = Tensor::borrow(values.data(), DType::f32, {4});
+  t.mutable_data<float>()[2] = 30;
+  CHECK(values[2] == 30);
+  Tensor fixed = Tensor::borrow(static_cast<const void*>(values.data()), DType::f32, {4});
+  CHECK(fixed.is_read_only());
+  CHECK_THROWS_WITH(fixed.mutable_data<float>(), "the tensor [4] is read-only: clone() it to write");
+  CHECK_NOTHROW(fixed.clone().mutable_data<float>());
+  CHECK_THROWS_WITH(Tensor::borrow(reinterpret_cast<char*>(values.data()) + 1, DType::f32, {1}),
+                    "Tensor::borrow: data is not aligned to an element of f32 (4 bytes)");
+  CHECK_THROWS_WITH(Tensor::borrow(static_cast<void*>(nullptr), DType::f32, {1}),
+                    "Tensor::borrow: data is null for shape [1]");
+}
+
+TEST_CASE("owned memory is aligned for vectors") {
+  for (const std::int64_t n : {1, 3, 64, 1000})
+    CHECK(reinterpret_cast<std::uintptr_t>(Tensor::empty(DType::u8, {n}).raw()) % 64 == 0);
+}
+
+TEST_CASE("a mapped file outlives its name, ranges are checked, unaligned ones are copied") {
+  const std::string path = (std::filesystem::temp_directory_path() / "octavo_tensor_test.bin").string();
+  {
+    std::ofstream file(path, std::ios::binary);
+    const float two[] = {1.5F, -2.5F};
+    file.put('x').write(reinterpret_cast<const char*>(two), sizeof two).put('y');
+  }
+  Tensor unaligned;
+  Tensor bytes;
+  {
+    const std::shared_ptr<Storage> storage = map_file(path);
+    unaligned = Tensor::over(storage, 1, DType::f32, {2});
+    bytes = Tensor::over(storage, 0, DType::u8, {10});
+    CHECK_THROWS_WITH(Tensor::over(storage, 4, DType::f32, {2}),
+                      "Tensor::over: shape [2] of f32 needs 8 bytes at offset 4, but the storage holds 10");
+    CHECK_THROWS_AS(Tensor::over(storage, 11, DType::u8, {0}), Error);
+  }
+  std::remove(path.c_str());
+  CHECK(unaligned.values<float>()[1] == -2.5F);
+  CHECK(bytes.values<std::uint8_t>()[9] == 'y');
+  CHECK(bytes.is_read_only());
+  CHECK_THROWS_AS(bytes.mutable_raw(), Error);
+  CHECK_THROWS_WITH(map_file(path), path + ": cannot open: No such file or directory");
+  CHECK_THROWS_WITH(map_file("/"), "/: is a directory, a file is needed");
+}
+
+TEST_CASE("an error keeps code and fields as context is added in front") {
+  const Error inner(ErrorCode::shape_mismatch, "mask is wrong",
+                    ShapeDetail{"attention", "layers.0", "mask", 3, "Lk", 455, 228});
+  try {
+    in_context("while running block 0", [&]() -> int { throw inner; });
+    FAIL("no exception");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()) == "while running block 0: mask is wrong");
+    CHECK(error.code() == ErrorCode::shape_mismatch);
+    REQUIRE(error.shape() != nullptr);
+    CHECK(error.shape()->expected == 455);
+  }
+}
