@@ -305,6 +305,23 @@ OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_t
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
 
+/* ---- Traces ------------------------------------------------------------------------------------------------- */
+
+typedef struct octavo_trace_options {
+  size_t struct_size;
+  int32_t values;    /* not 0: statistics of every output, which reads them all once more */
+  int32_t reserved0; /* must be 0 */
+} octavo_trace_options;
+#define OCTAVO_TRACE_OPTIONS_INIT \
+  { sizeof(octavo_trace_options), 0, 0 }
+/* Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
+ * shapes, written to the file `path`, which is replaced. Meanwhile the message of a broken contract carries the last
+ * operations. One trace per thread: INVALID_ARGUMENT when one is running. options may be NULL. */
+OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
+/* Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
+ * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
+OCTAVO_API octavo_status octavo_trace_end(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -110,11 +110,11 @@ struct RotaryTable {
   Tensor cos, sin;
 };
 RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta,
-                        std::array<std::int64_t, 3> sections);
+                        std::array<std::int64_t, 3> sections, std::string_view module_path = "");
 /// Vision tower: angles by patch row and column, merge-group order, spec 3.3. [N, D]
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size);
 /// x[L,H,D] in place, rotate-half.
-void apply_rotary(Tensor& x, const RotaryTable& table);
+void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_path = "");
 
 /// Window order and boundaries of the vision tower, spec 3.4. Indices count merge groups, lengths count patches.
 struct WindowIndex {

@@ -210,6 +210,52 @@ static void test_struct_growth(void) {
   octavo_tensor_release(w);
 }
 
+static int lines_of(const char* path, const char* text) {
+  static char line[65536];
+  int count = 0;
+  FILE* file = fopen(path, "r");
+  if (!file) return -1;
+  while (fgets(line, sizeof line, file)) count += strstr(line, text) != NULL;
+  fclose(file);
+  return count;
+}
+
+/* Two operations on this thread: a linear layer, and one that breaks its contract. */
+static void test_trace(const char* path) {
+  const int64_t wd[2] = {4, 8}, sd[1] = {4}, xd[2] = {3, 8}, bad[2] = {3, 7};
+  octavo_tensor *w = filled(OCTAVO_S8, wd, 2, 1), *s = filled(OCTAVO_F32, sd, 1, 2), *x = filled(OCTAVO_F32, xd, 2, 3),
+                *narrow = filled(OCTAVO_F32, bad, 2, 4), *y = NULL, *none = NULL;
+  octavo_linear* linear = NULL;
+  octavo_trace_options options = OCTAVO_TRACE_OPTIONS_INIT;
+  CHECK(octavo_linear_w8a8_create(w, s, NULL, &linear) == OCTAVO_OK);
+  CHECK(octavo_trace_end() == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_trace_begin(NULL, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_trace_begin("no/such/directory/trace.jsonl", NULL) == OCTAVO_IO);
+  options.values = 1;
+  CHECK(octavo_trace_begin(path, &options) == OCTAVO_OK);
+  CHECK(octavo_trace_begin(path, &options) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_linear_forward(linear, x, &y) == OCTAVO_OK);
+  CHECK(octavo_linear_forward(linear, narrow, &none) == OCTAVO_SHAPE_MISMATCH && none == NULL);
+  CHECK(strstr(octavo_last_error(), "\ntrace: linear_w8a8 M=3 K=8 N=4 -> y f32 [3, 4]") != NULL);
+  CHECK(octavo_trace_end() == OCTAVO_OK);
+  octavo_tensor_release(y);
+  y = NULL;
+  CHECK(octavo_linear_forward(linear, x, &y) == OCTAVO_OK); /* after the end */
+  CHECK(octavo_linear_forward(linear, narrow, &none) == OCTAVO_SHAPE_MISMATCH);
+  CHECK(strstr(octavo_last_error(), "trace:") == NULL);
+  CHECK(lines_of(path, "\"operation\":\"linear_w8a8\"") == 1 && lines_of(path, "\"rms\":") == 1);
+  CHECK(lines_of(path, "") == 2); /* the header and one operation */
+  options.reserved0 = 1;
+  CHECK(octavo_trace_begin(path, &options) == OCTAVO_INVALID_ARGUMENT);
+  remove(path);
+  octavo_linear_release(linear);
+  octavo_tensor_release(w);
+  octavo_tensor_release(s);
+  octavo_tensor_release(x);
+  octavo_tensor_release(narrow);
+  octavo_tensor_release(y);
+}
+
 struct seen {
   int calls;
   int limit;
@@ -355,6 +401,7 @@ int main(int argc, char** argv) {
   test_attention_with_cache();
   test_gptq_and_linear();
   test_struct_growth();
+  test_trace("octavo_capi_trace.jsonl");
   if (argc == 5) {
     test_jobs(argv[1], argv[2], argv[3], argv[4]);
     test_compare(argv[1], argv[4]);

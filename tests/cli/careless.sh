@@ -152,6 +152,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$octavo" quantize "$model" -o "$work/cance
   nothing_left "SIG$signal"
 done
 
+# Traces.
+refused "values without a trace" 2 "--trace FILE" generate "$model" --prompt Hello --trace-values
+refused "a trace that cannot be written" 1 "cannot create" generate "$model" --prompt Hello --trace "$work/nowhere/t.jsonl"
+refused "no such trace" 1 "cannot open" trace "$work/nowhere.jsonl"
+refused "three traces" 2 "takes 1 to 2" trace a b c
+refused "a bound for one trace" 2 "need two traces" trace "$work/nowhere.jsonl" --bound 1
+refused "a model for a trace" 1 "config.json:1" trace "$model/config.json"
+
 # And the good path, so that the refusals above are not the program refusing everything.
 cases=$((cases + 1))
 "$octavo" quantize "$model" -o "$work/good" --calibration "$calibration" --samples 4 --json >"$work/out" 2>"$work/err" ||
@@ -184,6 +192,18 @@ cases=$((cases + 1))
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 assert {"text", "tokens", "prompt_tokens", "finish_reason", "timings"} <= d.keys(), d' "$work/out" || fail "generate --json"
+for mode in "" --no-cache; do
+  cases=$((cases + 1))
+  "$octavo" generate "$model" --image "$picture" --prompt "What shape is this?" --max-new-tokens 3 $mode \
+    --trace "$work/trace$mode.jsonl" --trace-values >"$work/out" 2>"$work/err" || fail "generate --trace $mode"
+done
+cases=$((cases + 1))
+"$octavo" trace "$work/trace.jsonl" "$work/trace--no-cache.jsonl" --bound 1e-4 >"$work/out" 2>"$work/err" ||
+  fail "trace: cached and uncached differ"
+grep -q "only in the first trace, from kv_append" "$work/out" || fail "trace: kv_append is not named"
+cases=$((cases + 1))
+"$octavo" trace "$work/trace.jsonl" >"$work/out" 2>"$work/err" || fail "trace: table"
+[ "$(grep -c lm_head "$work/out")" -ge 1 ] || fail "trace: the table lacks lm_head"
 
 echo "$cases cases, $failures failures"
 [ "$failures" -eq 0 ]

@@ -49,7 +49,8 @@ class VisionBlock final : public LinearBlock {
 
   std::int64_t heads_, head_dim_;
   bool full_attention_;
-  Tensor norm1_, norm2_;  // [Hv]
+  std::string attention_path_, mlp_path_;
+  RmsNorm norm1_, norm2_;  // [Hv]
   std::size_t qkv_, proj_, gate_, up_, down_;
 };
 
@@ -64,9 +65,13 @@ class VisionEnds {
   std::size_t weight_bytes() const noexcept;
 
  private:
+  Tensor embed_patches(const Tensor& pixels) const;  // [P, patch_elements] -> [P, Hv]
+
   VisionConfig config_;
   Linear patch_embed_;
-  Tensor ln_q_;  // [Hv]
+  DType kernel_dtype_;
+  Shape kernel_shape_;  // [Hv, in_channels, temporal_patch_size, patch_size, patch_size]
+  RmsNorm ln_q_;        // [Hv]
   LoadedLinear merge1_, merge2_;
 };
 
@@ -86,11 +91,12 @@ class DecoderLayer final : public LinearBlock {
 
  private:
   Tensor attend(const Tensor& x, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const;
+  /// x[rows, heads*D] as [rows, heads, D].
+  Tensor split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const;
 
   std::int64_t index_, heads_, kv_heads_, head_dim_;
-  double eps_;
-  std::string attention_path_;
-  Tensor input_norm_, post_norm_;  // [H]
+  std::string attention_path_, mlp_path_;
+  RmsNorm input_norm_, post_norm_;  // [H]
   std::size_t q_, k_, v_, o_, gate_, up_, down_;
 };
 
@@ -112,7 +118,7 @@ class LanguageEnds {
  private:
   Qwen25VlConfig config_;
   Tensor table_;  // [V,H] as stored
-  Tensor norm_;   // [H]
+  RmsNorm norm_;  // [H]
   LoadedLinear lm_head_;
   bool tied_;
 };

@@ -42,6 +42,7 @@ class Qwen25Vl final : public Architecture {
   void check_input(const ModelInput& input) const override { check_qwen2_5_vl_input(config_, input); }
 
   Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const override {
+    if (!input.images.empty()) announce_call("vision");
     BlockState state = vision_.begin(input);
     if (!state.hidden.defined()) return {};
     const auto& context = *static_cast<const VisionContext*>(state.context.get());
@@ -53,6 +54,7 @@ class Qwen25Vl final : public Architecture {
   }
 
   Tensor run(const LanguageCall& call, SequenceState& state) const override {
+    announce_call(state.past() == 0 ? "prefill" : call.ids.size() == 1 ? "decode" : "extend");
     const LanguageContext context = language_.context(language_.plan(state, call.ids, call.generated_from, call.grids));
     Tensor hidden = language_.embed(call.ids, call.generated_from, call.vision);
     for (const auto& layer : layers_) {
