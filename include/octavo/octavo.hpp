@@ -16,5 +16,7 @@
 #include "octavo/image.hpp"       // pictures to patches
 #include "octavo/quant.hpp"       // GPTQ, recipes
 #include "octavo/model.hpp"       // models and generation
+#include "octavo/metrics.hpp"     // how far two runs are apart
+#include "octavo/verify.hpp"      // the climb from simple to hard
 #include "octavo/pipeline.hpp"    // whole jobs
 // clang-format on
