@@ -37,17 +37,17 @@ namespace octavo {
 
 /// Bounds on what a rung measures. An absent one is not judged, nor is a metric that the rung does not have.
 struct VerifyThresholds {
-  std::optional<double> min_token_agreement;
-  std::optional<double> min_logit_cosine;
-  std::optional<double> max_kl;             ///< nats
-  std::optional<double> max_accuracy_drop;  ///< absolute
-  std::optional<double> min_top1_agreement;
-  std::optional<double> min_top5_agreement;
-  std::optional<double> max_perplexity_ratio;  ///< quantized over original, on the original's answer
+  std::optional<double> min_token_agreement = {};
+  std::optional<double> min_logit_cosine = {};
+  std::optional<double> max_kl = {};             ///< nats
+  std::optional<double> max_accuracy_drop = {};  ///< absolute
+  std::optional<double> min_top1_agreement = {};
+  std::optional<double> min_top5_agreement = {};
+  std::optional<double> max_perplexity_ratio = {};  ///< quantized over original, on the original's answer
   /// ||cached - uncached|| / ||uncached|| of the last logits. Float rounding alone separates the two; in an int8 model
   /// a difference in the last bit can move an activation by a whole step, hence a bound of its own.
-  std::optional<double> max_cache_difference;
-  std::optional<double> max_cache_difference_quantized;
+  std::optional<double> max_cache_difference = {};
+  std::optional<double> max_cache_difference_quantized = {};
 };
 
 /// Thresholds and sizes of a climb: a preset, or a JSON file (schema: docs/verify.md).

@@ -1,6 +1,7 @@
 // From a failed rung and what a probe measured to causes, likeliest first, and what to do.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "ladder.hpp"
@@ -25,6 +26,12 @@ bool damaged(const TensorProbe& tensor) {
   return tensor.not_finite > 0 || !(tensor.relative_error <= (tensor.quantized ? kDamagedInt8 : kDamagedFloat));
 }
 
+std::string rough(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
 std::string module_of(const std::string& tensor) {
   const std::size_t dot = tensor.rfind('.');
   return dot == std::string::npos ? tensor : tensor.substr(0, dot);
@@ -39,7 +46,7 @@ std::string tensor_text(const TensorProbe& tensor) {
                      percent(tensor.relative_error) + " of the original's";
   const double leftover = tensor.relative_error - std::abs(tensor.ratio - 1);
   if (std::abs(tensor.ratio - 1) > 0.1 && std::abs(leftover) < 0.1 * tensor.relative_error)
-    text += ", " + number(tensor.ratio) + " times as large";
+    text += ", about " + rough(tensor.ratio) + " times as large";
   return text;
 }
 

@@ -49,6 +49,8 @@ void judge(const VerifyThresholds& bounds, RungResult& rung) {
 
 }  // namespace pipeline
 
-std::string RungFailure::line() const { return what + " is " + seen + ", expected " + expected; }
+std::string RungFailure::line() const {
+  return expectation == Expectation::runs ? what + ": " + seen : what + " is " + seen + ", expected " + expected;
+}
 
 }  // namespace octavo

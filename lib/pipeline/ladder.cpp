@@ -52,7 +52,7 @@ void attempt(Climb& climb, const Rung& rung, RungResult& result) {
     throw;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::cancelled) throw;
-    result.failures.push_back({Expectation::runs, "the call", "to return", error.what()});
+    result.failures.push_back({Expectation::runs, "a call that failed", "none", error.what()});
   }
   judge(result.thresholds, result);
   result.seconds = watch.seconds();

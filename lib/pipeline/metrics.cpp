@@ -29,7 +29,7 @@ double cosine_of(std::span<const float> x, std::span<const float> y) {
     norm_y += b * b;
   }
   const double norms = std::sqrt(norm_x) * std::sqrt(norm_y);
-  return norms > 0 ? dot / norms : (norm_x == norm_y ? 1 : 0);
+  return norms > 0 || std::isnan(norms) ? dot / norms : (norm_x == norm_y ? 1 : 0);
 }
 
 /// Ids of the most likely tokens, best first.

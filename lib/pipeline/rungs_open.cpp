@@ -81,6 +81,12 @@ void climb_open(Climb& climb, RungResult& rung) {
   climb.quantized = in_context("quantized", [&] { return Model::open(climb.quantized_dir); });
   const Model& a = *climb.original;
   const Model& b = *climb.quantized;
+  for (const Model* model : {&a, &b}) {  // read now, so that a broken file fails here
+    in_context(side(model == &b), [&] {
+      model->tokenizer();
+      model->image_processor();
+    });
+  }
   expect_equal(rung, "vocabulary", std::to_string(a.vocab_size()), std::to_string(b.vocab_size()));
   expect_equal(rung, "max_position_embeddings", std::to_string(a.max_position_embeddings()),
                std::to_string(b.max_position_embeddings()));
