@@ -223,7 +223,7 @@ class Explanation {
     cause(block.module_path + ", given the original's rows, " +
           (block.quantized_finite ? "is off by " + percent(block.local_error) + " of what it adds"
                                   : "gives NaN or infinity") +
-          (block.thrown.empty() ? "" : " (" + block.thrown + ")") + "; the blocks before it do not");
+          (block.thrown.empty() ? "" : " (" + block.thrown + ")") + "; no block before it stands out");
     if (!tensors.empty()) {
       next("quantize again; should it come back, the tool that wrote " + said_.module + " is at fault");
       return;
