@@ -120,7 +120,7 @@ const char* rung_status_name(RungStatus status) noexcept;  ///< "passed", "faile
 struct RungResult {
   std::string name, title;
   RungStatus status = RungStatus::not_reached;
-  std::string note;  ///< why it was skipped; "" otherwise
+  std::string note;  ///< why it was skipped, or what was excused
   std::vector<RungFailure> failures;
   RungMetrics metrics;
   VerifyThresholds thresholds;  ///< as applied

@@ -16,9 +16,7 @@ namespace {
 constexpr double kDamagedInt8 = 0.2;
 constexpr double kDamagedFloat = 0.01;
 constexpr double kVisionBound = 0.1;
-constexpr double kGrowth = 2;        // late over early KL that counts as drift
-constexpr double kTieMargin = 1e-4;  // of the logits' spread
-constexpr double kRounding = 1e-3;   // of cached against uncached logits
+constexpr double kGrowth = 2;  // late over early KL that counts as drift
 
 std::string percent(double share) { return std::isfinite(share) ? number(100 * share) + " %" : "not finite"; }
 
@@ -135,17 +133,13 @@ class Explanation {
     if (evidence_.cache) {
       const CacheEvidence& cache = *evidence_.cache;
       measured("cached against uncached logits", cache.model, cache.logit_difference);
-      measured("margin between the two tokens, over the logits' spread", cache.model, cache.margin);
-      const bool tie = std::abs(cache.margin) <= kTieMargin && cache.logit_difference <= kRounding;
-      if (tie)
-        cause("a tie that rounding decides: the two tokens are " + number(cache.margin) +
-              " of the logits' spread apart, and the logits differ by " + percent(cache.logit_difference));
+      measured("gap between the two tokens' logits", cache.model, cache.gap);
+      measured("largest difference of a logit", cache.model, cache.largest);
       cause("positions or cache at step " + std::to_string(cache.step) + " of the " + cache.model +
             " model: its logits with the cache differ by " + percent(cache.logit_difference) + " from those without");
       if (cache.model == "original")
         cause("the original does so, too: the fault is the runtime's, not the quantization's");
-      next(tie ? "nothing, if the margin is as small as it says: try other prompts"
-               : "octavo generate with and without --no-cache shows it; report it with both directories' config.json");
+      next("octavo generate with and without --no-cache shows it; report it with both directories' config.json");
       return;
     }
     cause("positions or cache");

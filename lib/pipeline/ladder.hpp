@@ -27,8 +27,11 @@ struct CacheEvidence {
   std::string model;  ///< "original", "quantized"
   std::int64_t step = 0;
   double logit_difference = 0;  ///< ||cached - uncached|| / ||uncached|| at that step
-  double margin = 0;            ///< between the two tokens in the uncached logits, over the logits' spread
+  double gap = 0;               ///< between the two tokens in the uncached logits
+  double largest = 0;           ///< largest |cached - uncached| of a logit at that step
 };
+/// The two tokens are closer than rounding has moved the logits, by no more than `bound` as a whole: either may win.
+bool is_tie(const CacheEvidence& evidence, std::optional<double> bound);
 
 /// What a failed rung leaves for the probe.
 struct Evidence {

@@ -55,15 +55,23 @@ TEST_CASE("a block stands out by its bound and by its neighbours, or by not bein
   CHECK(outstanding_block(both) == -1);
 }
 
-TEST_CASE("tokens that part with the cache are weighed: a tie, or positions and cache") {
-  const RungResult rung = failed("cached", Expectation::same_cached, "tokens with the cache (quantized)");
+TEST_CASE("tokens that part with the cache are excused only by a tie that was measured") {
+  const CacheEvidence tie{"quantized", 7, 1e-3, 0.01, 0.02};
+  CHECK(is_tie(tie, 0.03));
+  CHECK_FALSE(is_tie(tie, 1e-4));          // the logits as a whole are too far apart
+  CHECK_FALSE(is_tie(tie, std::nullopt));  // nobody said how far apart they may be
+  CacheEvidence apart = tie;
+  apart.gap = 0.05;  // more than both tokens' logits can have moved
+  CHECK_FALSE(is_tie(apart, 0.03));
+  apart.gap = -0.01;  // the token without the cache is not even the better one
+  CHECK_FALSE(is_tie(apart, 0.03));
+}
+
+TEST_CASE("cached tokens that differ point at positions and cache, and at the runtime when the original does so, too") {
+  const RungResult rung = failed("cached", Expectation::same_cached, "tokens with the cache (original)");
   Evidence evidence;
-  evidence.cache = CacheEvidence{"quantized", 7, 1e-6, 1e-7};
-  Diagnosis said = explain(rung, evidence, nullptr);
-  CHECK(said.kind == DiagnosisKind::cache);
-  CHECK(test::contains(said.causes.front(), "a tie that rounding decides"));
-  evidence.cache = CacheEvidence{"original", 7, 0.4, 0.2};
-  said = explain(rung, evidence, nullptr);
+  evidence.cache = CacheEvidence{"original", 7, 0.4, 0.2, 0.5};
+  const Diagnosis said = explain(rung, evidence, nullptr);
   CHECK(said.kind == DiagnosisKind::cache);
   CHECK(test::contains(said.causes.front(), "positions or cache at step 7 of the original model"));
   CHECK(test::contains(said.causes.back(), "the runtime's"));
