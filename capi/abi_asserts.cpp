@@ -7,7 +7,9 @@
 static_assert(sizeof(void*) != 8 || sizeof(octavo_shape_error) == 64, "0.1: octavo_shape_error is 64 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_quantize_options) == 64, "0.1: octavo_quantize_options is 64 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_quantize_options, progress) == 40, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 56, "0.1: octavo_verify_options is 56 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 72,
+              "0.1: 56 bytes, then 72 with profile and run_all");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_verify_options, profile) == 56, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_compare_options) == 40, "0.1: octavo_compare_options is 40 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_compare_options, progress) == 16, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 88, "0.1: octavo_generate_options is 88 bytes");

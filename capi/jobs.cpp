@@ -67,9 +67,10 @@ octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
     require(quantized_dir, "quantized_dir");
     require(out_passed, "out_passed");
     const octavo_verify_options given = read_options(options, "options");
-    require(given.samples, "options.samples");
     octavo::VerifyOptions job;
-    job.samples = given.samples;
+    if (given.samples != nullptr) job.samples = given.samples;
+    if (given.profile != nullptr) job.profile = given.profile;
+    job.run_all = given.run_all != 0;
     job.max_samples = given.max_samples;
     if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
     job.progress = progress_of(given.progress, given.user_data);

@@ -134,16 +134,21 @@ OCTAVO_API octavo_status octavo_quantize(const char* model_dir, const char* out_
 
 typedef struct octavo_verify_options {
   size_t struct_size;
-  const char* samples;    /* JSONL with answers; required */
+  const char* samples;    /* JSONL with answers; NULL means built-in prompts, and no evaluation */
   int64_t max_samples;    /* 0 means all */
   int64_t max_new_tokens; /* 0 means 64 */
   octavo_progress_fn progress;
   void* user_data;
   const octavo_cancel* cancel;
+  const char* profile; /* strict, default, lenient or the path of a JSON profile; NULL means default */
+  int32_t run_all;     /* not 0: climbs on after a rung that failed */
+  int32_t reserved0;   /* must be 0 */
 } octavo_verify_options;
 #define OCTAVO_VERIFY_OPTIONS_INIT \
-  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0 }
-/* *out_passed: 1 when every threshold is met, else 0 (which is no failure of the call). out_json may be NULL. */
+  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* Climbs from one forward pass to the samples, and stops with a diagnosis at the first rung that fails.
+ * *out_passed: 1 when every rung passed, else 0 (which is no failure of the call). out_json (schema: docs/verify.md)
+ * may be NULL. */
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
 

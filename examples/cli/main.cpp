@@ -32,6 +32,21 @@ void on_signal(int /*signal*/) {
   if (interrupted.exchange(true)) std::_Exit(1);
 }
 
+// On a stack of their own: oneDNN's generated sgemm uses the stack pointer as a general register, and a handler that
+// ran on the "current stack" in the middle of it would write over the heap.
+void catch_signals() {
+  static char stack[64 * 1024];
+  stack_t alternate{};
+  alternate.ss_sp = stack;
+  alternate.ss_size = sizeof stack;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  if (sigaltstack(&alternate, nullptr) == 0) action.sa_flags |= SA_ONSTACK;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
 void print_overview(std::FILE* to) {
   std::fprintf(to, "octavo %s: vision-language models in W8A8, quantized, verified and run on a CPU\n\n",
                OCTAVO_VERSION_STRING);
@@ -78,8 +93,7 @@ int run(const std::vector<std::string>& words) {
 }  // namespace cli
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, cli::on_signal);
-  std::signal(SIGTERM, cli::on_signal);
+  cli::catch_signals();
   try {
     return cli::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const cli::UsageError& error) {

@@ -9,7 +9,9 @@ namespace cli {
 ProgressBar::ProgressBar()
     : terminal_(isatty(STDERR_FILENO) == 1), began_(Clock::now()), last_(began_ - std::chrono::hours(1)) {}
 
-ProgressBar::~ProgressBar() {
+ProgressBar::~ProgressBar() { clear(); }
+
+void ProgressBar::clear() {
   if (terminal_ && drawn_) std::fputs("\r\x1b[K", stderr);
 }
 

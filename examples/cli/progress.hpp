@@ -11,6 +11,7 @@ class ProgressBar {
   ProgressBar();
   ~ProgressBar();
   octavo::ProgressCallback callback();
+  void clear();  // before a line of output
 
  private:
   void show(const octavo::Progress& progress);

@@ -7,42 +7,61 @@
 
 namespace cli {
 
-const Command kVerify{"verify",
-                      "MODEL QUANTIZED --samples FILE [options]",
-                      "Runs both models over samples and compares answers, tokens, logits and hidden states. Exits 1 "
-                      "when a threshold is missed.",
-                      "octavo verify Qwen2.5-VL-3B Qwen2.5-VL-3B-w8a8 --samples held_out.jsonl",
-                      2,
-                      {{"--samples", "FILE", "samples, one JSON object a line: image, prompt, answer, task"},
-                       {"--max-samples", "N", "use the first N samples"},
-                       {"--max-new-tokens", "N", "per answer (64)"},
-                       {"--min-token-agreement", "X", "threshold (0.90)"},
-                       {"--min-logit-cosine", "X", "threshold (0.99)"},
-                       {"--max-kl", "X", "threshold in nats (0.05)"},
-                       {"--max-accuracy-drop", "X", "threshold, absolute (0.02)"},
-                       {"--threads", "N", "threads to use"},
-                       {"--json", "", "the result as one JSON document on standard output"}}};
+const Command kVerify{
+    "verify",
+    "MODEL QUANTIZED [--samples FILE] [options]",
+    "Climbs from simple to hard: check, one forward, one token, cache, pictures, long answers, a second "
+    "turn, sampling, the samples. Stops with a diagnosis at the first rung that fails, exit status 1.",
+    "octavo verify Qwen2.5-VL-3B Qwen2.5-VL-3B-w8a8 --samples held_out.jsonl",
+    2,
+    {{"--samples", "FILE", "samples, one JSON object a line: image, prompt, answer, task"},
+     {"--max-samples", "N", "use the first N samples"},
+     {"--max-new-tokens", "N", "per answer to a sample (64)"},
+     {"--profile", "NAME|FILE", "thresholds: strict, default, lenient, or a profile file"},
+     {"--run-all", "", "climb on after a rung that failed"},
+     {"--min-token-agreement", "X", "goes before the profile's (0.90)"},
+     {"--min-logit-cosine", "X", "goes before the profile's (0.99)"},
+     {"--max-kl", "X", "goes before the profile's, nats (0.05)"},
+     {"--max-accuracy-drop", "X", "goes before the profile's, absolute (0.02)"},
+     {"--threads", "N", "threads to use"},
+     {"--json", "", "the result as one JSON document on standard output"}}};
 
-int run_verify(const Args& args) {
-  if (!args.has("--samples")) throw UsageError("octavo verify needs --samples FILE");
-  ProgressBar bar;
-  octavo::VerifyOptions options;
-  options.samples = args.text("--samples");
-  options.max_samples = args.integer("--max-samples", 0, 1);
-  options.max_new_tokens = args.integer("--max-new-tokens", options.max_new_tokens, 1);
-  octavo::VerifyThresholds& limits = options.thresholds;
-  limits.min_token_agreement = args.number("--min-token-agreement", limits.min_token_agreement);
-  limits.min_logit_cosine = args.number("--min-logit-cosine", limits.min_logit_cosine);
-  limits.max_kl = args.number("--max-kl", limits.max_kl);
-  limits.max_accuracy_drop = args.number("--max-accuracy-drop", limits.max_accuracy_drop);
-  options.progress = bar.callback();
-  options.cancel = &interrupted;
-  const octavo::VerifyResult result = octavo::verify(args.positional(0), args.positional(1), options);
-  if (args.has("--json")) {
-    std::printf("%s\n", result.to_json().dump(2).c_str());
-    return result.passed ? 0 : 1;
-  }
-  std::printf("%-22s %12s %12s\n", "", "original", "quantized");
+namespace {
+
+void print_metric(std::FILE* out, const char* name, const std::optional<double>& value) {
+  if (value) std::fprintf(out, "  %s %.4g", name, *value);
+}
+
+void print_rung(std::FILE* out, const octavo::RungResult& rung) {
+  const bool failed = rung.status == octavo::RungStatus::failed;
+  std::fprintf(out, "%-7s %-11s %-28s", failed ? "FAILED" : octavo::rung_status_name(rung.status), rung.name.c_str(),
+               rung.title.c_str());
+  const octavo::RungMetrics& metrics = rung.metrics;
+  if (metrics.identical_prefix && metrics.tokens)
+    std::fprintf(out, "  same tokens %lld/%lld", static_cast<long long>(*metrics.identical_prefix),
+                 static_cast<long long>(*metrics.tokens));
+  if (metrics.logit_cosine) std::fprintf(out, "  cosine %.6f", *metrics.logit_cosine);
+  print_metric(out, "KL", metrics.kl);
+  print_metric(out, "top-1", metrics.top1_agreement);
+  print_metric(out, "top-5", metrics.top5_agreement);
+  if (metrics.original_perplexity && metrics.quantized_perplexity)
+    std::fprintf(out, "  ppl %.3f > %.3f", *metrics.original_perplexity, *metrics.quantized_perplexity);
+  print_metric(out, "cache", metrics.quantized_cache_difference);
+  std::fprintf(out, "  %.1f s%s%s\n", rung.seconds, rung.note.empty() ? "" : ": ", rung.note.c_str());
+  for (const octavo::RungFailure& failure : rung.failures) std::fprintf(out, "        %s\n", failure.line().c_str());
+  std::fflush(out);
+}
+
+void print_diagnosis(const octavo::Diagnosis& diagnosis) {
+  std::printf("\ndiagnosis (%s): rung \"%s\" expected %s, saw %s\n", octavo::diagnosis_kind_name(diagnosis.kind),
+              diagnosis.rung.c_str(), diagnosis.expected.c_str(), diagnosis.seen.c_str());
+  if (!diagnosis.module.empty()) std::printf("  where  %s\n", diagnosis.module.c_str());
+  for (const std::string& cause : diagnosis.causes) std::printf("  cause  %s\n", cause.c_str());
+  for (const std::string& next : diagnosis.next) std::printf("  next   %s\n", next.c_str());
+}
+
+void print_evaluation(const octavo::VerifyResult& result) {
+  std::printf("\n%-22s %12s %12s\n", "", "original", "quantized");
   const auto percent = [](std::int64_t right, std::int64_t total) {
     return total == 0 ? 0.0 : 100.0 * static_cast<double>(right) / static_cast<double>(total);
   };
@@ -60,7 +79,38 @@ int run_verify(const Args& args) {
                                       [](const auto& a, const auto& b) { return a.relative_error < b.relative_error; });
   if (worst != result.layers.end())
     std::printf("largest hidden-state error: %s, %.2f %%\n", worst->module_path.c_str(), worst->relative_error * 100);
-  for (const std::string& failure : result.failures) std::printf("MISSED: %s\n", failure.c_str());
+}
+
+}  // namespace
+
+int run_verify(const Args& args) {
+  ProgressBar bar;
+  octavo::VerifyOptions options;
+  options.samples = args.text("--samples");
+  options.max_samples = args.integer("--max-samples", 0, 1);
+  options.max_new_tokens = args.integer("--max-new-tokens", options.max_new_tokens, 1);
+  options.profile = args.text("--profile", options.profile);
+  options.run_all = args.has("--run-all");
+  octavo::VerifyThresholds& limits = options.thresholds;
+  if (args.has("--min-token-agreement")) limits.min_token_agreement = args.number("--min-token-agreement", 0);
+  if (args.has("--min-logit-cosine")) limits.min_logit_cosine = args.number("--min-logit-cosine", 0);
+  if (args.has("--max-kl")) limits.max_kl = args.number("--max-kl", 0);
+  if (args.has("--max-accuracy-drop")) limits.max_accuracy_drop = args.number("--max-accuracy-drop", 0);
+  const bool json = args.has("--json");
+  options.progress = bar.callback();
+  options.cancel = &interrupted;
+  options.on_rung = [&](const octavo::RungResult& rung) {
+    bar.clear();
+    print_rung(json ? stderr : stdout, rung);
+  };
+  const octavo::VerifyResult result = octavo::verify(args.positional(0), args.positional(1), options);
+  bar.clear();
+  if (json) {
+    std::printf("%s\n", result.to_json().dump(2).c_str());
+    return result.passed ? 0 : 1;
+  }
+  if (result.samples > 0) print_evaluation(result);
+  if (result.diagnosis) print_diagnosis(*result.diagnosis);
   std::printf("%s\n", result.passed ? "passed: the quantized model answers like the original" : "failed");
   return result.passed ? 0 : 1;
 }

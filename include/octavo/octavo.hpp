@@ -20,6 +20,8 @@
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
 #include "octavo/plan.hpp"        // what is known of a model without reading a weight
+#include "octavo/metrics.hpp"     // how far two runs are apart
+#include "octavo/verify.hpp"      // the climb from simple to hard
 #include "octavo/pipeline.hpp"    // whole jobs
 #include "octavo/compare.hpp"     // an original and its quantized form, side by side
 // clang-format on

@@ -1,4 +1,5 @@
-/// Whole jobs over model directories: quantize one, verify the result against the original, check and inspect one.
+/// Whole jobs over model directories: quantize one, verify the result against the original (verify.hpp), check and
+/// inspect one.
 ///
 /// Each job is one call. The long ones report progress and can be cancelled; all of them validate their inputs before
 /// the long work starts, throw octavo::Error with one clear line, and leave nothing half-written behind. A job may be
@@ -13,20 +14,14 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/job.hpp"
 #include "octavo/json.hpp"
 #include "octavo/model.hpp"
 #include "octavo/plan.hpp"
 #include "octavo/quant.hpp"
+#include "octavo/verify.hpp"
 
 namespace octavo {
-
-/// How far a job is. `done` counts steps of about equal cost over the whole job, so that time left can be told.
-struct Progress {
-  std::string stage;  ///< what is being worked on: "model.layers.3: calibrate", "verify: quantized", ...
-  std::int64_t done = 0, total = 0;
-};
-/// Called from the job's thread. Returning false cancels.
-using ProgressCallback = std::function<bool(const Progress&)>;
 
 /// A line of a samples file (JSONL): {"id","image"|"images","prompt","answer","task"}; image paths relative to the
 /// file. Only "prompt" is required.
@@ -37,20 +32,6 @@ struct Sample {
 /// Reads at most `limit` samples (0: all). Blank lines are skipped.
 /// @throws Error  not_found / format naming file and line; invalid_argument when the file holds no sample.
 std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit = 0);
-
-/// What became of one linear layer (quantize), or how far one layer's output moved (verify).
-struct LayerReport {
-  std::string module_path, method;
-  double loss = 0;      ///< tr((W-Q) H (W-Q)^T), the objective of GPTQ; 0 without calibration
-  double rtn_loss = 0;  ///< the same for round-to-nearest
-  double damp_used = 0;
-  /// quantize: ||Y - Yq|| / ||Y|| of the linear as it will run (int8 activations included), over up to 256 calibration
-  /// rows; negative without calibration. verify: the same for the hidden states that leave the block, over all rows.
-  double relative_error = -1;
-  std::int64_t rows = 0;  ///< calibration rows behind the Hessian
-  std::int64_t dead_columns = 0;
-  bool fell_back_to_rtn = false;
-};
 
 struct QuantizeOptions {
   std::string recipe = "default";  ///< preset or path
@@ -83,47 +64,6 @@ struct QuantizeResult {
 /// @throws Error  exists, io, not_found, format, unsupported (already quantized; a recipe that splits linears that
 ///                share an input, or reaches linears outside the blocks), cancelled.
 QuantizeResult quantize(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options = {});
-
-struct VerifyThresholds {
-  double min_token_agreement = 0.90;
-  double min_logit_cosine = 0.99;
-  double max_kl = 0.05;             ///< nats
-  double max_accuracy_drop = 0.02;  ///< absolute
-};
-struct VerifyOptions {
-  std::string samples;               ///< samples JSONL, required
-  std::int64_t max_samples = 0;      ///< 0: all
-  std::int64_t max_new_tokens = 64;  ///< per greedy generation
-  std::int64_t layer_samples = 4;    ///< how many samples the per-layer errors are taken from
-  VerifyThresholds thresholds;
-  ProgressCallback progress;
-  const std::atomic<bool>* cancel = nullptr;
-};
-struct TaskScore {
-  std::string task;
-  std::int64_t total = 0, original_right = 0, quantized_right = 0;
-};
-struct VerifyResult {
-  bool passed = false;
-  std::vector<std::string> failures;  ///< one line per missed threshold
-  std::vector<TaskScore> tasks;       ///< samples with an answer, by task
-  std::int64_t samples = 0;
-  double token_agreement = 0;  ///< mean of (common prefix / longer answer), both greedy
-  double exact_match = 0;      ///< share of samples whose greedy tokens are all equal
-  double logit_cosine = 0;     ///< mean over answer positions, teacher-forced on the original's answer
-  double kl = 0;               ///< mean KL(original || quantized) in nats, same positions
-  double top1_agreement = 0;   ///< share of those positions with the same most likely token
-  double original_accuracy = 0, quantized_accuracy = 0;                    ///< over all samples with an answer
-  double original_tokens_per_second = 0, quantized_tokens_per_second = 0;  ///< decoding
-  std::uint64_t original_bytes = 0, quantized_bytes = 0;                   ///< of tensor data
-  double seconds = 0;
-  VerifyThresholds thresholds;
-  std::vector<LayerReport> layers;  ///< output error of each block, as it accumulates
-  JsonBuilder to_json() const;
-};
-/// Runs both models over the samples and compares answers, tokens, logits and hidden states.
-/// @throws Error  when either directory or the samples cannot be used; a missed threshold is a result, not an error.
-VerifyResult verify(const std::string& original_dir, const std::string& quantized_dir, const VerifyOptions& options);
 
 struct CheckOptions {
   std::vector<ImageSize> images;   ///< pixels, before resizing; none: one picture of 448 x 448 is planned

@@ -21,6 +21,7 @@ class Steps {
   void set_total(std::int64_t total) { progress_.total = total; }
   void stage(std::string name);
   void advance(std::int64_t count = 1);
+  void advance_to(std::int64_t done);  ///< never back
   void check_cancelled() const;
 
  private:
@@ -49,5 +50,9 @@ std::vector<Image> load_images(const Sample& sample);
 void require_images(const std::vector<Sample>& samples);
 
 std::string to_lower(std::string_view text);
+
+// Parts that reports share (report.cpp).
+JsonBuilder layers_json(const std::vector<LayerReport>& layers);
+JsonBuilder strings_json(const std::vector<std::string>& lines);
 
 }  // namespace octavo::pipeline

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <utility>
@@ -16,6 +17,11 @@ void Steps::stage(std::string name) {
 
 void Steps::advance(std::int64_t count) {
   progress_.done += count;
+  report();
+}
+
+void Steps::advance_to(std::int64_t done) {
+  progress_.done = std::max(progress_.done, done);
   report();
 }
 

@@ -38,7 +38,17 @@ class QuantizeOptions(c.Structure):
 class VerifyOptions(c.Structure):
     _fields_ = [("struct_size", c.c_size_t), ("samples", c.c_char_p), ("max_samples", c.c_int64),
                 ("max_new_tokens", c.c_int64), ("progress", c.c_void_p), ("user_data", c.c_void_p),
-                ("cancel", c.c_void_p)]
+                ("cancel", c.c_void_p), ("profile", c.c_char_p), ("run_all", c.c_int32), ("reserved0", c.c_int32)]
+
+
+def verify_document(options):
+    """(passed, JSON) of octavo_verify on the quantized model in `scratch`."""
+    passed, document = c.c_int32(-1), c.c_void_p()
+    status = lib.octavo_verify(model_dir.encode(), scratch.encode(), c.byref(options), c.byref(passed), c.byref(document))
+    assert status == 0, lib.octavo_last_error()
+    parsed = json.loads(c.string_at(document))
+    lib.octavo_string_release(document)
+    return bool(passed.value), parsed
 
 
 def sized(kind):
@@ -85,13 +95,26 @@ class Test(unittest.TestCase):
         report = json.loads(c.string_at(document))
         lib.octavo_string_release(document)
         self.assertTrue(report["layers"])
-        verify, passed, document = sized(VerifyOptions), c.c_int32(-1), c.c_void_p()
+        verify = sized(VerifyOptions)
         verify.samples, verify.max_samples = samples.encode(), 4
-        status = lib.octavo_verify(model_dir.encode(), scratch.encode(), c.byref(verify), c.byref(passed), c.byref(document))
-        self.assertEqual(status, 0, lib.octavo_last_error())
-        self.assertIn(passed.value, (0, 1))
-        self.assertEqual(json.loads(c.string_at(document))["passed"], bool(passed.value))
-        lib.octavo_string_release(document)
+        verify.struct_size = VerifyOptions.profile.offset  # as a caller of the first 0.1 compiled it
+        passed, result = verify_document(verify)
+        self.assertEqual(result["passed"], passed)
+        self.assertEqual(result["profile"]["name"], "default")
+        self.assertEqual(result["rungs"][0]["name"], "open")
+        verify = sized(VerifyOptions)  # no samples: all rungs but the evaluation
+        with open(scratch + ".profile.json", "w") as file:
+            json.dump({"name": "out of reach", "prompts": 1, "long_tokens": 4, "thresholds": {"max_kl": 0}}, file)
+        verify.profile, verify.run_all = (scratch + ".profile.json").encode(), 1
+        passed, result = verify_document(verify)
+        self.assertFalse(passed)
+        self.assertEqual(result["profile"]["name"], "out of reach")
+        self.assertEqual(result["diagnosis"]["rung"], "text")
+        self.assertEqual([rung["status"] for rung in result["rungs"]][-2:], ["failed", "skipped"])
+        passed, verify.profile = c.c_int32(-1), b"no such profile"
+        status = lib.octavo_verify(model_dir.encode(), scratch.encode(), c.byref(verify), c.byref(passed), None)
+        self.assertEqual((status, passed.value), (4, -1))
+        self.assertIn(b"lenient", lib.octavo_last_error())
         self.assertIsInstance(generate(scratch), str)
         self.assertTrue(os.path.exists(os.path.join(scratch, "config.json")))
 

@@ -205,5 +205,24 @@ cases=$((cases + 1))
 "$octavo" trace "$work/trace.jsonl" >"$work/out" 2>"$work/err" || fail "trace: table"
 [ "$(grep -c lm_head "$work/out")" -ge 1 ] || fail "trace: the table lacks lm_head"
 
+# Verify: what the caller got wrong is one line; what a model does wrong is a rung and a diagnosis on standard output.
+refused "verify: the same model twice" 1 "is not quantized" verify "$model" "$model"
+refused "verify: no such directory" 1 "$work/nowhere" verify "$model" "$work/nowhere"
+refused "verify: no such profile" 1 "lenient" verify "$model" "$work/good" --profile best
+echo '{"thresholds": {"max_lk": 1}}' >"$work/profile.json"
+refused "verify: misspelt threshold" 1 "thresholds.max_lk" verify "$model" "$work/good" --profile "$work/profile.json"
+echo '{"extends": "lenient", "prompts": 1, "long_tokens": 8}' >"$work/profile.json"
+cases=$((cases + 1))
+"$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --json >"$work/out" 2>"$work/err" || fail "verify"
+python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["passed"] and d["diagnosis"] is None and len(d["rungs"]) >= 11, d' "$work/out" || fail "verify --json"
+cases=$((cases + 1))
+cp -r "$work/good" "$work/other_stop"
+echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
+"$octavo" verify "$model" "$work/other_stop" >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || fail "verify of a copy with other stop ids must exit with 1"
+grep -q '^FAILED  open' "$work/out" && grep -q 'where  generation_config.json' "$work/out" || fail "verify: diagnosis"
+
 echo "$cases cases, $failures failures"
 [ "$failures" -eq 0 ]

@@ -17,9 +17,12 @@ TEST_CASE("verify compares a model with its int8 form, and fails only what misse
   options.max_samples = 2;
   options.max_new_tokens = 6;
   options.thresholds = {0, -1, std::numeric_limits<double>::infinity(), 1};
+  options.thresholds.min_top1_agreement = 0;
+  options.thresholds.max_perplexity_ratio = std::numeric_limits<double>::infinity();
   const VerifyResult result = verify(test::kModel, scratch.path("out"), options);
   CHECK(result.passed);
   CHECK(result.failures.empty());
+  CHECK_FALSE(result.diagnosis);
   CHECK(result.samples == 2);
   CHECK(result.logit_cosine > 0.9);
   CHECK(result.logit_cosine <= 1.0 + 1e-9);
@@ -31,16 +34,24 @@ TEST_CASE("verify compares a model with its int8 form, and fails only what misse
   for (const LayerReport& layer : result.layers) CHECK(layer.relative_error > 0);
 
   options.max_samples = 1;
+  options.run_all = true;
   options.thresholds = {1.1, 1.1, -1, -2};  // out of reach, each of them
+  options.thresholds.min_top1_agreement = 0;
+  options.thresholds.max_perplexity_ratio = std::numeric_limits<double>::infinity();
   const VerifyResult missed = verify(test::kModel, scratch.path("out"), options);
   CHECK_FALSE(missed.passed);
-  CHECK(missed.failures.size() == 4);
+  REQUIRE(missed.rungs.back().name == "evaluation");
+  CHECK(missed.rungs.back().failures.size() == 4);
+  REQUIRE(missed.diagnosis);
+  CHECK(missed.diagnosis->rung == "text");
 }
 
 TEST_CASE("verify refuses two originals and nothing to compare") {
   VerifyOptions options;
   options.samples = test::kSamples;
   CHECK(test::contains(test::message_of([&] { verify(test::kModel, test::kModel, options); }), "is not quantized"));
+  CHECK(test::contains(test::message_of([&] { verify(test::kModel, "no/such/model", options); }),
+                       "no/such/model is not a directory"));
   options.max_new_tokens = 0;
   CHECK(test::message_of([&] { verify(test::kModel, test::kModel, options); }) ==
         "verify: max_new_tokens is 0; at least 1 token must be compared");

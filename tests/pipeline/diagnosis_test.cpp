@@ -1,0 +1,152 @@
+// Diagnoses from measurements made by hand: faults that a sound runtime cannot be made to show.
+#include <limits>
+#include <vector>
+
+#include "../../lib/pipeline/ladder.hpp"
+#include "../../lib/pipeline/probe.hpp"
+#include "catch.hpp"
+#include "support.hpp"
+
+using namespace octavo;
+using namespace octavo::pipeline;
+
+namespace {
+
+RungResult failed(const char* name, Expectation expectation, const char* what = "logit cosine") {
+  RungResult rung;
+  rung.name = name;
+  rung.failures.push_back({expectation, what, "at least 0.99", "0.4"});
+  return rung;
+}
+
+BlockProbe block(Tower tower, const char* path, double local, double accumulated = 0.1) {
+  BlockProbe probe;
+  probe.tower = tower;
+  probe.module_path = path;
+  probe.local_error = local;
+  probe.accumulated_error = accumulated;
+  return probe;
+}
+
+std::vector<BlockProbe> language_blocks(const std::vector<double>& local) {
+  static const std::vector<std::string> paths{"model.layers.0", "model.layers.1", "model.layers.2", "model.layers.3"};
+  std::vector<BlockProbe> blocks;
+  for (std::size_t i = 0; i < local.size(); ++i) blocks.push_back(block(Tower::language, paths[i].c_str(), local[i]));
+  return blocks;
+}
+
+}  // namespace
+
+TEST_CASE("a block stands out by its bound and by its neighbours, or by not being finite") {
+  CHECK(outstanding_block(language_blocks({0.02, 0.03, 0.9, 0.02})) == 2);
+  CHECK(outstanding_block(language_blocks({0.02, 0.03, 0.14, 0.02})) == -1);  // below the bound
+  CHECK(outstanding_block(language_blocks({0.3, 0.4, 0.9, 0.3})) == -1);      // all of them are bad
+  CHECK(outstanding_block(language_blocks({0.2})) == 0);
+  CHECK(outstanding_block({}) == -1);
+  std::vector<BlockProbe> broken = language_blocks({0.9, 0.02, 0.02, 0.02});
+  broken[3].quantized_finite = false;
+  CHECK(outstanding_block(broken) == 3);
+  broken[1].original_finite = false;
+  CHECK(outstanding_block(broken) == -1);
+  // The vision tower is compared with itself: a language model in full precision says nothing of it.
+  std::vector<BlockProbe> both = language_blocks({0, 0, 0});
+  both.insert(both.begin(),
+              {block(Tower::vision, "visual.blocks.0", 0.3), block(Tower::vision, "visual.blocks.1", 0.3)});
+  CHECK(outstanding_block(both) == -1);
+}
+
+TEST_CASE("tokens that part with the cache are excused only by a tie that was measured") {
+  const CacheEvidence tie{"quantized", 7, 1e-3, 0.01, 0.02};
+  CHECK(is_tie(tie, 0.03));
+  CHECK_FALSE(is_tie(tie, 1e-4));          // the logits as a whole are too far apart
+  CHECK_FALSE(is_tie(tie, std::nullopt));  // nobody said how far apart they may be
+  CacheEvidence apart = tie;
+  apart.gap = 0.05;  // more than both tokens' logits can have moved
+  CHECK_FALSE(is_tie(apart, 0.03));
+  apart.gap = -0.01;  // the token without the cache is not even the better one
+  CHECK_FALSE(is_tie(apart, 0.03));
+}
+
+TEST_CASE("cached tokens that differ point at positions and cache, and at the runtime when the original does so, too") {
+  const RungResult rung = failed("cached", Expectation::same_cached, "tokens with the cache (original)");
+  Evidence evidence;
+  evidence.cache = CacheEvidence{"original", 7, 0.4, 0.2, 0.5};
+  const Diagnosis said = explain(rung, evidence, nullptr);
+  CHECK(said.kind == DiagnosisKind::cache);
+  CHECK(test::contains(said.causes.front(), "positions or cache at step 7 of the original model"));
+  CHECK(test::contains(said.causes.back(), "the runtime's"));
+  CHECK(said.measurements.front().value == 0.4);
+}
+
+TEST_CASE("weights that fit but outputs that do not are outliers, and the linear is named") {
+  Probe probe;
+  probe.blocks = language_blocks({0.02, 0.6, 0.02});
+  probe.linears = {{"model.layers.1.mlp.up_proj", 0.01}, {"model.layers.1.mlp.down_proj", 0.5}};
+  probe.tensors = {{"model.layers.1.mlp.down_proj.weight", true, 0.008, 1, 0}};
+  const Diagnosis said = explain(failed("text", Expectation::bound), {}, &probe);
+  CHECK(said.kind == DiagnosisKind::module);
+  CHECK(said.module == "model.layers.1.mlp.down_proj");
+  CHECK(test::contains(said.causes.back(), "outliers"));
+  CHECK(test::contains(said.next.front(), "skip"));
+}
+
+TEST_CASE("an original that is not finite is told apart from the quantization") {
+  Probe probe;
+  probe.blocks = language_blocks({0, std::numeric_limits<double>::quiet_NaN()});
+  probe.blocks[1].original_finite = probe.blocks[1].quantized_finite = false;
+  const Diagnosis said = explain(failed("text", Expectation::finite, "logits (original)"), {}, &probe);
+  CHECK(said.kind == DiagnosisKind::not_finite);
+  CHECK(said.module == "model.layers.1");
+  CHECK(test::contains(said.causes.front(), "of the original itself"));
+}
+
+TEST_CASE("no module that stands out: error that gathers over layers, over tokens, or comes in with the pictures") {
+  Probe probe;
+  probe.blocks = language_blocks({0.05, 0.06, 0.05, 0.06});
+  Diagnosis said = explain(failed("text", Expectation::bound), {}, &probe);
+  CHECK(said.kind == DiagnosisKind::accumulated);
+  CHECK(said.module.empty());
+  Evidence drift;
+  drift.measurements = {{"KL in the first half", "", 0.01}, {"KL in the second half", "", 0.3}};
+  said = explain(failed("long", Expectation::bound, "KL divergence"), drift, &probe);
+  CHECK(said.kind == DiagnosisKind::accumulated);
+  CHECK(test::contains(said.causes.front(), "grows with the answer"));
+  said = explain(failed("evaluation", Expectation::bound, "accuracy drop"), {}, &probe);
+  CHECK(said.kind == DiagnosisKind::quality);
+  probe.has_pictures = true;
+  probe.vision_error = 0.5;
+  probe.blocks.insert(probe.blocks.begin(),
+                      {block(Tower::vision, "visual.blocks.0", 0.3), block(Tower::vision, "visual.blocks.1", 0.3)});
+  said = explain(failed("image", Expectation::bound), {}, &probe);
+  CHECK(said.kind == DiagnosisKind::vision);
+}
+
+TEST_CASE("a metric that is NaN misses its bound, one that is absent is not judged") {
+  VerifyThresholds bounds;
+  bounds.max_kl = 1;
+  bounds.min_logit_cosine = 0.5;
+  bounds.max_perplexity_ratio = 1.1;
+  RungResult rung;
+  judge(bounds, rung);
+  CHECK(rung.failures.empty());
+  rung.metrics.kl = std::numeric_limits<double>::quiet_NaN();
+  rung.metrics.logit_cosine = 0.5;
+  rung.metrics.original_perplexity = 2;
+  rung.metrics.quantized_perplexity = 3;
+  judge(bounds, rung);
+  REQUIRE(rung.failures.size() == 2);
+  CHECK(rung.failures[0].what == "KL divergence");
+  CHECK(rung.failures[1].line() == "perplexity ratio is 1.5 (from 2 to 3), expected at most 1.1");
+}
+
+TEST_CASE("pictures made here are the same every time and have the sizes asked for") {
+  for (const int pattern : {0, 1, 2}) {
+    const Image image = synthetic_picture(29, 83, pattern);
+    CHECK(image.rgb.size() == 29U * 83U * 3U);
+    CHECK(image.rgb == synthetic_picture(29, 83, pattern).rgb);
+  }
+  CHECK(synthetic_picture(1, 1, 0).rgb.size() == 3);
+  const Image stripes = synthetic_picture(2, 3, 2);
+  CHECK(stripes.rgb == std::vector<std::uint8_t>{255, 255, 255, 0, 0, 0, 255, 255, 255,  //
+                                                 255, 255, 255, 0, 0, 0, 255, 255, 255});
+}
