@@ -10,8 +10,13 @@ static_assert(sizeof(void*) != 8 || offsetof(octavo_quantize_options, progress) 
 static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 72,
               "0.1: 56 bytes, then 72 with profile and run_all");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_verify_options, profile) == 56, "0.1");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_compare_options) == 40, "0.1: octavo_compare_options is 40 bytes");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_compare_options, progress) == 16, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 88, "0.1: octavo_generate_options is 88 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 56, "0.1: octavo_generate_result is 56 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_options) == 32, "0.1: octavo_gptq_options is 32 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_result) == 40, "0.1: octavo_gptq_result is 40 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_plan_options) == 48, "0.1: octavo_plan_options is 48 bytes");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_plan_options, prompt_tokens) == 24, "0.1");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_trace_options) == 16, "0.1: octavo_trace_options is 16 bytes");

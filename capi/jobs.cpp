@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <octavo/compare.hpp>
 #include <octavo/pipeline.hpp>
 
 #include "guard.hpp"
@@ -76,6 +78,23 @@ octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
     const octavo::VerifyResult result = octavo::verify(original_dir, quantized_dir, job);
     if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
     *out_passed = result.passed ? 1 : 0;
+  });
+}
+
+octavo_status octavo_compare(const char* original_dir, const char* quantized_dir, const octavo_compare_options* options,
+                             int32_t* out_wrong, char** out_json) {
+  return guarded([&] {
+    require(original_dir, "original_dir");
+    require(quantized_dir, "quantized_dir");
+    require(out_wrong, "out_wrong");
+    const octavo_compare_options given = read_options(options, "options");
+    octavo::CompareOptions job;
+    job.values = given.skip_values == 0;
+    job.progress = progress_of(given.progress, given.user_data);
+    job.cancel = flag_of(given.cancel);
+    const octavo::CompareResult result = octavo::compare(original_dir, quantized_dir, job);
+    if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
+    *out_wrong = static_cast<int32_t>(std::min<int64_t>(result.count(octavo::Verdict::wrong), INT32_MAX));
   });
 }
 

@@ -98,6 +98,23 @@ typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t t
  * all fails. */
 OCTAVO_API octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** out_json);
 
+typedef struct octavo_plan_options {
+  size_t struct_size;
+  const int64_t* image_sizes; /* height, width, height, width, ...: pixels of the prompt's pictures */
+  size_t image_count;         /* 0 plans one picture of 448 x 448 where it fits */
+  int64_t prompt_tokens;      /* all of them, image tokens included; 0 means 64 and the images' */
+  int64_t max_new_tokens;     /* 0 means 256 */
+  int64_t tensor_parallel;    /* ranks of a serving engine; 0: not asked */
+} octavo_plan_options;
+#define OCTAVO_PLAN_OPTIONS_INIT \
+  { sizeof(octavo_plan_options), 0, 0, 0, 0, 0 }
+/* As octavo_check, for a prompt of your choice, and with the plan: *out_json receives {"ok", "problems": [...],
+ * "tensor_parallel": [...], "plan": {"weight_bytes", "kv_cache_bytes_per_position", "calls": [{"kind", "past", "q_len",
+ * "kv_len", "kv_cache_bytes", "peak_activation_bytes", "total_bytes", "steps": [{"module", "operation", "contract",
+ * "dims", "inputs", "weights", "outputs"}]}]}}; "plan" is absent when config.json cannot be used. Reads no weight.
+ * options may be NULL. Problems are told in the document, not by the status. */
+OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json);
+
 typedef struct octavo_quantize_options {
   size_t struct_size;
   const char* recipe;      /* preset name or path of a recipe; NULL means "default" */
@@ -134,6 +151,23 @@ typedef struct octavo_verify_options {
  * may be NULL. */
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
+
+typedef struct octavo_compare_options {
+  size_t struct_size;
+  int32_t skip_values; /* 0 reads the weights; else headers and small files alone: swaps of equal shapes go unseen */
+  int32_t reserved0;   /* must be 0 */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+} octavo_compare_options;
+#define OCTAVO_COMPARE_OPTIONS_INIT \
+  { sizeof(octavo_compare_options), 0, 0, 0, 0, 0 }
+/* Holds a quantized model against its original: shapes, types, config, files, values. *out_wrong counts the differences
+ * that are neither expected nor harmless. *out_json (may be NULL) receives {"ok", "counts", "differences": [{"class",
+ * "where", "what", "original", "quantized", "remedy"}], "tensors", "config", "files"}. options may be NULL. A directory
+ * that cannot be read as a checkpoint fails. */
+OCTAVO_API octavo_status octavo_compare(const char* original_dir, const char* quantized_dir,
+                                        const octavo_compare_options* options, int32_t* out_wrong, char** out_json);
 
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
@@ -275,6 +309,23 @@ OCTAVO_API void octavo_kv_cache_release(octavo_kv_cache* cache);
 OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, const octavo_tensor* v,
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
+
+/* ---- Traces ------------------------------------------------------------------------------------------------- */
+
+typedef struct octavo_trace_options {
+  size_t struct_size;
+  int32_t values;    /* not 0: statistics of every output, which reads them all once more */
+  int32_t reserved0; /* must be 0 */
+} octavo_trace_options;
+#define OCTAVO_TRACE_OPTIONS_INIT \
+  { sizeof(octavo_trace_options), 0, 0 }
+/* Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
+ * shapes, written to the file `path`, which is replaced. Meanwhile the message of a broken contract carries the last
+ * operations. One trace per thread: INVALID_ARGUMENT when one is running. options may be NULL. */
+OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
+/* Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
+ * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
+OCTAVO_API octavo_status octavo_trace_end(void);
 
 #ifdef __cplusplus
 }

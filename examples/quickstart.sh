@@ -8,7 +8,7 @@ source examples/setup.sh
 
 model=examples/models/octavo-tiny-vl
 out=build/octavo-tiny-vl-w8a8
-picture=$(find $model/eval -name '*.png' | sort | head -n 1)
+picture=$model/eval/000.png
 
 octavo_install
 octavo_build release octavo_cli
@@ -23,10 +23,12 @@ $octavo quantize $model -o $out --calibration $model/calib/calibration.jsonl --o
 say "Verify against the original, on pictures that it never saw"
 $octavo verify $model $out --samples $model/eval/eval.jsonl
 
-say "Answer about $picture in int8"
-for question in "What colour is the circle?" "How many shapes are there?"; do
-  printf '%s\n  ' "$question"
-  $octavo generate $out --image "$picture" --prompt "$question" --max-new-tokens 40
+say "Answer about $picture in int8 (what is right stands in brackets)"
+grep '"image": "000.png"' $model/eval/eval.jsonl | while IFS= read -r sample; do
+  question=$(sed 's/.*"prompt": "\([^"]*\)".*/\1/' <<<"$sample")
+  right=$(sed 's/.*"answer": "\(.*\)", "task".*/\1/; s/\\"/"/g' <<<"$sample")
+  printf '%s  [%s]\n  ' "$question" "$right"
+  $octavo generate $out --image $picture --prompt "$question" --max-new-tokens 40 </dev/null
 done
 
 say "Done: the quantized model is in $out"

@@ -9,4 +9,8 @@ if(TARGET octavo_core)
   # Not a test: writes a checkpoint of exact Qwen2.5-VL-3B shapes, to measure time and memory on (see docs/pipeline.md).
   add_executable(make_synthetic EXCLUDE_FROM_ALL bench/make_synthetic.cpp)
   target_link_libraries(make_synthetic PRIVATE octavo::octavo octavo_build_flags)
+  # Not a test: how long check takes on 72B-shaped headers (see docs/check.md).
+  add_executable(check_bench EXCLUDE_FROM_ALL bench/check_bench.cpp)
+  target_include_directories(check_bench PRIVATE support)
+  target_link_libraries(check_bench PRIVATE octavo::octavo octavo_build_flags)
 endif()

@@ -60,13 +60,15 @@ Args::Args(const Command& command, const std::vector<std::string>& words) {
     }
     if (found->value.empty() && inline_value) throw UsageError(word + " takes no value");
     if (!found->value.empty() && !inline_value) {
-      if (i + 1 == words.size()) throw UsageError(word + " needs a value: " + word + " " + found->value);
+      if (i + 1 == words.size()) throw UsageError(word + " needs a value, " + found->value);
       value = words[++i];
     }
     values_[word].push_back(value);
   }
-  if (positionals_.size() != command.positionals)
-    throw UsageError("octavo " + command.name + " takes " + std::to_string(command.positionals) + " path(s), " +
+  const std::size_t most = command.positionals + command.optional_positionals;
+  if (positionals_.size() < command.positionals || positionals_.size() > most)
+    throw UsageError("octavo " + command.name + " takes " + std::to_string(command.positionals) +
+                     (most > command.positionals ? " to " + std::to_string(most) : "") + " path(s), " +
                      std::to_string(positionals_.size()) + " given: octavo " + command.name + " " + command.synopsis);
 }
 

@@ -19,6 +19,7 @@ struct Command {
   std::string name, synopsis, summary, example;
   std::size_t positionals = 1;  // exactly so many
   std::vector<Option> options;
+  std::size_t optional_positionals = 0;  // so many more may follow
 };
 
 // A mistake on the command line: exit status 2.
@@ -30,6 +31,7 @@ class Args {
  public:
   Args(const Command& command, const std::vector<std::string>& words);
   const std::string& positional(std::size_t i) const { return positionals_[i]; }
+  std::size_t positionals() const { return positionals_.size(); }
   bool has(const std::string& option) const { return values_.count(option) != 0; }
   std::string text(const std::string& option, const std::string& fallback = "") const;
   std::vector<std::string> all(const std::string& option) const;

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <functional>
 #include <octavo/octavo.hpp>
 
 #include "commands.hpp"
@@ -21,8 +22,30 @@ const Command kGenerate{"generate",
                          {"--top-p", "X", "with --sample (1.0)"},
                          {"--repetition-penalty", "X", "with --sample or --greedy (1.0)"},
                          {"--seed", "N", "with --sample (0)"},
+                         {"--trace", "FILE", "record every operation there, as JSON lines for octavo trace"},
+                         {"--trace-values", "", "with --trace: statistics of every output, too"},
                          {"--threads", "N", "threads to use"},
                          {"--json", "", "one JSON document on standard output"}}};
+
+namespace {
+
+// Runs the job, recorded when --trace asks for it.
+octavo::GenerateResult traced(const Args& args, const std::function<octavo::GenerateResult()>& job) {
+  if (!args.has("--trace")) return job();
+  octavo::TraceOptions options;
+  options.values = args.has("--trace-values");
+  options.path = args.text("--trace");
+  octavo::Trace trace(options);
+  octavo::GenerateResult result;
+  {
+    const octavo::TraceScope scope(trace);
+    result = job();
+  }
+  trace.close();
+  return result;
+}
+
+}  // namespace
 
 int run_generate(const Args& args) {
   if (!args.has("--prompt")) throw UsageError("octavo generate needs --prompt TEXT");
@@ -46,6 +69,7 @@ int run_generate(const Args& args) {
     for (const char* name : {"--temperature", "--top-k", "--top-p", "--repetition-penalty", "--seed"})
       if (args.has(name)) throw UsageError(std::string(name) + " needs --sample (or --greedy)");
   }
+  if (args.has("--trace-values") && !args.has("--trace")) throw UsageError("--trace-values needs --trace FILE");
   const bool json = args.has("--json");
   if (!json)
     options.on_token = [](std::int32_t, std::string_view text) {
@@ -56,7 +80,8 @@ int run_generate(const Args& args) {
   std::vector<octavo::Image> images;
   for (const std::string& path : args.all("--image")) images.push_back(octavo::load_image(path));
   const octavo::Model model = octavo::Model::open(args.positional(0));
-  const octavo::GenerateResult result = model.generate(model.prepare(prompt, images), options);
+  const octavo::GenerateResult result =
+      traced(args, [&] { return model.generate(model.prepare(prompt, images), options); });
   const char* reason = result.finish_reason == octavo::FinishReason::stop     ? "stop"
                        : result.finish_reason == octavo::FinishReason::length ? "length"
                                                                               : "cancelled";

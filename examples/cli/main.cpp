@@ -20,11 +20,12 @@ struct Entry {
   const Command* command;
   int (*run)(const Args&);
 };
-const std::array<Entry, 5> kEntries{{{&kQuantize, run_quantize},
+const std::array<Entry, 6> kEntries{{{&kQuantize, run_quantize},
                                      {&kVerify, run_verify},
                                      {&kGenerate, run_generate},
                                      {&kCheck, run_check},
-                                     {&kInspect, run_inspect}}};
+                                     {&kInspect, run_inspect},
+                                     {&kTrace, run_trace}}};
 
 // The first signal asks the job to stop and clean up; a second one does not wait for it.
 void on_signal(int /*signal*/) {

@@ -110,11 +110,11 @@ struct RotaryTable {
   Tensor cos, sin;
 };
 RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta,
-                        std::array<std::int64_t, 3> sections);
+                        std::array<std::int64_t, 3> sections, std::string_view module_path = "");
 /// Vision tower: angles by patch row and column, merge-group order, spec 3.3. [N, D]
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size);
 /// x[L,H,D] in place, rotate-half.
-void apply_rotary(Tensor& x, const RotaryTable& table);
+void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_path = "");
 
 /// Window order and boundaries of the vision tower, spec 3.4. Indices count merge groups, lengths count patches.
 struct WindowIndex {
@@ -130,7 +130,7 @@ struct AttentionOptions {
   Mask mask = Mask::none();
   float scale = 0;        ///< 0 means 1/sqrt(D)
   std::int64_t past = 0;  ///< Lk == past + Lq
-  std::string_view module_path = "";
+  std::string_view module_path{};
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 

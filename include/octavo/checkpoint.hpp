@@ -94,6 +94,12 @@ class Checkpoint {
   /// The tensors of one linear by its module path, checked: s8 weight, finite scales, no zero point, shapes that agree.
   StoredLinear linear(std::string_view module_path) const;
   bool is_quantized() const noexcept;  ///< config.json has a quantization_config
+  /// Entries of quantization_config's targets and ignore that match none of these modules (published layout), by the
+  /// rules of scheme_of. Class names are taken to match.
+  struct UnmatchedPattern {
+    std::string where, text;  ///< "config.json: quantization_config.ignore[3]", "lm_haed"
+  };
+  std::vector<UnmatchedPattern> unmatched_patterns(std::span<const std::string> module_paths) const;
 
  private:
   struct Impl;

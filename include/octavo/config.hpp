@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "octavo/error.hpp"
 #include "octavo/json.hpp"
 #include "octavo/tensor.hpp"
 
@@ -63,6 +64,14 @@ struct VisionConfig {
   static constexpr double kRopeTheta = 10000.0;
 };
 
+/// One thing that is wrong with a config.json.
+struct ConfigProblem {
+  ErrorCode code = ErrorCode::format;
+  std::string where;   ///< file and key: "DIR/config.json: vision_config.depth"
+  std::string what;    ///< the whole line, as parse throws it
+  std::string remedy;  ///< what to do
+};
+
 /// Qwen2.5-VL's config.json. Immutable by convention once parsed; free to share between threads.
 struct Qwen25VlConfig {
   std::string model_type;  ///< "qwen2_5_vl"
@@ -82,6 +91,10 @@ struct Qwen25VlConfig {
   /// @throws Error  not_found naming a missing key; format for a wrong kind, a contradiction or an impossible value;
   ///                unsupported for another model_type, sliding windows, other rope types and activations.
   static Qwen25VlConfig parse(const Json& config);
+  /// As parse, but goes on after a problem: appends every one, in the order in which parse would meet them, and leaves
+  /// 0 where nothing could be read. A field that is wrong by itself is not blamed again for what it is compared with.
+  /// @param tensors_known  Set to whether every extent that a tensor's shape depends on was read and is in range.
+  static Qwen25VlConfig parse_all(const Json& config, std::vector<ConfigProblem>& problems, bool& tensors_known);
 
   /// Everything the arithmetic relies on: positive sizes, heads that divide, M-RoPE sections that sum to
   /// head_dim / 2, vision head_dim divisible by 4, a window of at least one merge group, block and token ids in range.

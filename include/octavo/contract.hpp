@@ -15,12 +15,14 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "octavo/detail/contract_parser.hpp"
+#include "octavo/observer.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -61,8 +63,18 @@ class Binder {
   Binder& arg(std::string_view name, DType dtype, const Shape& shape);
   Binder& arg_if(std::string_view name, const Tensor& tensor);  ///< only when defined
   /// Throws shape_mismatch or dtype_mismatch for the first problem, in the order arguments were given: a wrong rank,
-  /// element type or dimension, a missing argument, a condition that does not hold. Error::shape() has the fields.
+  /// element type or dimension, a missing argument, a condition that does not hold. Error::shape() has the fields. When
+  /// the thread is observed, the message goes on with one line for each of the last operations.
   void check() const;
+  /// After the work: tells the thread's observer, if it has one, what was computed. Outputs are then checked against
+  /// the contract, too: one that does not fit throws internal.
+  struct Output {
+    std::string_view name;
+    const Tensor& value;
+  };
+  void done(std::initializer_list<Output> outputs) const {
+    if (OperationObserver* observer = current_observer()) tell(*observer, outputs);
+  }
   /// After a successful check: a letter's value, an output's shape.
   std::int64_t value(std::string_view letter) const;
   Shape shape_of(std::string_view output) const;
@@ -81,11 +93,22 @@ class Binder {
   friend class BinderCheck;
   std::optional<std::int64_t> evaluate(detail::Range steps) const;
   void bind_letters(const Given& given);
+  void tell(OperationObserver& observer, std::initializer_list<Output> outputs) const;
 
   const Contract& contract_;
   std::string module_path_;
   std::vector<std::optional<Bound>> letters_;
   std::vector<Given> given_;
 };
+
+/// For operations that trust their caller: binds and tells only when the thread is observed.
+///
+///     report_operation(kGeluContract, path, [&](Binder& binder) { binder.arg("x", x).done({{"y", x}}); });
+template <class Tell>
+void report_operation(const Contract& contract, std::string_view module_path, Tell&& tell) {
+  if (current_observer() == nullptr) return;
+  Binder binder(contract, module_path);
+  tell(binder);
+}
 
 }  // namespace octavo

@@ -61,6 +61,7 @@ class Linear {
 
  private:
   struct Impl;
+  static void multiply(const Impl& impl, const Tensor& rows, Tensor& y);
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -40,6 +40,8 @@ struct ImageProcessorConfig {
   /// preprocessor_config.json of a model directory; both spellings of the limits.
   static ImageProcessorConfig open(const std::string& directory);
 };
+/// The grid of a picture of `size` pixels, after smart_resize.
+Grid grid_of(ImageSize size, const ImageProcessorConfig& config);
 struct PixelPatches {
   Tensor pixel_values;  // f32 [t*h*w, 3*temporal_patch_size*patch_size^2]
   Grid grid;

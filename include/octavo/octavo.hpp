@@ -6,8 +6,10 @@
 #include "octavo/error.hpp"       // how failure is reported
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
+#include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/trace.hpp"       // runs recorded and compared
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/gemm.hpp"        // float and int8 products
@@ -16,7 +18,10 @@
 #include "octavo/image.hpp"       // pictures to patches
 #include "octavo/quant.hpp"       // GPTQ, recipes
 #include "octavo/model.hpp"       // models and generation
+#include "octavo/model_contracts.hpp"  // contracts of what only models have
+#include "octavo/plan.hpp"        // what is known of a model without reading a weight
 #include "octavo/metrics.hpp"     // how far two runs are apart
 #include "octavo/verify.hpp"      // the climb from simple to hard
 #include "octavo/pipeline.hpp"    // whole jobs
+#include "octavo/compare.hpp"     // an original and its quantized form, side by side
 // clang-format on

@@ -134,7 +134,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   // Laid out [B, Lq, Hq, D], so that joining the heads again is a view.
   Tensor out = Tensor::empty(DType::f32, {batches, q_len, heads, width});
   const Tensor result = out.permute({0, 2, 1, 3});
-  if (out.numel() == 0) return result;
+  if (out.numel() == 0) {
+    binder.done({{"out", result}});
+    return result;
+  }
 
   const Tensor queries = with_contiguous_rows(q);
   const Tensor keys = with_contiguous_rows(k);
@@ -177,6 +180,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
             to, heads * width);
     }
   });
+  binder.done({{"out", result}});
   return result;
 }
 

@@ -84,7 +84,9 @@ KvCache::View KvCache::append(std::int64_t layer, const Tensor& k, const Tensor&
   place(k, slot.k, impl.length);
   place(v, slot.v, impl.length);
   slot.pending = rows;
-  return {slot.k.slice(2, 0, total), slot.v.slice(2, 0, total)};
+  const View view{slot.k.slice(2, 0, total), slot.v.slice(2, 0, total)};
+  binder.done({{"cached", view.k}});
+  return view;
 }
 
 void KvCache::commit(std::int64_t new_positions) {

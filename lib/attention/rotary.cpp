@@ -48,8 +48,9 @@ std::int64_t count_patches(std::span<const Grid> grids, std::int64_t merge) {
 }  // namespace
 
 RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta,
-                        std::array<std::int64_t, 3> sections) {
-  Binder(kMropeContract).arg("positions", positions).check();
+                        std::array<std::int64_t, 3> sections, std::string_view module_path) {
+  Binder binder(kMropeContract, module_path);
+  binder.arg("positions", positions).check();
   if (head_dim <= 0 || head_dim % 2 != 0 || sections[0] < 0 || sections[1] < 0 || sections[2] < 0 ||
       sections[0] + sections[1] + sections[2] != head_dim / 2)
     throw Error(ErrorCode::shape_mismatch, "mrope: mrope_section [" + std::to_string(sections[0]) + ", " +
@@ -72,6 +73,7 @@ RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double t
         sine[i * head_dim + k] = sine[i * head_dim + half + k] = std::sin(angle);
       }
   });
+  binder.done({{"cos", table.cos}, {"sin", table.sin}});
   return table;
 }
 
@@ -109,8 +111,9 @@ RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_d
   return table;
 }
 
-void apply_rotary(Tensor& x, const RotaryTable& table) {
-  Binder(kRotaryContract).arg("x", x).arg("cos", table.cos).arg("sin", table.sin).check();
+void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_path) {
+  Binder binder(kRotaryContract, module_path);
+  binder.arg("x", x).arg("cos", table.cos).arg("sin", table.sin).check();
   if (x.strides()[2] != 1 && x.dim(2) > 1)
     throw Error(ErrorCode::invalid_argument, "rotary: the values of a head must lie side by side, x is a strided view");
   const std::int64_t heads = x.dim(1);
@@ -136,6 +139,7 @@ void apply_rotary(Tensor& x, const RotaryTable& table) {
         }
       }
   });
+  binder.done({{"turned", x}});
 }
 
 WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, std::int64_t patch_size,

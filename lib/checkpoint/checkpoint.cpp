@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <unordered_set>
 #include <utility>
 
 #include "compressed_tensors.hpp"
@@ -275,11 +276,11 @@ std::string Checkpoint::stored_name(std::string_view normalised) const {
   return std::string(normalised);
 }
 
-StoredScheme Checkpoint::scheme_of(std::string_view module_path) const {
-  if (!impl_->quantization) return StoredScheme::none;
-  const std::string published = normalise_name(module_path);
+namespace {
+
+/// A module's name in every layout, the published one first.
+std::vector<std::string> spellings_of(const std::string& published, const std::string& stored) {
   std::vector<std::string> spellings{published};
-  const std::string stored = stored_name(published);
   if (stored != published) spellings.push_back(stored);
   // Savers write published tensor names, while the ignore list may name modules as the program held them.
   for (const Prefix& prefix : kPrefixes) {
@@ -287,6 +288,34 @@ StoredScheme Checkpoint::scheme_of(std::string_view module_path) const {
     const std::string other = std::string(prefix.stored) + published.substr(prefix.published.size());
     if (other != stored) spellings.push_back(other);
   }
+  return spellings;
+}
+
+}  // namespace
+
+std::vector<Checkpoint::UnmatchedPattern> Checkpoint::unmatched_patterns(
+    std::span<const std::string> module_paths) const {
+  std::vector<UnmatchedPattern> unmatched;
+  if (!impl_->quantization) return unmatched;
+  std::vector<std::string> names;
+  for (const std::string& path : module_paths)
+    for (std::string& name : spellings_of(path, stored_name(path))) names.push_back(std::move(name));
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
+  for (const checkpoint_detail::ModulePattern* pattern : impl_->quantization->patterns()) {
+    const auto matches = [&](const std::string& name) {
+      return pattern->match({name}, false) != checkpoint_detail::ModulePattern::Match::none;
+    };
+    const bool matched = pattern->is_class() || (pattern->is_name() ? known.count(pattern->text()) != 0
+                                                                    : std::any_of(names.begin(), names.end(), matches));
+    if (!matched) unmatched.push_back({pattern->where(), pattern->text()});
+  }
+  return unmatched;
+}
+
+StoredScheme Checkpoint::scheme_of(std::string_view module_path) const {
+  if (!impl_->quantization) return StoredScheme::none;
+  const std::string published = normalise_name(module_path);
+  const std::vector<std::string> spellings = spellings_of(published, stored_name(published));
   const TensorInfo* weight = find(published + ".weight");
   const bool is_embedding = published.ends_with("embed_tokens");
   return impl_->quantization->scheme_of(spellings, weight != nullptr && weight->shape.rank() == 2 && !is_embedding);

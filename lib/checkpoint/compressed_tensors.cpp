@@ -74,7 +74,7 @@ JsonBuilder quantization_args(const char* strategy, bool dynamic, JsonBuilder ob
 
 }  // namespace
 
-ModulePattern::ModulePattern(const std::string& text, const std::string& where) : text_(text) {
+ModulePattern::ModulePattern(const std::string& text, const std::string& where) : text_(text), where_(where) {
   if (!text.starts_with(kExpressionPrefix)) return;
   const std::string expression = text.substr(kExpressionPrefix.size());
   if (expression.size() > kMaxExpression) {
@@ -141,17 +141,30 @@ std::optional<QuantizationConfig> QuantizationConfig::parse(const Json& config) 
     return parsed;
   }
   if (const std::optional<Json> ignore = present(*stated, "ignore")) parsed.ignore_ = parse_patterns(*ignore);
+  for (const ModulePattern& pattern : parsed.ignore_)
+    if (pattern.is_name()) parsed.ignored_names_.insert(pattern.text());
   const Json groups = required(*stated, "config_groups");
   if (!groups.is_object()) throw Error(ErrorCode::format, groups.where() + " must be an object");
   groups.for_each_member([&](std::string_view, const Json& group) { parsed.groups_.push_back(parse_group(group)); });
   return parsed;
 }
 
+std::vector<const ModulePattern*> QuantizationConfig::patterns() const {
+  std::vector<const ModulePattern*> all;
+  for (const Group& group : groups_)
+    for (const ModulePattern& pattern : group.targets) all.push_back(&pattern);
+  for (const ModulePattern& pattern : ignore_) all.push_back(&pattern);
+  return all;
+}
+
 StoredScheme QuantizationConfig::scheme_of(const std::vector<std::string>& spellings, bool is_linear) const {
   using Match = ModulePattern::Match;
   if (!unsupported_.empty()) throw Error(ErrorCode::unsupported, unsupported_);
+  for (const std::string& name : spellings) {
+    if (ignored_names_.count(name) != 0) return StoredScheme::none;
+  }
   for (const ModulePattern& pattern : ignore_) {
-    if (pattern.match(spellings, is_linear) != Match::none) return StoredScheme::none;
+    if (!pattern.is_name() && pattern.match(spellings, is_linear) != Match::none) return StoredScheme::none;
   }
   const Group* claimed_by = nullptr;
   Match best = Match::none;

@@ -5,6 +5,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "octavo/checkpoint.hpp"
@@ -18,9 +19,14 @@ class ModulePattern {
   /// @param where  Names the entry in errors.
   ModulePattern(const std::string& text, const std::string& where);
   Match match(const std::vector<std::string>& spellings, bool is_linear) const;
+  const std::string& text() const noexcept { return text_; }
+  const std::string& where() const noexcept { return where_; }
+  /// A bare word that no module is called by: "Linear". Other class names Octavo does not know, so they match nothing.
+  bool is_class() const noexcept { return text_ == "Linear"; }
+  bool is_name() const noexcept { return !expression_ && !is_class(); }
 
  private:
-  std::string text_;
+  std::string text_, where_;
   std::optional<std::regex> expression_;
 };
 
@@ -31,6 +37,8 @@ class QuantizationConfig {
   static std::optional<QuantizationConfig> parse(const Json& config);
   /// @param spellings  The module's name in every layout; the first is the one to report.
   StoredScheme scheme_of(const std::vector<std::string>& spellings, bool is_linear) const;
+  /// Of targets and ignore.
+  std::vector<const ModulePattern*> patterns() const;
 
  private:
   struct Group {
@@ -44,6 +52,7 @@ class QuantizationConfig {
   std::string unsupported_;
   std::vector<Group> groups_;
   std::vector<ModulePattern> ignore_;
+  std::unordered_set<std::string> ignored_names_;  // those of ignore_ that are names: there may be hundreds
 };
 
 }  // namespace octavo::checkpoint_detail

@@ -1,15 +1,16 @@
 #include "octavo/config.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <utility>
+
+#include "config_rules.hpp"
 
 namespace octavo {
 namespace {
 
-constexpr std::int64_t kMaxExtent = std::int64_t{1} << 24;
-constexpr std::int64_t kMaxBlocks = std::int64_t{1} << 16;
+using checkpoint_detail::FieldReader;
+using checkpoint_detail::validate_config;
 
 std::optional<Json> present(const Json& object, std::string_view key) {
   std::optional<Json> value = object.find(key);
@@ -74,84 +75,124 @@ std::optional<Json> rope_object(const TextFields& fields) {
   return rope;
 }
 
-void read_rope(const TextFields& fields, TextConfig& text) {
-  const std::optional<Json> rope = rope_object(fields);
-  const std::optional<Json> theta =
-      agreed(rope ? present(*rope, "rope_theta") : std::nullopt, fields.find("rope_theta"));
-  text.rope_theta = theta ? theta->as_number() : 1e6;
-  if (!rope) fields.home().at("rope_scaling");  // throws: without it there are no sections
-  const Json sections = rope->at("mrope_section");
-  if (!sections.is_array() || sections.size() != text.mrope_section.size()) {
-    throw Error(ErrorCode::format, sections.where() + " must be three numbers (t, h, w), but is " + sections.dump());
+void read_rope(const TextFields& fields, TextConfig& text, FieldReader& read) {
+  std::optional<Json> rope;
+  bool known = true;
+  read.field("rope_scaling", [&] {
+    known = false;
+    rope = rope_object(fields);
+    known = true;
+  });
+  text.rope_theta = 1e6;
+  read.field("rope_theta", [&] {
+    const std::optional<Json> theta =
+        agreed(rope ? present(*rope, "rope_theta") : std::nullopt, fields.find("rope_theta"));
+    if (theta) text.rope_theta = theta->as_number();
+  });
+  if (!known) {
+    read.give_up("mrope_section");
+    return;
   }
-  for (std::size_t i = 0; i < text.mrope_section.size(); ++i) text.mrope_section[i] = sections.at(i).as_int();
-}
-
-void refuse_sliding_windows(const TextFields& fields) {
-  if (const std::optional<Json> use = fields.find("use_sliding_window"); use && use->as_bool()) {
-    throw Error(ErrorCode::unsupported, use->where() + " is true; Octavo has no sliding-window attention for text");
-  }
-  const std::optional<Json> types = fields.find_nested_first("layer_types");
-  if (!types) return;
-  for (std::size_t i = 0; i < types->size(); ++i) {
-    const Json type = types->at(i);
-    if (type.as_string() != "full_attention") {
-      throw Error(ErrorCode::unsupported,
-                  type.where() + " is " + type.dump() + ", Octavo has \"full_attention\" alone");
+  read.field("mrope_section", [&] {
+    if (!rope) fields.home().at("rope_scaling");  // throws: without it there are no sections
+    const Json sections = rope->at("mrope_section");
+    if (!sections.is_array() || sections.size() != text.mrope_section.size()) {
+      throw Error(ErrorCode::format, sections.where() + " must be three numbers (t, h, w), but is " + sections.dump());
     }
-  }
+    for (std::size_t i = 0; i < text.mrope_section.size(); ++i) text.mrope_section[i] = sections.at(i).as_int();
+  });
 }
 
-TextConfig read_text(const Json& config) {
-  const TextFields fields(config);
-  refuse_sliding_windows(fields);
-  TextConfig text;
-  text.hidden_size = fields.at("hidden_size").as_int();
-  text.num_hidden_layers = fields.at("num_hidden_layers").as_int();
-  text.num_attention_heads = fields.at("num_attention_heads").as_int();
-  text.num_key_value_heads = fields.at("num_key_value_heads").as_int();
-  text.intermediate_size = fields.at("intermediate_size").as_int();
-  text.vocab_size = fields.at("vocab_size").as_int();
-  text.rms_norm_eps = fields.at("rms_norm_eps").as_number();
-  text.max_position_embeddings = fields.at("max_position_embeddings").as_int();
-  const std::optional<Json> activation = fields.find("hidden_act");
-  text.hidden_act = activation ? activation->as_string() : "silu";
-  if (const std::optional<Json> stated = fields.find("head_dim")) {
-    text.head_dim = stated->as_int();
-  } else {
+void refuse_sliding_windows(const TextFields& fields, FieldReader& read) {
+  read.field("use_sliding_window", [&] {
+    if (const std::optional<Json> use = fields.find("use_sliding_window"); use && use->as_bool()) {
+      throw Error(ErrorCode::unsupported, use->where() + " is true; Octavo has no sliding-window attention for text");
+    }
+  });
+  read.field("layer_types", [&] {
+    const std::optional<Json> types = fields.find_nested_first("layer_types");
+    if (!types) return;
+    for (std::size_t i = 0; i < types->size(); ++i) {
+      const Json type = types->at(i);
+      if (type.as_string() != "full_attention") {
+        throw Error(ErrorCode::unsupported,
+                    type.where() + " is " + type.dump() + ", Octavo has \"full_attention\" alone");
+      }
+    }
+  });
+}
+
+void read_head_dim(const TextFields& fields, TextConfig& text, FieldReader& read) {
+  std::optional<Json> stated;
+  read.field("head_dim", [&] {
+    stated = fields.find("head_dim");
+    if (stated) text.head_dim = stated->as_int();
+  });
+  if (stated || read.unread("head_dim")) return;
+  if (read.unread("hidden_size") || read.unread("num_attention_heads")) return read.give_up("head_dim");
+  read.field("num_attention_heads", [&] {
     const Json heads = fields.at("num_attention_heads");
     if (text.num_attention_heads <= 0 || text.hidden_size % text.num_attention_heads != 0) {
+      read.give_up("head_dim");
       throw Error(ErrorCode::format, heads.where() + " is " + std::to_string(text.num_attention_heads) +
                                          ", which does not divide hidden_size " + std::to_string(text.hidden_size));
     }
     text.head_dim = text.hidden_size / text.num_attention_heads;
-  }
-  read_rope(fields, text);
-  return text;
+  });
 }
 
-VisionConfig read_vision(const Json& fields) {
-  if (!fields.is_object()) throw Error(ErrorCode::format, fields.where() + " must be an object");
+void read_text(const TextFields& fields, TextConfig& text, FieldReader& read) {
+  refuse_sliding_windows(fields, read);
+  const auto integer = [&](const char* key, std::int64_t& value) {
+    read.field(key, [&] { value = fields.at(key).as_int(); });
+  };
+  integer("hidden_size", text.hidden_size);
+  integer("num_hidden_layers", text.num_hidden_layers);
+  integer("num_attention_heads", text.num_attention_heads);
+  integer("num_key_value_heads", text.num_key_value_heads);
+  integer("intermediate_size", text.intermediate_size);
+  integer("vocab_size", text.vocab_size);
+  read.field("rms_norm_eps", [&] { text.rms_norm_eps = fields.at("rms_norm_eps").as_number(); });
+  integer("max_position_embeddings", text.max_position_embeddings);
+  text.hidden_act = "silu";
+  read.field("hidden_act", [&] {
+    if (const std::optional<Json> activation = fields.find("hidden_act")) text.hidden_act = activation->as_string();
+  });
+  read_head_dim(fields, text, read);
+  read_rope(fields, text, read);
+}
+
+void read_vision(const Json& fields, VisionConfig& vision, FieldReader& read) {
+  const auto integer = [&](const char* key, std::int64_t& value) {
+    read.field(std::string("vision_config.") + key, [&] { value = fields.at(key).as_int(); });
+  };
   // No class defaults for what is missing: Hugging Face's are not the published values.
-  VisionConfig vision;
-  vision.depth = fields.at("depth").as_int();
-  vision.hidden_size = fields.at("hidden_size").as_int();
-  vision.num_heads = fields.at("num_heads").as_int();
-  vision.intermediate_size = fields.at("intermediate_size").as_int();
-  vision.hidden_act = fields.get_string("hidden_act", "silu");
-  const std::optional<Json> channels = agreed(present(fields, "in_channels"), present(fields, "in_chans"));
-  vision.in_channels = channels ? channels->as_int() : 3;
-  vision.patch_size = fields.at("patch_size").as_int();
-  vision.temporal_patch_size = fields.at("temporal_patch_size").as_int();
-  vision.spatial_merge_size = fields.at("spatial_merge_size").as_int();
-  vision.window_size = fields.at("window_size").as_int();
-  vision.out_hidden_size = fields.at("out_hidden_size").as_int();
-  vision.tokens_per_second = fields.at("tokens_per_second").as_number();
-  const Json blocks = fields.at("fullatt_block_indexes");
-  if (!blocks.is_array()) throw Error(ErrorCode::format, blocks.where() + " must be an array of block indexes");
-  for (std::size_t i = 0; i < blocks.size(); ++i) vision.fullatt_block_indexes.push_back(blocks.at(i).as_int());
-  std::sort(vision.fullatt_block_indexes.begin(), vision.fullatt_block_indexes.end());
-  return vision;
+  integer("depth", vision.depth);
+  integer("hidden_size", vision.hidden_size);
+  integer("num_heads", vision.num_heads);
+  integer("intermediate_size", vision.intermediate_size);
+  vision.hidden_act = "silu";
+  read.field("vision_config.hidden_act", [&] { vision.hidden_act = fields.get_string("hidden_act", "silu"); });
+  vision.in_channels = 3;
+  read.field("vision_config.in_channels", [&] {
+    const std::optional<Json> channels = agreed(present(fields, "in_channels"), present(fields, "in_chans"));
+    if (channels) vision.in_channels = channels->as_int();
+  });
+  integer("patch_size", vision.patch_size);
+  integer("temporal_patch_size", vision.temporal_patch_size);
+  integer("spatial_merge_size", vision.spatial_merge_size);
+  integer("window_size", vision.window_size);
+  integer("out_hidden_size", vision.out_hidden_size);
+  read.field("vision_config.tokens_per_second",
+             [&] { vision.tokens_per_second = fields.at("tokens_per_second").as_number(); });
+  read.field("vision_config.fullatt_block_indexes", [&] {
+    const Json blocks = fields.at("fullatt_block_indexes");
+    if (!blocks.is_array()) throw Error(ErrorCode::format, blocks.where() + " must be an array of block indexes");
+    std::vector<std::int64_t> indexes;
+    for (std::size_t i = 0; i < blocks.size(); ++i) indexes.push_back(blocks.at(i).as_int());
+    std::sort(indexes.begin(), indexes.end());
+    vision.fullatt_block_indexes = std::move(indexes);
+  });
 }
 
 std::optional<DType> read_dtype(const TextFields& fields) {
@@ -162,114 +203,6 @@ std::optional<DType> read_dtype(const TextFields& fields) {
   if (stated->as_string() == "float16") return DType::f16;
   if (stated->as_string() == "float32") return DType::f32;
   return std::nullopt;
-}
-
-/// The complaints of validate, each with the field in front.
-class Validator {
- public:
-  explicit Validator(std::string origin) : origin_(std::move(origin)) {}
-
-  [[noreturn]] void refuse(const std::string& field, const std::string& problem) const {
-    throw Error(ErrorCode::format, origin_ + ": " + field + " " + problem);
-  }
-  void extent(const std::string& field, std::int64_t value, std::int64_t most = kMaxExtent) const {
-    if (value < 1 || value > most) {
-      refuse(field, "must be 1 to " + std::to_string(most) + ", but is " + std::to_string(value));
-    }
-  }
-  void divides(const std::string& field, std::int64_t value, const std::string& of, std::int64_t whole) const {
-    if (whole % value != 0) {
-      refuse(field, "is " + std::to_string(value) + ", which does not divide " + of + " " + std::to_string(whole));
-    }
-  }
-  void positive(const std::string& field, double value) const {
-    if (!(value > 0) || !std::isfinite(value))
-      refuse(field, "must be a positive number, but is " + std::to_string(value));
-  }
-  void activation(const std::string& field, const std::string& value) const {
-    if (value != "silu") {
-      throw Error(ErrorCode::unsupported, origin_ + ": " + field + " is \"" + value + "\", Octavo has \"silu\"");
-    }
-  }
-  void token(const std::string& field, std::int64_t id, std::int64_t vocab) const {
-    if (id < 0 || id >= vocab) {
-      refuse(field, "must be below vocab_size " + std::to_string(vocab) + ", but is " + std::to_string(id));
-    }
-  }
-
- private:
-  std::string origin_;
-};
-
-void validate_text(const TextConfig& text, const Validator& check) {
-  check.extent("hidden_size", text.hidden_size);
-  check.extent("num_hidden_layers", text.num_hidden_layers, kMaxBlocks);
-  check.extent("num_attention_heads", text.num_attention_heads);
-  check.extent("num_key_value_heads", text.num_key_value_heads);
-  check.extent("head_dim", text.head_dim);
-  check.extent("intermediate_size", text.intermediate_size);
-  check.extent("vocab_size", text.vocab_size);
-  check.extent("max_position_embeddings", text.max_position_embeddings, std::int64_t{1} << 31);
-  check.extent("num_attention_heads * head_dim", text.num_attention_heads * text.head_dim);
-  check.divides("num_key_value_heads", text.num_key_value_heads, "num_attention_heads", text.num_attention_heads);
-  check.positive("rms_norm_eps", text.rms_norm_eps);
-  check.positive("rope_theta", text.rope_theta);
-  check.activation("hidden_act", text.hidden_act);
-  std::int64_t sum = 0;
-  for (const std::int64_t section : text.mrope_section) {
-    if (section < 0 || section > text.head_dim) {
-      check.refuse("mrope_section", "must be of counts up to head_dim " + std::to_string(text.head_dim) + ", but has " +
-                                        std::to_string(section));
-    }
-    sum += section;
-  }
-  if (2 * sum != text.head_dim) {
-    check.refuse("mrope_section", "sums to " + std::to_string(sum) + ", but must sum to half of head_dim " +
-                                      std::to_string(text.head_dim));
-  }
-}
-
-void validate_vision(const VisionConfig& vision, const TextConfig& text, const Validator& check) {
-  check.extent("vision_config.depth", vision.depth, kMaxBlocks);
-  check.extent("vision_config.hidden_size", vision.hidden_size);
-  check.extent("vision_config.num_heads", vision.num_heads);
-  check.extent("vision_config.intermediate_size", vision.intermediate_size);
-  check.extent("vision_config.in_channels", vision.in_channels, 64);
-  check.extent("vision_config.patch_size", vision.patch_size, 1024);
-  check.extent("vision_config.temporal_patch_size", vision.temporal_patch_size, 64);
-  check.extent("vision_config.spatial_merge_size", vision.spatial_merge_size, 64);
-  check.extent("vision_config.window_size", vision.window_size);
-  check.activation("vision_config.hidden_act", vision.hidden_act);
-  check.positive("vision_config.tokens_per_second", vision.tokens_per_second);
-  check.divides("vision_config.num_heads", vision.num_heads, "vision_config.hidden_size", vision.hidden_size);
-  if (vision.head_dim() % 4 != 0) {  // two axes, each rotated in pairs
-    check.refuse("vision_config.hidden_size", "/ num_heads is " + std::to_string(vision.head_dim()) +
-                                                  ", but the two-dimensional rotation needs a multiple of 4");
-  }
-  const std::int64_t group = vision.patch_size * vision.spatial_merge_size;
-  if (vision.window_size < group) {
-    check.refuse("vision_config.window_size", "is " + std::to_string(vision.window_size) +
-                                                  " pixels, smaller than one merge group of patch_size * "
-                                                  "spatial_merge_size = " +
-                                                  std::to_string(group));
-  }
-  for (std::size_t i = 0; i < vision.fullatt_block_indexes.size(); ++i) {
-    const std::int64_t block = vision.fullatt_block_indexes[i];
-    if (block < 0 || block >= vision.depth) {
-      check.refuse("vision_config.fullatt_block_indexes",
-                   "has block " + std::to_string(block) + ", but depth is " + std::to_string(vision.depth));
-    }
-    if (i > 0 && block <= vision.fullatt_block_indexes[i - 1]) {
-      check.refuse("vision_config.fullatt_block_indexes", "must be distinct and ascending, but has " +
-                                                              std::to_string(block) + " after " +
-                                                              std::to_string(vision.fullatt_block_indexes[i - 1]));
-    }
-  }
-  if (vision.out_hidden_size != text.hidden_size) {
-    check.refuse("vision_config.out_hidden_size", "is " + std::to_string(vision.out_hidden_size) +
-                                                      ", but the text model's hidden_size is " +
-                                                      std::to_string(text.hidden_size));
-  }
 }
 
 [[noreturn]] void refuse_value(const Json& json, std::string_view key, const std::string& rule) {
@@ -298,47 +231,73 @@ bool VisionConfig::is_full_attention(std::int64_t block) const noexcept {
 }
 
 Qwen25VlConfig Qwen25VlConfig::parse(const Json& config) {
-  if (!config.is_object()) throw Error(ErrorCode::format, config.where() + " must be an object");
+  std::vector<ConfigProblem> problems;
+  bool tensors_known = false;
+  Qwen25VlConfig parsed = parse_all(config, problems, tensors_known);
+  if (!problems.empty()) throw Error(problems.front().code, problems.front().what);
+  return parsed;
+}
+
+Qwen25VlConfig Qwen25VlConfig::parse_all(const Json& config, std::vector<ConfigProblem>& problems,
+                                         bool& tensors_known) {
   Qwen25VlConfig parsed;
-  const Json model_type = config.at("model_type");
-  parsed.model_type = model_type.as_string();
-  if (parsed.model_type != "qwen2_5_vl") {
-    throw Error(ErrorCode::unsupported,
-                model_type.where() + " is \"" + parsed.model_type + "\", expected \"qwen2_5_vl\"");
-  }
-  const TextFields fields(config);
-  parsed.text = read_text(config);
-  parsed.vision = read_vision(config.at("vision_config"));
-  const auto token_id = [&](std::string_view key) {
-    const std::optional<Json> id = fields.find(key);
-    return id ? id->as_int() : config.at(key).as_int();
+  FieldReader read(config.where(), problems);
+  tensors_known = false;
+  const std::size_t before = problems.size();
+  read.field("model_type", [&] {
+    if (!config.is_object()) throw Error(ErrorCode::format, config.where() + " must be an object");
+    const Json model_type = config.at("model_type");
+    parsed.model_type = model_type.as_string();
+    if (parsed.model_type != "qwen2_5_vl") {
+      throw Error(ErrorCode::unsupported,
+                  model_type.where() + " is \"" + parsed.model_type + "\", expected \"qwen2_5_vl\"");
+    }
+  });
+  if (problems.size() != before) return parsed;  // nothing else means what we would take it for
+
+  std::optional<TextFields> fields;
+  read.field("text_config", [&] { fields.emplace(config); });
+  if (!fields) return parsed;
+  read_text(*fields, parsed.text, read);
+  std::optional<Json> vision;
+  read.field("vision_config", [&] {
+    vision = config.at("vision_config");
+    if (vision->is_object()) return;
+    const std::string where = vision->where();
+    vision.reset();
+    throw Error(ErrorCode::format, where + " must be an object");
+  });
+  if (vision) read_vision(*vision, parsed.vision, read);
+  const auto token_id = [&](const char* key, std::int64_t& value) {
+    read.field(key, [&] {
+      const std::optional<Json> id = fields->find(key);
+      value = id ? id->as_int() : config.at(key).as_int();
+    });
   };
-  parsed.image_token_id = token_id("image_token_id");
-  parsed.video_token_id = token_id("video_token_id");
-  parsed.vision_start_token_id = token_id("vision_start_token_id");
-  parsed.vision_end_token_id = token_id("vision_end_token_id");
-  // The top level decides; text_config may carry a default that its class had when the file was saved.
-  std::optional<Json> tied = present(config, "tie_word_embeddings");
-  if (!tied) tied = fields.find_nested_first("tie_word_embeddings");
-  if (tied) parsed.tie_word_embeddings = tied->as_bool();
-  if (const std::optional<Json> cache = fields.find_nested_first("use_cache"))
-    parsed.use_cache_stated = cache->as_bool();
-  parsed.dtype = read_dtype(fields);
-  parsed.validate(config.where());
+  token_id("image_token_id", parsed.image_token_id);
+  token_id("video_token_id", parsed.video_token_id);
+  token_id("vision_start_token_id", parsed.vision_start_token_id);
+  token_id("vision_end_token_id", parsed.vision_end_token_id);
+  read.field("tie_word_embeddings", [&] {
+    // The top level decides; text_config may carry a default that its class had when the file was saved.
+    std::optional<Json> tied = present(config, "tie_word_embeddings");
+    if (!tied) tied = fields->find_nested_first("tie_word_embeddings");
+    if (tied) parsed.tie_word_embeddings = tied->as_bool();
+  });
+  read.field("use_cache", [&] {
+    if (const std::optional<Json> cache = fields->find_nested_first("use_cache"))
+      parsed.use_cache_stated = cache->as_bool();
+  });
+  read.field("torch_dtype", [&] { parsed.dtype = read_dtype(*fields); });
+  tensors_known = validate_config(parsed, read, vision.has_value());
   return parsed;
 }
 
 void Qwen25VlConfig::validate(const std::string& origin) const {
-  const Validator check(origin);
-  validate_text(text, check);
-  validate_vision(vision, text, check);
-  check.token("image_token_id", image_token_id, text.vocab_size);
-  check.token("video_token_id", video_token_id, text.vocab_size);
-  check.token("vision_start_token_id", vision_start_token_id, text.vocab_size);
-  check.token("vision_end_token_id", vision_end_token_id, text.vocab_size);
-  if (image_token_id == video_token_id) {
-    check.refuse("image_token_id", "and video_token_id are both " + std::to_string(image_token_id));
-  }
+  std::vector<ConfigProblem> problems;
+  FieldReader read(origin, problems);
+  validate_config(*this, read, true);
+  if (!problems.empty()) throw Error(problems.front().code, problems.front().what);
 }
 
 GenerationConfig GenerationConfig::parse(const Json& json) {

@@ -75,7 +75,7 @@ class PackedAvx2 final : public PackedS8 {
                      const std::int64_t rows = rows_of(row / kRows, m);
                      std::int16_t* to = wide.data() + row / kRows * kRows * pairs_ * 2 + row % kRows * 2;
                      const std::int8_t* from = a + row * k_;
-                     for (std::int64_t i = 0; i < k_; ++i) to[i / 2 * 2 * rows + i % 2] = from[i];
+                     for (std::int64_t i = 0; i < k_; ++i) to[i / 2 * 2 * rows + i % 2] = std::int16_t{from[i]};
                    }
                  });
     parallel_for(panels_, std::max<std::int64_t>(1, 65536 / (m * pairs_ * 2 + 1)),

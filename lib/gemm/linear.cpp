@@ -142,19 +142,27 @@ Tensor Linear::forward(const Tensor& x) const {
   const std::int64_t m = rows.dim(0);
   const std::int64_t n = impl.out_features;
   Tensor y = Tensor::empty(DType::f32, {m, n});
-  if (m == 0 || n == 0) return y;
+  if (m > 0 && n > 0) multiply(impl, rows, y);
+  binder.done({{"y", y}});
+  return y;
+}
+
+void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
+  const std::int64_t m = rows.dim(0);
+  const std::int64_t n = impl.out_features;
   float* out = y.mutable_data<float>();
   const float* bias = impl.bias.empty() ? nullptr : impl.bias.data();
   const std::int64_t grain = std::max<std::int64_t>(1, 32768 / n);
-  if (!is_w8a8()) {
+  if (impl.weight.defined()) {
     float_forward(impl.weight, rows.data<float>(), m, out);
     if (bias != nullptr)
       parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
           for (std::int64_t j = 0; j < n; ++j) out[i * n + j] += bias[j];
       });
-    return y;
+    return;
   }
+  const ObserverScope quiet(nullptr);  // a part of this operation
   const QuantizedRows quantized = quantize_per_token(rows, impl.mode);
   Tensor sums = Tensor::empty(DType::s32, {m, n});
   if (impl.packed)
@@ -172,11 +180,11 @@ Tensor Linear::forward(const Tensor& x) const {
         out[i * n + j] = bias != nullptr ? value + bias[j] : value;
       }
   });
-  return y;
 }
 
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {
-  Binder(kGemmS8Contract).arg("a", a).arg("w", w).check();
+  Binder binder(kGemmS8Contract);
+  binder.arg("a", a).arg("w", w).check();
   if (a.dim(1) > kMaxInFeatures)
     throw Error(ErrorCode::unsupported, "gemm_s8: in_features is " + std::to_string(a.dim(1)) + ", at most " +
                                             std::to_string(kMaxInFeatures) + " cannot overflow int32");
@@ -195,6 +203,7 @@ Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {
     chosen.pack(right.data<std::int8_t>(), n, end - begin)->multiply(left.data<std::int8_t>(), m, terms);
     for (std::int64_t i = 0; i < m * n; ++i) sums[i] += terms[i];
   }
+  binder.done({{"acc", acc}});
   return acc;
 }
 

@@ -31,7 +31,8 @@ float half_to_even(float x) {
 }  // namespace
 
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode) {
-  Binder(kQuantizePerTokenContract).arg("x", x).check();
+  Binder binder(kQuantizePerTokenContract);
+  binder.arg("x", x).check();
   const Tensor rows = x.contiguous();
   const std::int64_t m = rows.dim(0);
   const std::int64_t k = rows.dim(1);
@@ -55,6 +56,7 @@ QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode) {
             out[i] = static_cast<std::int8_t>(std::clamp(half_to_even(in[i] / scale), -128.0F, 127.0F));
         }
       });
+  binder.done({{"q", result.values}, {"scale", result.scales}});
   return result;
 }
 

@@ -42,16 +42,28 @@ ImageProcessorConfig ImageProcessorConfig::open(const std::string& directory) {
   return config;
 }
 
+namespace {
+
+ImageSize resized(ImageSize size, const ImageProcessorConfig& config) {
+  return smart_resize(size, config.patch_size * config.merge_size, config.min_pixels, config.max_pixels);
+}
+
+}  // namespace
+
+Grid grid_of(ImageSize size, const ImageProcessorConfig& config) {
+  const ImageSize to = resized(size, config);
+  return {1, to.height / config.patch_size, to.width / config.patch_size};
+}
+
 PixelPatches patchify(const Image& image, const ImageProcessorConfig& config) {
-  const std::int64_t factor = config.patch_size * config.merge_size;
-  const ImageSize size = smart_resize({image.height, image.width}, factor, config.min_pixels, config.max_pixels);
-  const Image resized = resize_bicubic(image, size);
+  const ImageSize size = resized({image.height, image.width}, config);
+  const Image scaled = resize_bicubic(image, size);
   const std::int64_t patch = config.patch_size;
   const std::int64_t merge = config.merge_size;
   const std::int64_t frames = config.temporal_patch_size;
   PixelPatches result;
   result.resized = size;
-  result.grid = {1, size.height / patch, size.width / patch};
+  result.grid = grid_of({image.height, image.width}, config);
   const std::int64_t columns = 3 * frames * patch * patch;
   result.pixel_values = Tensor::empty(DType::f32, {result.grid.h * result.grid.w, columns});
   float* out = result.pixel_values.mutable_data<float>();
@@ -74,7 +86,7 @@ PixelPatches patchify(const Image& image, const ImageProcessorConfig& config) {
           for (std::int64_t f = 0; f < frames; ++f)  // a still picture fills every frame
             for (std::int64_t y = 0; y < patch; ++y)
               for (std::int64_t x = 0; x < patch; ++x)
-                *row++ = table[c][resized.rgb[static_cast<std::size_t>(((top + y) * size.width + left + x) * 3) + c]];
+                *row++ = table[c][scaled.rgb[static_cast<std::size_t>(((top + y) * size.width + left + x) * 3) + c]];
       }
   return result;
 }

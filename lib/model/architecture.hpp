@@ -11,6 +11,7 @@
 
 #include "octavo/config.hpp"
 #include "octavo/model.hpp"
+#include "octavo/plan.hpp"
 
 namespace octavo::model {
 
@@ -65,10 +66,20 @@ struct ArchitectureEntry {
   std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint);
   std::unique_ptr<BlockwiseModel> (*open_blockwise)(const Checkpoint& checkpoint);
   std::vector<ExpectedTensor> (*expected_tensors)(const Checkpoint& checkpoint);
+  /// Everything wrong with config.json, and what is worth knowing.
+  std::vector<CheckProblem> (*config_problems)(const Json& config);
+  /// expected_tensors as far as config.json lets them be told: false, and none, when it does not. What
+  /// quantization_config makes unreadable is appended to `problems`.
+  bool (*known_tensors)(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
+                        std::vector<CheckProblem>& problems);
+  /// Fills the plan but for its model_type.
+  void (*plan)(const Checkpoint& checkpoint, const PlanOptions& options, ModelPlan& plan, std::vector<Error>& problems);
+  std::vector<ParallelDim> (*tensor_parallel_dims)(const Checkpoint& checkpoint, std::int64_t ranks);
 };
 
 /// By config.json's model_type; throws unsupported listing what there is.
 const ArchitectureEntry& find_architecture(const Checkpoint& checkpoint);
+const ArchitectureEntry& find_architecture(const Json& config);
 
 /// Throws format with every structure problem; returns when there is none.
 void require_structure(const Checkpoint& checkpoint);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "ops.hpp"
+
 namespace octavo::model {
 
 LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, const std::string& input_group) {
@@ -15,8 +17,10 @@ LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, 
   return loaded;
 }
 
-Tensor load_norm(const Checkpoint& checkpoint, const std::string& name) {
-  return checkpoint.tensor(name).to(DType::f32);
+Tensor RmsNorm::operator()(const Tensor& x) const { return rms_norm(x, weight, eps, module_path); }
+
+RmsNorm load_norm(const Checkpoint& checkpoint, const std::string& path, double eps) {
+  return {path, checkpoint.tensor(path + ".weight").to(DType::f32), eps};
 }
 
 std::vector<LinearInfo> LinearBlock::linears() const {

@@ -19,8 +19,15 @@ struct LoadedLinear {
 };
 LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, const std::string& input_group);
 
-/// A norm's weight, widened to f32.
-Tensor load_norm(const Checkpoint& checkpoint, const std::string& name);
+/// A norm with its weight widened to f32.
+struct RmsNorm {
+  std::string module_path;
+  Tensor weight;  // [K]
+  double eps = 0;
+  Tensor operator()(const Tensor& x) const;  ///< x[M,K]
+};
+/// Loads `path`.weight.
+RmsNorm load_norm(const Checkpoint& checkpoint, const std::string& path, double eps);
 
 class LinearBlock : public ModelBlock {
  public:
@@ -37,6 +44,7 @@ class LinearBlock : public ModelBlock {
   /// `name` and `group` are relative to the block; returns the slot for `apply`.
   std::size_t add(const Checkpoint& checkpoint, const std::string& name, const std::string& group);
   Tensor apply(std::size_t slot, const Tensor& x) const { return slots_[slot].linear.forward(x); }
+  const std::string& path_of(std::size_t slot) const { return slots_[slot].info.module_path; }
   /// Tells the observer, if any, of the input that `slot` and the others of its group are about to see.
   void observe(LinearObserver* observer, std::size_t slot, const Tensor& x) const {
     if (observer != nullptr) observer->on_input(slots_[slot].info, x);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "octavo/model_contracts.hpp"
 #include "octavo/parallel.hpp"
 
 namespace octavo::model {
@@ -32,11 +33,15 @@ float sum_of_squares(const float* x, std::int64_t n) {
 
 }  // namespace
 
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_view module_path) {
+  // Blocks are fed by callers of BlockwiseModel, and each begins with a norm.
+  Binder binder(kRmsNormContract, module_path);
+  binder.arg("x", x).arg("w", weight).check();
   const std::int64_t rows = x.dim(0);
   const std::int64_t width = x.dim(1);
   Tensor y = Tensor::empty(DType::f32, x.shape());
-  const float* in = x.data<float>();
+  const Tensor packed = x.contiguous();
+  const float* in = packed.data<float>();
   const float* scale = weight.data<float>();
   float* out = y.mutable_data<float>();
   parallel_for(rows, row_grain(width), [&](std::int64_t begin, std::int64_t end) {
@@ -47,31 +52,39 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
       for (std::int64_t i = 0; i < width; ++i) out[r * width + i] = row[i] * inverse * scale[i];
     }
   });
+  binder.done({{"y", y}});
   return y;
 }
 
-void add_in_place(Tensor& x, const Tensor& y) {
+void add_in_place(Tensor& x, const Tensor& y, std::string_view module_path) {
   float* out = x.mutable_data<float>();
   const float* in = y.data<float>();
   parallel_for(x.numel(), kGrainElements, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
   });
+  report_operation(kResidualContract, module_path, [&](Binder& binder) {
+    binder.arg("x", x).arg("y", y).done({{"sum", x}});
+  });
 }
 
-void silu_multiply(Tensor& gate, const Tensor& up) {
+void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path) {
   float* g = gate.mutable_data<float>();
   const float* u = up.data<float>();
   parallel_for(gate.numel(), kGrainElements / 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) g[i] = g[i] / (1.0F + std::exp(-g[i])) * u[i];
   });
+  report_operation(kSwigluContract, module_path, [&](Binder& binder) {
+    binder.arg("gate", gate).arg("up", up).done({{"y", gate}});
+  });
 }
 
-void gelu_in_place(Tensor& x) {
+void gelu_in_place(Tensor& x, std::string_view module_path) {
   constexpr float kInverseSqrt2 = 0.70710678118654752F;
   float* v = x.mutable_data<float>();
   parallel_for(x.numel(), kGrainElements / 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) v[i] = 0.5F * v[i] * (1.0F + std::erf(v[i] * kInverseSqrt2));
   });
+  report_operation(kGeluContract, module_path, [&](Binder& binder) { binder.arg("x", x).done({{"y", x}}); });
 }
 
 Tensor gather_groups(const Tensor& x, const std::int64_t* order, std::int64_t count, std::int64_t group) {

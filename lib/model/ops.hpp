@@ -1,23 +1,26 @@
-// Elementwise pieces that architectures share: norms, activations, residuals. Float32, contiguous, caller-checked.
+// Elementwise pieces that architectures share: norms, activations, residuals. Float32, contiguous,
+// caller-checked but for the norm. The
+// module path is what a trace shows.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "octavo/tensor.hpp"
 
 namespace octavo::model {
 
 /// y[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight; x[L,K], weight[K]. Zhang & Sennrich 2019, eq. (4).
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_view module_path);
 
-/// x += y, same shape.
-void add_in_place(Tensor& x, const Tensor& y);
+/// x += y, both [M,H]: the residual stream.
+void add_in_place(Tensor& x, const Tensor& y, std::string_view module_path);
 
-/// gate = silu(gate) * up, same shape. Shazeer 2020 (SwiGLU).
-void silu_multiply(Tensor& gate, const Tensor& up);
+/// gate = silu(gate) * up, both [M,I]. Shazeer 2020 (SwiGLU).
+void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path);
 
-/// The exact form: 0.5 x (1 + erf(x / sqrt 2)).
-void gelu_in_place(Tensor& x);
+/// The exact form: 0.5 x (1 + erf(x / sqrt 2)); x[M,I].
+void gelu_in_place(Tensor& x, std::string_view module_path);
 
 /// out[i] = rows `order[i]` of x, where a "row" is `group` consecutive rows of x[L,K].
 Tensor gather_groups(const Tensor& x, const std::int64_t* order, std::int64_t count, std::int64_t group);

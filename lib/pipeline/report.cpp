@@ -49,19 +49,4 @@ JsonBuilder QuantizeResult::to_json() const {
   return json;
 }
 
-JsonBuilder CheckResult::to_json() const {
-  JsonBuilder list = JsonBuilder::array();
-  for (const CheckProblem& problem : problems) {
-    list.push(JsonBuilder::object()
-                  .set("what", problem.what)
-                  .set("where", problem.where)
-                  .set("remedy", problem.remedy)
-                  .set("fatal", problem.fatal));
-  }
-  JsonBuilder json = JsonBuilder::object();
-  json.set("octavo_version", pipeline::kVersion).set("ok", ok()).set("tensors", tensors).set("seconds", seconds);
-  json.set("problems", std::move(list));
-  return json;
-}
-
 }  // namespace octavo

@@ -186,10 +186,9 @@ class BinderCheck {
       detail_.dim_name = "rank";
       detail_.expected = wanted.dimensions.count;
       detail_.actual = given.shape.rank();
-      throw Error(ErrorCode::shape_mismatch,
-                  head_ + shown + " has " + std::to_string(detail_.actual) + " dimensions, the contract has " +
-                      std::to_string(detail_.expected) + ": " + std::string(parsed_.text()),
-                  detail_);
+      fail(head_ + shown + " has " + std::to_string(detail_.actual) + " dimensions, the contract has " +
+               std::to_string(detail_.expected) + ": " + std::string(parsed_.text()),
+           "rank");
     }
     if (wanted.dtypes != 0 && (wanted.dtypes >> static_cast<unsigned>(given.dtype) & 1U) == 0) {
       detail_.dim = -1;
@@ -218,8 +217,10 @@ class BinderCheck {
     detail_.expected = *expected;
     detail_.actual = given.shape[d];
 
-    std::string text = head_ + detail_.argument + " " + given.shape.to_string() + " dim " + std::to_string(d) + " (" +
-                       detail_.dim_name + ") is " + std::to_string(detail_.actual) + ", but ";
+    std::string text = head_ + detail_.argument + " " + given.shape.to_string() + " dim " + std::to_string(d);
+    if (first.count == 1 && step.kind == 'n' && alternatives.count == 1)
+      fail(text + " is " + std::to_string(detail_.actual) + ", the contract says " + detail_.dim_name + ".", letter);
+    text += " (" + detail_.dim_name + ") is " + std::to_string(detail_.actual) + ", but ";
     if (is_letter)
       text += binder_.letters_[step.letter]->source + " set " + std::string(meaning_of(letter)) + " to " +
               std::to_string(detail_.expected);
@@ -253,11 +254,16 @@ class BinderCheck {
   }
 
   [[noreturn]] void fail(std::string text, std::string_view letter) {
-    Violation violation{detail_.op,     detail_.argument,
-                        letter,         detail_.expected,
-                        detail_.actual, [this](std::string_view name) { return letter_value(name); }};
+    Violation violation;
+    violation.op = detail_.op;
+    violation.argument = detail_.argument;
+    violation.letter = letter;
+    if (detail_.argument.empty()) violation.condition = detail_.dim_name;
+    violation.expected = detail_.expected;
+    violation.actual = detail_.actual;
+    violation.value_of = [this](std::string_view name) { return letter_value(name); };
     const std::string remedy = remedy_for(violation);
-    if (!remedy.empty()) text += " " + remedy;
+    if (!remedy.empty()) text += (text.ends_with('.') ? " " : ". ") + remedy;
     throw Error(ErrorCode::shape_mismatch, std::move(text), detail_);
   }
 
@@ -318,7 +324,17 @@ class BinderCheck {
   std::string head_;
 };
 
-void Binder::check() const { BinderCheck(*this).run(); }
+void Binder::check() const {
+  const OperationObserver* observer = current_observer();
+  if (observer == nullptr) return BinderCheck(*this).run();
+  try {
+    BinderCheck(*this).run();
+  } catch (const Error& error) {
+    const std::string recent = observer->recent();
+    if (recent.empty() || error.shape() == nullptr) throw;
+    throw Error(error.code(), std::string(error.what()) + "\n" + recent, *error.shape());
+  }
+}
 
 std::int64_t Binder::value(std::string_view letter) const {
   const ParsedContract& parsed = contract_.parsed();

@@ -210,6 +210,52 @@ static void test_struct_growth(void) {
   octavo_tensor_release(w);
 }
 
+static int lines_of(const char* path, const char* text) {
+  static char line[65536];
+  int count = 0;
+  FILE* file = fopen(path, "r");
+  if (!file) return -1;
+  while (fgets(line, sizeof line, file)) count += strstr(line, text) != NULL;
+  fclose(file);
+  return count;
+}
+
+/* Two operations on this thread: a linear layer, and one that breaks its contract. */
+static void test_trace(const char* path) {
+  const int64_t wd[2] = {4, 8}, sd[1] = {4}, xd[2] = {3, 8}, bad[2] = {3, 7};
+  octavo_tensor *w = filled(OCTAVO_S8, wd, 2, 1), *s = filled(OCTAVO_F32, sd, 1, 2), *x = filled(OCTAVO_F32, xd, 2, 3),
+                *narrow = filled(OCTAVO_F32, bad, 2, 4), *y = NULL, *none = NULL;
+  octavo_linear* linear = NULL;
+  octavo_trace_options options = OCTAVO_TRACE_OPTIONS_INIT;
+  CHECK(octavo_linear_w8a8_create(w, s, NULL, &linear) == OCTAVO_OK);
+  CHECK(octavo_trace_end() == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_trace_begin(NULL, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_trace_begin("no/such/directory/trace.jsonl", NULL) == OCTAVO_IO);
+  options.values = 1;
+  CHECK(octavo_trace_begin(path, &options) == OCTAVO_OK);
+  CHECK(octavo_trace_begin(path, &options) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_linear_forward(linear, x, &y) == OCTAVO_OK);
+  CHECK(octavo_linear_forward(linear, narrow, &none) == OCTAVO_SHAPE_MISMATCH && none == NULL);
+  CHECK(strstr(octavo_last_error(), "\ntrace: linear_w8a8 M=3 K=8 N=4 -> y f32 [3, 4]") != NULL);
+  CHECK(octavo_trace_end() == OCTAVO_OK);
+  octavo_tensor_release(y);
+  y = NULL;
+  CHECK(octavo_linear_forward(linear, x, &y) == OCTAVO_OK); /* after the end */
+  CHECK(octavo_linear_forward(linear, narrow, &none) == OCTAVO_SHAPE_MISMATCH);
+  CHECK(strstr(octavo_last_error(), "trace:") == NULL);
+  CHECK(lines_of(path, "\"operation\":\"linear_w8a8\"") == 1 && lines_of(path, "\"rms\":") == 1);
+  CHECK(lines_of(path, "") == 2); /* the header and one operation */
+  options.reserved0 = 1;
+  CHECK(octavo_trace_begin(path, &options) == OCTAVO_INVALID_ARGUMENT);
+  remove(path);
+  octavo_linear_release(linear);
+  octavo_tensor_release(w);
+  octavo_tensor_release(s);
+  octavo_tensor_release(x);
+  octavo_tensor_release(narrow);
+  octavo_tensor_release(y);
+}
+
 struct seen {
   int calls;
   int limit;
@@ -224,6 +270,39 @@ static int32_t on_token(int32_t token, const char* text, void* user_data) {
 static int32_t stop_at_once(const char* stage, int64_t done, int64_t total, void* user_data) {
   (void)stage, (void)done, (void)total, (void)user_data;
   return 1;
+}
+
+/* The symbolic plan: what a picture of 56 x 84 makes of the prompt, and options that cannot be. */
+static void test_plan(const char* model_dir) {
+  octavo_plan_options options = OCTAVO_PLAN_OPTIONS_INIT;
+  const int64_t sizes[2] = {56, 84};
+  char* json = NULL;
+  options.image_sizes = sizes;
+  options.image_count = 1;
+  options.prompt_tokens = 20;
+  options.tensor_parallel = 2;
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_OK && json != NULL);
+  CHECK(strstr(json, "\"ok\":true") != NULL);
+  CHECK(strstr(json, "\"kind\":\"second_turn\"") != NULL);
+  CHECK(strstr(json, "\"prompt_tokens\":20") != NULL);
+  CHECK(strstr(json, "\"image_tokens\":6") != NULL); /* 2 x 3 groups of 28 pixels */
+  CHECK(strstr(json, "\"tensor_parallel\":[") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.prompt_tokens = 7; /* 6 image tokens and two delimiters do not fit */
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_OK && json != NULL);
+  CHECK(strstr(json, "\"ok\":false") != NULL && strstr(json, "its 1 images alone take 8") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.image_sizes = NULL;
+  CHECK(octavo_plan(model_dir, &options, &json) == OCTAVO_INVALID_ARGUMENT && json == NULL);
+  CHECK(octavo_plan(model_dir, NULL, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_plan(NULL, NULL, &json) == OCTAVO_INVALID_ARGUMENT && json == NULL);
+  CHECK(octavo_plan(model_dir, NULL, &json) == OCTAVO_OK && strstr(json, "\"plan\":{") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  CHECK(octavo_plan("no/such/model", NULL, &json) == OCTAVO_OK && strstr(json, "\"ok\":false") != NULL);
+  octavo_string_release(json);
 }
 
 static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
@@ -242,6 +321,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_model_open("no/such/model", &model) == OCTAVO_NOT_FOUND && model == NULL);
   CHECK(octavo_check(model_dir, &problems, &json) == OCTAVO_OK && problems == 0 && json != NULL);
   octavo_string_release(json);
+  test_plan(model_dir);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
   options.max_new_tokens = 24;
   options.sampling = OCTAVO_SAMPLING_GREEDY;
@@ -278,6 +358,42 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_model_open(scratch, &model) == OCTAVO_NOT_FOUND); /* nothing half-written */
 }
 
+/* A model against a quantized copy of itself, against itself and against nothing. */
+static void test_compare(const char* model_dir, const char* scratch) {
+  octavo_quantize_options quantize = OCTAVO_QUANTIZE_OPTIONS_INIT;
+  octavo_compare_options options = OCTAVO_COMPARE_OPTIONS_INIT;
+  octavo_cancel* cancel = NULL;
+  int32_t wrong = -1;
+  char* json = NULL;
+  quantize.recipe = "rtn";
+  quantize.overwrite = 1;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_OK);
+  CHECK(octavo_compare(model_dir, scratch, NULL, &wrong, &json) == OCTAVO_OK && wrong == 0);
+  CHECK(json != NULL && strstr(json, "\"relative_error\"") != NULL && strstr(json, "\"class\":\"expected\"") != NULL);
+  octavo_string_release(json);
+  json = NULL;
+  options.skip_values = 1;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_OK && wrong == 0);
+  CHECK(json != NULL && strstr(json, "\"relative_error\"") == NULL);
+  octavo_string_release(json);
+  json = NULL;
+  wrong = -1;
+  CHECK(octavo_compare(scratch, model_dir, &options, &wrong, &json) ==
+        OCTAVO_INVALID_ARGUMENT); /* the wrong way round */
+  CHECK(octavo_compare("no/such/model", scratch, &options, &wrong, &json) == OCTAVO_NOT_FOUND);
+  CHECK(octavo_compare(model_dir, NULL, &options, &wrong, &json) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_compare(model_dir, scratch, &options, NULL, &json) == OCTAVO_INVALID_ARGUMENT);
+  options.progress = stop_at_once;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_CANCELLED);
+  options.progress = NULL;
+  CHECK(octavo_cancel_create(&cancel) == OCTAVO_OK);
+  octavo_cancel_request(cancel);
+  options.cancel = cancel;
+  CHECK(octavo_compare(model_dir, scratch, &options, &wrong, &json) == OCTAVO_CANCELLED);
+  octavo_cancel_release(cancel);
+  CHECK(wrong == -1 && json == NULL); /* untouched by failures */
+}
+
 int main(int argc, char** argv) {
   test_errors();
   test_seed_case();
@@ -285,7 +401,11 @@ int main(int argc, char** argv) {
   test_attention_with_cache();
   test_gptq_and_linear();
   test_struct_growth();
-  if (argc == 5) test_jobs(argv[1], argv[2], argv[3], argv[4]);
+  test_trace("octavo_capi_trace.jsonl");
+  if (argc == 5) {
+    test_jobs(argv[1], argv[2], argv[3], argv[4]);
+    test_compare(argv[1], argv[4]);
+  }
   printf("%d failures\n", failures);
   return failures != 0;
 }

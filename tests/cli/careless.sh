@@ -87,6 +87,20 @@ refused "no tokenizer" 1 "tokenizer" generate "$work/model" --prompt Hello
 cases=$((cases + 1))
 "$octavo" check "$work/model" >"$work/out" 2>"$work/err"
 [ $? -eq 1 ] || fail "check without a tokenizer must exit with 1"
+refused "picture size" 2 "--image 1080x1920" check "$model" --image 1080
+refused "negative picture" 2 "--image 1080x1920" check "$model" --image -4x7
+refused "endless picture" 1 "16777216" check "$model" --image 9223372036854775807x9223372036854775807
+refused "no ranks" 2 "an integer" check "$model" --tensor-parallel 0
+refused "stretched picture" 1 "4000 x 10" check "$model" --image 10x4000
+refused "short prompt" 1 "prompt_tokens is 3" check "$model" --prompt-tokens 3 --image 64x64
+cases=$((cases + 1))
+"$octavo" check "$model" --image 300x500 --tensor-parallel 2 --plan >"$work/out" 2>"$work/err" || fail "check --plan"
+for part in "KV cache" second_turn self_attn kv_append intermediate_size; do
+  grep -q "$part" "$work/out" || fail "check --plan does not show $part"
+done
+"$octavo" check "$model" --plan --json >"$work/out" 2>"$work/err" || fail "check --plan --json"
+python3 -c 'import json,sys; json.load(open(sys.argv[1]))["plan"]["calls"][0]["steps"][0]["contract"]' "$work/out" \
+  || fail "check --plan --json is not the document"
 
 # Prompt and pictures.
 echo "not a picture" >"$work/fake.png"
@@ -138,6 +152,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$octavo" quantize "$model" -o "$work/cance
   nothing_left "SIG$signal"
 done
 
+# Traces.
+refused "values without a trace" 2 "--trace FILE" generate "$model" --prompt Hello --trace-values
+refused "a trace that cannot be written" 1 "cannot create" generate "$model" --prompt Hello --trace "$work/nowhere/t.jsonl"
+refused "no such trace" 1 "cannot open" trace "$work/nowhere.jsonl"
+refused "three traces" 2 "takes 1 to 2" trace a b c
+refused "a bound for one trace" 2 "need two traces" trace "$work/nowhere.jsonl" --bound 1
+refused "a model for a trace" 1 "config.json:1" trace "$model/config.json"
+
 # And the good path, so that the refusals above are not the program refusing everything.
 cases=$((cases + 1))
 "$octavo" quantize "$model" -o "$work/good" --calibration "$calibration" --samples 4 --json >"$work/out" 2>"$work/err" ||
@@ -146,12 +168,42 @@ python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert len(d["la
 refused "already quantized" 1 "already quantized" quantize "$work/good" -o "$work/q_out" --recipe rtn
 cases=$((cases + 1))
 "$octavo" check "$work/good" >"$work/out" 2>"$work/err" || fail "check of the quantized model"
+
+# Against the original: right, damaged, and asked wrongly.
+cases=$((cases + 1))
+"$octavo" check "$work/good" --against "$model" --html "$work/page.html" --json >"$work/out" 2>"$work/err" || fail "check --against"
+python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["ok"] and d["counts"]["wrong"] == 0, d' "$work/out" ||
+  fail "check --against --json"
+grep -q '</html>' "$work/page.html" || fail "check --against --html"
+cases=$((cases + 1))
+cp -r "$work/good" "$work/altered"
+sed -i 's/"rope_theta": *[0-9.]*/"rope_theta": 77.0/' "$work/altered/config.json"
+"$octavo" check "$work/altered" --against "$model" >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || fail "check --against of an altered model must exit with 1"
+grep -q 'rope_theta' "$work/out" || fail "check --against does not name the changed field"
+refused "compared with nothing" 1 "$work/nowhere" check "$work/good" --against "$work/nowhere"
+refused "compared the wrong way round" 1 "is quantized itself" check "$model" --against "$work/good"
+refused "a page that cannot be written" 1 "cannot be written" check "$work/good" --against "$model" --html "$work/no/page.html"
+refused "a page of nothing" 2 "needs --against" check "$work/good" --html "$work/page.html"
+
 cases=$((cases + 1))
 "$octavo" generate "$work/good" --image "$picture" --prompt "What shape is this?" --json >"$work/out" 2>"$work/err" ||
   fail "generate"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 assert {"text", "tokens", "prompt_tokens", "finish_reason", "timings"} <= d.keys(), d' "$work/out" || fail "generate --json"
+for mode in "" --no-cache; do
+  cases=$((cases + 1))
+  "$octavo" generate "$model" --image "$picture" --prompt "What shape is this?" --max-new-tokens 3 $mode \
+    --trace "$work/trace$mode.jsonl" --trace-values >"$work/out" 2>"$work/err" || fail "generate --trace $mode"
+done
+cases=$((cases + 1))
+"$octavo" trace "$work/trace.jsonl" "$work/trace--no-cache.jsonl" --bound 1e-4 >"$work/out" 2>"$work/err" ||
+  fail "trace: cached and uncached differ"
+grep -q "only in the first trace, from kv_append" "$work/out" || fail "trace: kv_append is not named"
+cases=$((cases + 1))
+"$octavo" trace "$work/trace.jsonl" >"$work/out" 2>"$work/err" || fail "trace: table"
+[ "$(grep -c lm_head "$work/out")" -ge 1 ] || fail "trace: the table lacks lm_head"
 
 # Verify: what the caller got wrong is one line; what a model does wrong is a rung and a diagnosis on standard output.
 refused "verify: the same model twice" 1 "is not quantized" verify "$model" "$model"

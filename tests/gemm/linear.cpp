@@ -221,11 +221,13 @@ TEST_CASE("broken linears are refused at the door") {
   CHECK(message_of([] {
           Linear::floating("m.q", random(3, 5, 1), vector_of({1, 2}));
         }) == "linear (m.q): bias [2] dim 0 (N, out_features) is 2, but w [3, 5] dim 0 set out_features to 3.");
-  CHECK(message_of([] {
-          Linear::w8a8("m.q", random_s8(3, 5, 1), vector_of({1, 2}), {});
-        }) ==
-        "linear_w8a8 (m.q): w_scale [2] dim 0 (N, out_features) is 2, but w [3, 5] dim 0 set out_features to 3. A "
-        "per-channel scale has one value per output channel (row of the weight); one value is a per-tensor scale.");
+  CHECK(
+      message_of([] {
+        Linear::w8a8("m.q", random_s8(3, 5, 1), vector_of({1, 2}), {});
+      }) ==
+      "linear_w8a8 (m.q): w_scale [2] dim 0 (N, out_features) is 2, but w [3, 5] dim 0 set out_features to 3. A "
+      "per-channel scale has one value per output channel (row of the weight); one value is a per-tensor scale: repeat "
+      "it for every row, or quantize anew per channel.");
   CHECK(message_of([] { Linear::w8a8("m.q", random_s8(1, 131072, 1), vector_of({1}), {}); }) ==
         "linear_w8a8 (m.q): in_features is 131072, at most 131071 cannot overflow int32");
   CHECK(message_of([] {

@@ -162,13 +162,15 @@ TEST_CASE("prompts and options out of their domain are refused in whole sentence
   SECTION("pads without image") {
     input.images.clear();
     REQUIRE(message_of([&] { model.generate(input, options); }) ==
-            "model input: the prompt holds 15 image pads, its 0 images need 0 (t * h * w / spatial_merge_size^2 each)");
+            "model input: the prompt holds 15 image pads, its 0 images need 0 (t * h * w / spatial_merge_size^2 each): "
+            "expand each image's pad to that many, and keep an image whole within one call");
   }
   SECTION("an image too many") {
     input.images.push_back(input.images.front());
     REQUIRE(
         message_of([&] { model.generate(input, options); }) ==
-        "model input: the prompt holds 15 image pads, its 2 images need 30 (t * h * w / spatial_merge_size^2 each)");
+        "model input: the prompt holds 15 image pads, its 2 images need 30 (t * h * w / spatial_merge_size^2 each): "
+        "expand each image's pad to that many, and keep an image whole within one call");
   }
   SECTION("an id outside the vocabulary") {
     input.ids[2] = 144;

@@ -51,12 +51,13 @@ std::vector<Include> includes(const fs::path& folder) {
 }
 
 /// Rooms by floor; public headers that are no room of their own belong to one.
-const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1}, {"gemm", 2},  {"checkpoint", 2}, {"attention", 3},
-                                         {"quant", 3},  {"text", 3}, {"image", 3}, {"model", 4},      {"pipeline", 5}};
+const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm", 2},    {"checkpoint", 2},
+                                         {"trace", 2},  {"attention", 3}, {"quant", 3},   {"text", 3},
+                                         {"image", 3},  {"model", 4},     {"pipeline", 5}};
 const std::map<std::string, std::string> kRoomOfHeader{
-    {"error", "tensor"},      {"contract", "tensor"}, {"parallel", "tensor"},  {"trace", "tensor"},
-    {"config", "checkpoint"}, {"plan", "model"},      {"compare", "pipeline"}, {"job", "pipeline"},
-    {"metrics", "pipeline"},  {"verify", "pipeline"}};
+    {"error", "tensor"},      {"contract", "tensor"},  {"parallel", "tensor"},       {"observer", "tensor"},
+    {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"}, {"compare", "pipeline"},
+    {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"}};
 
 std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

@@ -62,7 +62,9 @@ void check_qwen2_5_vl_input(const Qwen25VlConfig& config, const ModelInput& inpu
   }
   if (pads != needed) {
     refuse("the prompt holds " + std::to_string(pads) + " image pads, its " + std::to_string(input.images.size()) +
-           " images need " + std::to_string(needed) + " (t * h * w / spatial_merge_size^2 each)");
+           " images need " + std::to_string(needed) +
+           " (t * h * w / spatial_merge_size^2 each): expand each image's pad to that many, and keep an image "
+           "whole within one call");
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
 
@@ -14,10 +15,10 @@ DecoderLayer::DecoderLayer(const Checkpoint& checkpoint, const TextConfig& confi
       heads_(config.num_attention_heads),
       kv_heads_(config.num_key_value_heads),
       head_dim_(config.head_dim),
-      eps_(config.rms_norm_eps),
       attention_path_(module_path() + ".self_attn"),
-      input_norm_(load_norm(checkpoint, module_path() + ".input_layernorm.weight")),
-      post_norm_(load_norm(checkpoint, module_path() + ".post_attention_layernorm.weight")),
+      mlp_path_(module_path() + ".mlp"),
+      input_norm_(load_norm(checkpoint, module_path() + ".input_layernorm", config.rms_norm_eps)),
+      post_norm_(load_norm(checkpoint, module_path() + ".post_attention_layernorm", config.rms_norm_eps)),
       q_(add(checkpoint, "self_attn.q_proj", "self_attn.qkv_input")),
       k_(add(checkpoint, "self_attn.k_proj", "self_attn.qkv_input")),
       v_(add(checkpoint, "self_attn.v_proj", "self_attn.qkv_input")),
@@ -26,15 +27,23 @@ DecoderLayer::DecoderLayer(const Checkpoint& checkpoint, const TextConfig& confi
       up_(add(checkpoint, "mlp.up_proj", "mlp.gate_up_input")),
       down_(add(checkpoint, "mlp.down_proj", "mlp.down_input")) {}
 
+Tensor DecoderLayer::split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const {
+  const Tensor split = x.reshape(Shape{x.dim(0), heads, head_dim_});
+  report_operation(kSplitHeadsContract, path_of(slot), [&](Binder& binder) {
+    binder.dim("heads", heads, "config.json").dim("D", head_dim_, "head_dim").arg("x", x).done({{"y", split}});
+  });
+  return split;
+}
+
 Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, KvCache* cache,
                             LinearObserver* observer) const {
   const std::int64_t rows = x.dim(0);
   observe(observer, q_, x);
-  Tensor q = apply(q_, x).reshape(Shape{rows, heads_, head_dim_});
-  Tensor k = apply(k_, x).reshape(Shape{rows, kv_heads_, head_dim_});
-  const Tensor v = apply(v_, x);
-  apply_rotary(q, context.rotary);
-  apply_rotary(k, context.rotary);
+  Tensor q = split_heads(q_, apply(q_, x), heads_);
+  Tensor k = split_heads(k_, apply(k_, x), kv_heads_);
+  const Tensor v = split_heads(v_, apply(v_, x), kv_heads_);
+  apply_rotary(q, context.rotary, attention_path_);
+  apply_rotary(k, context.rotary, attention_path_);
   // Heads first, as views: (1, heads, rows, D).
   const Tensor queries = q.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3});
   KvCache::View seen{k.reshape(Shape{1, rows, kv_heads_, head_dim_}).permute({0, 2, 1, 3}),
@@ -46,18 +55,21 @@ Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, KvC
   options.module_path = attention_path_;
   const Tensor out = attention(queries, seen.k, seen.v, options);
   const Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
+  report_operation(kJoinHeadsContract, attention_path_, [&](Binder& binder) {
+    binder.arg("x", out).done({{"y", merged}});
+  });
   observe(observer, o_, merged);
   return apply(o_, merged);
 }
 
 void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const {
-  add_in_place(hidden, attend(rms_norm(hidden, input_norm_, eps_), context, cache, observer));
-  const Tensor normed = rms_norm(hidden, post_norm_, eps_);
+  add_in_place(hidden, attend(input_norm_(hidden), context, cache, observer), module_path());
+  const Tensor normed = post_norm_(hidden);
   observe(observer, gate_, normed);
   Tensor gate = apply(gate_, normed);
-  silu_multiply(gate, apply(up_, normed));
+  silu_multiply(gate, apply(up_, normed), mlp_path_);
   observe(observer, down_, gate);
-  add_in_place(hidden, apply(down_, gate));
+  add_in_place(hidden, apply(down_, gate), module_path());
 }
 
 void DecoderLayer::forward(BlockState& state, LinearObserver* observer) const {
@@ -80,7 +92,7 @@ LoadedLinear load_lm_head(const Checkpoint& checkpoint, const Tensor& table, boo
 LanguageEnds::LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
     : config_(config),
       table_(checkpoint.tensor("model.embed_tokens.weight")),
-      norm_(load_norm(checkpoint, "model.norm.weight")),
+      norm_(load_norm(checkpoint, "model.norm", config.text.rms_norm_eps)),
       lm_head_(load_lm_head(checkpoint, table_, is_tied(config, checkpoint))),
       tied_(is_tied(config, checkpoint)) {}
 
@@ -101,17 +113,19 @@ Tensor LanguageEnds::embed(std::span<const std::int32_t> ids, std::size_t genera
       read_row(table_, ids[i], out);
     }
   }
+  report_operation(kEmbeddingContract, "model.embed_tokens", [&](Binder& binder) {
+    binder.arg("ids", DType::s32, Shape{static_cast<std::int64_t>(ids.size())}).arg("table", table_);
+    binder.arg_if("vision", vision).done({{"x", hidden}});
+  });
   return hidden;
 }
 
 LanguageContext LanguageEnds::context(const CallPlan& plan) const {
   const TextConfig& text = config_.text;
-  return {plan, mrope_table(plan.positions, text.head_dim, text.rope_theta, text.mrope_section)};
+  return {plan, mrope_table(plan.positions, text.head_dim, text.rope_theta, text.mrope_section, "model")};
 }
 
-Tensor LanguageEnds::logits(const Tensor& hidden) const {
-  return lm_head_.linear.forward(rms_norm(hidden, norm_, config_.text.rms_norm_eps));
-}
+Tensor LanguageEnds::logits(const Tensor& hidden) const { return lm_head_.linear.forward(norm_(hidden)); }
 
 SequenceState LanguageEnds::new_state() const {
   SequenceState::Tokens tokens;
@@ -134,7 +148,7 @@ CallPlan LanguageEnds::plan(const SequenceState& state, std::span<const std::int
 }
 
 std::size_t LanguageEnds::weight_bytes() const noexcept {
-  return table_.size_bytes() + norm_.size_bytes() + (tied_ ? 0 : lm_head_.linear.weight_bytes());
+  return table_.size_bytes() + norm_.weight.size_bytes() + (tied_ ? 0 : lm_head_.linear.weight_bytes());
 }
 
 }  // namespace octavo::model

@@ -1,6 +1,7 @@
 // Four patches become one text position: norm, concatenation, two linears; and window order is undone.
 #include <cstring>
 
+#include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
 
@@ -19,15 +20,21 @@ Linear load_patch_embed(const Checkpoint& checkpoint, const VisionConfig& config
 VisionEnds::VisionEnds(const Checkpoint& checkpoint, const VisionConfig& config)
     : config_(config),
       patch_embed_(load_patch_embed(checkpoint, config)),
-      ln_q_(load_norm(checkpoint, "visual.merger.ln_q.weight")),
+      kernel_dtype_(checkpoint.tensor("visual.patch_embed.proj.weight").dtype()),
+      kernel_shape_(checkpoint.tensor("visual.patch_embed.proj.weight").shape()),
+      ln_q_(load_norm(checkpoint, "visual.merger.ln_q", VisionConfig::kRmsNormEps)),
       merge1_(load_linear(checkpoint, "visual.merger.mlp.0", "visual.merger.mlp.0_input")),
       merge2_(load_linear(checkpoint, "visual.merger.mlp.2", "visual.merger.mlp.2_input")) {}
 
 Tensor VisionEnds::finish(const Tensor& hidden, const VisionContext& context) const {
   const auto groups = static_cast<std::int64_t>(context.window_index.size());
-  const Tensor normed = rms_norm(hidden, ln_q_, VisionConfig::kRmsNormEps);  // per patch, before the concatenation
-  Tensor inner = merge1_.linear.forward(normed.reshape(Shape{groups, config_.merged_size()}));
-  gelu_in_place(inner);
+  const Tensor normed = ln_q_(hidden);  // per patch, before the concatenation
+  const Tensor joined = normed.reshape(Shape{groups, config_.merged_size()});
+  report_operation(kMergeGroupsContract, "visual.merger", [&](Binder& binder) {
+    binder.dim("merge", config_.spatial_merge_size, "spatial_merge_size").arg("x", normed).done({{"y", joined}});
+  });
+  Tensor inner = merge1_.linear.forward(joined);
+  gelu_in_place(inner, "visual.merger.mlp.1");
   const Tensor ordered = merge2_.linear.forward(inner);  // (groups, hidden), in window order
   Tensor out = Tensor::empty(DType::f32, ordered.shape());
   const std::int64_t width = ordered.dim(1);
@@ -35,13 +42,16 @@ Tensor VisionEnds::finish(const Tensor& hidden, const VisionContext& context) co
     std::memcpy(out.mutable_data<float>() + context.window_index[static_cast<std::size_t>(i)] * width,
                 ordered.data<float>() + i * width, static_cast<std::size_t>(width) * sizeof(float));
   }
+  report_operation(kWindowRestoreContract, "visual.merger", [&](Binder& binder) {
+    binder.arg("x", ordered).arg("index", DType::i64, Shape{groups}).done({{"y", out}});
+  });
   return out;
 }
 
 std::vector<LinearInfo> VisionEnds::linears() const { return {merge1_.info, merge2_.info}; }
 
 std::size_t VisionEnds::weight_bytes() const noexcept {
-  return patch_embed_.weight_bytes() + ln_q_.size_bytes() + merge1_.linear.weight_bytes() +
+  return patch_embed_.weight_bytes() + ln_q_.weight.size_bytes() + merge1_.linear.weight_bytes() +
          merge2_.linear.weight_bytes();
 }
 

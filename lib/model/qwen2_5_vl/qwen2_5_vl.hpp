@@ -16,6 +16,16 @@ ArchitectureEntry qwen2_5_vl_entry();
 
 /// Names, shapes and reasons, in the order of the forward pass.
 std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint);
+/// Throws format when config.json promises more blocks than the files hold tensors: a list of what is missing would be
+/// of no use, and as long as a wrong number wants it to be.
+void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
+/// What ArchitectureEntry asks for.
+bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
+                              std::vector<CheckProblem>& problems);
+std::vector<CheckProblem> qwen2_5_vl_config_problems(const Json& config);
+void plan_qwen2_5_vl(const Checkpoint& checkpoint, const PlanOptions& options, ModelPlan& plan,
+                     std::vector<Error>& problems);
+std::vector<ParallelDim> qwen2_5_vl_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks);
 /// The embedding serves as lm_head.
 bool is_tied(const Qwen25VlConfig& config, const Checkpoint& checkpoint);
 
@@ -39,7 +49,8 @@ class VisionBlock final : public LinearBlock {
 
   std::int64_t heads_, head_dim_;
   bool full_attention_;
-  Tensor norm1_, norm2_;  // [Hv]
+  std::string attention_path_, mlp_path_;
+  RmsNorm norm1_, norm2_;  // [Hv]
   std::size_t qkv_, proj_, gate_, up_, down_;
 };
 
@@ -54,9 +65,13 @@ class VisionEnds {
   std::size_t weight_bytes() const noexcept;
 
  private:
+  Tensor embed_patches(const Tensor& pixels) const;  // [P, patch_elements] -> [P, Hv]
+
   VisionConfig config_;
   Linear patch_embed_;
-  Tensor ln_q_;  // [Hv]
+  DType kernel_dtype_;
+  Shape kernel_shape_;  // [Hv, in_channels, temporal_patch_size, patch_size, patch_size]
+  RmsNorm ln_q_;        // [Hv]
   LoadedLinear merge1_, merge2_;
 };
 
@@ -76,11 +91,12 @@ class DecoderLayer final : public LinearBlock {
 
  private:
   Tensor attend(const Tensor& x, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const;
+  /// x[rows, heads*D] as [rows, heads, D].
+  Tensor split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const;
 
   std::int64_t index_, heads_, kv_heads_, head_dim_;
-  double eps_;
-  std::string attention_path_;
-  Tensor input_norm_, post_norm_;  // [H]
+  std::string attention_path_, mlp_path_;
+  RmsNorm input_norm_, post_norm_;  // [H]
   std::size_t q_, k_, v_, o_, gate_, up_, down_;
 };
 
@@ -102,7 +118,7 @@ class LanguageEnds {
  private:
   Qwen25VlConfig config_;
   Tensor table_;  // [V,H] as stored
-  Tensor norm_;   // [H]
+  RmsNorm norm_;  // [H]
   LoadedLinear lm_head_;
   bool tied_;
 };

@@ -29,7 +29,10 @@ class Qwen25Vl final : public Architecture {
     std::size_t total = vision_.weight_bytes() + language_.weight_bytes();
     for (const auto& block : blocks_) total += block->weight_bytes();
     for (const auto& layer : layers_) total += layer->weight_bytes();
-    return total;
+    // A block counts its linears; it has two norms besides, widened to f32.
+    const std::int64_t norms = 2 * (config_.vision.depth * config_.vision.hidden_size +
+                                    config_.text.num_hidden_layers * config_.text.hidden_size);
+    return total + static_cast<std::size_t>(norms) * sizeof(float);
   }
   SequenceState new_state() const override { return language_.new_state(); }
   KvCache new_cache(std::int64_t capacity) const override {
@@ -39,6 +42,7 @@ class Qwen25Vl final : public Architecture {
   void check_input(const ModelInput& input) const override { check_qwen2_5_vl_input(config_, input); }
 
   Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const override {
+    if (!input.images.empty()) announce_call("vision");
     BlockState state = vision_.begin(input);
     if (!state.hidden.defined()) return {};
     const auto& context = *static_cast<const VisionContext*>(state.context.get());
@@ -50,6 +54,7 @@ class Qwen25Vl final : public Architecture {
   }
 
   Tensor run(const LanguageCall& call, SequenceState& state) const override {
+    announce_call(state.past() == 0 ? "prefill" : call.ids.size() == 1 ? "decode" : "extend");
     const LanguageContext context = language_.context(language_.plan(state, call.ids, call.generated_from, call.grids));
     Tensor hidden = language_.embed(call.ids, call.generated_from, call.vision);
     for (const auto& layer : layers_) {
@@ -79,7 +84,16 @@ std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
 }
 
 ArchitectureEntry qwen2_5_vl_entry() {
-  return {"qwen2_5_vl", &open_qwen2_5_vl, &open_qwen2_5_vl_blockwise, &qwen2_5_vl_tensors};
+  ArchitectureEntry entry{};
+  entry.model_type = "qwen2_5_vl";
+  entry.open = &open_qwen2_5_vl;
+  entry.open_blockwise = &open_qwen2_5_vl_blockwise;
+  entry.expected_tensors = &qwen2_5_vl_tensors;
+  entry.config_problems = &qwen2_5_vl_config_problems;
+  entry.known_tensors = &known_qwen2_5_vl_tensors;
+  entry.plan = &plan_qwen2_5_vl;
+  entry.tensor_parallel_dims = &qwen2_5_vl_parallel_dims;
+  return entry;
 }
 
 }  // namespace octavo::model

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
 
@@ -37,8 +38,10 @@ VisionBlock::VisionBlock(const Checkpoint& checkpoint, const VisionConfig& confi
       heads_(config.num_heads),
       head_dim_(config.head_dim()),
       full_attention_(config.is_full_attention(index)),
-      norm1_(load_norm(checkpoint, module_path() + ".norm1.weight")),
-      norm2_(load_norm(checkpoint, module_path() + ".norm2.weight")),
+      attention_path_(module_path() + ".attn"),
+      mlp_path_(module_path() + ".mlp"),
+      norm1_(load_norm(checkpoint, module_path() + ".norm1", VisionConfig::kRmsNormEps)),
+      norm2_(load_norm(checkpoint, module_path() + ".norm2", VisionConfig::kRmsNormEps)),
       qkv_(add(checkpoint, "attn.qkv", "attn.qkv_input")),
       proj_(add(checkpoint, "attn.proj", "attn.proj_input")),
       gate_(add(checkpoint, "mlp.gate_proj", "mlp.gate_up_input")),
@@ -51,28 +54,35 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, Linear
   const Tensor qkv = apply(qkv_, x).reshape(Shape{1, rows, 3, heads_, head_dim_});
   Tensor q = qkv.select(2, 0).contiguous().reshape(Shape{rows, heads_, head_dim_});
   Tensor k = qkv.select(2, 1).contiguous().reshape(Shape{rows, heads_, head_dim_});
-  apply_rotary(q, context.rotary);
-  apply_rotary(k, context.rotary);
+  const Tensor v = qkv.select(2, 2);
+  report_operation(kSplitQkvContract, attention_path_, [&](Binder& binder) {
+    binder.dim("heads", heads_, "num_heads").arg("x", DType::f32, Shape{rows, 3 * heads_ * head_dim_});
+    binder.done({{"q", q}, {"k", k}, {"v", v.select(0, 0)}});
+  });
+  apply_rotary(q, context.rotary, attention_path_);
+  apply_rotary(k, context.rotary, attention_path_);
   AttentionOptions options;
   options.mask = full_attention_ ? context.frames : context.windows;
   options.module_path = module_path();
   const Tensor out =
       attention(q.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
-                k.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3}),
-                qkv.select(2, 2).permute({0, 2, 1, 3}), options);
+                k.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3}), v.permute({0, 2, 1, 3}), options);
   const Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
+  report_operation(kJoinHeadsContract, attention_path_, [&](Binder& binder) {
+    binder.arg("x", out).done({{"y", merged}});
+  });
   observe(observer, proj_, merged);
   return apply(proj_, merged);
 }
 
 void VisionBlock::run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const {
-  add_in_place(hidden, attend(rms_norm(hidden, norm1_, VisionConfig::kRmsNormEps), context, observer));
-  const Tensor normed = rms_norm(hidden, norm2_, VisionConfig::kRmsNormEps);
+  add_in_place(hidden, attend(norm1_(hidden), context, observer), module_path());
+  const Tensor normed = norm2_(hidden);
   observe(observer, gate_, normed);
   Tensor gate = apply(gate_, normed);
-  silu_multiply(gate, apply(up_, normed));
+  silu_multiply(gate, apply(up_, normed), mlp_path_);
   observe(observer, down_, gate);
-  add_in_place(hidden, apply(down_, gate));
+  add_in_place(hidden, apply(down_, gate), module_path());
 }
 
 void VisionBlock::forward(BlockState& state, LinearObserver* observer) const {
@@ -87,17 +97,38 @@ BlockState VisionEnds::begin(const ModelInput& input) const {
       octavo::window_index(grids, config_.window_size, config_.patch_size, config_.spatial_merge_size);
   const std::int64_t group = config_.spatial_merge_size * config_.spatial_merge_size;
   auto context = std::make_shared<VisionContext>();
-  context->rotary = in_window_order(vision_rotary_table(grids, config_.head_dim(), config_.spatial_merge_size),
-                                    windows.window_index, group);
+  const RotaryTable rotary = vision_rotary_table(grids, config_.head_dim(), config_.spatial_merge_size);
+  report_operation(kVisionRotaryContract, "visual", [&](Binder& binder) {
+    binder.arg("grids", DType::i64, Shape{static_cast<std::int64_t>(grids.size()), 3});
+    binder.done({{"cos", rotary.cos}, {"sin", rotary.sin}});
+  });
+  context->rotary = in_window_order(rotary, windows.window_index, group);
   context->windows = Mask::segments(std::move(windows.cu_window_seqlens));
   context->frames = Mask::segments(std::move(windows.cu_seqlens));
   context->window_index = std::move(windows.window_index);
-  const Tensor embedded = patch_embed_.forward(concatenate_patches(input, config_.patch_elements()));
+  const Tensor embedded = embed_patches(concatenate_patches(input, config_.patch_elements()));
   BlockState state;
   state.hidden = gather_groups(embedded, context->window_index.data(),
                                static_cast<std::int64_t>(context->window_index.size()), group);
+  report_operation(kWindowOrderContract, "visual", [&](Binder& binder) {
+    const auto groups = static_cast<std::int64_t>(context->window_index.size());
+    binder.dim("merge", config_.spatial_merge_size, "spatial_merge_size").arg("x", embedded);
+    binder.arg("index", DType::i64, Shape{groups}).done({{"y", state.hidden}});
+  });
   state.context = std::move(context);
   return state;
+}
+
+Tensor VisionEnds::embed_patches(const Tensor& pixels) const {
+  Tensor embedded;
+  {
+    const ObserverScope quiet(nullptr);  // one operation, not a linear layer of its own
+    embedded = patch_embed_.forward(pixels);
+  }
+  report_operation(kPatchEmbedContract, patch_embed_.module_path(), [&](Binder& binder) {
+    binder.arg("pixels", pixels).arg("w", kernel_dtype_, kernel_shape_).done({{"x", embedded}});
+  });
+  return embedded;
 }
 
 }  // namespace octavo::model

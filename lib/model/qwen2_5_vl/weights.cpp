@@ -1,5 +1,8 @@
 // Which tensors config.json promises, and why.
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "qwen2_5_vl.hpp"
 
@@ -10,7 +13,9 @@ std::string eq(const std::string& field, std::int64_t value) { return field + " 
 
 class List {
  public:
-  explicit List(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  /// With `problems`, a scheme that cannot be run is reported, once each, and the linear taken for a float one.
+  explicit List(const Checkpoint& checkpoint, std::vector<CheckProblem>* problems = nullptr)
+      : checkpoint_(checkpoint), problems_(problems) {}
 
   void vector(const std::string& name, std::int64_t n, const std::string& because) {
     tensors.push_back({name, Shape{n}, eq(because, n)});
@@ -19,12 +24,7 @@ class List {
   /// A linear `path`, float or as quantization_config says; `rows` and `columns` name the fields behind N and K.
   void linear(const std::string& path, std::int64_t n, const std::string& rows, std::int64_t k,
               const std::string& columns, bool bias) {
-    const StoredScheme scheme = checkpoint_.scheme_of(path);
-    if (scheme == StoredScheme::w8a16) {
-      throw Error(ErrorCode::unsupported,
-                  checkpoint_.directory() + ": " + path +
-                      " is stored as W8A16; this build runs float and W8A8 (dynamic per token) linears");
-    }
+    const StoredScheme scheme = scheme_of(path);
     const bool int8 = scheme == StoredScheme::w8a8_dynamic;
     tensors.push_back({path + ".weight", Shape{n, k}, eq(rows, n) + ", " + eq(columns, k), false, int8});
     if (int8) tensors.push_back({path + ".weight_scale", Shape{n, 1}, eq(rows, n) + ", one scale per row"});
@@ -34,7 +34,29 @@ class List {
   std::vector<ExpectedTensor> tensors;
 
  private:
+  StoredScheme scheme_of(const std::string& path) {
+    try {
+      const StoredScheme scheme = checkpoint_.scheme_of(path);
+      if (scheme == StoredScheme::w8a16) {
+        throw Error(ErrorCode::unsupported,
+                    checkpoint_.directory() + ": " + path +
+                        " is stored as W8A16; this build runs float and W8A8 (dynamic per token) linears");
+      }
+      return scheme;
+    } catch (const Error& error) {
+      if (problems_ == nullptr) throw;
+      const std::string what = error.what();
+      if (told_.insert(what).second)
+        problems_->push_back({what, checkpoint_.config().where() + ": quantization_config",
+                              "Octavo runs compressed-tensors \"int-quantized\": int8 weights per channel, int8 "
+                              "activations per token"});
+      return StoredScheme::none;
+    }
+  }
+
   const Checkpoint& checkpoint_;
+  std::vector<CheckProblem>* problems_;
+  std::set<std::string> told_;
 };
 
 void vision_tensors(List& list, const VisionConfig& config) {
@@ -87,10 +109,10 @@ bool is_tied(const Qwen25VlConfig& config, const Checkpoint& checkpoint) {
   return config.tie_word_embeddings.value_or(checkpoint.find("lm_head.weight") == nullptr);
 }
 
-std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint) {
-  const Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
+namespace {
+
+std::vector<ExpectedTensor> all_tensors(const Checkpoint& checkpoint, const Qwen25VlConfig& config, List list) {
   const TextConfig& text = config.text;
-  List list(checkpoint);
   vision_tensors(list, config.vision);
   list.tensors.push_back({"model.embed_tokens.weight", Shape{text.vocab_size, text.hidden_size},
                           eq("vocab_size", text.vocab_size) + ", " + eq("hidden_size", text.hidden_size)});
@@ -103,7 +125,39 @@ std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint) {
   } else {
     list.linear("lm_head", text.vocab_size, "vocab_size", text.hidden_size, "hidden_size", false);
   }
-  return list.tensors;
+  return std::move(list.tensors);
+}
+
+}  // namespace
+
+std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint) {
+  return all_tensors(checkpoint, Qwen25VlConfig::parse(checkpoint.config()), List(checkpoint));
+}
+
+void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig& config) {
+  const auto tensors = static_cast<std::int64_t>(checkpoint.names().size());
+  if (config.text.num_hidden_layers + config.vision.depth <= tensors) return;
+  throw Error(ErrorCode::format, checkpoint.config().where() + ": num_hidden_layers " +
+                                     std::to_string(config.text.num_hidden_layers) + " and vision_config.depth " +
+                                     std::to_string(config.vision.depth) +
+                                     " promise more blocks than there are tensors, " + std::to_string(tensors));
+}
+
+bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
+                              std::vector<CheckProblem>& problems) {
+  std::vector<ConfigProblem> told;  // by qwen2_5_vl_config_problems
+  bool known = false;
+  const Qwen25VlConfig config = Qwen25VlConfig::parse_all(checkpoint.config(), told, known);
+  if (!known) return false;
+  try {
+    require_plausible_blocks(checkpoint, config);
+  } catch (const Error& error) {
+    problems.push_back({error.what(), checkpoint.config().where() + ": num_hidden_layers",
+                        "num_hidden_layers and vision_config.depth count blocks: take them from the original"});
+    return false;
+  }
+  expected = all_tensors(checkpoint, config, List(checkpoint, &problems));
+  return true;
 }
 
 }  // namespace octavo::model

@@ -1,0 +1,29 @@
+#include <octavo/pipeline.hpp>
+
+#include "guard.hpp"
+
+using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
+
+extern "C" {
+
+octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json) {
+  return guarded([&] {
+    require(model_dir, "model_dir");
+    require(out_json, "out_json");
+    const octavo_plan_options given = read_options(options, "options");
+    if (given.image_count > 0) require(given.image_sizes, "options.image_sizes");
+    if (given.image_count > 4096)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                          "options.image_count is " + std::to_string(given.image_count) + ", at most 4096 are planned");
+    octavo::CheckOptions job;
+    for (size_t i = 0; i < given.image_count; ++i)
+      job.images.push_back({given.image_sizes[2 * i], given.image_sizes[2 * i + 1]});
+    job.prompt_tokens = given.prompt_tokens;
+    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+    job.tensor_parallel = given.tensor_parallel;
+    job.keep_plan = true;
+    *out_json = new_string(octavo::check(model_dir, job).to_json().dump());
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,47 @@
+#include <memory>
+#include <octavo/trace.hpp>
+
+#include "guard.hpp"
+
+using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
+
+namespace {
+
+struct RunningTrace {
+  explicit RunningTrace(const octavo::TraceOptions& options) : trace(options), scope(trace) {}
+  octavo::Trace trace;
+  octavo::TraceScope scope;
+};
+thread_local std::unique_ptr<RunningTrace> running;
+
+}  // namespace
+
+extern "C" {
+
+octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options) {
+  return guarded([&] {
+    require(path, "path");
+    const octavo_trace_options given = read_options(options, "options");
+    if (given.reserved0 != 0) throw octavo::Error(octavo::ErrorCode::invalid_argument, "options.reserved0 must be 0");
+    if (running)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                          "this thread is being traced already: call octavo_trace_end first");
+    if (*path == '\0') throw octavo::Error(octavo::ErrorCode::invalid_argument, "path is empty: name a file");
+    octavo::TraceOptions job;
+    job.values = given.values != 0;
+    job.path = path;
+    running = std::make_unique<RunningTrace>(job);
+  });
+}
+
+octavo_status octavo_trace_end(void) {
+  return guarded([&] {
+    if (!running)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                          "this thread is not being traced: call octavo_trace_begin first");
+    const std::unique_ptr<RunningTrace> ended = std::move(running);
+    ended->trace.close();
+  });
+}
+
+}  // extern "C"

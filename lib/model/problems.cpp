@@ -1,0 +1,164 @@
+#include "problems.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "architecture.hpp"
+
+namespace octavo {
+namespace model {
+namespace {
+
+bool floating_dtype(const TensorInfo& info) {
+  return info.dtype == DType::f32 || info.dtype == DType::bf16 || info.dtype == DType::f16;
+}
+
+/// A scale per channel is [N,1] in compressed-tensors; [N] means the same.
+bool same_shape(const Shape& expected, const Shape& actual) {
+  if (expected == actual) return true;
+  return expected.rank() == 2 && expected[1] == 1 && actual.rank() == 1 && actual[0] == expected[0];
+}
+
+/// Left by other savers; nothing reads them.
+bool ignorable(const std::string& name) {
+  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".weight_zero_point") ||
+         name.ends_with(".weight_shape");
+}
+
+bool is_scale(const std::string& name) { return name.ends_with(".weight_scale"); }
+
+std::string dtype_remedy(const Checkpoint& checkpoint, const ExpectedTensor& expected, const TensorInfo& info) {
+  if (expected.int8)
+    return "take its module out of the quantization by naming it in quantization_config.ignore, or quantize it";
+  if (info.dtype != DType::s8) return "save it as F32, BF16 or F16";
+  return checkpoint.is_quantized()
+             ? "quantization_config ignores its module, or no target names it: take it off the ignore list"
+             : "config.json has no quantization_config: copy it from the quantized model's config.json";
+}
+
+std::string place_of(const TensorInfo& info) { return info.file + ": " + info.name; }
+
+}  // namespace
+
+std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected) {
+  std::vector<CheckProblem> problems;
+  std::set<std::string> known;
+  for (const ExpectedTensor& tensor : expected) {
+    known.insert(tensor.name);
+    const TensorInfo* info = checkpoint.find(tensor.name);
+    const std::string promise = tensor.shape.to_string() + " (" + tensor.because + ")";
+    if (info == nullptr) {
+      if (tensor.optional) continue;
+      problems.push_back({tensor.name + ": missing, expected " + promise, tensor.name,
+                          is_scale(tensor.name) ? "an int8 weight is nothing without its scales: copy the shard anew"
+                                                : "a shard is missing, or config.json is of another model"});
+    } else if (!same_shape(tensor.shape, info->shape)) {
+      problems.push_back({tensor.name + ": is " + info->shape.to_string() + ", expected " + promise, place_of(*info),
+                          is_scale(tensor.name)
+                              ? "one scale per output channel (row of the weight); one value is a per-tensor scale"
+                              : "correct the field in config.json, or take the tensor from the right model"});
+    } else if (tensor.int8 ? info->dtype != DType::s8 : !floating_dtype(*info)) {
+      problems.push_back({tensor.name + ": is stored as " + info->stored_dtype + ", expected " +
+                              (tensor.int8 ? "I8, as quantization_config says" : "F32, BF16 or F16"),
+                          place_of(*info), dtype_remedy(checkpoint, tensor, *info)});
+    }
+  }
+  for (const std::string& name : checkpoint.names()) {
+    if (known.contains(name) || ignorable(name)) continue;
+    problems.push_back({name + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
+                        is_scale(name)
+                            ? "its module is float by quantization_config: drop the scale, or list the module"
+                            : "config.json is of another model, or the tensor was left behind: drop it"});
+  }
+  return problems;
+}
+
+namespace {
+
+/// A header that says BF16 where F16 was stored, or the reverse, fits in every byte: the company it keeps tells.
+void mixed_halves(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems) {
+  std::map<DType, std::vector<std::string>> halves;
+  for (const std::string& name : checkpoint.names()) {
+    const TensorInfo& info = checkpoint.info(name);
+    if (info.dtype == DType::bf16 || info.dtype == DType::f16) halves[*info.dtype].push_back(name);
+  }
+  if (halves.size() < 2) return;
+  const bool mostly_bf16 = halves[DType::bf16].size() >= halves[DType::f16].size();
+  const auto& odd = halves[mostly_bf16 ? DType::f16 : DType::bf16];
+  const auto& most = halves[mostly_bf16 ? DType::bf16 : DType::f16];
+  for (const std::string& name : odd) {
+    const TensorInfo& info = checkpoint.info(name);
+    problems.push_back({name + ": is stored as " + info.stored_dtype + ", but " + std::to_string(most.size()) +
+                            " tensors as " + checkpoint.info(most.front()).stored_dtype +
+                            ": one checkpoint does not mix the two 16-bit types",
+                        place_of(info), "its header entry is wrong, or the tensor is of another model"});
+  }
+}
+
+/// Every module: parents of tensors, and theirs.
+std::vector<std::string> modules_of(const std::vector<ExpectedTensor>& expected) {
+  std::set<std::string> modules{"lm_head"};
+  for (const ExpectedTensor& tensor : expected) {
+    std::string path = tensor.name;
+    for (std::size_t dot = path.rfind('.'); dot != std::string::npos; dot = path.rfind('.')) {
+      path.resize(dot);
+      if (!modules.insert(path).second) break;
+    }
+  }
+  return {modules.begin(), modules.end()};
+}
+
+void unmatched_patterns(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
+                        std::vector<CheckProblem>& problems) {
+  for (const Checkpoint::UnmatchedPattern& pattern : checkpoint.unmatched_patterns(modules_of(expected))) {
+    problems.push_back(
+        {pattern.where + " is \"" + pattern.text + "\", which names no module of this model", pattern.where,
+         "correct the name (\"visual.blocks.0.attn.qkv\", \"lm_head\", \"re:visual.*\") or drop the entry"});
+  }
+}
+
+/// One tensor for both uses, or two: of a copy, headers do not show whether it is equal.
+void half_tied(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
+               std::vector<CheckProblem>& problems) {
+  for (const ExpectedTensor& tensor : expected) {
+    const TensorInfo* info = tensor.optional ? checkpoint.find(tensor.name) : nullptr;
+    if (info == nullptr) continue;
+    problems.push_back({tensor.name + ": is stored, but tie_word_embeddings is true: the embedding serves in its place",
+                        place_of(*info),
+                        "set tie_word_embeddings to false if it was trained apart; drop the tensor if it is a copy"});
+  }
+}
+
+}  // namespace
+}  // namespace model
+
+std::vector<CheckProblem> config_problems(const Json& config) {
+  try {
+    return model::find_architecture(config).config_problems(config);
+  } catch (const Error& error) {
+    return {{error.what(), config.where() + ": model_type", "this build runs Qwen2.5-VL alone"}};
+  }
+}
+
+std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint) {
+  std::vector<CheckProblem> problems = config_problems(checkpoint.config());
+  try {
+    const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
+    std::vector<ExpectedTensor> expected;
+    if (!entry.known_tensors(checkpoint, expected, problems)) {
+      problems.push_back({"the tensors were not compared: config.json does not give their shapes",
+                          checkpoint.config().where(), "correct the fields above first", false});
+      return problems;
+    }
+    for (CheckProblem& problem : model::tensor_problems(checkpoint, expected)) problems.push_back(std::move(problem));
+    model::mixed_halves(checkpoint, problems);
+    model::unmatched_patterns(checkpoint, expected, problems);
+    model::half_tied(checkpoint, expected, problems);
+  } catch (const Error& error) {
+    if (problems.empty()) problems.push_back({error.what(), checkpoint.directory(), ""});
+  }
+  return problems;
+}
+
+}  // namespace octavo

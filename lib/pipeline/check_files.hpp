@@ -1,0 +1,20 @@
+/// The files beside config.json and the weights, held against them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "octavo/config.hpp"
+#include "octavo/pipeline.hpp"
+
+namespace octavo::pipeline {
+
+/// Tokenizer, image processor and generation_config.json: missing, unreadable, or at odds with config.json. `config`
+/// holds 0 for what could not be read; nothing is compared with that.
+void check_files(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+                 std::vector<CheckProblem>& problems);
+
+/// `use_cache: false` on any level.
+void note_use_cache(const Json& config, std::vector<CheckProblem>& problems);
+
+}  // namespace octavo::pipeline
