@@ -66,6 +66,8 @@ class KvCache {
   View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
   void commit(std::int64_t new_positions);  ///< after all layers appended; throws when one did not
   void truncate(std::int64_t length);
+  /// The committed positions in memory of its own; what was appended and not committed is not copied.
+  KvCache clone() const;
   std::size_t size_bytes() const noexcept;
 
  private:

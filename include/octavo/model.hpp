@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "octavo/attention.hpp"
@@ -115,9 +116,12 @@ class Session {
   Tensor feed(const ModelInput& input);
   std::int64_t past() const noexcept;
   void reset();  ///< forgets every position; keeps the memory
+  /// An independent session that goes on from the same positions; copies the cache.
+  Session fork() const;
 
  private:
   struct Impl;
+  explicit Session(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };
 

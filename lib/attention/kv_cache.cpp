@@ -42,6 +42,21 @@ std::size_t KvCache::size_bytes() const noexcept {
   return total;
 }
 
+KvCache KvCache::clone() const {
+  KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity);
+  copy.impl_->length = impl_->length;
+  const auto head = static_cast<std::size_t>(impl_->length * impl_->head_dim);
+  const std::int64_t stride = impl_->capacity * impl_->head_dim;
+  for (std::size_t i = 0; i < impl_->layers.size(); ++i)
+    for (const auto part : {&Impl::Layer::k, &Impl::Layer::v}) {
+      const float* from = (impl_->layers[i].*part).data<float>();
+      float* to = (copy.impl_->layers[i].*part).mutable_data<float>();
+      for (std::int64_t h = 0; h < impl_->num_kv_heads; ++h)
+        std::memcpy(to + h * stride, from + h * stride, head * sizeof(float));
+    }
+  return copy;
+}
+
 namespace {
 
 // Copies x[1,Hkv,Lq,D], any strides, behind position `at` of to[1,Hkv,capacity,D].

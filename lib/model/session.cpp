@@ -47,6 +47,10 @@ Tensor Session::feed(const ModelInput& input) {
 
 std::int64_t Session::past() const noexcept { return impl_->state.past(); }
 
+Session Session::fork() const {
+  return Session(std::make_shared<Impl>(Impl{impl_->model, impl_->state, impl_->cache.clone()}));
+}
+
 void Session::reset() {
   impl_->cache.truncate(0);
   impl_->state.reset();

@@ -74,7 +74,7 @@ TEST_CASE("config fields that nothing reads, their order and spelling are harmle
 
 TEST_CASE("a tokenizer with other tokens is wrong, the same one in other words is harmless") {
   CompareResult result =
-      compare_edited([](test::Editable& model) { model.edit("tokenizer.json", "<|im_end|>", "<|im_End|>"); });
+      compare_edited([](test::Editable& model) { model.edit_file("tokenizer.json", "<|im_end|>", "<|im_End|>"); });
   REQUIRE(wrong(result).size() == 1);
   CHECK(test::contains(wrong(result).at("tokenizer.json"), "the tokenizer differs at added_tokens["));
 
@@ -111,8 +111,9 @@ TEST_CASE("a tokenizer with other tokens is wrong, the same one in other words i
 }
 
 TEST_CASE("picture settings, generation defaults and the chat template are held to their meaning") {
-  CompareResult result = compare_edited(
-      [](test::Editable& model) { model.edit("preprocessor_config.json", "\"merge_size\": 2", "\"merge_size\": 4"); });
+  CompareResult result = compare_edited([](test::Editable& model) {
+    model.edit_file("preprocessor_config.json", "\"merge_size\": 2", "\"merge_size\": 4");
+  });
   CHECK(wrong(result) ==
         Findings{{"preprocessor_config.json", "pictures are prepared differently: merge_size changed"}});
   result = compare_edited([](test::Editable& model) {

@@ -1,4 +1,4 @@
-// A checkpoint as a map that a test may damage, and a comparison's findings by where they are.
+// Damage that only comparisons look for, and their findings by where they are.
 #pragma once
 
 #include <cstring>
@@ -8,47 +8,22 @@
 #include <utility>
 #include <vector>
 
+#include "damaged.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/compare.hpp"
 #include "support.hpp"
 
 namespace test {
 
-/// Tensors by stored name (owned, so that they may be written to), config.json's text and the files beside it.
-struct Editable {
-  std::map<std::string, octavo::Tensor> tensors;
-  std::map<std::string, std::string> files;
+struct Editable : Damaged {
+  using Damaged::Damaged;
 
-  explicit Editable(const std::string& directory) {
-    const octavo::Checkpoint source = octavo::Checkpoint::open(directory);
-    for (const std::string& name : source.names()) tensors[source.info(name).name] = source.tensor(name).clone();
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file() && !contains(name, ".safetensors")) files[name] = read_file(entry.path().string());
-    }
-  }
-  std::string save(const std::string& target) const {
-    octavo::AtomicDirectory directory(target, true);
-    octavo::ShardWriter writer(directory);
-    for (const auto& [name, tensor] : tensors) writer.add(name, tensor);
-    writer.finish();
-    for (const auto& [name, content] : files) directory.write_file(name, content);
-    directory.commit();
-    return target;
-  }
   void swap(const std::string& a, const std::string& b) { std::swap(tensors.at(a), tensors.at(b)); }
   /// Both tensors of an int8 linear, and its bias if there is one.
   void swap_modules(const std::string& a, const std::string& b) {
     for (const char* leaf : {".weight", ".weight_scale", ".bias"}) {
       if (tensors.count(a + leaf) != 0) swap(a + leaf, b + leaf);
     }
-  }
-  /// Replaces the one occurrence of `from` in a file.
-  void edit(const std::string& file, const std::string& from, const std::string& to) {
-    std::string& text = files.at(file);
-    const std::size_t at = text.find(from);
-    if (at == std::string::npos) throw std::runtime_error(file + " does not say " + from);
-    text.replace(at, from.size(), to);
   }
   void edit_config(const std::function<void(octavo::JsonBuilder&)>& change) {
     octavo::JsonBuilder config(octavo::Json::parse(files.at("config.json"), "config.json"));

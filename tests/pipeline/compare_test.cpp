@@ -56,8 +56,8 @@ void without_groups(test::Editable& model) {
     }
     tensor = repeated;
   }
-  model.edit("config.json", "\"num_key_value_heads\": " + std::to_string(kv_heads),
-             "\"num_key_value_heads\": " + std::to_string(heads));
+  model.edit_file("config.json", "\"num_key_value_heads\": " + std::to_string(kv_heads),
+                  "\"num_key_value_heads\": " + std::to_string(heads));
 }
 
 }  // namespace
@@ -216,7 +216,7 @@ TEST_CASE("compare holds what is stored against quantization_config") {
   CHECK(test::contains(wrong(result).at(module + ".weight_scale"), "do not fit their weight"));
 
   result = compare_damaged([&](test::Editable& model) {  // listed as ignored, yet int8
-    model.edit("config.json", "\"ignore\": [", "\"ignore\": [\"" + module + "\",");
+    model.edit_file("config.json", "\"ignore\": [", "\"ignore\": [\"" + module + "\",");
   });
   CHECK(test::contains(wrong(result).at(module + ".weight"), "quantization_config does not quantize it"));
 

@@ -1,0 +1,249 @@
+// Random architectures, random sequences of calls: what a session gives must be what one uncached run of the whole
+// conversation gives, and what the plan says on paper must be what the runtime binds.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <random>
+
+#include "golden.hpp"
+#include "octavo/plan.hpp"
+#include "octavo/trace.hpp"
+
+namespace fs = std::filesystem;
+using octavo::Grid;
+using octavo::JsonBuilder;
+using octavo::ModelInput;
+using octavo::Shape;
+using octavo::Tensor;
+
+namespace {
+
+constexpr std::int32_t kVocab = 48, kImage = 40, kVideo = 41, kVisionStart = 42, kVisionEnd = 43;
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  std::int64_t between(std::int64_t least, std::int64_t most) {
+    return least + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(most - least + 1));
+  }
+  template <class T>
+  T of(std::initializer_list<T> choices) {
+    return *(choices.begin() + between(0, static_cast<std::int64_t>(choices.size()) - 1));
+  }
+  float normal() { return normal_(engine_); }
+
+ private:
+  std::mt19937_64 engine_;
+  std::normal_distribution<float> normal_;
+};
+
+/// config.json of a random small architecture.
+std::string random_config(Random& random) {
+  const std::int64_t kv_heads = random.between(1, 3);
+  const std::int64_t heads = kv_heads * random.between(1, 3);
+  const std::int64_t half = random.between(3, 8);  // of head_dim: the sections' sum
+  const std::int64_t t = random.between(1, half - 2);
+  const std::int64_t h = random.between(1, half - t - 1);
+  const std::int64_t hidden = heads * 2 * half;
+  const std::int64_t depth = random.between(1, 3);
+  const std::int64_t vision_heads = random.between(1, 3);
+  JsonBuilder full = JsonBuilder::array();
+  for (std::int64_t i = 0; i < depth; ++i)
+    if (random.between(0, 2) == 0) full.push(i);
+  JsonBuilder vision = JsonBuilder::object();
+  vision.set("depth", depth).set("hidden_act", "silu").set("hidden_size", vision_heads * 4 * random.between(1, 4));
+  vision.set("intermediate_size", random.between(5, 40)).set("num_heads", vision_heads).set("in_chans", 3);
+  vision.set("out_hidden_size", hidden).set("patch_size", 4).set("spatial_merge_size", 2);
+  vision.set("temporal_patch_size", 2).set("window_size", 8 * random.between(1, 4)).set("tokens_per_second", 2);
+  vision.set("fullatt_block_indexes", std::move(full));
+  JsonBuilder json = JsonBuilder::object();
+  json.set("model_type", "qwen2_5_vl").set("hidden_act", "silu").set("hidden_size", hidden);
+  json.set("num_hidden_layers", random.between(1, 3)).set("num_attention_heads", heads);
+  json.set("num_key_value_heads", kv_heads).set("intermediate_size", random.between(5, 60));
+  json.set("vocab_size", int{kVocab}).set("rms_norm_eps", 1e-6).set("max_position_embeddings", 512);
+  json.set("rope_theta", random.of({50.0, 1e4, 1e6})).set("tie_word_embeddings", random.between(0, 1) == 1);
+  json.set("use_cache", random.between(0, 1) == 1);
+  json.set("rope_scaling", JsonBuilder::object()
+                               .set("type", "mrope")
+                               .set("mrope_section", JsonBuilder::array().push(t).push(h).push(half - t - h)));
+  json.set("image_token_id", int{kImage}).set("video_token_id", int{kVideo});
+  json.set("vision_start_token_id", int{kVisionStart}).set("vision_end_token_id", int{kVisionEnd});
+  json.set("vision_config", std::move(vision));
+  return json.dump(2);
+}
+
+/// Writes the architecture with random weights: the tensors are those that config.json promises.
+std::string write_model(const std::string& name, const std::string& config, Random& random) {
+  const std::string target = (fs::temp_directory_path() / name).string();
+  const auto write = [&](const std::vector<octavo::ExpectedTensor>& tensors) {
+    octavo::AtomicDirectory directory(target, true);
+    octavo::ShardWriter writer(directory);
+    for (const octavo::ExpectedTensor& expected : tensors) {
+      if (expected.optional) continue;
+      Tensor tensor = Tensor::empty(octavo::DType::f32, expected.shape);
+      const bool matrix = expected.shape.rank() > 1;
+      const float spread =
+          matrix ? 1 / std::sqrt(static_cast<float>(expected.shape.numel() / expected.shape[0])) : 0.2F;
+      const float centre = !matrix && expected.name.ends_with("weight") ? 1.0F : 0.0F;  // a norm
+      for (float& value : tensor.mutable_values<float>()) value = centre + spread * random.normal();
+      writer.add(expected.name, tensor);
+    }
+    writer.finish();
+    directory.write_file("config.json", config);
+    directory.commit();
+  };
+  write({{"model.norm.weight", Shape{1}, ""}});  // something to open, to be told what it should be
+  write(octavo::expected_tensors(octavo::Checkpoint::open(target)));
+  return target;
+}
+
+void append_text(ModelInput& input, Random& random, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) input.ids.push_back(static_cast<std::int32_t>(random.between(0, 39)));
+}
+
+void append_image(ModelInput& input, Random& random) {
+  octavo::PixelPatches image;
+  image.grid = {1, 2 * random.between(1, 5), 2 * random.between(1, 5)};
+  const std::int64_t rows = image.grid.h * image.grid.w;
+  image.pixel_values = Tensor::empty(octavo::DType::f32, {rows, 3 * 2 * 4 * 4});
+  for (float& value : image.pixel_values.mutable_values<float>()) value = random.normal();
+  input.ids.push_back(kVisionStart);
+  input.ids.insert(input.ids.end(), static_cast<std::size_t>(rows / 4), kImage);
+  input.ids.push_back(kVisionEnd);
+  input.images.push_back(std::move(image));
+}
+
+/// Text and pictures in any order; at least one token.
+ModelInput random_part(Random& random) {
+  ModelInput part;
+  append_text(part, random, random.between(1, 6));
+  for (std::int64_t i = random.between(0, 2); i > 0; --i) {
+    append_image(part, random);
+    append_text(part, random, random.between(0, 3));
+  }
+  return part;
+}
+
+void append(ModelInput& whole, const ModelInput& part) {
+  whole.ids.insert(whole.ids.end(), part.ids.begin(), part.ids.end());
+  whole.images.insert(whole.images.end(), part.images.begin(), part.images.end());
+}
+
+/// A session and the conversation that it has been fed.
+struct Conversation {
+  octavo::Session session;
+  ModelInput fed;
+};
+
+struct Counts {
+  std::int64_t models = 0, calls = 0, decodes = 0, images = 0, forks = 0, resets = 0, operations = 0;
+  double worst = 0;
+};
+
+void feed_and_compare(const octavo::Model& model, Conversation& talk, const ModelInput& part, Counts& counts) {
+  const Tensor cached = talk.session.feed(part);
+  append(talk.fed, part);
+  REQUIRE(talk.session.past() == static_cast<std::int64_t>(talk.fed.ids.size()));
+  const Tensor all = model.forward(talk.fed);
+  const auto last = all.select(0, all.dim(0) - 1).values<float>();
+  double apart = 0;
+  double size = 1;
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    apart = std::max(apart, std::fabs(double{cached.values<float>()[i]} - double{last[i]}));
+    size = std::max(size, std::fabs(double{last[i]}));
+  }
+  ++counts.calls;
+  counts.decodes += part.ids.size() == 1 ? 1 : 0;
+  counts.images += static_cast<std::int64_t>(part.images.size());
+  counts.worst = std::max(counts.worst, apart / size);
+  REQUIRE(apart <= 1e-4 * size);  // float32, summed in another order; the golden tests' bound
+}
+
+std::string described(std::string_view module, std::string_view operation, const auto& dims) {
+  std::vector<std::string> letters;
+  for (const auto& dim : dims) letters.push_back(std::string(dim.letter) + "=" + std::to_string(dim.value));
+  std::sort(letters.begin(), letters.end());
+  std::string text = std::string(module) + " " + std::string(operation);
+  for (const std::string& letter : letters) text += " " + letter;
+  return text;
+}
+
+/// The plan's prefill against what a session's first call binds: module, operation and every letter.
+void compare_with_plan(const octavo::Model& model, const std::string& directory, const ModelInput& prompt,
+                       Counts& counts) {
+  octavo::PlanOptions options;
+  for (const octavo::PixelPatches& image : prompt.images) options.grids.push_back(image.grid);
+  options.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
+  options.max_new_tokens = 4;
+  const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), options);
+  const octavo::PlannedCall* prefill = plan.find(octavo::CallKind::prefill);
+  REQUIRE(prefill != nullptr);
+  std::vector<std::string> on_paper;
+  for (const octavo::PlanStep& step : prefill->steps)
+    on_paper.push_back(described(step.module_path, step.operation, step.dims));
+
+  octavo::Trace trace;
+  {
+    const octavo::TraceScope scope(trace);
+    octavo::Session session(model, prefill->cache_capacity);
+    session.feed(prompt);
+  }
+  std::vector<std::string> bound;
+  for (const octavo::TraceRecord& record : trace.records())
+    bound.push_back(described(record.module_path, record.operation, record.dims));
+  counts.operations += static_cast<std::int64_t>(bound.size());
+  std::sort(on_paper.begin(), on_paper.end());
+  std::sort(bound.begin(), bound.end());
+  REQUIRE(bound == on_paper);
+}
+
+}  // namespace
+
+TEST_CASE("any sequence of calls equals one uncached run, and the plan says what each operation binds") {
+  Counts counts;
+  for (unsigned seed = 1; seed <= 24; ++seed) {
+    Random random(seed);
+    const std::string config = random_config(random);
+    INFO("seed " << seed << ": " << config);
+    const std::string directory = write_model("octavo_property_test", config, random);
+    const octavo::Model model = octavo::Model::open(directory);
+    ++counts.models;
+    compare_with_plan(model, directory, random_part(random), counts);
+
+    std::vector<Conversation> talks;
+    talks.push_back({octavo::Session(model, 400), {}});
+    for (int step = 0; step < 8; ++step) {
+      Conversation& talk =
+          talks[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(talks.size()) - 1))];
+      const std::int64_t action = random.between(0, 9);
+      if (action == 0) {
+        talk.session.reset();
+        talk.fed = {};
+        ++counts.resets;
+      } else if (action <= 2 && talks.size() < 3) {
+        Conversation branch{talk.session.fork(), talk.fed};
+        talks.push_back(std::move(branch));
+        ++counts.forks;
+        continue;  // `talk` may have moved
+      }
+      ModelInput part;
+      if (action >= 6) {
+        append_text(part, random, 1);  // a decode step
+      } else {
+        part = random_part(random);
+      }
+      feed_and_compare(model, talk, part, counts);
+    }
+    for (Conversation& talk : talks) {  // the branches did not disturb each other
+      ModelInput one;
+      append_text(one, random, 1);
+      feed_and_compare(model, talk, one, counts);
+    }
+    fs::remove_all(directory);
+  }
+  std::cout << "[report] property: " << counts.models << " architectures, " << counts.calls << " calls ("
+            << counts.decodes << " of one token, " << counts.images << " images, " << counts.forks << " forks, "
+            << counts.resets << " resets), worst relative difference " << counts.worst << "; " << counts.operations
+            << " operations bound as planned\n";
+}
