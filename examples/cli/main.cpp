@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <octavo/octavo.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "commands.hpp"
@@ -27,24 +28,20 @@ const std::array<Entry, 6> kEntries{{{&kQuantize, run_quantize},
                                      {&kInspect, run_inspect},
                                      {&kTrace, run_trace}}};
 
-// The first signal asks the job to stop and clean up; a second one does not wait for it.
-void on_signal(int /*signal*/) {
-  if (interrupted.exchange(true)) std::_Exit(1);
-}
-
-// On a stack of their own: oneDNN's generated sgemm uses the stack pointer as a general register, and a handler that
-// ran on the "current stack" in the middle of it would write over the heap.
+// The first signal asks the job to stop and clean up; a second one does not wait for it. No handler ever runs: the
+// signals are blocked before there is a second thread, so in every one, and a thread of their own waits for them. A
+// handler could run in the middle of oneDNN's generated sgemm, which uses the stack pointer as a general register, and
+// would write over the heap.
 void catch_signals() {
-  static char stack[64 * 1024];
-  stack_t alternate{};
-  alternate.ss_sp = stack;
-  alternate.ss_size = sizeof stack;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  if (sigaltstack(&alternate, nullptr) == 0) action.sa_flags |= SA_ONSTACK;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  sigset_t stopping;
+  sigemptyset(&stopping);
+  sigaddset(&stopping, SIGINT);
+  sigaddset(&stopping, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stopping, nullptr);
+  std::thread([stopping] {
+    for (int signal = 0; sigwait(&stopping, &signal) == 0;)
+      if (interrupted.exchange(true)) std::_Exit(1);
+  }).detach();
 }
 
 void print_overview(std::FILE* to) {
