@@ -13,6 +13,7 @@
 #include "octavo/checkpoint.hpp"
 #include "octavo/config.hpp"
 #include "octavo/model.hpp"
+#include "scratch.hpp"
 
 namespace golden {
 
@@ -82,38 +83,20 @@ inline void require_close(const octavo::Tensor& actual, const octavo::Tensor& ex
 }
 
 /// A directory that goes with the test.
-class TemporaryDirectory {
+class TemporaryDirectory : public test::ScratchDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "octavo_model_XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
   /// Files of a golden model, golden values left out.
   void copy_model(const std::string& model) const {
     for (const auto& entry : std::filesystem::directory_iterator(directory(model))) {
       if (entry.path().filename() != "golden.safetensors") {
-        std::filesystem::copy(entry.path(), std::filesystem::path(path_) / entry.path().filename());
+        std::filesystem::copy(entry.path(), path(entry.path().filename().string()));
       }
     }
   }
-  void write(const std::string& name, const std::string& content) const {
-    std::ofstream(std::filesystem::path(path_) / name, std::ios::binary) << content;
-  }
   std::string read(const std::string& name) const {
-    std::ifstream file(std::filesystem::path(path_) / name, std::ios::binary);
+    std::ifstream file(path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
-
- private:
-  std::string path_;
 };
 
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {

@@ -2,7 +2,6 @@
 // conversation gives, and what the plan says on paper must be what the runtime binds.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 #include <random>
 
@@ -10,7 +9,6 @@
 #include "octavo/plan.hpp"
 #include "octavo/trace.hpp"
 
-namespace fs = std::filesystem;
 using octavo::Grid;
 using octavo::JsonBuilder;
 using octavo::ModelInput;
@@ -74,8 +72,7 @@ std::string random_config(Random& random) {
 }
 
 /// Writes the architecture with random weights: the tensors are those that config.json promises.
-std::string write_model(const std::string& name, const std::string& config, Random& random) {
-  const std::string target = (fs::temp_directory_path() / name).string();
+void write_model(const std::string& target, const std::string& config, Random& random) {
   const auto write = [&](const std::vector<octavo::ExpectedTensor>& tensors) {
     octavo::AtomicDirectory directory(target, true);
     octavo::ShardWriter writer(directory);
@@ -95,7 +92,6 @@ std::string write_model(const std::string& name, const std::string& config, Rand
   };
   write({{"model.norm.weight", Shape{1}, ""}});  // something to open, to be told what it should be
   write(octavo::expected_tensors(octavo::Checkpoint::open(target)));
-  return target;
 }
 
 void append_text(ModelInput& input, Random& random, std::int64_t count) {
@@ -206,7 +202,9 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
     Random random(seed);
     const std::string config = random_config(random);
     INFO("seed " << seed << ": " << config);
-    const std::string directory = write_model("octavo_property_test", config, random);
+    const golden::TemporaryDirectory scratch;
+    const std::string directory = scratch.path("model");
+    write_model(directory, config, random);
     const octavo::Model model = octavo::Model::open(directory);
     ++counts.models;
     compare_with_plan(model, directory, random_part(random), counts);
@@ -240,7 +238,6 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
       append_text(one, random, 1);
       feed_and_compare(model, talk, one, counts);
     }
-    fs::remove_all(directory);
   }
   std::cout << "[report] property: " << counts.models << " architectures, " << counts.calls << " calls ("
             << counts.decodes << " of one token, " << counts.images << " images, " << counts.forks << " forks, "

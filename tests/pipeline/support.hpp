@@ -1,14 +1,13 @@
 // A scratch directory, and the bundled model that the jobs run on.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 
 #include "octavo/error.hpp"
+#include "scratch.hpp"
 
 namespace test {
 
@@ -18,27 +17,9 @@ inline const std::string kModel = std::string(OCTAVO_SOURCE_DIR) + "/examples/mo
 inline const std::string kCalibration = kModel + "/calib/calibration.jsonl";
 inline const std::string kSamples = kModel + "/eval/eval.jsonl";
 
-class Scratch {
+class Scratch : public ScratchDirectory {
  public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "octavo_pipeline_XXXXXX").string();
-    root_ = mkdtemp(name.data());
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
-  std::string path(const std::string& name) const { return (root_ / name).string(); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(root_ / name, std::ios::binary) << content;
-    return path(name);
-  }
-  bool is_empty() const { return fs::is_empty(root_); }
-
- private:
-  fs::path root_;
+  bool is_empty() const { return fs::is_empty(path()); }
 };
 
 inline std::string read_file(const std::string& path) {

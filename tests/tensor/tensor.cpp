@@ -2,11 +2,11 @@
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <numeric>
 
 #include "catch.hpp"
+#include "scratch.hpp"
 
 using namespace octavo;
 
@@ -98,7 +98,8 @@ TEST_CASE("owned memory is aligned for vectors") {
 }
 
 TEST_CASE("a mapped file outlives its name, ranges are checked, unaligned ones are copied") {
-  const std::string path = (std::filesystem::temp_directory_path() / "octavo_tensor_test.bin").string();
+  const test::ScratchDirectory scratch;
+  const std::string path = scratch.path("bytes");
   {
     std::ofstream file(path, std::ios::binary);
     const float two[] = {1.5F, -2.5F};

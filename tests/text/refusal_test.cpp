@@ -1,9 +1,8 @@
 // Tokenizers of another kind are refused instead of giving other tokens without a word.
-#include <filesystem>
-#include <fstream>
 
 #include "catch.hpp"
 #include "golden.hpp"
+#include "scratch.hpp"
 
 using namespace octavo;
 using namespace octavo::test;
@@ -11,11 +10,8 @@ using namespace octavo::test;
 namespace {
 
 std::string write(const std::string& name, const std::string& content) {
-  const auto directory = std::filesystem::temp_directory_path() / "octavo-test-text";
-  std::filesystem::create_directories(directory);
-  const std::string path = (directory / name).string();
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
+  static const ::test::ScratchDirectory scratch;
+  return scratch.write(name, content);
 }
 
 // The small tokenizer with one of its members replaced.

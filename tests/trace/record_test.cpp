@@ -11,6 +11,7 @@
 #include "catch.hpp"
 #include "octavo/contract.hpp"
 #include "octavo/trace.hpp"
+#include "scratch.hpp"
 
 using octavo::Binder;
 using octavo::Contract;
@@ -47,24 +48,10 @@ std::string message_of(Job&& job) {
   return "nothing was thrown";
 }
 
-class TemporaryFile {
+class TemporaryFile : public test::ScratchDirectory {
  public:
-  TemporaryFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "octavo_trace_XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    directory_ = pattern;
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-  std::string path() const { return directory_ + "/trace.jsonl"; }
-  void write(const std::string& text) const { std::ofstream(path(), std::ios::binary) << text; }
-
- private:
-  std::string directory_;
+  std::string path() const { return ScratchDirectory::path("trace.jsonl"); }
+  void write(const std::string& text) const { ScratchDirectory::write("trace.jsonl", text); }
 };
 
 }  // namespace
