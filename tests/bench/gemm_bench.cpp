@@ -119,8 +119,9 @@ int main(int argc, char** argv) {
   const double budget = argc > 1 ? std::strtod(argv[1], nullptr) : 0.2;
   octavo::set_num_threads(argc > 2 ? static_cast<int>(std::strtol(argv[2], nullptr, 10)) : 0);
   try {
+    const std::vector<octavo::BackendInfo> table = octavo::int8_backends();
     const std::string backend =
-        octavo::int8_backends().front().available ? octavo::int8_backends().front().name : "portable";
+        std::find_if(table.begin(), table.end(), [](const auto& info) { return info.available; })->name;
     const std::int64_t side = 2048;
     const Tensor square = noise({side, side}, 5);
     Tensor product = Tensor::empty(DType::f32, {side, side});
