@@ -120,8 +120,11 @@ int main(int argc, char** argv) {
   octavo::set_num_threads(argc > 2 ? static_cast<int>(std::strtol(argv[2], nullptr, 10)) : 0);
   try {
     const std::vector<octavo::BackendInfo> table = octavo::int8_backends();
+    const char* wanted = std::getenv("OCTAVO_INT8_BACKEND");
     const std::string backend =
-        std::find_if(table.begin(), table.end(), [](const auto& info) { return info.available; })->name;
+        wanted != nullptr
+            ? wanted
+            : std::find_if(table.begin(), table.end(), [](const auto& info) { return info.available; })->name;
     const std::int64_t side = 2048;
     const Tensor square = noise({side, side}, 5);
     Tensor product = Tensor::empty(DType::f32, {side, side});
