@@ -133,7 +133,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
                     " rows. The windows were derived for another grid: take them from the same images");
   // Laid out [B, Lq, Hq, D], so that joining the heads again is a view.
   Tensor out = Tensor::empty(DType::f32, {batches, q_len, heads, width});
-  const Tensor result = out.permute({0, 2, 1, 3});
+  Tensor result = out.permute({0, 2, 1, 3});
   if (out.numel() == 0) {
     binder.done({{"out", result}});
     return result;

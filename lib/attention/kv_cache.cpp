@@ -99,7 +99,7 @@ KvCache::View KvCache::append(std::int64_t layer, const Tensor& k, const Tensor&
   place(k, slot.k, impl.length);
   place(v, slot.v, impl.length);
   slot.pending = rows;
-  const View view{slot.k.slice(2, 0, total), slot.v.slice(2, 0, total)};
+  View view{slot.k.slice(2, 0, total), slot.v.slice(2, 0, total)};
   binder.done({{"cached", view.k}});
   return view;
 }

@@ -99,7 +99,8 @@ RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_d
       for (std::int64_t row_group = 0; row_group < grid.h / merge; ++row_group)
         for (std::int64_t column_group = 0; column_group < grid.w / merge; ++column_group)
           for (std::int64_t inner = 0; inner < merge * merge; ++inner, ++n) {
-            const auto y = static_cast<float>(row_group * merge + inner / merge);
+            const std::int64_t row = row_group * merge + inner / merge;
+            const auto y = static_cast<float>(row);
             const auto x = static_cast<float>(column_group * merge + inner % merge);
             for (std::int64_t k = 0; k < half; ++k) {
               const float angle = k < quarter ? y * frequencies[static_cast<std::size_t>(k)]

@@ -61,7 +61,10 @@ std::vector<Taps> taps_for(std::int64_t in, std::int64_t out) {
   std::vector<double> weights;
   for (std::int64_t i = 0; i < out; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
+    // Truncated after adding a half, as Pillow does; lround would differ below zero.
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings)
     const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(center - support + 0.5));
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings)
     const auto last = std::min(in, static_cast<std::int64_t>(center + support + 0.5));
     double sum = 0;
     weights.clear();

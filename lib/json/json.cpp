@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <utility>
 
 #include "value.hpp"
 
@@ -70,13 +71,13 @@ namespace {
 
 template <class Node>
 std::shared_ptr<const Node> child_node(const std::shared_ptr<const Node>& parent, const JsonValue& value,
-                                       std::string key) {
+                                       const std::string& key) {
   auto node = std::make_shared<Node>();
   node->document = parent->document;
   node->value = &value;
   node->origin = parent->origin;
   node->parent = parent;
-  node->key = std::move(key);
+  node->key = key;
   return node;
 }
 
@@ -156,7 +157,7 @@ bool Json::get_bool(std::string_view key, bool fallback) const {
 }
 std::string Json::get_string(std::string_view key, std::string fallback) const {
   const std::optional<Json> found = find(key);
-  return found && !found->is_null() ? found->as_string() : fallback;
+  return found && !found->is_null() ? found->as_string() : std::move(fallback);
 }
 
 std::string Json::where() const {

@@ -32,7 +32,7 @@ std::string list_json(const List& values) {
   return list.dump();
 }
 
-std::string json(JsonBuilder value) { return value.dump(); }
+std::string json(const JsonBuilder& value) { return value.dump(); }
 
 /// What the arithmetic reads, under the name a reader knows it by.
 Fields parsed_fields(const Qwen25VlConfig& config, bool tied) {

@@ -64,9 +64,9 @@ std::optional<JsonDifference> first_difference(const std::optional<Json>& a, con
   }
   if (a->is_array() && b->is_array()) {
     for (std::size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
-      const auto found = first_difference(i < a->size() ? std::optional(a->at(i)) : std::nullopt,
-                                          i < b->size() ? std::optional(b->at(i)) : std::nullopt,
-                                          path + "[" + std::to_string(i) + "]");
+      auto found = first_difference(i < a->size() ? std::optional(a->at(i)) : std::nullopt,
+                                    i < b->size() ? std::optional(b->at(i)) : std::nullopt,
+                                    path + "[" + std::to_string(i) + "]");
       if (found) return found;
     }
     return std::nullopt;

@@ -97,7 +97,7 @@ Sums dot_row(const float* values, const std::int8_t* codes, std::int64_t columns
     for (std::int64_t lane = 0; lane < kLanes; ++lane) {
       const auto at = static_cast<std::size_t>(lane);
       const double v = values[k + lane];
-      const int code = codes[k + lane];
+      const auto code = std::int32_t{codes[k + lane]};
       vv[at] += v * v;
       vq[at] += v * code;
       qq[at] += code * code;

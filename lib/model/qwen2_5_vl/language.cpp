@@ -28,7 +28,7 @@ DecoderLayer::DecoderLayer(const Checkpoint& checkpoint, const TextConfig& confi
       down_(add(checkpoint, "mlp.down_proj", "mlp.down_input")) {}
 
 Tensor DecoderLayer::split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const {
-  const Tensor split = x.reshape(Shape{x.dim(0), heads, head_dim_});
+  Tensor split = x.reshape(Shape{x.dim(0), heads, head_dim_});
   report_operation(kSplitHeadsContract, path_of(slot), [&](Binder& binder) {
     binder.dim("heads", heads, "config.json").dim("D", head_dim_, "head_dim").arg("x", x).done({{"y", split}});
   });
