@@ -13,9 +13,12 @@ list(GET eval_pictures 0 picture)
 add_executable(test_capi capi/test_capi.c)
 target_compile_features(test_capi PRIVATE c_std_99)
 target_link_libraries(test_capi PRIVATE octavo::capi octavo_build_flags m)
+add_test(NAME "capi: nothing left of an earlier run"
+         COMMAND ${CMAKE_COMMAND} -E rm -rf ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out)
+set_tests_properties("capi: nothing left of an earlier run" PROPERTIES FIXTURES_SETUP capi_scratch LABELS fast)
 add_test(NAME "capi: C program" COMMAND test_capi ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
                                         ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out)
-set_tests_properties("capi: C program" PROPERTIES LABELS model)
+set_tests_properties("capi: C program" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 
 add_library(test_capi_header_cxx OBJECT capi/header.cpp)
 target_link_libraries(test_capi_header_cxx PRIVATE octavo::capi octavo_build_flags)
@@ -30,7 +33,7 @@ if(octavo_python3 AND NOT OCTAVO_SANITIZE)  # a sanitized library cannot be load
            COMMAND ${octavo_python3} ${PROJECT_SOURCE_DIR}/tests/capi/test_ctypes.py $<TARGET_FILE:octavo_capi> ${model_dir}
                    ${picture} ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out ${model_dir}/calib/calibration.jsonl
                    ${model_dir}/eval/eval.jsonl)
-  set_tests_properties("capi: Python ctypes" PROPERTIES LABELS model)
+  set_tests_properties("capi: Python ctypes" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 endif()
 if(NOT OCTAVO_SANITIZE)
   add_test(NAME "install: outside projects"

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
-#include <utility>
 
 #include "value.hpp"
 
@@ -157,7 +156,8 @@ bool Json::get_bool(std::string_view key, bool fallback) const {
 }
 std::string Json::get_string(std::string_view key, std::string fallback) const {
   const std::optional<Json> found = find(key);
-  return found && !found->is_null() ? found->as_string() : std::move(fallback);
+  if (found && !found->is_null()) return found->as_string();
+  return fallback;
 }
 
 std::string Json::where() const {

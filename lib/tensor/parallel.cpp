@@ -33,9 +33,9 @@ std::atomic<int> chosen_threads{0};
 
 class FirstError {
  public:
-  void keep(std::exception_ptr error) noexcept {
+  void keep(const std::exception_ptr& error) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (error_ == nullptr) error_ = std::move(error);
+    if (error_ == nullptr) error_ = error;
   }
   void rethrow() const {
     if (error_ != nullptr) std::rethrow_exception(error_);

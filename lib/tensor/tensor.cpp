@@ -46,6 +46,7 @@ void walk(const Shape& shape, std::span<const std::int64_t> strides, Visit&& vis
 
 template <class T>
 void gather(const T* from, T* to, const Shape& shape, std::span<const std::int64_t> strides) {
+  // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): walk visits nothing of an empty shape, and others have storage
   walk(shape, strides, [&](std::int64_t offset) { *to++ = from[offset]; });
 }
 
@@ -70,7 +71,7 @@ void convert(const From* from, To* to, std::int64_t count) {
   parallel_for(count, kConvertGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       if constexpr (std::is_integral_v<From> && std::is_integral_v<To>)
-        to[i] = static_cast<To>(from[i]);
+        to[i] = static_cast<To>(from[i]);  // NOLINT(bugprone-signed-char-misuse): widening keeps the sign
       else
         to[i] = narrow<To>(widen(from[i]));
     }
@@ -251,6 +252,7 @@ Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   return tensor;
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses
 #define OCTAVO_TENSOR_OF(T)                              \
   template const T* Tensor::data<T>() const;             \
   template T* Tensor::mutable_data<T>();                 \
@@ -265,6 +267,7 @@ OCTAVO_TENSOR_OF(std::uint8_t)
 OCTAVO_TENSOR_OF(std::int32_t)
 OCTAVO_TENSOR_OF(std::int64_t)
 #undef OCTAVO_TENSOR_OF
+// NOLINTEND(bugprone-macro-parentheses)
 
 Tensor Tensor::reshape(const Shape& shape) const {
   if (shape.numel() != numel())
