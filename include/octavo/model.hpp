@@ -67,6 +67,14 @@ struct GenerateResult {
   double preprocess_seconds = 0, vision_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
 };
 
+/// One linear layer of a model, by name and size.
+struct LinearInfo {
+  std::string module_path;  ///< published layout: "model.layers.0.self_attn.q_proj"
+  std::string input_group;  ///< linears with the same group see the same input: "model.layers.0.self_attn.qkv_input"
+  std::int64_t in_features = 0, out_features = 0;
+  bool has_bias = false;
+};
+
 /// An opened model; immutable, may be shared between threads; copies share it. Float weights stay mapped as stored,
 /// int8 ones are packed once.
 class Model {
@@ -97,6 +105,15 @@ class Model {
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;
+
+  /// The linears of the blocks, in the order they run, vision tower first; merger and lm_head are not among them.
+  std::vector<LinearInfo> linears() const;
+  const Linear& linear(std::string_view module_path) const;  ///< lives as long as the model; throws not_found
+  /// A model that runs `replacements` where their module paths say, and shares everything else with this one, which
+  /// stays as it is. For questions of the kind "what if this layer were in float".
+  /// @throws Error  not_found for a path that linears() does not list; shape_mismatch; invalid_argument for an
+  ///                undefined linear, or two of one path.
+  Model with_linears(std::span<const Linear> replacements) const;
 
   struct Impl;
 
@@ -153,14 +170,6 @@ std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint);
 std::vector<std::string> structure_problems(const Checkpoint& checkpoint);
 
 // --- Block by block -------------------------------------------------------------------------------------------------
-
-/// One linear layer of a model, as quantization sees it.
-struct LinearInfo {
-  std::string module_path;  ///< published layout: "model.layers.0.self_attn.q_proj"
-  std::string input_group;  ///< linears with the same group see the same input: "model.layers.0.self_attn.qkv_input"
-  std::int64_t in_features = 0, out_features = 0;
-  bool has_bias = false;
-};
 
 /// Sees every linear's input just before it runs. Called from the thread that runs the model.
 class LinearObserver {

@@ -24,4 +24,6 @@
 #include "octavo/verify.hpp"      // the climb from simple to hard
 #include "octavo/pipeline.hpp"    // whole jobs
 #include "octavo/compare.hpp"     // an original and its quantized form, side by side
+#include "octavo/attribution.hpp" // where a quantized model loses, and what to lift
+#include "octavo/report.hpp"      // one page with all of it
 // clang-format on

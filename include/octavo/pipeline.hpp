@@ -96,5 +96,7 @@ struct AnswerScore {
   double iou = 0;
 };
 AnswerScore score_answer(std::string_view task, std::string_view expected, std::string_view actual);
+/// What score_answer compares of a grounding task: the answer's first four integers; none for another task.
+std::optional<Box> answer_box(std::string_view task, std::string_view answer);
 
 }  // namespace octavo

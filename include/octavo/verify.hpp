@@ -21,6 +21,7 @@
 ///     evaluation   the samples: answers, tokens, logits, hidden states, speed, size
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -30,6 +31,7 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/image.hpp"
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
 
@@ -169,6 +171,20 @@ struct TaskScore {
   std::string task;
   std::int64_t total = 0, original_right = 0, quantized_right = 0;
 };
+/// x1, y1, x2, y2 in pixels of the picture as the model saw it.
+using Box = std::array<double, 4>;
+/// One sample of the evaluation, as both models answered it.
+struct SampleResult {
+  std::string id, task, prompt;
+  std::vector<std::string> images;                               ///< paths
+  std::vector<ImageSize> image_sizes;                            ///< in pixels as the model saw them, after resizing
+  std::string expected;                                          ///< "" when the sample has no answer
+  std::string original, quantized;                               ///< answers
+  bool original_right = false, quantized_right = false;          ///< see score_answer
+  std::optional<Box> expected_box, original_box, quantized_box;  ///< of grounding tasks: on the first picture
+  double original_iou = 0, quantized_iou = 0;                    ///< with the expected box
+  double token_agreement = 0, kl = 0;                            ///< as in VerifyResult, of this sample alone
+};
 /// Figures without a comment of their own are the evaluation's, 0 when it was not reached.
 struct VerifyResult {
   bool passed = false;                 ///< no rung failed
@@ -190,8 +206,9 @@ struct VerifyResult {
   double seconds = 0;                                                      ///< of the whole climb
   VerifyThresholds thresholds;                                             ///< of the evaluation, as applied
   VerifyProfile profile;                                                   ///< as applied
-  std::vector<LayerReport> layers;  ///< output error of each block, as it accumulates
-  JsonBuilder to_json() const;      ///< schema: docs/verify.md
+  std::vector<LayerReport> layers;    ///< output error of each block, as it accumulates
+  std::vector<SampleResult> answers;  ///< one per sample, in the file's order
+  JsonBuilder to_json() const;        ///< schema: docs/verify.md
 };
 /// Climbs. What is wrong with a model is a result: a rung that failed, with its diagnosis.
 /// @throws Error  for what the caller gave: a missing directory, a QUANTIZED without quantization_config, samples,

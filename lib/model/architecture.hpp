@@ -56,6 +56,10 @@ class Architecture {
   /// Ids in the vocabulary, pixel rows that fit their grids, as many pads as the grids need; throws invalid_argument.
   virtual void check_input(const ModelInput& input) const = 0;
   virtual Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const = 0;
+  /// As Model's of the same names.
+  virtual std::vector<LinearInfo> linears() const = 0;
+  virtual const Linear& linear(std::string_view module_path) const = 0;
+  virtual std::unique_ptr<Architecture> with_linears(std::span<const Linear> replacements) const = 0;
   /// Logits f32 [rows, vocab]; `state` (and the cache) advance only on success.
   virtual Tensor run(const LanguageCall& call, SequenceState& state) const = 0;
 };

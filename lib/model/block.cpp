@@ -1,5 +1,6 @@
 #include "block.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "ops.hpp"
@@ -37,6 +38,11 @@ std::size_t LinearBlock::index_of(std::string_view module_path) const {
     known += (known.empty() ? "" : ", ") + path;
   }
   throw Error(ErrorCode::not_found, path_ + ": no linear named \"" + std::string(module_path) + "\"; it has " + known);
+}
+
+bool LinearBlock::holds(std::string_view module_path) const noexcept {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [&](const LoadedLinear& slot) { return slot.info.module_path == module_path; });
 }
 
 void LinearBlock::replace(std::string_view module_path, const Linear& linear) {

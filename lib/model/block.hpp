@@ -37,6 +37,7 @@ class LinearBlock : public ModelBlock {
   Tensor bias(std::string_view module_path) const override { return find(module_path).bias; }
   void replace(std::string_view module_path, const Linear& linear) override;
   const Linear& linear(std::string_view module_path) const override { return find(module_path).linear; }
+  bool holds(std::string_view module_path) const noexcept;
   std::size_t weight_bytes() const noexcept;
 
  protected:

@@ -79,6 +79,17 @@ ModelInput Model::prepare(std::string_view user_text, std::span<const Image> ima
   return prepare({&message, 1}, images);
 }
 
+std::vector<LinearInfo> Model::linears() const { return impl_->architecture->linears(); }
+
+const Linear& Model::linear(std::string_view module_path) const { return impl_->architecture->linear(module_path); }
+
+Model Model::with_linears(std::span<const Linear> replacements) const {
+  Model model;
+  model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->architecture->with_linears(replacements),
+                                             impl_->generation);
+  return model;
+}
+
 Tensor Model::encode_images(const ModelInput& input) const {
   impl_->architecture->check_input(input);
   return impl_->architecture->encode_images(input, model::CancelToken());

@@ -57,26 +57,31 @@ class Evaluation {
   void compare(const Sample& sample, const ModelInput& input, bool with_layers) {
     const GenerateResult a = answer(sample, false, input, original_speed_);
     const GenerateResult b = answer(sample, true, input, quantized_speed_);
-    score(sample, a, b);
+    SampleResult answered = describe(sample, input, a.text, b.text);
+    score(answered);
     add_answers(rung_.metrics, a.tokens, b.tokens);
     exact_ += a.tokens == b.tokens ? 1 : 0;
     climb_.steps.stage("evaluation: " + sample.id + ": logits");
     HiddenStates hidden;
     const ForcedRun run = forced_run(climb_, input, a.tokens, with_layers ? &hidden : nullptr);
-    logits_.add(compare_rows(climb_, rung_, run, run.first));
+    const LogitComparison logits = compare_rows(climb_, rung_, run, run.first);
+    logits_.add(logits);
+    answered.token_agreement = prefix_agreement(a.tokens, b.tokens);
+    answered.kl = logits.mean_kl();
+    result_.answers.push_back(std::move(answered));
     layers_.resize(std::max(layers_.size(), hidden.original.size()));
     for (std::size_t layer = 0; layer < hidden.original.size(); ++layer)
       layers_[layer].add(hidden.original[layer], hidden.quantized.at(layer));
   }
 
-  void score(const Sample& sample, const GenerateResult& a, const GenerateResult& b) {
-    if (sample.answer.empty()) return;
+  void score(const SampleResult& answered) {
+    if (answered.expected.empty()) return;
     auto task = std::find_if(result_.tasks.begin(), result_.tasks.end(),
-                             [&](const TaskScore& t) { return t.task == sample.task; });
-    if (task == result_.tasks.end()) task = result_.tasks.insert(task, {sample.task, 0, 0, 0});
+                             [&](const TaskScore& t) { return t.task == answered.task; });
+    if (task == result_.tasks.end()) task = result_.tasks.insert(task, {answered.task, 0, 0, 0});
     ++task->total;
-    task->original_right += score_answer(sample.task, sample.answer, a.text).right ? 1 : 0;
-    task->quantized_right += score_answer(sample.task, sample.answer, b.text).right ? 1 : 0;
+    task->original_right += answered.original_right ? 1 : 0;
+    task->quantized_right += answered.quantized_right ? 1 : 0;
   }
 
   void summarise() {
@@ -125,6 +130,30 @@ class Evaluation {
 };
 
 }  // namespace
+
+SampleResult describe(const Sample& sample, const ModelInput& input, std::string original, std::string quantized) {
+  SampleResult result;
+  result.id = sample.id;
+  result.task = sample.task;
+  result.prompt = sample.prompt;
+  result.images = sample.images;
+  for (const PixelPatches& image : input.images) result.image_sizes.push_back(image.resized);
+  result.expected = sample.answer;
+  result.original_box = answer_box(sample.task, original);
+  result.quantized_box = answer_box(sample.task, quantized);
+  if (!sample.answer.empty()) {
+    result.expected_box = answer_box(sample.task, sample.answer);
+    const AnswerScore a = score_answer(sample.task, sample.answer, original);
+    const AnswerScore b = score_answer(sample.task, sample.answer, quantized);
+    result.original_right = a.right;
+    result.quantized_right = b.right;
+    result.original_iou = a.iou;
+    result.quantized_iou = b.iou;
+  }
+  result.original = std::move(original);
+  result.quantized = std::move(quantized);
+  return result;
+}
 
 void climb_evaluation(Climb& climb, RungResult& rung) {
   if (climb.samples.empty()) {

@@ -49,10 +49,14 @@ std::vector<Image> load_images(const Sample& sample);
 /// Every sample's pictures must be readable before hours of work start; checks that the files exist.
 void require_images(const std::vector<Sample>& samples);
 
+/// A sample with both models' answers, scored; agreement of tokens and logits is the caller's to fill in.
+SampleResult describe(const Sample& sample, const ModelInput& input, std::string original, std::string quantized);
+
 std::string to_lower(std::string_view text);
 
 // Parts that reports share (report.cpp).
 JsonBuilder layers_json(const std::vector<LayerReport>& layers);
+JsonBuilder sample_json(const SampleResult& sample);
 JsonBuilder strings_json(const std::vector<std::string>& lines);
 
 }  // namespace octavo::pipeline

@@ -28,6 +28,37 @@ JsonBuilder pipeline::layers_json(const std::vector<LayerReport>& layers) {
   return list;
 }
 
+JsonBuilder pipeline::sample_json(const SampleResult& sample) {
+  const auto box = [](const std::optional<Box>& corners) {
+    if (!corners) return JsonBuilder(nullptr);
+    JsonBuilder list = JsonBuilder::array();
+    for (const double corner : *corners) list.push(corner);
+    return list;
+  };
+  JsonBuilder sizes = JsonBuilder::array();
+  for (const ImageSize& size : sample.image_sizes)
+    sizes.push(JsonBuilder::object().set("height", size.height).set("width", size.width));
+  const bool known = !sample.expected.empty();
+  return JsonBuilder::object()
+      .set("id", sample.id)
+      .set("task", sample.task)
+      .set("prompt", sample.prompt)
+      .set("images", strings_json(sample.images))
+      .set("image_sizes", std::move(sizes))
+      .set("expected", known ? JsonBuilder(sample.expected) : JsonBuilder(nullptr))
+      .set("original", sample.original)
+      .set("quantized", sample.quantized)
+      .set("original_right", known ? JsonBuilder(sample.original_right) : JsonBuilder(nullptr))
+      .set("quantized_right", known ? JsonBuilder(sample.quantized_right) : JsonBuilder(nullptr))
+      .set("expected_box", box(sample.expected_box))
+      .set("original_box", box(sample.original_box))
+      .set("quantized_box", box(sample.quantized_box))
+      .set("original_iou", sample.expected_box ? JsonBuilder(sample.original_iou) : JsonBuilder(nullptr))
+      .set("quantized_iou", sample.expected_box ? JsonBuilder(sample.quantized_iou) : JsonBuilder(nullptr))
+      .set("token_agreement", sample.token_agreement)
+      .set("kl", sample.kl);
+}
+
 JsonBuilder pipeline::strings_json(const std::vector<std::string>& lines) {
   JsonBuilder list = JsonBuilder::array();
   for (const std::string& line : lines) {

@@ -20,8 +20,6 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-using Box = std::array<double, 4>;  // x1, y1, x2, y2
-
 /// The first four integers of an answer such as `{"bbox_2d": [10, 20, 110, 220]}`; digits inside words ("bbox_2d") do
 /// not count.
 std::optional<Box> first_box(std::string_view text) {
@@ -59,6 +57,8 @@ double intersection_over_union(const Box& a, const Box& b) {
   return joined > 0 ? shared / joined : 0;
 }
 
+bool is_grounding(std::string_view task) { return pipeline::to_lower(task).find("ground") != std::string::npos; }
+
 std::string normalised(std::string_view text) {
   const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
   const auto trim = [&] {
@@ -79,8 +79,12 @@ std::string normalised(std::string_view text) {
 
 }  // namespace
 
+std::optional<Box> answer_box(std::string_view task, std::string_view answer) {
+  return is_grounding(task) ? first_box(answer) : std::nullopt;
+}
+
 AnswerScore score_answer(std::string_view task, std::string_view expected, std::string_view actual) {
-  if (pipeline::to_lower(task).find("ground") != std::string::npos) {
+  if (is_grounding(task)) {
     const auto want = first_box(expected);
     const auto got = first_box(actual);
     const double iou = want && got ? intersection_over_union(*want, *got) : 0;

@@ -176,6 +176,9 @@ JsonBuilder VerifyResult::to_json() const {
   json.set("thresholds", pipeline::thresholds_json(thresholds)).set("profile", profile.to_json());
   json.set("seconds", seconds);
   json.set("layers", pipeline::layers_json(layers));
+  JsonBuilder samples_list = JsonBuilder::array();
+  for (const SampleResult& sample : answers) samples_list.push(pipeline::sample_json(sample));
+  json.set("answers", std::move(samples_list));
   return json;
 }
 

@@ -57,7 +57,8 @@ const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm
 const std::map<std::string, std::string> kRoomOfHeader{
     {"error", "tensor"},      {"contract", "tensor"},  {"parallel", "tensor"},       {"observer", "tensor"},
     {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"}, {"compare", "pipeline"},
-    {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"}};
+    {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"},       {"attribution", "pipeline"},
+    {"report", "pipeline"}};
 
 std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

@@ -1,5 +1,9 @@
 // The whole model resident: every block mapped or packed, ready for prefill and decode.
 #include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "qwen2_5_vl.hpp"
@@ -12,10 +16,10 @@ class Qwen25Vl final : public Architecture {
   Qwen25Vl(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
       : config_(config), vision_(checkpoint, config.vision), language_(checkpoint, config) {
     for (std::int64_t i = 0; i < config.vision.depth; ++i) {
-      blocks_.push_back(std::make_unique<VisionBlock>(checkpoint, config.vision, i));
+      blocks_.push_back(std::make_shared<VisionBlock>(checkpoint, config.vision, i));
     }
     for (std::int64_t i = 0; i < config.text.num_hidden_layers; ++i) {
-      layers_.push_back(std::make_unique<DecoderLayer>(checkpoint, config.text, i));
+      layers_.push_back(std::make_shared<DecoderLayer>(checkpoint, config.text, i));
     }
   }
 
@@ -40,6 +44,38 @@ class Qwen25Vl final : public Architecture {
     return KvCache(text.num_hidden_layers, text.num_key_value_heads, text.head_dim, capacity);
   }
   void check_input(const ModelInput& input) const override { check_qwen2_5_vl_input(config_, input); }
+
+  std::vector<LinearInfo> linears() const override {
+    std::vector<LinearInfo> all;
+    const auto append = [&](const LinearBlock& block) {
+      const std::vector<LinearInfo> infos = block.linears();
+      all.insert(all.end(), infos.begin(), infos.end());
+    };
+    for (const auto& block : blocks_) append(*block);
+    for (const auto& layer : layers_) append(*layer);
+    return all;
+  }
+
+  const Linear& linear(std::string_view module_path) const override {
+    for (const auto& block : blocks_)
+      if (block->holds(module_path)) return block->linear(module_path);
+    for (const auto& layer : layers_)
+      if (layer->holds(module_path)) return layer->linear(module_path);
+    throw no_such_linear(module_path);
+  }
+
+  std::unique_ptr<Architecture> with_linears(std::span<const Linear> replacements) const override {
+    auto changed = std::make_unique<Qwen25Vl>(*this);
+    std::set<std::string_view> seen;
+    for (const Linear& linear : replacements) {
+      if (!linear.defined()) throw Error(ErrorCode::invalid_argument, "with_linears: one of the linears is undefined");
+      if (!seen.insert(linear.module_path()).second)
+        throw Error(ErrorCode::invalid_argument, "with_linears: " + linear.module_path() + " is given twice");
+      if (!replace_in(changed->blocks_, linear) && !replace_in(changed->layers_, linear))
+        throw no_such_linear(linear.module_path());
+    }
+    return changed;
+  }
 
   Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const override {
     if (!input.images.empty()) announce_call("vision");
@@ -70,11 +106,29 @@ class Qwen25Vl final : public Architecture {
   }
 
  private:
+  static Error no_such_linear(std::string_view module_path) {
+    return {ErrorCode::not_found,
+            "the blocks hold no linear \"" + std::string(module_path) + "\"; Model::linears lists them"};
+  }
+
+  /// Puts `linear` into a copy of the block that holds it (a block is handles and small vectors).
+  template <class Block>
+  static bool replace_in(std::vector<std::shared_ptr<const Block>>& blocks, const Linear& linear) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (!blocks[i]->holds(linear.module_path())) continue;
+      auto copy = std::make_shared<Block>(*blocks[i]);
+      copy->replace(linear.module_path(), linear);
+      blocks[i] = std::move(copy);
+      return true;
+    }
+    return false;
+  }
+
   Qwen25VlConfig config_;
   VisionEnds vision_;
   LanguageEnds language_;
-  std::vector<std::unique_ptr<VisionBlock>> blocks_;
-  std::vector<std::unique_ptr<DecoderLayer>> layers_;
+  std::vector<std::shared_ptr<const VisionBlock>> blocks_;  // models made by with_linears share them
+  std::vector<std::shared_ptr<const DecoderLayer>> layers_;
 };
 
 }  // namespace

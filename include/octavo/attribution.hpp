@@ -1,0 +1,128 @@
+/// Attribution: where a quantized model loses what it loses, and the cheapest way to win it back.
+///
+///     AttributionOptions options;
+///     options.samples = "held_out.jsonl";
+///     Attribution found = attribute("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8", options);
+///     std::cout << found.to_text();
+///     if (found.suggestion.status == SuggestionStatus::found) ...  // found.suggestion.recipe: quantize with it,
+///     verify
+///
+/// What is attributed to, and lifted, is a unit: the int8 linears of a block that see the same input (q, k and v; gate
+/// and up; ...), since engines run them as one product and want one scheme for all. Each unit is measured first by a
+/// proxy that needs one pass over the blocks (its own effect on its own block's output), on request also end to end.
+///
+/// A lift to W8A16 keeps the int8 weights and leaves the activations in float: it wins back what the rounding of
+/// activations costs, at the speed of a float product. Where the weights themselves are at fault, it cannot help, and
+/// the unit is left in float ("skip") instead.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "octavo/job.hpp"
+#include "octavo/json.hpp"
+#include "octavo/model.hpp"
+#include "octavo/quant.hpp"
+#include "octavo/verify.hpp"
+
+namespace octavo {
+
+/// The values that enter a unit, in the original, over all rows (tokens or patches) of the samples seen.
+struct ActivationSummary {
+  std::int64_t rows = 0, columns = 0;
+  double min = 0, max = 0, rms = 0;
+  double outlier_ratio = 0;  ///< share of |x| > 6 rms, as in ValueStatistics
+  /// Share of the values other than 0 that int8 rounds to 0: |x| below half a step of its own row's scale, absmax/127.
+  double zeroed_ratio = 0;
+  std::int64_t largest_channel = 0;  ///< the input column with the largest |x|
+  double channel_ratio = 0;          ///< that |x| over the median of the columns' largest |x|; 1: no channel stands out
+  /// Share of the values by size within their row: bin b holds 2^-(b+1) < |x| / absmax(row) <= 2^-b, the last one
+  /// everything smaller, zeros included. int8 tells the first seven apart and rounds the rest to 0.
+  std::array<double, 12> histogram{};
+};
+
+/// Linears of one block that see the same input.
+struct UnitSensitivity {
+  std::string input_group;           ///< "model.layers.3.self_attn.qkv_input"
+  std::string block;                 ///< "model.layers.3"
+  std::vector<std::string> linears;  ///< module paths, in the order they run
+  Tower tower = Tower::language;
+  StoredScheme scheme = StoredScheme::w8a8_dynamic;  ///< as stored in QUANTIZED
+  std::int64_t multiplies = 0;  ///< per row: sum of in_features * out_features; what a lift takes out of int8
+  ActivationSummary activations;
+  /// The proxy: ||y' - y|| / ||y|| of the block's output, y on the original's rows with the original's weights, y' with
+  /// this unit alone as stored, and with its int8 weights and float activations (W8A16).
+  double quantized_error = 0, weight_error = 0;
+  /// quantized_error^2 - weight_error^2, what a lift to W8A16 wins; at least 0.
+  double activation_share() const noexcept;
+  // End to end, with AttributionOptions::exact: mean KL(original || variant) in nats on the original's answers.
+  std::optional<double> alone_kl;     ///< the original with this unit alone as stored
+  std::optional<double> lifted_kl;    ///< QUANTIZED with this unit lifted to W8A16
+  std::optional<double> restored_kl;  ///< QUANTIZED with this unit as in the original
+};
+
+/// A model between the two, and how far it is from the original.
+struct VariantMetrics {
+  std::string name;  ///< "quantized", "vision alone", "language alone", "all lifted", ...
+  std::int64_t int8_linears = 0;
+  RungMetrics metrics;
+};
+
+enum class SuggestionStatus : std::uint8_t {
+  not_needed,   ///< QUANTIZED meets the thresholds on these samples
+  found,        ///< the suggested recipe's model, put together from what is stored, meets them
+  out_of_reach  ///< not even with every linear as in the original: the loss is elsewhere (see verify's diagnosis)
+};
+const char* suggestion_status_name(SuggestionStatus status) noexcept;  ///< "not_needed", "found", "out_of_reach"
+
+/// The cheapest units to lift so that the thresholds hold. Cheapest by a search: units in the order of what they win
+/// over what they cost, the shortest run of that order that suffices, and of it every unit dropped that is not needed.
+struct Suggestion {
+  SuggestionStatus status = SuggestionStatus::not_needed;
+  Scheme scheme = Scheme::w8a16;     ///< of the lifted units; skip where W8A16 does not suffice
+  std::vector<std::string> units;    ///< input groups, in the order they run
+  std::vector<std::string> linears;  ///< their module paths
+  double share_of_multiplies = 0;    ///< the lifted units' of all int8 linears', 0 to 1
+  Recipe recipe;                     ///< the recipe QUANTIZED was made by, the lifts before it; empty unless found
+  VerifyThresholds thresholds;       ///< that had to hold: the profile's for the evaluation
+  std::vector<std::string> missed;   ///< one line per threshold that QUANTIZED misses on these samples
+  RungMetrics before, after;         ///< QUANTIZED's, and the suggested model's
+  std::int64_t variants = 0;         ///< models that the search ran over the samples
+};
+
+struct AttributionOptions {
+  std::string samples;               ///< samples JSONL; required
+  std::int64_t max_samples = 16;     ///< 0: all
+  std::int64_t max_new_tokens = 64;  ///< per answer
+  std::string profile = "default";   ///< preset or path; its thresholds for the evaluation are what must hold
+  VerifyThresholds thresholds;       ///< go before the profile's
+  bool exact = false;                ///< measure every unit end to end: three runs over the samples per unit
+  bool suggest = true;               ///< false: no search for a recipe
+  ProgressCallback progress;
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+struct Attribution {
+  std::vector<UnitSensitivity> units;    ///< in the order of the forward pass; vision tower first
+  std::vector<VariantMetrics> variants;  ///< quantized; vision alone and language alone; all lifted
+  std::vector<SampleResult> samples;     ///< with the answers of QUANTIZED, worst KL first
+  Suggestion suggestion;                 ///< status not_needed and no thresholds when it was not asked for
+  std::int64_t proxy_samples = 0;        ///< behind the proxy and the activations: the first of the samples
+  double seconds = 0;
+
+  std::vector<const UnitSensitivity*> worst_units() const;  ///< by proxy, worst first
+  std::string to_text() const;  ///< for a terminal: towers, worst units, samples, suggestion
+  JsonBuilder to_json() const;  ///< schema: docs/attribution.md
+};
+
+/// @throws Error  as verify(): not_found, format, invalid_argument for what the caller gave; cancelled;
+/// invalid_argument
+///                when QUANTIZED holds no int8 linear or is not of the same model as MODEL.
+Attribution attribute(const std::string& original_dir, const std::string& quantized_dir,
+                      const AttributionOptions& options);
+
+}  // namespace octavo

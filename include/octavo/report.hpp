@@ -1,0 +1,66 @@
+/// The report: everything that is known of a quantized model, on one page that needs no network.
+///
+///     ReportOptions options;
+///     options.verify.samples = "held_out.jsonl";
+///     Report report = make_report("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8", options);
+///     write_report(report, "report.html");              // and report.json beside it
+///     return report.verify.passed ? 0 : 1;
+///
+/// The page and the JSON are made from the same data; a part that was not run is absent from both.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "octavo/attribution.hpp"
+#include "octavo/compare.hpp"
+#include "octavo/plan.hpp"
+#include "octavo/verify.hpp"
+
+namespace octavo {
+
+/// What the two models take of memory, by the symbolic plan of one call chain, in bytes.
+struct ReportMemory {
+  std::uint64_t original_weights = 0, quantized_weights = 0;  ///< resident
+  std::uint64_t kv_cache_per_position = 0;                    ///< the same for both
+  std::int64_t prompt_tokens = 0, max_new_tokens = 0;         ///< of the plan
+  std::uint64_t original_prefill = 0, quantized_prefill = 0;  ///< weights, cache and activations of the prefill
+  std::uint64_t original_decode = 0, quantized_decode = 0;    ///< the same of the last token
+};
+
+struct ReportOptions {
+  VerifyOptions verify;                   ///< its progress and cancel serve the whole report
+  bool compare = true;                    ///< architecture side by side; reads the weights
+  bool attribution = true;                ///< needs verify.samples; skipped when a rung below the evaluation failed
+  bool exact = false;                     ///< AttributionOptions::exact
+  bool suggest = false;                   ///< AttributionOptions::suggest
+  std::int64_t attribution_samples = 16;  ///< AttributionOptions::max_samples
+};
+
+struct Report {
+  std::string original_dir, quantized_dir, model_type;
+  VerifyResult verify;
+  std::optional<CompareResult> compare;
+  std::optional<Attribution> attribution;
+  std::optional<ReportMemory> memory;  ///< absent when a plan cannot be made
+  /// QUANTIZED/octavo_report.json as it was written by quantize(): recipe, calibration, each linear's losses; "" where
+  /// there is none.
+  std::string quantization;
+  std::string octavo_version, processor, int8_backend;  ///< of the machine the report was made on
+  std::int64_t threads = 0;
+  double seconds = 0;
+
+  std::string to_html() const;  ///< complete document; pictures of the shown samples are in it
+  JsonBuilder to_json() const;  ///< schema: docs/report.md
+};
+
+/// Verifies, compares and attributes. @throws Error  as verify(), compare() and attribute().
+Report make_report(const std::string& original_dir, const std::string& quantized_dir,
+                   const ReportOptions& options = {});
+/// Writes `html_path` and the JSON beside it (the same name with the ending .json); both appear complete or not at all.
+/// @throws Error  invalid_argument unless the name ends in .html; io naming the file.
+void write_report(const Report& report, const std::string& html_path);
+
+}  // namespace octavo
