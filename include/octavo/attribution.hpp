@@ -83,7 +83,7 @@ const char* suggestion_status_name(SuggestionStatus status) noexcept;  ///< "not
 /// over what they cost, the shortest run of that order that suffices, and of it every unit dropped that is not needed.
 struct Suggestion {
   SuggestionStatus status = SuggestionStatus::not_needed;
-  Scheme scheme = Scheme::w8a16;     ///< of the lifted units; skip where W8A16 does not suffice
+  Scheme scheme = Scheme::skip;      ///< of the lifted units: w8a16, or skip where that does not suffice
   std::vector<std::string> units;    ///< input groups, in the order they run
   std::vector<std::string> linears;  ///< their module paths
   double share_of_multiplies = 0;    ///< the lifted units' of all int8 linears', 0 to 1
