@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kLanes = 32;  // independent sums, so that the order of addition does not depend on the clone
 
 inline float as_float(float value) { return value; }
+inline float as_float(std::int8_t value) { return static_cast<float>(value); }
 inline float as_float(BFloat16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
 
 template <class T>
@@ -45,6 +46,16 @@ OCTAVO_CLONES void dots_bf16(const float* x, std::int64_t rows, const BFloat16* 
     for (std::int64_t r = 0; r < rows; ++r) y[r * y_stride + j] = dot(x + r * k, w + j * k, k);
 }
 
+OCTAVO_CLONES void dots_s8(const float* x, std::int64_t rows, const std::int8_t* w, std::int64_t count, std::int64_t k,
+                           float* y, std::int64_t y_stride) {
+  for (std::int64_t j = 0; j < count; ++j)
+    for (std::int64_t r = 0; r < rows; ++r) y[r * y_stride + j] = dot(x + r * k, w + j * k, k);
+}
+
+OCTAVO_CLONES void widen_s8(const std::int8_t* from, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = as_float(from[i]);
+}
+
 OCTAVO_CLONES void widen_bf16(const BFloat16* from, std::int64_t count, float* to) {
   for (std::int64_t i = 0; i < count; ++i) to[i] = as_float(from[i]);
 }
@@ -55,6 +66,7 @@ void few_rows(const float* x, std::int64_t rows, const void* weight, DType dtype
               float* y, std::int64_t y_stride) {
   if (dtype == DType::f32) return dots_f32(x, rows, static_cast<const float*>(weight), count, k, y, y_stride);
   if (dtype == DType::bf16) return dots_bf16(x, rows, static_cast<const BFloat16*>(weight), count, k, y, y_stride);
+  if (dtype == DType::s8) return dots_s8(x, rows, static_cast<const std::int8_t*>(weight), count, k, y, y_stride);
   std::vector<float> row(static_cast<std::size_t>(k));
   for (std::int64_t j = 0; j < count; ++j) {
     widen(static_cast<const Float16*>(weight) + j * k, dtype, k, row.data());
@@ -64,6 +76,7 @@ void few_rows(const float* x, std::int64_t rows, const void* weight, DType dtype
 
 void widen(const void* from, DType dtype, std::int64_t count, float* to) {
   if (dtype == DType::bf16) return widen_bf16(static_cast<const BFloat16*>(from), count, to);
+  if (dtype == DType::s8) return widen_s8(static_cast<const std::int8_t*>(from), count, to);
   if (dtype == DType::f32) {
     std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
     return;
