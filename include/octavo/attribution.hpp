@@ -35,13 +35,13 @@ namespace octavo {
 struct ActivationSummary {
   std::int64_t rows = 0, columns = 0;
   double min = 0, max = 0, rms = 0;
-  double outlier_ratio = 0;  ///< share of |x| > 6 rms, as in ValueStatistics
+  double outlier_ratio = 0;  ///< share of |x| > 6 rms of its sample, as in ValueStatistics
   /// Share of the values other than 0 that int8 rounds to 0: |x| below half a step of its own row's scale, absmax/127.
   double zeroed_ratio = 0;
   std::int64_t largest_channel = 0;  ///< the input column with the largest |x|
   double channel_ratio = 0;          ///< that |x| over the median of the columns' largest |x|; 1: no channel stands out
   /// Share of the values by size within their row: bin b holds 2^-(b+1) < |x| / absmax(row) <= 2^-b, the last one
-  /// everything smaller, zeros included. int8 tells the first seven apart and rounds the rest to 0.
+  /// everything smaller, zeros included. int8 rounds everything from bin 8 on to 0 (half a step is absmax / 254).
   std::array<double, 12> histogram{};
 };
 
@@ -67,7 +67,7 @@ struct UnitSensitivity {
 
 /// A model between the two, and how far it is from the original.
 struct VariantMetrics {
-  std::string name;  ///< "quantized", "vision alone", "language alone", "all lifted", ...
+  std::string name;  ///< "quantized", "vision alone", "language alone", "all in W8A16"
   std::int64_t int8_linears = 0;
   RungMetrics metrics;
 };
@@ -108,7 +108,7 @@ struct AttributionOptions {
 
 struct Attribution {
   std::vector<UnitSensitivity> units;    ///< in the order of the forward pass; vision tower first
-  std::vector<VariantMetrics> variants;  ///< quantized; vision alone and language alone; all lifted
+  std::vector<VariantMetrics> variants;  ///< quantized; each tower alone, where both have int8 linears; all in W8A16
   std::vector<SampleResult> samples;     ///< with the answers of QUANTIZED, worst KL first
   Suggestion suggestion;                 ///< status not_needed and no thresholds when it was not asked for
   std::int64_t proxy_samples = 0;        ///< behind the proxy and the activations: the first of the samples

@@ -1,4 +1,4 @@
-/// Matrix products: float32 over weights as stored, and int8 with per-token activations.
+/// Matrix products: float32 over weights as stored, int8 with per-token activations, float32 over int8 weights.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@ namespace octavo {
 inline constexpr Contract kLinearContract{"linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
 inline constexpr Contract kLinearW8A8Contract{
     "linear_w8a8: x[M,K]:f32 w[N,K]:s8 w_scale[N]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
+inline constexpr Contract kLinearW8A16Contract{
+    "linear_w8a16: x[M,K]:f32 w[N,K]:s8 w_scale[N]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
 inline constexpr Contract kQuantizePerTokenContract{"quantize_per_token: x[M,K]:f32 -> q[M,K]:s8 scale[M]:f32"};
 inline constexpr Contract kGemmS8Contract{"gemm_s8: a[M,K]:s8 w[N,K]:s8 -> acc[M,N]:s32"};
 
@@ -39,8 +41,12 @@ struct QuantizedRows {
 };
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::absmax_127);
 
+/// What a Linear multiplies by what: float by float weights; int8 per token by int8 (W8A8); float by int8 (W8A16).
+enum class LinearKind : std::uint8_t { floating, w8a8, w8a16 };
+
 /// One linear layer `y = x W^T + b`, its weight float (as stored: f32, bf16 or f16, never widened as a whole) or
-/// int8 per channel (packed once for the chosen backend). Immutable; safe to use from many threads.
+/// int8 per channel: packed once for the chosen int8 backend where activations are int8 too, as stored where they stay
+/// float. Immutable; safe to use from many threads.
 class Linear {
  public:
   Linear() = default;
@@ -49,9 +55,14 @@ class Linear {
   /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow.
   static Linear w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
                      TokenScale mode = TokenScale::absmax_127);
+  /// y = (x Q^T) * scale + b: int8 weights under float activations, for inputs whose outliers int8 cannot carry.
+  /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16|f16, finite. Shares the weight's storage; a panel of it at a
+  /// time is widened, exactly. Few rows read the weight once, so that decoding takes half of bf16's bytes.
+  static Linear w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias);
 
   bool defined() const noexcept;
-  bool is_w8a8() const noexcept;
+  LinearKind kind() const noexcept;  ///< floating when undefined
+  bool is_w8a8() const noexcept { return kind() == LinearKind::w8a8; }
   std::int64_t in_features() const noexcept;   // K
   std::int64_t out_features() const noexcept;  // N
   const std::string& module_path() const noexcept;

@@ -150,7 +150,8 @@ struct TraceDifference {
 };
 
 /// Records belong together when they are of the same call (the k-th of the vision tower, the k-th of the language
-/// model), module and operation (`linear` and `linear_w8a8` count as one), and the same occurrence of it.
+/// model), module and operation (`linear`, `linear_w8a8` and `linear_w8a16` count as one), and the same occurrence of
+/// it.
 struct TraceComparison {
   double bound = 0;
   std::int64_t matched = 0, only_a = 0, only_b = 0;

@@ -7,12 +7,26 @@
 
 namespace octavo::gemm {
 
-// y[r * y_stride + j] = sum_k x[r, k] * w[j, k] for `count` weight rows, r < rows <= kFewRows. x is [rows, k] f32.
+// y[r * y_stride + j] = sum_k x[r, k] * w[j, k] for `count` weight rows, r < rows <= kFewRows. x is [rows, k] f32, w
+// f32, bf16, f16 or s8.
 inline constexpr std::int64_t kFewRows = 4;
 void few_rows(const float* x, std::int64_t rows, const void* weight, DType dtype, std::int64_t count, std::int64_t k,
               float* y, std::int64_t y_stride);
 
-// Widens `count` elements to float32.
+// The order of every sum: lane i adds the terms i, i + kDotLanes, ...; then halves are added to each other. Independent
+// sums, so that the order does not depend on the instruction set.
+inline constexpr std::int64_t kDotLanes = 32;
+inline float sum_lanes(float* lanes) {
+  for (std::int64_t step = kDotLanes / 2; step > 0; step /= 2)
+    for (std::int64_t j = 0; j < step; ++j) lanes[j] += lanes[j + step];
+  return lanes[0];
+}
+
+// few_rows for int8 weights, to the same bits; false, and nothing done, where the processor has no AVX2.
+bool dots_s8_avx2(const float* x, std::int64_t rows, const std::int8_t* w, std::int64_t count, std::int64_t k, float* y,
+                  std::int64_t y_stride);
+
+// Widens `count` elements (f32, bf16, f16, s8) to float32, exactly.
 void widen(const void* from, DType dtype, std::int64_t count, float* to);
 
 }  // namespace octavo::gemm

@@ -10,9 +10,10 @@ namespace octavo {
 
 struct Linear::Impl {
   std::string module_path;
+  LinearKind kind = LinearKind::floating;
   std::int64_t in_features = 0, out_features = 0;
-  Tensor weight;                           // float: as stored
-  std::unique_ptr<gemm::PackedS8> packed;  // int8: packed
+  Tensor weight;                           // as stored; undefined where it is packed
+  std::unique_ptr<gemm::PackedS8> packed;  // w8a8
   std::vector<float> weight_scale, bias;   // bias empty when there is none
   TokenScale mode = TokenScale::absmax_127;
 };
@@ -28,6 +29,40 @@ std::vector<float> as_floats(const Tensor& tensor) {
   return {wide.data<float>(), wide.data<float>() + wide.numel()};
 }
 
+// Published checkpoints store the scale as [N,1].
+Tensor per_channel(const Tensor& weight_scale) {
+  return weight_scale.defined() && weight_scale.rank() == 2 && weight_scale.dim(1) == 1
+             ? weight_scale.contiguous().reshape({weight_scale.dim(0)})
+             : weight_scale;
+}
+
+void check_int8(const Contract& contract, const std::string& module_path, const Tensor& weight, const Tensor& scale,
+                const Tensor& bias) {
+  Binder(contract, module_path)
+      .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
+      .arg("w", weight)
+      .arg("w_scale", scale)
+      .arg_if("bias", bias)
+      .check();
+}
+
+std::vector<float> finite_scales(const char* op, const std::string& module_path, const Tensor& scale) {
+  std::vector<float> values = as_floats(scale);
+  for (std::size_t j = 0; j < values.size(); ++j)
+    if (!std::isfinite(values[j]))
+      throw Error(ErrorCode::invalid_argument, std::string(op) + " (" + module_path + "): w_scale[" +
+                                                   std::to_string(j) + "] is " + std::to_string(values[j]) +
+                                                   ", a scale must be finite");
+  return values;
+}
+
+const Contract& contract_of(LinearKind kind) {
+  return kind == LinearKind::w8a8    ? kLinearW8A8Contract
+         : kind == LinearKind::w8a16 ? kLinearW8A16Contract
+                                     : kLinearContract;
+}
+
+// y = x W^T over the weight as stored.
 void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* y) {
   const std::int64_t n = weight.dim(0);
   const std::int64_t k = weight.dim(1);
@@ -44,7 +79,7 @@ void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* 
     sgemm(m, n, k, x, k, weight.data<float>(), k, y, n, {.transpose_b = true});
     return;
   }
-  // 16-bit weights are widened a panel of rows at a time, never as a whole.
+  // Narrower weights are widened a panel of rows at a time, never as a whole.
   const std::int64_t rows = std::min(n, std::max<std::int64_t>(16, kPanelValues / std::max<std::int64_t>(1, k)));
   std::vector<float> panel(static_cast<std::size_t>(rows * k));
   for (std::int64_t begin = 0; begin < n; begin += rows) {
@@ -77,29 +112,17 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
 
 Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
                     TokenScale mode) {
-  // Published checkpoints store the scale as [N,1].
-  const Tensor scale = weight_scale.defined() && weight_scale.rank() == 2 && weight_scale.dim(1) == 1
-                           ? weight_scale.contiguous().reshape({weight_scale.dim(0)})
-                           : weight_scale;
-  Binder(kLinearW8A8Contract, module_path)
-      .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
-      .arg("w", weight)
-      .arg("w_scale", scale)
-      .arg_if("bias", bias)
-      .check();
+  const Tensor scale = per_channel(weight_scale);
+  check_int8(kLinearW8A8Contract, module_path, weight, scale, bias);
   if (weight.dim(1) > kMaxInFeatures)
     throw Error(ErrorCode::unsupported, "linear_w8a8 (" + module_path + "): in_features is " +
                                             std::to_string(weight.dim(1)) + ", at most " +
                                             std::to_string(kMaxInFeatures) + " cannot overflow int32");
   auto impl = std::make_shared<Impl>();
+  impl->kind = LinearKind::w8a8;
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
-  impl->weight_scale = as_floats(scale);
-  for (std::size_t j = 0; j < impl->weight_scale.size(); ++j)
-    if (!std::isfinite(impl->weight_scale[j]))
-      throw Error(ErrorCode::invalid_argument, "linear_w8a8 (" + module_path + "): w_scale[" + std::to_string(j) +
-                                                   "] is " + std::to_string(impl->weight_scale[j]) +
-                                                   ", a scale must be finite");
+  impl->weight_scale = finite_scales("linear_w8a8", module_path, scale);
   impl->bias = as_floats(bias);
   impl->mode = mode;
   if (weight.numel() != 0)
@@ -110,8 +133,24 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   return linear;
 }
 
+Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias) {
+  const Tensor scale = per_channel(weight_scale);
+  check_int8(kLinearW8A16Contract, module_path, weight, scale, bias);
+  auto impl = std::make_shared<Impl>();
+  impl->kind = LinearKind::w8a16;
+  impl->out_features = weight.dim(0);
+  impl->in_features = weight.dim(1);
+  impl->weight = weight.contiguous();
+  impl->weight_scale = finite_scales("linear_w8a16", module_path, scale);
+  impl->bias = as_floats(bias);
+  impl->module_path = std::move(module_path);
+  Linear linear;
+  linear.impl_ = std::move(impl);
+  return linear;
+}
+
 bool Linear::defined() const noexcept { return impl_ != nullptr; }
-bool Linear::is_w8a8() const noexcept { return impl_ != nullptr && !impl_->weight.defined(); }
+LinearKind Linear::kind() const noexcept { return impl_ ? impl_->kind : LinearKind::floating; }
 std::int64_t Linear::in_features() const noexcept { return impl_ ? impl_->in_features : 0; }
 std::int64_t Linear::out_features() const noexcept { return impl_ ? impl_->out_features : 0; }
 
@@ -131,12 +170,13 @@ std::size_t Linear::weight_bytes() const noexcept {
 Tensor Linear::forward(const Tensor& x) const {
   if (!impl_) throw Error(ErrorCode::invalid_argument, "linear: forward on an undefined layer");
   const Impl& impl = *impl_;
-  Binder binder(is_w8a8() ? kLinearW8A8Contract : kLinearContract, impl.module_path);
+  const bool int8 = impl.kind != LinearKind::floating;
+  Binder binder(contract_of(impl.kind), impl.module_path);
   binder.dim(
       "K", impl.in_features,
       "the layer's weight [" + std::to_string(impl.out_features) + ", " + std::to_string(impl.in_features) + "] dim 1");
-  binder.arg("x", x).arg("w", is_w8a8() ? DType::s8 : impl.weight.dtype(), {impl.out_features, impl.in_features});
-  if (is_w8a8()) binder.arg("w_scale", DType::f32, {impl.out_features});
+  binder.arg("x", x).arg("w", int8 ? DType::s8 : impl.weight.dtype(), {impl.out_features, impl.in_features});
+  if (int8) binder.arg("w_scale", DType::f32, {impl.out_features});
   binder.check();
   const Tensor rows = x.contiguous();
   const std::int64_t m = rows.dim(0);
@@ -155,6 +195,12 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
   const std::int64_t grain = std::max<std::int64_t>(1, 32768 / n);
   if (impl.weight.defined()) {
     float_forward(impl.weight, rows.data<float>(), m, out);
+    const float* scale = impl.weight_scale.empty() ? nullptr : impl.weight_scale.data();
+    if (scale != nullptr)
+      parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          for (std::int64_t j = 0; j < n; ++j) out[i * n + j] *= scale[j];
+      });
     if (bias != nullptr)
       parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)

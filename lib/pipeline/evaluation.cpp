@@ -30,18 +30,13 @@ class Evaluation {
   };
 
   ModelInput prepare(const Sample& sample) const {
-    ModelInput input;
     try {
-      const std::vector<Image> images = load_images(sample);
-      input = climb_.original->prepare(sample.prompt, images);
-      if (room(climb_, input) < 1)
-        throw Error(ErrorCode::invalid_argument, "the prompt has " + std::to_string(input.ids.size()) +
-                                                     " tokens, which fill the model's context; shorten it or use "
-                                                     "smaller images");
+      ModelInput input = prepare_question(*climb_.original, sample);
+      require_room(sample, input, room(climb_, input));
+      return input;
     } catch (const Error& error) {
-      throw InputError(error.with_context("sample \"" + sample.id + "\""));
+      throw InputError(error);
     }
-    return input;
   }
 
   GenerateResult answer(const Sample& sample, bool quantized, const ModelInput& input, Speed& speed) {

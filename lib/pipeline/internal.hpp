@@ -46,6 +46,11 @@ std::uint64_t peak_rss_bytes();
 /// Pictures of a sample, decoded.
 std::vector<Image> load_images(const Sample& sample);
 
+/// A sample's prompt and pictures, without its answer; what is wrong with them names the sample.
+ModelInput prepare_question(const Model& model, const Sample& sample);
+/// Throws invalid_argument naming the sample when its prompt leaves no position of the context.
+void require_room(const Sample& sample, const ModelInput& input, std::int64_t room);
+
 /// Every sample's pictures must be readable before hours of work start; checks that the files exist.
 void require_images(const std::vector<Sample>& samples);
 
@@ -56,6 +61,7 @@ std::string to_lower(std::string_view text);
 
 // JSON that results share (results_json.cpp).
 JsonBuilder layers_json(const std::vector<LayerReport>& layers);
+JsonBuilder metrics_json(const RungMetrics& metrics);  ///< absent metrics are absent keys
 JsonBuilder sample_json(const SampleResult& sample);
 JsonBuilder strings_json(const std::vector<std::string>& lines);
 

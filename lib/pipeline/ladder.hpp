@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "forced.hpp"
 #include "internal.hpp"
 #include "octavo/metrics.hpp"
 
@@ -98,11 +99,8 @@ struct RunOptions {
 GenerateResult generate(Climb& climb, bool quantized, const ModelInput& input, const RunOptions& options);
 
 /// Logits of both models for prompt + answer; rows `first` .. predict the tokens that follow the prompt.
-struct ForcedRun {
-  ModelInput input;  ///< prompt and all but the last token of the answer (cut before a picture's pad)
-  std::int64_t first = 0;
-  std::vector<std::int32_t> targets;  ///< what rows first .. predict
-  Tensor original, quantized;         // f32 [L, vocab]
+struct ForcedRun : ForcedInput {
+  Tensor original, quantized;  // f32 [L, vocab]
 };
 /// Both models read the same tokens. With `hidden`, receives each model's layer outputs.
 struct HiddenStates {
@@ -125,8 +123,7 @@ std::string number(double value);
 
 /// First row after the last picture's pads; 0 without pictures.
 std::int64_t first_row_after_pictures(const Climb& climb, const ModelInput& input);
-/// The id is a picture's or a video's pad.
-bool is_pad(const Climb& climb, std::int32_t id);
+inline bool is_pad(const Climb& climb, std::int32_t id) { return is_pad(*climb.original, id); }
 
 // --- Rungs (rungs_*.cpp, evaluation.cpp)
 // -------------------------------------------------------------------------------

@@ -15,11 +15,6 @@ bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
-std::span<const float> row_of(const Tensor& logits, std::int64_t row) {
-  const auto vocab = static_cast<std::size_t>(logits.dim(1));
-  return logits.values<float>().subspan(static_cast<std::size_t>(row) * vocab, vocab);
-}
-
 }  // namespace
 
 void Evidence::note(const ModelInput& worst, double how_bad) {
@@ -40,11 +35,6 @@ std::string ids_text(std::span<const std::int32_t> ids) {
   std::string text;
   for (std::size_t i = 0; i < std::min(kShown, ids.size()); ++i) text += (i == 0 ? "" : " ") + std::to_string(ids[i]);
   return ids.size() > kShown ? text + " ..." : text;
-}
-
-bool is_pad(const Climb& climb, std::int32_t id) {
-  const Json& config = climb.original->checkpoint().config();
-  return id == config.get_int("image_token_id", -1) || id == config.get_int("video_token_id", -1);
 }
 
 std::int64_t first_row_after_pictures(const Climb& climb, const ModelInput& input) {
@@ -71,13 +61,7 @@ GenerateResult generate(Climb& climb, bool quantized, const ModelInput& input, c
 
 ForcedRun forced_run(Climb& climb, const ModelInput& prompt, std::span<const std::int32_t> answer,
                      HiddenStates* hidden) {
-  ForcedRun run;
-  run.input = prompt;
-  run.first = static_cast<std::int64_t>(prompt.ids.size()) - 1;
-  // A pad that the model wrote itself is text to generate, but a picture's place to forward.
-  const auto pad = std::find_if(answer.begin(), answer.end(), [&](std::int32_t id) { return is_pad(climb, id); });
-  run.targets.assign(answer.begin(), pad);
-  if (!run.targets.empty()) run.input.ids.insert(run.input.ids.end(), run.targets.begin(), run.targets.end() - 1);
+  ForcedRun run{force(*climb.original, prompt, answer), {}, {}};
   climb.steps.check_cancelled();
   run.original = climb.original->forward(run.input, hidden == nullptr ? nullptr : &hidden->original);
   climb.steps.advance();

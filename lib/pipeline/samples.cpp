@@ -92,6 +92,18 @@ std::vector<Image> load_images(const Sample& sample) {
   return images;
 }
 
+ModelInput prepare_question(const Model& model, const Sample& sample) {
+  return in_context("sample \"" + sample.id + "\"", [&] { return model.prepare(sample.prompt, load_images(sample)); });
+}
+
+void require_room(const Sample& sample, const ModelInput& input, std::int64_t room) {
+  if (room < 1) {
+    throw Error(ErrorCode::invalid_argument,
+                "sample \"" + sample.id + "\": the prompt has " + std::to_string(input.ids.size()) +
+                    " tokens, which fill the model's context; shorten it or use smaller images");
+  }
+}
+
 void require_images(const std::vector<Sample>& samples) {
   for (const Sample& sample : samples) {
     for (const std::string& path : sample.images) {

@@ -18,31 +18,6 @@ JsonBuilder measurements_json(const std::vector<Measurement>& measurements) {
   return list;
 }
 
-/// Absent metrics are absent keys.
-JsonBuilder metrics_json(const RungMetrics& metrics) {
-  JsonBuilder json = JsonBuilder::object();
-  const auto set = [&](const char* key, const auto& value) {
-    if (value) json.set(key, JsonBuilder(*value));
-  };
-  set("prompts", metrics.prompts);
-  set("identical_prefix", metrics.identical_prefix);
-  set("tokens", metrics.tokens);
-  set("token_agreement", metrics.token_agreement);
-  set("positions", metrics.positions);
-  set("logit_cosine", metrics.logit_cosine);
-  set("kl", metrics.kl);
-  set("top1_agreement", metrics.top1_agreement);
-  set("top5_agreement", metrics.top5_agreement);
-  set("original_perplexity", metrics.original_perplexity);
-  set("quantized_perplexity", metrics.quantized_perplexity);
-  set("original_accuracy", metrics.original_accuracy);
-  set("quantized_accuracy", metrics.quantized_accuracy);
-  set("original_cache_difference", metrics.original_cache_difference);
-  set("quantized_cache_difference", metrics.quantized_cache_difference);
-  if (!metrics.further.empty()) json.set("further", measurements_json(metrics.further));
-  return json;
-}
-
 JsonBuilder rung_json(const RungResult& rung) {
   JsonBuilder failures = JsonBuilder::array();
   for (const RungFailure& failure : rung.failures)
@@ -57,7 +32,7 @@ JsonBuilder rung_json(const RungResult& rung) {
       .set("status", rung_status_name(rung.status))
       .set("note", rung.note)
       .set("seconds", rung.seconds)
-      .set("metrics", metrics_json(rung.metrics))
+      .set("metrics", pipeline::metrics_json(rung.metrics))
       .set("thresholds", pipeline::thresholds_json(rung.thresholds))
       .set("failures", std::move(failures));
 }
@@ -88,6 +63,30 @@ JsonBuilder tasks_json(const std::vector<TaskScore>& tasks) {
 }
 
 }  // namespace
+
+JsonBuilder pipeline::metrics_json(const RungMetrics& metrics) {
+  JsonBuilder json = JsonBuilder::object();
+  const auto set = [&](const char* key, const auto& value) {
+    if (value) json.set(key, JsonBuilder(*value));
+  };
+  set("prompts", metrics.prompts);
+  set("identical_prefix", metrics.identical_prefix);
+  set("tokens", metrics.tokens);
+  set("token_agreement", metrics.token_agreement);
+  set("positions", metrics.positions);
+  set("logit_cosine", metrics.logit_cosine);
+  set("kl", metrics.kl);
+  set("top1_agreement", metrics.top1_agreement);
+  set("top5_agreement", metrics.top5_agreement);
+  set("original_perplexity", metrics.original_perplexity);
+  set("quantized_perplexity", metrics.quantized_perplexity);
+  set("original_accuracy", metrics.original_accuracy);
+  set("quantized_accuracy", metrics.quantized_accuracy);
+  set("original_cache_difference", metrics.original_cache_difference);
+  set("quantized_cache_difference", metrics.quantized_cache_difference);
+  if (!metrics.further.empty()) json.set("further", measurements_json(metrics.further));
+  return json;
+}
 
 const char* expectation_name(Expectation expectation) noexcept {
   switch (expectation) {

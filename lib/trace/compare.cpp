@@ -55,7 +55,8 @@ std::vector<Keyed> keyed(std::span<const TraceRecord> records, bool last_call_on
       key.call = 0;
     }
     key.module_path = record.module_path;
-    key.operation = record.operation == "linear_w8a8" ? "linear" : record.operation;
+    const bool int8 = record.operation == "linear_w8a8" || record.operation == "linear_w8a16";
+    key.operation = int8 ? "linear" : record.operation;
     key.occurrence = seen[key]++;
     result.push_back({key, &record});
   }

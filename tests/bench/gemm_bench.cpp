@@ -147,10 +147,12 @@ int main(int argc, char** argv) {
         return 1;
       }
       const Linear bf16 = Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {});
+      const Linear weight_only = Linear::w8a16("bench", weight, noise({c.n}, 3), {});
       const double weights = static_cast<double>(c.n * c.k);
       for (const std::int64_t m : {1, 4, 64, 512}) {
         const Tensor x = noise({m, c.k}, 6);
         report("w8a8", c.name, m, c, measure(budget, [&] { (void)int8.forward(x); }), weights);
+        report("w8a16", c.name, m, c, measure(budget, [&] { (void)weight_only.forward(x); }), weights);
         report("bf16", c.name, m, c, measure(budget, [&] { (void)bf16.forward(x); }), 2 * weights);
       }
     }

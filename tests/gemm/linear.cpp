@@ -65,6 +65,10 @@ TEST_CASE("linears of nothing") {
   const Tensor bias = vector_of({1, 2});
   CHECK(floats(Linear::w8a8("q", random_s8(2, 0, 1), vector_of({1, 1}), bias).forward(random(1, 0, 1))) ==
         std::vector<float>{1, 2});
+  CHECK(floats(Linear::w8a16("q", random_s8(2, 0, 1), vector_of({1, 1}), bias).forward(random(1, 0, 1))) ==
+        std::vector<float>{1, 2});
+  CHECK(Linear::w8a16("q", random_s8(3, 5, 1), vector_of({1, 1, 1}), {}).forward(random(0, 5, 1)).shape() ==
+        octavo::Shape{0, 3});
   CHECK(Linear::w8a8("q", random_s8(3, 5, 1), vector_of({1, 1, 1}), {}).forward(random(0, 5, 1)).shape() ==
         octavo::Shape{0, 3});
 }
@@ -185,6 +189,83 @@ TEST_CASE("backends agree to the bit where sums exceed float32's integers") {
   }
 }
 
+TEST_CASE("a w8a16 linear is (x q^T) * scale + b for every size") {
+  for (const std::int64_t m : {1, 4, 5, 33})
+    for (const std::int64_t n : {1, 7, 16, 17, 70})
+      for (const std::int64_t k : {1, 31, 32, 33, 200})
+        for (const bool with_bias : {false, true}) {
+          const Tensor x = random(m, k, 1);
+          const Tensor q = random_s8(n, k, 2);
+          Tensor scale = random(n, 1, 4);
+          // A power of two divides out of the result without rounding: x q^T + b / scale is left, which is a linear.
+          for (float& value : scale.mutable_values<float>()) value = std::ldexp(1.0F, static_cast<int>(4 * value));
+          const Tensor bias = with_bias ? random(1, n, 3).reshape({n}) : Tensor();
+          INFO("m " << m << " n " << n << " k " << k);
+          Tensor y = Linear::w8a16("test", q, scale, bias).forward(x);
+          REQUIRE(y.shape() == octavo::Shape{m, n});
+          for (std::int64_t i = 0; i < m * n; ++i) y.mutable_data<float>()[i] /= scale.data<float>()[i % n];
+          Tensor shift = with_bias ? bias.clone() : Tensor();
+          for (std::int64_t j = 0; with_bias && j < n; ++j) shift.mutable_data<float>()[j] /= scale.data<float>()[j];
+          REQUIRE(worst_error(y, x, q.to(DType::f32), shift) < 1e-6);  // some 8 units of float32's rounding
+        }
+}
+
+TEST_CASE("w8a16 keeps what lies beside an outlier, which int8 activations lose") {
+  const Tensor x = row({4096, 0.5F, -0.25F, 2});  // int8's step is 32 here
+  const Tensor q = Tensor::from<std::int8_t>(std::vector<std::int8_t>{0, 3, 2, 1}, {1, 4});
+  const Tensor scale = vector_of({0.5F});
+  CHECK(floats(Linear::w8a16("test", q, scale, {}).forward(x)) == std::vector<float>{1.5F});  // (1.5 - 0.5 + 2) / 2
+  CHECK(floats(Linear::w8a8("test", q, scale, {}).forward(x)) == std::vector<float>{0});
+}
+
+TEST_CASE("a w8a16 weight wider than one panel is multiplied in panels") {
+  const Tensor x = random(6, 40000, 1);
+  const Tensor q = random_s8(50, 40000, 2);
+  const Tensor ones = vector_of(std::vector<float>(50, 1.0F));
+  CHECK(worst_error(Linear::w8a16("test", q, ones, {}).forward(x), x, q.to(DType::f32), {}) < 1e-6);
+}
+
+TEST_CASE("a w8a16 product of integers is exact, then scaled, then shifted") {
+  // Sums below 2^24 are exact in float32 in any order; the two steps after them round once each.
+  const Tensor a = random_s8(7, 500, 1);
+  const Tensor q = random_s8(19, 500, 2);
+  const Tensor x = a.to(DType::f32);
+  std::vector<float> scale, bias;
+  for (int j = 0; j < 19; ++j) {
+    scale.push_back(0.01F * static_cast<float>(j + 1));
+    bias.push_back(static_cast<float>(j) - 9.3F);
+  }
+  const std::vector<std::int64_t> sums = exact(a, q);
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const volatile float product = static_cast<float>(sums[i]) * scale[i % 19];  // volatile: each step rounds
+    expected.push_back(product + bias[i % 19]);
+  }
+  const Linear layer = Linear::w8a16("test", q, vector_of(scale), vector_of(bias));
+  CHECK(floats(layer.forward(x)) == expected);
+  CHECK(with_threads(3, [&] { return floats(layer.forward(x)); }) == expected);
+  for (std::int64_t m = 1; m <= 7; ++m)
+    CHECK(floats(layer.forward(x.slice(0, 0, m))) == std::vector<float>(expected.begin(), expected.begin() + m * 19));
+}
+
+TEST_CASE("a w8a16 linear gives the same bits for every thread count and shares its weight") {
+  const Tensor wide = random_s8(501, 1400, 2);
+  const Tensor part = wide.slice(1, 0, 700);  // strided: multiplied from a copy of its own
+  const Tensor scale = random(501, 1, 3);
+  for (const std::int64_t m : {3, 40}) {
+    const Tensor x = random(m, 700, 1);
+    const Linear layer = Linear::w8a16("test", part, scale, {});
+    const std::vector<float> expected = with_threads(1, [&] { return floats(layer.forward(x)); });
+    CHECK(with_threads(3, [&] { return floats(layer.forward(x)); }) == expected);
+    CHECK(floats(Linear::w8a16("test", part.clone(), scale, {}).forward(x)) == expected);
+  }
+  Tensor own = random_s8(2, 3, 1);
+  const Linear shared = Linear::w8a16("test", own, vector_of({1, 1}), {});
+  own.mutable_data<std::int8_t>()[0] = 5;  // seen through the layer: not a copy
+  const Tensor unit = row({1, 0, 0});
+  CHECK(shared.forward(unit).data<float>()[0] == 5.0F);
+}
+
 TEST_CASE("more row counts than primitives are kept") {
   const Tensor w = random_s8(8, 33, 2);
   const Linear layer = Linear::w8a8("test", w, vector_of(std::vector<float>(8, 1.0F)), {});
@@ -201,6 +282,9 @@ TEST_CASE("scales are taken as published: [N,1], bf16") {
   const std::vector<float> expected = floats(Linear::w8a8("a", w, scale, {}).forward(x));
   CHECK(floats(Linear::w8a8("a", w, scale.reshape({3, 1}), {}).forward(x)) == expected);
   CHECK(floats(Linear::w8a8("a", w, scale.to(DType::bf16), {}).forward(x)) == expected);
+  const std::vector<float> weight_only = floats(Linear::w8a16("a", w, scale, {}).forward(x));
+  CHECK(floats(Linear::w8a16("a", w, scale.reshape({3, 1}), {}).forward(x)) == weight_only);
+  CHECK(floats(Linear::w8a16("a", w, scale.to(DType::f16), {}).forward(x)) == weight_only);
 }
 
 TEST_CASE("a layer knows itself") {
@@ -210,6 +294,10 @@ TEST_CASE("a layer knows itself") {
   CHECK((f.in_features() == 5 && f.out_features() == 3 && f.weight_bytes() == 30 && f.module_path() == "a.b"));
   const Linear q = Linear::w8a8("c", random_s8(3, 5, 1), vector_of({1, 1, 1}), {});
   CHECK((q.defined() && q.is_w8a8() && q.weight_bytes() >= 27));
+  const Linear h = Linear::w8a16("d", random_s8(3, 5, 1), vector_of({1, 1, 1}), {});
+  CHECK((h.defined() && !h.is_w8a8() && h.weight_bytes() == 27 && h.module_path() == "d"));
+  CHECK((f.kind() == octavo::LinearKind::floating && q.kind() == octavo::LinearKind::w8a8));
+  CHECK((h.kind() == octavo::LinearKind::w8a16 && Linear().kind() == octavo::LinearKind::floating));
 }
 
 TEST_CASE("broken linears are refused at the door") {
@@ -233,4 +321,20 @@ TEST_CASE("broken linears are refused at the door") {
   CHECK(message_of([] {
           Linear::w8a8("m.q", random_s8(2, 4, 1), vector_of({1, std::numeric_limits<float>::quiet_NaN()}), {});
         }) == "linear_w8a8 (m.q): w_scale[1] is nan, a scale must be finite");
+  CHECK(message_of([] {
+          Linear::w8a16("m.q", random_s8(2, 4, 1), vector_of({1, std::numeric_limits<float>::infinity()}), {});
+        }) == "linear_w8a16 (m.q): w_scale[1] is inf, a scale must be finite");
+  CHECK(message_of([] {
+          Linear::w8a16("m.q", random(2, 4, 1), vector_of({1, 1}), {});
+        }) == "linear_w8a16 (m.q): w [2, 4] holds f32, s8 is needed");
+  CHECK(message_of([] { Linear::w8a16("m.q", random_s8(3, 5, 1), vector_of({1}), {}); }) ==
+        "linear_w8a16 (m.q): w_scale [1] dim 0 (N, out_features) is 1, but w [3, 5] dim 0 set out_features to 3. A "
+        "per-channel scale has one value per output channel (row of the weight); one value is a per-tensor scale: "
+        "repeat it for every row, or quantize anew per channel.");
+  CHECK(message_of([] {
+          Linear::w8a16("m.q", random_s8(3, 5, 1), vector_of({1, 1, 1}), {}).forward(random(2, 6, 1));
+        }) ==
+        "linear_w8a16 (m.q): x [2, 6] dim 1 (K, in_features) is 6, but the layer's weight [3, 5] dim 1 set in_features "
+        "to 5. The input's last dimension must be the layer's in_features: is this the right layer, and is x [rows, "
+        "features]?");
 }

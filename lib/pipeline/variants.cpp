@@ -1,0 +1,116 @@
+#include "variants.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ladder.hpp"
+
+namespace octavo::pipeline {
+namespace {
+
+/// Rows first .. of the logits of prompt + answer, on their own.
+Tensor answer_rows(const Model& model, const ForcedInput& forced) {
+  const Tensor all = model.forward(forced.input);
+  return all.slice(0, forced.first, all.dim(0)).clone();  // the prompt's rows are let go
+}
+
+}  // namespace
+
+Reference::Reference(const Model& original, const std::vector<Sample>& samples, const AttributionOptions& options,
+                     Steps& steps)
+    : original_(original), options_(options), steps_(steps) {
+  std::size_t kept = 0;
+  for (const Sample& sample : samples) {
+    steps_.stage("original: " + sample.id);
+    Case one;
+    one.sample = &sample;
+    one.input = prepare_question(original, sample);
+    require_room(sample, one.input,
+                 original.max_position_embeddings() - static_cast<std::int64_t>(one.input.ids.size()));
+    GenerateResult answer = answer_of(original, one.input);
+    one.text = std::move(answer.text);
+    one.answer = std::move(answer.tokens);
+    one.forced = force(original, one.input, one.answer);
+    Tensor rows = answer_rows(original, one.forced);
+    if (kept + rows.size_bytes() <= kMaxLogitBytes) {
+      kept += rows.size_bytes();
+      one.logits = std::move(rows);
+    }
+    cases_.push_back(std::move(one));
+    steps_.advance();
+  }
+}
+
+GenerateResult Reference::answer_of(const Model& model, const ModelInput& input) const {
+  GenerateOptions job;
+  job.max_new_tokens = options_.max_new_tokens;
+  job.sampling = SamplingOptions{};  // greedy, whatever generation_config.json says
+  job.cancel = options_.cancel;
+  GenerateResult result = model.generate(input, job);
+  steps_.check_cancelled();
+  return result;
+}
+
+std::vector<ModelInput> Reference::inputs(std::int64_t limit) const {
+  std::vector<ModelInput> inputs;
+  for (const Case& one : cases_)
+    if (static_cast<std::int64_t>(inputs.size()) < limit) inputs.push_back(one.forced.input);
+  return inputs;
+}
+
+LogitComparison Reference::compare(const Case& one, const Model& variant) const {
+  steps_.check_cancelled();
+  const Tensor original = one.logits.defined() ? one.logits : answer_rows(original_, one.forced);
+  const Tensor other = answer_rows(variant, one.forced);
+  LogitComparison comparison;
+  for (std::int64_t row = 0; row < original.dim(0); ++row) {
+    const auto step = static_cast<std::size_t>(row);
+    comparison.add(row_of(original, row), row_of(other, row),
+                   step < one.forced.targets.size() ? std::optional(one.forced.targets[step]) : std::nullopt);
+  }
+  steps_.advance();
+  return comparison;
+}
+
+RungMetrics Reference::logits(const Model& variant) const {
+  LogitComparison all;
+  for (const Case& one : cases_) all.add(compare(one, variant));
+  RungMetrics metrics;
+  metrics.prompts = size();
+  set_logit_metrics(metrics, all);
+  return metrics;
+}
+
+RungMetrics Reference::answers(const Model& variant, std::vector<SampleResult>* results) const {
+  LogitComparison all;
+  RungMetrics metrics;
+  std::int64_t scored = 0;
+  std::int64_t original_right = 0;
+  std::int64_t variant_right = 0;
+  for (const Case& one : cases_) {
+    const LogitComparison logits = compare(one, variant);
+    all.add(logits);
+    GenerateResult answer = answer_of(variant, one.input);
+    add_answers(metrics, one.answer, answer.tokens);
+    SampleResult result = describe(*one.sample, one.input, one.text, std::move(answer.text));
+    result.token_agreement = prefix_agreement(one.answer, answer.tokens);
+    result.kl = logits.mean_kl();
+    if (!result.expected.empty()) {
+      ++scored;
+      original_right += result.original_right ? 1 : 0;
+      variant_right += result.quantized_right ? 1 : 0;
+    }
+    if (results != nullptr) results->push_back(std::move(result));
+  }
+  set_logit_metrics(metrics, all);
+  if (scored > 0) {
+    metrics.original_accuracy = static_cast<double>(original_right) / static_cast<double>(scored);
+    metrics.quantized_accuracy = static_cast<double>(variant_right) / static_cast<double>(scored);
+  }
+  if (results != nullptr)
+    std::stable_sort(results->begin(), results->end(),
+                     [](const SampleResult& a, const SampleResult& b) { return a.kl > b.kl; });
+  return metrics;
+}
+
+}  // namespace octavo::pipeline
