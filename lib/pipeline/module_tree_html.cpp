@@ -1,7 +1,7 @@
 // Both architectures as one tree of modules, a line per tensor.
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <cmath>
 #include <map>
 #include <memory>
 
@@ -52,7 +52,7 @@ class Tree {
  public:
   Tree(const CompareResult& result, bool unfolded) : result_(result), unfolded_(unfolded) {
     for (const TensorComparison& tensor : result.tensors) {
-      if (tensor.has_fit && tensor.verdict != Verdict::wrong) {
+      if (tensor.has_fit && tensor.verdict != Verdict::wrong && std::isfinite(tensor.fit.relative_error)) {
         largest_error_ = std::max(largest_error_, tensor.fit.relative_error);
       }
     }
@@ -90,7 +90,7 @@ class Tree {
             escaped(name) + "</code><span class=\"count\">" + html::plural(total, "tensor") + "</span>";
     out_ += verdict_tags_html([&](Verdict verdict) { return at->counts[static_cast<std::size_t>(verdict)]; });
     if (at->largest_error >= 0)
-      out_ += "<span class=\"count\">error up to " + percent_text(at->largest_error) + "</span>";
+      out_ += "<span class=\"count\">error up to " + html::percent(at->largest_error) + "</span>";
     out_ += "</summary>\n";
     for (const TensorComparison* tensor : at->tensors) row(*tensor);
     for (const std::string& child : at->order) module(child, *at->children.at(child), depth + 1);
@@ -109,18 +109,14 @@ class Tree {
     if (!tensor.values_read) return "";
     if (!tensor.has_fit) {
       if (tensor.max_abs_difference == 0) return tensor.bytes_equal ? "same bytes" : "same values";
-      std::array<char, 48> text{};
-      std::snprintf(text.data(), text.size(), "differs by up to %.3g", tensor.max_abs_difference);
-      return text.data();
+      return "differs by up to " + html::number(tensor.max_abs_difference);
     }
     // Bars are to the scale of what is right; what is wrong gets a full one.
     const double error = tensor.fit.relative_error;
-    const bool bad = tensor.verdict == Verdict::wrong;
+    const bool bad = tensor.verdict == Verdict::wrong || !std::isfinite(error);
     const double share = bad || largest_error_ <= 0 ? 1 : error / largest_error_;
-    std::array<char, 16> width{};
-    std::snprintf(width.data(), width.size(), "%.0f", kBarWidth * share);
-    return std::string("<span class=\"bar") + (bad ? " bad" : "") + "\" style=\"width:" + width.data() +
-           "px\"></span>" + percent_text(error);
+    return std::string("<span class=\"bar") + (bad ? " bad" : "") +
+           "\" style=\"width:" + html::fixed(kBarWidth * share, 0) + "px\"></span>" + html::percent(error);
   }
 
   const CompareResult& result_;

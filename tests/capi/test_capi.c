@@ -427,6 +427,7 @@ int main(int argc, char** argv) {
   if (argc == 5) {
     test_jobs(argv[1], argv[2], argv[3], argv[4]);
     test_compare(argv[1], argv[4]);
+    test_report(argv[1], argv[4]);
   }
   printf("%d failures\n", failures);
   return failures != 0;

@@ -221,10 +221,11 @@ Report with_samples(std::vector<SampleResult> answers) {
 }
 
 void collect_keys(const Json& json, std::set<std::string>& keys) {
-  json.for_each_member([&](std::string_view key, const Json& value) {
-    keys.insert(std::string(key));
-    collect_keys(value, keys);
-  });
+  if (json.is_object())
+    json.for_each_member([&](std::string_view key, const Json& value) {
+      keys.insert(std::string(key));
+      collect_keys(value, keys);
+    });
   for (std::size_t i = 0; json.is_array() && i < json.size(); ++i) collect_keys(json.at(i), keys);
 }
 
@@ -265,7 +266,7 @@ TEST_CASE("the page holds what the report holds") {
                            "17 times",
                            "0.0375",
                            "model.layers.0.mlp.down_input",
-                           "0.04687",
+                           "0.04688",
                            "2.56 kB",
                            "322 prompt tokens",
                            "9.10 MB",

@@ -14,7 +14,7 @@ using html::fixed;
 using html::percent;
 
 // Pixels. A chart of a few blocks fits a telephone; one of eighty scrolls.
-constexpr double kAxis = 46, kPlot = 104, kAbove = 12, kBelow = 20, kUsualWidth = 280, kTickSpace = 22;
+constexpr double kAxis = 46, kPlot = 104, kAbove = 12, kBelow = 20, kUsualWidth = 212, kTickSpace = 22;
 
 std::string attribute(const char* name, double value) {
   return std::string(" ") + name + "=\"" + fixed(value, 1) + "\"";
@@ -122,7 +122,7 @@ std::string bar_chart(const BarChart& chart) {
 }
 
 std::string heat_map(const HeatMap& map) {
-  constexpr double kCell = 21, kLabel = 26, kHead = 16;
+  constexpr double kCell = 19, kLabel = 26, kHead = 16;
   double top = map.top;
   if (top <= 0)
     for (const std::vector<double>& row : map.values) top = std::max(top, largest_of(row));

@@ -214,9 +214,9 @@ std::string activations_html(const Attribution& attribution) {
       if (std::isfinite(share)) top = std::max(top, share);
   std::string out =
       "<p>The values that enter each unit in the original, by size within their row: the first column holds what is "
-      "more "
-      "than half of the row&#39;s largest value, each further one what is half as large again, the last one everything "
-      "smaller. int8 rounds what is right of the line to 0. Rows are blocks; darkest is " +
+      "more than half of the row&#39;s largest value, each further one values down to half of those before it, the "
+      "last "
+      "one everything smaller. int8 rounds what is right of the line to 0. Rows are blocks; darkest is " +
       percent(top) + ".</p>";
   std::string tower;
   bool open = false;

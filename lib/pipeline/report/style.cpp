@@ -14,7 +14,7 @@ details.more{margin:8px 0}figure{margin:0}figcaption{font-size:.8rem;color:var(-
 .failure{color:var(--wrong)}.tag{margin-right:4px}
 .diagnosis h3{margin:0 0 4px}.diagnosis{margin-top:12px}.pair{display:grid;grid-template-columns:1fr 1fr;gap:0 28px}
 .pair ol{margin:4px 0;padding-left:20px}.pair li{margin:4px 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin-top:12px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(165px,1fr));gap:12px;margin-top:12px}
 .tile{display:flex;flex-direction:column;gap:2px;border-top:4px solid var(--line)}.tile b{font-size:.8rem;color:var(--soft)}
 .tile strong{font-size:1.25rem;line-height:1.25}.tile i{font-style:normal;font-weight:400;font-size:1rem;color:var(--soft);display:block}
 .tile span{font-size:.8rem;color:var(--soft)}.tile.missed{border-top-color:var(--wrong)}.tile.missed span{color:var(--wrong)}
@@ -22,7 +22,7 @@ details.more{margin:8px 0}figure{margin:0}figcaption{font-size:.8rem;color:var(-
 .ladder p{margin:3px 0}.rung{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.rung .tag{min-width:86px;text-align:center}
 .rung code{color:var(--soft)}.metrics{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;margin-top:3px}
 .metric i{font-style:normal;color:var(--soft)}.metric small{color:var(--soft)}.metric.missed,.metric.missed small{color:var(--wrong);font-weight:600}
-.charts{display:flex;flex-wrap:wrap;gap:14px 26px;align-items:flex-start}.charts figure{min-width:0;max-width:100%}
+.charts{display:flex;flex-wrap:wrap;gap:14px 20px;align-items:flex-start}.charts figure{min-width:0;max-width:100%}
 svg.chart{display:block}.chart text{font:10.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--soft)}
 .grid{stroke:var(--line);stroke-width:1}.boundary{stroke:var(--ink);stroke-width:2}
 .solid,.heat{fill:var(--bar)}.hollow{fill:var(--card);stroke:var(--ink);stroke-width:1.2}.notfinite{fill:var(--wrong)}
@@ -35,10 +35,10 @@ svg.chart{display:block}.chart text{font:10.5px system-ui,"Segoe UI",Roboto,"Dej
 .said p{margin:0 0 6px}.said .head{display:flex;flex-wrap:wrap;gap:4px 6px;align-items:baseline}.prompt{font-weight:600}
 .said dl{margin:0;display:grid;grid-template-columns:max-content 1fr;gap:4px 12px}.said dt{color:var(--soft);font-size:.84rem}
 .said dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap;font-size:.9rem}.said small{color:var(--soft)}.said small.failure{color:var(--wrong)}
-.swatch{vertical-align:middle;margin-left:6px}.picture{display:block;width:100%;max-height:320px;border-radius:6px;background:var(--code)}
-.nopicture{fill:var(--code)}.picture rect.halo{fill:none;stroke:#fff;stroke-opacity:.6;stroke-width:7;vector-effect:non-scaling-stroke}
-.box{fill:none;stroke-width:2.2;vector-effect:non-scaling-stroke}.box.expected{stroke:var(--box-expected);stroke-width:5.5;stroke-dasharray:11 6}
-.box.original{stroke:var(--box-original)}.box.quantized{stroke:var(--box-quantized);stroke-width:2.2;stroke-dasharray:2.5 4}
+.swatch{vertical-align:middle;margin-left:6px}.picture{display:block;width:100%;max-height:320px;border-radius:6px}
+.nopicture{fill:var(--code)}.picture rect.halo{fill:none;stroke:#fff;stroke-opacity:.55;stroke-width:6.5;vector-effect:non-scaling-stroke}
+.box{fill:none;stroke-width:2.2;vector-effect:non-scaling-stroke}.box.expected{stroke:var(--box-expected);stroke-width:4.5;stroke-dasharray:9 9}
+.box.original{stroke:var(--box-original)}.box.quantized{stroke:var(--box-quantized);stroke-width:3;stroke-dasharray:3 5}
 .formula{white-space:nowrap}.said .soft{font-size:.84rem;margin:8px 0 0}sup{line-height:0}
 @media (max-width:720px){.pair{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}
 .sample{flex-direction:column}.pictures{flex:none;width:100%;max-width:320px}}

@@ -25,8 +25,8 @@ std::string list(const char* element, const std::vector<std::string>& lines) {
 std::string diagnosis_html(const Diagnosis& diagnosis) {
   std::string out = "<div class=\"card diagnosis\"><h3>Diagnosis " +
                     html::tag("wrong", diagnosis_kind_name(diagnosis.kind)) + "</h3><p>Rung " +
-                    html::code(diagnosis.rung) + " expected " + escaped(diagnosis.expected) + " and saw " +
-                    escaped(diagnosis.seen) + ".";
+                    html::code(diagnosis.rung) + " expected <b>" + escaped(diagnosis.expected) + "</b> and saw <b>" +
+                    escaped(diagnosis.seen) + "</b>.";
   if (!diagnosis.module.empty()) out += " At fault: " + html::code(diagnosis.module) + ".";
   out += "</p><div class=\"pair\">";
   if (!diagnosis.causes.empty())
