@@ -72,7 +72,7 @@ std::string summary_of(const BarChart& chart) {
 double round_top(double largest) {
   if (!(largest > 0) || !std::isfinite(largest)) return 1;
   const double power = std::pow(10.0, std::floor(std::log10(largest)));
-  for (const double step : {1.0, 2.0, 5.0})
+  for (const double step : {1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0})
     if (largest <= step * power * (1 + 1e-9)) return step * power;
   return 10 * power;
 }

@@ -26,7 +26,7 @@ struct BarChart {
   double top = 0;  ///< end of the axis; 0: what the largest value asks for
 };
 std::string bar_chart(const BarChart& chart);
-/// 1, 2 or 5 times a power of ten, not below `largest`; 1 of what is not positive and finite.
+/// A round number (1, 1.5, 2, 3, ... times a power of ten) not below `largest`; 1 of what is not positive and finite.
 double round_top(double largest);
 /// The largest finite value, 0 without one.
 double largest_of(const std::vector<double>& values);

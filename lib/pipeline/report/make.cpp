@@ -201,8 +201,9 @@ Report make_report(const std::string& original_dir, const std::string& quantized
 }
 
 void check_report_path(const std::string& html_path) {
-  check_new_file(pipeline::report::json_path(html_path));
+  const std::string json = pipeline::report::json_path(html_path);
   check_new_file(html_path);
+  check_new_file(json);
 }
 
 void write_report(const Report& report, const std::string& html_path) {
