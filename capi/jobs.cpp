@@ -98,6 +98,33 @@ octavo_status octavo_compare(const char* original_dir, const char* quantized_dir
   });
 }
 
+octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,
+                               const octavo_attribute_options* options, int32_t* out_suggestion, char** out_recipe,
+                               char** out_json) {
+  return guarded([&] {
+    require(original_dir, "original_dir");
+    require(quantized_dir, "quantized_dir");
+    require(out_suggestion, "out_suggestion");
+    const octavo_attribute_options given = read_options(options, "options");
+    octavo::AttributionOptions job;
+    if (given.samples != nullptr) job.samples = given.samples;
+    job.max_samples = given.max_samples;
+    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+    if (given.profile != nullptr) job.profile = given.profile;
+    job.exact = given.exact != 0;
+    job.suggest = given.no_suggestion == 0;
+    job.progress = progress_of(given.progress, given.user_data);
+    job.cancel = flag_of(given.cancel);
+    const octavo::Attribution found = octavo::attribute(original_dir, quantized_dir, job);
+    const bool has_recipe = found.suggestion.status == octavo::SuggestionStatus::found;
+    std::unique_ptr<char, decltype(&octavo_string_release)> recipe(nullptr, &octavo_string_release);
+    if (out_recipe != nullptr && has_recipe) recipe.reset(new_string(found.suggestion.recipe.to_json().dump(2)));
+    if (out_json != nullptr) *out_json = new_string(found.to_json().dump());
+    if (out_recipe != nullptr) *out_recipe = recipe.release();
+    *out_suggestion = static_cast<int32_t>(found.suggestion.status);
+  });
+}
+
 octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model) {
   return guarded([&] {
     require(model_dir, "model_dir");

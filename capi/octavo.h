@@ -169,6 +169,29 @@ typedef struct octavo_compare_options {
 OCTAVO_API octavo_status octavo_compare(const char* original_dir, const char* quantized_dir,
                                         const octavo_compare_options* options, int32_t* out_wrong, char** out_json);
 
+enum { OCTAVO_SUGGESTION_NOT_NEEDED = 0, OCTAVO_SUGGESTION_FOUND = 1, OCTAVO_SUGGESTION_OUT_OF_REACH = 2 };
+
+typedef struct octavo_attribute_options {
+  size_t struct_size;
+  const char* samples;    /* JSONL; required */
+  int64_t max_samples;    /* 0 means all */
+  int64_t max_new_tokens; /* 0 means 64 */
+  const char* profile;    /* whose thresholds for the evaluation must hold; NULL means default */
+  int32_t exact;          /* not 0: measures every unit end to end, three runs over the samples each */
+  int32_t no_suggestion;  /* not 0: no search for a recipe */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+} octavo_attribute_options;
+#define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
+  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* Where a quantized model loses, and the cheapest linears to lift to W8A16 so that the thresholds hold.
+ * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
+ * NULL unless one was found. *out_json (may be NULL; schema: docs/attribution.md) receives everything. */
+OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,
+                                          const octavo_attribute_options* options, int32_t* out_suggestion,
+                                          char** out_recipe, char** out_json);
+
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);

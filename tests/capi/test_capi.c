@@ -394,6 +394,44 @@ static void test_compare(const char* model_dir, const char* scratch) {
   CHECK(wrong == -1 && json == NULL); /* untouched by failures */
 }
 
+/* Where the copy that test_compare left in `scratch` loses: not needed by default, found under a bound that it misses.
+ */
+static void test_attribute(const char* model_dir, const char* samples, const char* scratch, const char* profile) {
+  octavo_attribute_options options = OCTAVO_ATTRIBUTE_OPTIONS_INIT;
+  int32_t suggestion = -1;
+  char *json = NULL, *recipe = NULL;
+  FILE* file;
+  CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "samples are needed") != NULL);
+  options.samples = samples;
+  options.max_samples = 2;
+  options.max_new_tokens = 8;
+  options.profile = "no such profile";
+  CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_NOT_FOUND);
+  options.profile = profile;
+  options.progress = stop_at_once;
+  CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_CANCELLED);
+  options.progress = NULL;
+  CHECK(octavo_attribute(model_dir, scratch, &options, NULL, &recipe, &json) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(suggestion == -1 && recipe == NULL && json == NULL); /* untouched by failures */
+
+  file = fopen(profile, "w");
+  CHECK(file != NULL);
+  fputs("{\"extends\": \"lenient\", \"rungs\": {\"evaluation\": {\"max_kl\": 0}}}", file); /* int8 cannot meet it */
+  fclose(file);
+  CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_OK);
+  CHECK(suggestion == OCTAVO_SUGGESTION_FOUND); /* everything as in the original */
+  CHECK(recipe != NULL && strstr(recipe, "\"skip\"") != NULL);
+  CHECK(json != NULL && strstr(json, "\"units\":[{\"input_group\"") != NULL);
+  octavo_string_release(recipe);
+  octavo_string_release(json);
+  recipe = NULL;
+  options.no_suggestion = 1;
+  CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, NULL) == OCTAVO_OK);
+  CHECK(suggestion == OCTAVO_SUGGESTION_NOT_NEEDED && recipe == NULL);
+  remove(profile);
+}
+
 int main(int argc, char** argv) {
   test_errors();
   test_seed_case();
@@ -405,6 +443,7 @@ int main(int argc, char** argv) {
   if (argc == 5) {
     test_jobs(argv[1], argv[2], argv[3], argv[4]);
     test_compare(argv[1], argv[4]);
+    test_attribute(argv[1], argv[3], argv[4], "octavo_capi_profile.json");
   }
   printf("%d failures\n", failures);
   return failures != 0;
