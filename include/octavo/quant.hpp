@@ -105,8 +105,10 @@ QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessi
 /// Round-to-nearest, q = clamp(round_half_even(w / scale), -128, 127). Losses are those of H = I: sum (w - q*scale)^2.
 QuantizedLayer quantize_layer_rtn(const Tensor& weight, const GptqOptions& options, std::string_view name);
 
-enum class Scheme : std::uint8_t { skip, w8a8 };
-const char* scheme_name(Scheme scheme) noexcept;  ///< "skip", "w8a8"
+/// w8a8: int8 weights, activations in int8 per token. w8a16: the same weights under float activations, for modules
+/// whose inputs int8 cannot carry.
+enum class Scheme : std::uint8_t { skip, w8a8, w8a16 };
+const char* scheme_name(Scheme scheme) noexcept;  ///< "skip", "w8a8", "w8a16"
 
 /// What the modules whose whole path fits `match` (ECMAScript regular expression, at most 1000 characters, no
 /// back-references) are given.
@@ -116,7 +118,8 @@ struct Rule {
   GptqOptions options;
 };
 
-/// An ordered list of rules; the first that fits decides. As JSON, every key but `match` and `scheme` optional:
+/// An ordered list of rules; the first that fits decides. As JSON, every key but `match` and `scheme` optional; "w8a16"
+/// takes the keys of "w8a8":
 ///
 ///     {"rules": [{"match": "lm_head", "scheme": "skip"},
 ///                {"match": "model\\.layers\\..*", "scheme": "w8a8", "method": "gptq", "observer": "minmax",
@@ -126,7 +129,8 @@ struct Rule {
 class Recipe {
  public:
   /// "default": the language model's attention and MLP linears by GPTQ; vision tower, merger and lm_head left alone.
-  /// "rtn": the same linears by round-to-nearest. "vision": "default" and the vision blocks' linears by GPTQ.
+  /// "rtn": the same linears by round-to-nearest. "vision": "default" and the vision blocks' linears by GPTQ. "w8a16":
+  /// the linears of "default" by GPTQ with float activations, close to lossless.
   /// @throws Error  not_found, with the names there are.
   static Recipe preset(std::string_view name);
   static std::vector<std::string> preset_names();

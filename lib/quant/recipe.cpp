@@ -38,7 +38,8 @@ struct Word {
   const char* text;
   T value;
 };
-constexpr std::array kSchemes{Word<Scheme>{"skip", Scheme::skip}, Word<Scheme>{"w8a8", Scheme::w8a8}};
+constexpr std::array kSchemes{Word<Scheme>{"skip", Scheme::skip}, Word<Scheme>{"w8a8", Scheme::w8a8},
+                              Word<Scheme>{"w8a16", Scheme::w8a16}};
 constexpr std::array kMethods{Word<QuantMethod>{"rtn", QuantMethod::rtn}, Word<QuantMethod>{"gptq", QuantMethod::gptq}};
 constexpr std::array kObservers{Word<ScaleObserver>{"minmax", ScaleObserver::minmax},
                                 Word<ScaleObserver>{"mse", ScaleObserver::mse}};
@@ -155,18 +156,18 @@ const char* quant_method_name(QuantMethod method) noexcept { return word_for(kMe
 const char* scale_observer_name(ScaleObserver observer) noexcept { return word_for(kObservers, observer); }
 const char* scheme_name(Scheme scheme) noexcept { return word_for(kSchemes, scheme); }
 
-std::vector<std::string> Recipe::preset_names() { return {"default", "rtn", "vision"}; }
+std::vector<std::string> Recipe::preset_names() { return {"default", "rtn", "vision", "w8a16"}; }
 
 Recipe Recipe::preset(std::string_view name) {
   Recipe recipe;
-  Rule language{kLanguageLinears, Scheme::w8a8, {}};
+  Rule language{kLanguageLinears, name == "w8a16" ? Scheme::w8a16 : Scheme::w8a8, {}};
   if (name == "rtn") language.options.method = QuantMethod::rtn;
   recipe.rules.push_back(language);
   if (name == "vision") recipe.rules.push_back({kVisionLinears, Scheme::w8a8, {}});
   const std::vector<std::string> names = preset_names();
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     throw Error(ErrorCode::not_found,
-                "recipe: there is no preset \"" + std::string(name) + "\"; there are default, rtn, vision");
+                "recipe: there is no preset \"" + std::string(name) + "\"; there are default, rtn, vision, w8a16");
   }
   recipe.rules.push_back({".*", Scheme::skip, {}});
   return recipe;
@@ -198,8 +199,9 @@ Recipe Recipe::open(const std::string& preset_or_path) {
     return parse(Json::read_file(preset_or_path, kMaxBytes));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::not_found) throw;
-    throw Error(ErrorCode::not_found,
-                "recipe: \"" + preset_or_path + "\" is neither a preset (default, rtn, vision) nor a file that exists");
+    throw Error(
+        ErrorCode::not_found,
+        "recipe: \"" + preset_or_path + "\" is neither a preset (default, rtn, vision, w8a16) nor a file that exists");
   }
 }
 
@@ -240,7 +242,7 @@ JsonBuilder Recipe::to_json() const {
   for (const Rule& rule : rules) {
     JsonBuilder entry = JsonBuilder::object();
     entry.set("match", rule.match).set("scheme", scheme_name(rule.scheme));
-    if (rule.scheme == Scheme::w8a8) {
+    if (rule.scheme != Scheme::skip) {
       const GptqOptions& options = rule.options;
       entry.set("method", quant_method_name(options.method)).set("observer", scale_observer_name(options.observer));
       entry.set("damp_percent", options.damp_percent).set("block_size", options.block_size);
