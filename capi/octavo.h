@@ -313,6 +313,10 @@ OCTAVO_API octavo_status octavo_linear_w8a8_create(const octavo_tensor* weight, 
 OCTAVO_API octavo_status octavo_linear_forward(const octavo_linear* linear, const octavo_tensor* x, /* x[M,K] f32 */
                                                octavo_tensor** out_y);                              /* y[M,N] f32 */
 OCTAVO_API void octavo_linear_release(octavo_linear* linear);
+/* y = x W^T + b over int8 weights with float activations: for inputs that int8 cannot carry. Tensors as above,
+ * weight_scale f16 as well; the weight is copied, so that the tensors may be released after. */
+OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
+                                                    const octavo_tensor* bias, octavo_linear** out);
 
 /* ---- Parts: attention with a cache -------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 ///
 /// Model is for most callers; Session for those who drive prefill and decode themselves; BlockwiseModel for jobs that
 /// may hold only one block in memory. All three run the same blocks. Arithmetic is float32 over weights as stored
-/// (f32, bf16, f16, or int8 with per-token activations).
+/// (f32, bf16, f16, or int8 under int8 or float activations).
 #pragma once
 
 #include <atomic>
@@ -162,7 +162,8 @@ struct ExpectedTensor {
   Shape shape;
   std::string because;    ///< "num_attention_heads * head_dim = 2048, hidden_size = 2048"
   bool optional = false;  ///< may be absent: lm_head.weight of a tied model
-  bool int8 = false;      ///< stored I8 (a quantized linear); otherwise F32, BF16 or F16
+  /// Of a linear's weight: stored I8 unless `none`. Every other tensor is F32, BF16 or F16.
+  StoredScheme scheme = StoredScheme::none;
 };
 /// In the order of the forward pass. Reads no weight.
 std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint);

@@ -23,6 +23,7 @@ class PaperWeights {
     DType dtype = DType::f32;
     Shape shape;
     Shape promised;
+    StoredScheme scheme = StoredScheme::none;  ///< of a linear's weight
   };
   const Weight& at(const std::string& name) const;
   const Weight* find(const std::string& name) const;  ///< null for what neither is promised nor there
@@ -78,7 +79,7 @@ class CallPlanner {
   void keep(std::initializer_list<Symbol> symbols);
 
   // What every architecture is made of.
-  Symbol linear(const std::string& path, const Symbol& x);  ///< float or int8, as stored; x[M,K] -> y[M,N]
+  Symbol linear(const std::string& path, const Symbol& x);  ///< by its stored scheme; x[M,K] -> y[M,N]
   Symbol rms_norm(const std::string& path, const Symbol& x);
   Symbol residual(const std::string& path, const Symbol& x, const Symbol& y);
   Symbol swiglu(const std::string& path, const Symbol& gate, const Symbol& up);

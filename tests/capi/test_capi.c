@@ -170,6 +170,33 @@ static void test_gptq_and_linear(void) {
       error += (floats(y)[t * N + n] - expected) * (floats(y)[t * N + n] - expected);
       norm += expected * expected;
     }
+  {
+    octavo_linear* weight_only = NULL;
+    octavo_tensor* z = NULL;
+    const int8_t* q = NULL;
+    void* bytes = NULL;
+    size_t size = 0;
+    double worst = 0;
+    CHECK(octavo_tensor_data(qw, &bytes, &size) == OCTAVO_OK && size == N * K);
+    q = (const int8_t*)bytes;
+    CHECK(octavo_linear_w8a16_create(qw, qs, NULL, &weight_only) == OCTAVO_OK);
+    CHECK(octavo_linear_forward(weight_only, x, &z) == OCTAVO_OK);
+    for (t = 0; t < T && z && q; ++t)
+      for (n = 0; n < N; ++n) {
+        double expected = 0, terms = 0;
+        for (k = 0; k < K; ++k) {
+          const double term = (double)floats(x)[t * K + k] * q[n * K + k] * floats(qs)[n];
+          expected += term;
+          terms += fabs(term);
+        }
+        if (fabs(floats(z)[t * N + n] - expected) > worst * terms)
+          worst = fabs(floats(z)[t * N + n] - expected) / terms;
+      }
+    CHECK(z && worst < 1e-6); /* activations stay float: rounding of float32 sums only */
+    CHECK(octavo_linear_w8a16_create(x, qs, NULL, &weight_only) == OCTAVO_DTYPE_MISMATCH);
+    octavo_tensor_release(z);
+    octavo_linear_release(weight_only);
+  }
   CHECK(y && sqrt(error / norm) < 0.02); /* two roundings of about 1/255 of the largest value, against typical values */
   {
     octavo_tensor* bad = NULL;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iostream>
 #include <random>
+#include <set>
 
 #include "golden.hpp"
 #include "octavo/plan.hpp"
@@ -13,6 +14,7 @@ using octavo::Grid;
 using octavo::JsonBuilder;
 using octavo::ModelInput;
 using octavo::Shape;
+using octavo::StoredScheme;
 using octavo::Tensor;
 
 namespace {
@@ -71,13 +73,51 @@ std::string random_config(Random& random) {
   return json.dump(2);
 }
 
+/// How the linears may be stored, and what config.json says of those that are.
+struct Schemes {
+  std::vector<StoredScheme> drawn_from;
+  octavo::QuantizedModules modules;
+  std::set<std::string> int8;
+
+  std::string config(const std::string& text) const {
+    return int8.empty() ? text : octavo::with_quantization_config(octavo::Json::parse(text, "config.json"), modules);
+  }
+  void draw(const std::vector<octavo::ExpectedTensor>& tensors, Random& random) {
+    for (const octavo::ExpectedTensor& tensor : tensors) {
+      if (tensor.optional || tensor.shape.rank() != 2 || tensor.name == "model.embed_tokens.weight") continue;
+      const std::string module = tensor.name.substr(0, tensor.name.rfind('.'));
+      const auto last = static_cast<std::int64_t>(drawn_from.size()) - 1;
+      const StoredScheme scheme = drawn_from[static_cast<std::size_t>(random.between(0, last))];
+      if (scheme == StoredScheme::none) modules.ignored.push_back(module);
+      if (scheme == StoredScheme::w8a16) modules.w8a16.push_back(module);
+      if (scheme != StoredScheme::none) int8.insert(module);
+    }
+  }
+};
+
+/// Random integers and scales for one linear, of about the spread that the float weights have.
+void write_int8(octavo::ShardWriter& writer, const octavo::ExpectedTensor& expected, Random& random) {
+  Tensor weight = Tensor::empty(octavo::DType::s8, expected.shape);
+  for (std::int8_t& value : weight.mutable_values<std::int8_t>())
+    value = static_cast<std::int8_t>(random.between(-127, 127));
+  Tensor scale = Tensor::empty(octavo::DType::f32, {expected.shape[0], 1});
+  for (float& value : scale.mutable_values<float>())
+    value = static_cast<float>(random.between(5, 15)) / (730 * std::sqrt(static_cast<float>(expected.shape[1])));
+  writer.add(expected.name, weight);
+  writer.add(expected.name + "_scale", scale);
+}
+
 /// Writes the architecture with random weights: the tensors are those that config.json promises.
-void write_model(const std::string& target, const std::string& config, Random& random) {
+void write_model(const std::string& target, const std::string& config, Random& random, Schemes schemes) {
   const auto write = [&](const std::vector<octavo::ExpectedTensor>& tensors) {
     octavo::AtomicDirectory directory(target, true);
     octavo::ShardWriter writer(directory);
     for (const octavo::ExpectedTensor& expected : tensors) {
       if (expected.optional) continue;
+      if (schemes.int8.count(expected.name.substr(0, expected.name.rfind('.'))) != 0) {
+        if (expected.name.ends_with(".weight")) write_int8(writer, expected, random);
+        if (!expected.name.ends_with(".bias")) continue;
+      }
       Tensor tensor = Tensor::empty(octavo::DType::f32, expected.shape);
       const bool matrix = expected.shape.rank() > 1;
       const float spread =
@@ -87,11 +127,13 @@ void write_model(const std::string& target, const std::string& config, Random& r
       writer.add(expected.name, tensor);
     }
     writer.finish();
-    directory.write_file("config.json", config);
+    directory.write_file("config.json", schemes.config(config));
     directory.commit();
   };
   write({{"model.norm.weight", Shape{1}, ""}});  // something to open, to be told what it should be
-  write(octavo::expected_tensors(octavo::Checkpoint::open(target)));
+  const std::vector<octavo::ExpectedTensor> expected = octavo::expected_tensors(octavo::Checkpoint::open(target));
+  schemes.draw(expected, random);
+  write(expected);
 }
 
 void append_text(ModelInput& input, Random& random, std::int64_t count) {
@@ -133,7 +175,7 @@ struct Conversation {
 };
 
 struct Counts {
-  std::int64_t models = 0, calls = 0, decodes = 0, images = 0, forks = 0, resets = 0, operations = 0;
+  std::int64_t models = 0, w8a16_linears = 0, calls = 0, decodes = 0, images = 0, forks = 0, resets = 0, operations = 0;
   double worst = 0;
 };
 
@@ -204,7 +246,14 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
     INFO("seed " << seed << ": " << config);
     const golden::TemporaryDirectory scratch;
     const std::string directory = scratch.path("model");
-    write_model(directory, config, random);
+    // Float arithmetic only: int8 activations may round to a neighbour when sums are taken in another order.
+    write_model(directory, config, random,
+                {random.of<std::vector<StoredScheme>>(
+                     {{StoredScheme::none}, {StoredScheme::w8a16}, {StoredScheme::none, StoredScheme::w8a16}}),
+                 {},
+                 {}});
+    for (const octavo::ExpectedTensor& tensor : octavo::expected_tensors(octavo::Checkpoint::open(directory)))
+      counts.w8a16_linears += tensor.scheme == StoredScheme::w8a16 ? 1 : 0;
     const octavo::Model model = octavo::Model::open(directory);
     ++counts.models;
     compare_with_plan(model, directory, random_part(random), counts);
@@ -242,5 +291,26 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
   std::cout << "[report] property: " << counts.models << " architectures, " << counts.calls << " calls ("
             << counts.decodes << " of one token, " << counts.images << " images, " << counts.forks << " forks, "
             << counts.resets << " resets), worst relative difference " << counts.worst << "; " << counts.operations
-            << " operations bound as planned\n";
+            << " operations bound as planned; " << counts.w8a16_linears << " linears in W8A16\n";
+  REQUIRE(counts.w8a16_linears > 0);
+}
+
+TEST_CASE("the plan binds each linear by the scheme that it is stored in") {
+  std::set<std::string> seen;
+  for (unsigned seed = 101; seed <= 106; ++seed) {
+    Random random(seed);
+    const std::string config = random_config(random);
+    INFO("seed " << seed << ": " << config);
+    const golden::TemporaryDirectory scratch;
+    const std::string directory = scratch.path("model");
+    write_model(directory, config, random,
+                {{StoredScheme::none, StoredScheme::w8a8_dynamic, StoredScheme::w8a16}, {}, {}});
+    const octavo::Model model = octavo::Model::open(directory);
+    Counts counts;
+    compare_with_plan(model, directory, random_part(random), counts);
+    const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), {});
+    for (const octavo::PlanStep& step : plan.find(octavo::CallKind::decode)->steps)
+      if (step.operation.starts_with("linear")) seen.emplace(step.operation);
+  }
+  REQUIRE(seen == std::set<std::string>{"linear", "linear_w8a16", "linear_w8a8"});
 }
