@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <octavo/attribution.hpp>
 #include <octavo/compare.hpp>
 #include <octavo/pipeline.hpp>
 
