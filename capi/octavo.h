@@ -237,6 +237,14 @@ typedef struct octavo_generate_result {
 OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                                          size_t image_count, const octavo_generate_options* options,
                                          octavo_generate_result* out_result);
+/* `count` user messages as one batch, each answered as octavo_generate would: prompts[i] with image_counts[i] pictures
+ * image_paths[i][0 ..]; both may be NULL when there are none. Ragged: nothing is padded, and each weight is read once
+ * per step. options->on_token must be NULL. out_results points to `count` initialised results; the text of each is
+ * yours. All are written, or, when anything fails, none; the message names the sequence. */
+OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
+                                               const char* const* const* image_paths, const size_t* image_counts,
+                                               size_t count, const octavo_generate_options* options,
+                                               octavo_generate_result* out_results);
 
 /* ---- Parts: tensors ----------------------------------------------------------------------------------------- */
 

@@ -39,6 +39,7 @@ CallPlanner::Step::Step(CallPlanner& planner, const Contract& contract, std::str
   step.module_path = path_;
   step.operation = contract.op();
   step.contract = contract.text();
+  step.times = planner.times_;
   planner.call_.steps.push_back(std::move(step));
 }
 
@@ -88,11 +89,6 @@ CallPlanner::Step& CallPlanner::Step::in(std::string_view name, const Symbol& sy
 CallPlanner::Step& CallPlanner::Step::weight(std::string_view name, DType dtype, const Shape& shape) {
   binder_.arg(name, dtype, shape);
   planner_.call_.steps[index_].weights.push_back({registered_name(contract_, name), dtype, shape});
-  return *this;
-}
-
-CallPlanner::Step& CallPlanner::Step::times(std::int64_t count) {
-  planner_.call_.steps[index_].times = count;
   return *this;
 }
 

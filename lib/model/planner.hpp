@@ -54,7 +54,6 @@ class CallPlanner {
     Step& dim(std::string_view letter, std::int64_t value, std::string_view origin);
     Step& in(std::string_view name, const Symbol& symbol);
     Step& weight(std::string_view name, DType dtype, const Shape& shape);
-    Step& times(std::int64_t count);
     Step& workspace(std::uint64_t bytes);
     Step& note(std::string text);
     /// Checks the contract; `fallback` is the output's shape when it is broken. Again for each further output.
@@ -72,6 +71,9 @@ class CallPlanner {
     std::string path_;
   };
   Step step(const Contract& contract, std::string module_path) { return {*this, contract, std::move(module_path)}; }
+
+  /// The steps from here on run `count` times, over the sequences of a batch: each binds one sequence's share.
+  void repeat(std::int64_t count) { times_ = count; }
 
   /// A tensor that the caller brings.
   Symbol given(DType dtype, const Shape& shape);
@@ -102,6 +104,7 @@ class CallPlanner {
   PlannedCall& call_;
   std::vector<Error>& problems_;
   std::vector<Buffer> buffers_;
+  std::int64_t times_ = 1;
 };
 
 /// The next call of the plan, with its positions filled in.

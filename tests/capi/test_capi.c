@@ -332,6 +332,42 @@ static void test_plan(const char* model_dir) {
   octavo_string_release(json);
 }
 
+static void test_batch(const octavo_model* model, const char* image) {
+  const char* prompts[3] = {"What colour is the circle?", "Hello", "How many squares are there?"};
+  const char* const* images[3] = {NULL, NULL, NULL};
+  size_t counts[3] = {1, 0, 0};
+  const char* missing[3] = {"Hello", NULL, "Hello"};
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result results[3] = {OCTAVO_GENERATE_RESULT_INIT, OCTAVO_GENERATE_RESULT_INIT,
+                                       OCTAVO_GENERATE_RESULT_INIT};
+  size_t i = 0;
+  images[0] = &image;
+  options.max_new_tokens = 12;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  CHECK(octavo_generate_batch(model, prompts, images, counts, 3, &options, results) == OCTAVO_OK);
+  for (i = 0; i < 3; ++i) {
+    octavo_generate_result alone = OCTAVO_GENERATE_RESULT_INIT;
+    CHECK(octavo_generate(model, prompts[i], &image, counts[i], &options, &alone) == OCTAVO_OK);
+    CHECK(results[i].text != NULL && strcmp(results[i].text, alone.text) == 0);
+    CHECK(results[i].new_tokens == alone.new_tokens && results[i].prompt_tokens == alone.prompt_tokens);
+    octavo_string_release(alone.text);
+    octavo_string_release(results[i].text);
+    results[i].text = NULL;
+  }
+  /* What fails writes nothing. */
+  CHECK(octavo_generate_batch(model, missing, NULL, NULL, 3, &options, results) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "sequence 1: its prompt is NULL") != NULL);
+  CHECK(octavo_generate_batch(model, prompts, NULL, counts, 3, &options, results) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_generate_batch(model, prompts, images, counts, 0, &options, results) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_generate_batch(model, prompts, images, counts, 3, &options, NULL) == OCTAVO_INVALID_ARGUMENT);
+  options.on_token = on_token;
+  CHECK(octavo_generate_batch(model, prompts, images, counts, 3, &options, results) == OCTAVO_INVALID_ARGUMENT);
+  options.on_token = NULL;
+  results[1].struct_size = 8;
+  CHECK(octavo_generate_batch(model, prompts, images, counts, 3, &options, results) == OCTAVO_INVALID_ARGUMENT);
+  for (i = 0; i < 3; ++i) CHECK(results[i].text == NULL);
+}
+
 static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
   octavo_model* model = NULL;
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
@@ -370,6 +406,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_generate(model, "What colour is the circle?", &image, 1, &options, &stopped) == OCTAVO_OK);
   CHECK(stopped.new_tokens == 1 && stopped.finish_reason != OCTAVO_FINISH_LENGTH);
   octavo_string_release(stopped.text);
+  test_batch(model, image);
   octavo_model_release(model);
 
   quantize.calibration = calibration;

@@ -2,6 +2,7 @@
 // conversation gives, and what the plan says on paper must be what the runtime binds.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
 #include <random>
 #include <set>
@@ -176,12 +177,11 @@ struct Conversation {
 
 struct Counts {
   std::int64_t models = 0, w8a16_linears = 0, calls = 0, decodes = 0, images = 0, forks = 0, resets = 0, operations = 0;
+  std::int64_t batches = 0, batched = 0, mixed = 0;
   double worst = 0;
 };
 
-void feed_and_compare(const octavo::Model& model, Conversation& talk, const ModelInput& part, Counts& counts) {
-  const Tensor cached = talk.session.feed(part);
-  append(talk.fed, part);
+void compare(const octavo::Model& model, const Conversation& talk, const Tensor& cached, Counts& counts) {
   REQUIRE(talk.session.past() == static_cast<std::int64_t>(talk.fed.ids.size()));
   const Tensor all = model.forward(talk.fed);
   const auto last = all.select(0, all.dim(0) - 1).values<float>();
@@ -191,11 +191,44 @@ void feed_and_compare(const octavo::Model& model, Conversation& talk, const Mode
     apart = std::max(apart, std::fabs(double{cached.values<float>()[i]} - double{last[i]}));
     size = std::max(size, std::fabs(double{last[i]}));
   }
+  counts.worst = std::max(counts.worst, apart / size);
+  REQUIRE(apart <= 1e-4 * size);  // float32, summed in another order; the golden tests' bound
+}
+
+void feed_and_compare(const octavo::Model& model, Conversation& talk, const ModelInput& part, Counts& counts) {
+  const Tensor cached = talk.session.feed(part);
+  append(talk.fed, part);
+  compare(model, talk, cached, counts);
   ++counts.calls;
   counts.decodes += part.ids.size() == 1 ? 1 : 0;
   counts.images += static_cast<std::int64_t>(part.images.size());
-  counts.worst = std::max(counts.worst, apart / size);
-  REQUIRE(apart <= 1e-4 * size);  // float32, summed in another order; the golden tests' bound
+}
+
+/// All conversations in one call, each a step of its own kind.
+void feed_batch_and_compare(const octavo::Model& model, std::vector<Conversation>& talks, Random& random,
+                            Counts& counts) {
+  std::vector<octavo::Session*> sessions;
+  std::vector<ModelInput> parts;
+  std::int64_t decodes = 0;
+  for (Conversation& talk : talks) {
+    ModelInput part;
+    if (random.between(0, 1) == 0) {
+      append_text(part, random, 1);
+    } else {
+      part = random_part(random);
+    }
+    decodes += part.ids.size() == 1 ? 1 : 0;
+    counts.images += static_cast<std::int64_t>(part.images.size());
+    sessions.push_back(&talk.session);
+    append(talk.fed, part);
+    parts.push_back(std::move(part));
+  }
+  const Tensor logits = octavo::Session::feed(sessions, parts);
+  for (std::size_t i = 0; i < talks.size(); ++i)
+    compare(model, talks[i], logits.select(0, static_cast<std::int64_t>(i)), counts);
+  ++counts.batches;
+  counts.batched += static_cast<std::int64_t>(talks.size());
+  counts.mixed += decodes > 0 && decodes < static_cast<std::int64_t>(talks.size()) ? 1 : 0;
 }
 
 std::string described(std::string_view module, std::string_view operation, const auto& dims) {
@@ -207,25 +240,17 @@ std::string described(std::string_view module, std::string_view operation, const
   return text;
 }
 
-/// The plan's prefill against what a session's first call binds: module, operation and every letter.
-void compare_with_plan(const octavo::Model& model, const std::string& directory, const ModelInput& prompt,
-                       Counts& counts) {
-  octavo::PlanOptions options;
-  for (const octavo::PixelPatches& image : prompt.images) options.grids.push_back(image.grid);
-  options.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
-  options.max_new_tokens = 4;
-  const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), options);
-  const octavo::PlannedCall* prefill = plan.find(octavo::CallKind::prefill);
-  REQUIRE(prefill != nullptr);
+/// A planned call against what `run` binds: module, operation and every letter, as often as planned.
+void compare_with_call(const octavo::PlannedCall* call, const std::function<void()>& run, Counts& counts) {
+  REQUIRE(call != nullptr);
   std::vector<std::string> on_paper;
-  for (const octavo::PlanStep& step : prefill->steps)
-    on_paper.push_back(described(step.module_path, step.operation, step.dims));
-
+  for (const octavo::PlanStep& step : call->steps)
+    on_paper.insert(on_paper.end(), static_cast<std::size_t>(step.times),
+                    described(step.module_path, step.operation, step.dims));
   octavo::Trace trace;
   {
     const octavo::TraceScope scope(trace);
-    octavo::Session session(model, prefill->cache_capacity);
-    session.feed(prompt);
+    run();
   }
   std::vector<std::string> bound;
   for (const octavo::TraceRecord& record : trace.records())
@@ -234,6 +259,53 @@ void compare_with_plan(const octavo::Model& model, const std::string& directory,
   std::sort(on_paper.begin(), on_paper.end());
   std::sort(bound.begin(), bound.end());
   REQUIRE(bound == on_paper);
+}
+
+/// The same grids and the same number of tokens, other words and other pixels.
+ModelInput variant(const ModelInput& prompt, Random& random) {
+  ModelInput other = prompt;
+  for (std::int32_t& id : other.ids)
+    if (id < kImage) id = static_cast<std::int32_t>(random.between(0, 39));
+  for (octavo::PixelPatches& image : other.images) {
+    image.pixel_values = Tensor::empty(octavo::DType::f32, image.pixel_values.shape());
+    for (float& value : image.pixel_values.mutable_values<float>()) value = random.normal();
+  }
+  return other;
+}
+
+/// Prefill and decode, of one sequence and of a batch, as planned and as the runtime binds them.
+void compare_with_plan(const octavo::Model& model, const std::string& directory, const ModelInput& prompt,
+                       Random& random, Counts& counts) {
+  octavo::PlanOptions options;
+  for (const octavo::PixelPatches& image : prompt.images) options.grids.push_back(image.grid);
+  options.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
+  options.max_new_tokens = 2;  // the planned decode is then the one behind the prompt
+  options.batch = random.between(2, 4);
+  const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), options);
+  const octavo::PlannedCall* prefill = plan.find(octavo::CallKind::prefill);
+  REQUIRE(prefill != nullptr);
+  ModelInput word;
+  append_text(word, random, 1);
+  octavo::Session session(model, prefill->cache_capacity);
+  compare_with_call(
+      prefill, [&] { session.feed(prompt); }, counts);
+  compare_with_call(
+      plan.find(octavo::CallKind::decode), [&] { session.feed(word); }, counts);
+
+  const auto count = static_cast<std::size_t>(options.batch);
+  std::vector<octavo::Session> batch;
+  std::vector<octavo::Session*> sessions;
+  std::vector<ModelInput> prompts;
+  for (std::size_t i = 0; i < count; ++i) {
+    batch.emplace_back(model, prefill->cache_capacity);
+    prompts.push_back(variant(prompt, random));
+  }
+  for (octavo::Session& each : batch) sessions.push_back(&each);
+  const std::vector<ModelInput> words(count, word);
+  compare_with_call(
+      plan.find(octavo::CallKind::batch_prefill), [&] { octavo::Session::feed(sessions, prompts); }, counts);
+  compare_with_call(
+      plan.find(octavo::CallKind::batch_decode), [&] { octavo::Session::feed(sessions, words); }, counts);
 }
 
 }  // namespace
@@ -256,11 +328,11 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
       counts.w8a16_linears += tensor.scheme == StoredScheme::w8a16 ? 1 : 0;
     const octavo::Model model = octavo::Model::open(directory);
     ++counts.models;
-    compare_with_plan(model, directory, random_part(random), counts);
+    compare_with_plan(model, directory, random_part(random), random, counts);
 
     std::vector<Conversation> talks;
     talks.push_back({octavo::Session(model, 400), {}});
-    for (int step = 0; step < 8; ++step) {
+    for (int step = 0; step < 10; ++step) {
       Conversation& talk =
           talks[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(talks.size()) - 1))];
       const std::int64_t action = random.between(0, 9);
@@ -273,6 +345,10 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
         talks.push_back(std::move(branch));
         ++counts.forks;
         continue;  // `talk` may have moved
+      }
+      if (action >= 8 && talks.size() > 1) {
+        feed_batch_and_compare(model, talks, random, counts);
+        continue;
       }
       ModelInput part;
       if (action >= 6) {
@@ -290,8 +366,11 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
   }
   std::cout << "[report] property: " << counts.models << " architectures, " << counts.calls << " calls ("
             << counts.decodes << " of one token, " << counts.images << " images, " << counts.forks << " forks, "
-            << counts.resets << " resets), worst relative difference " << counts.worst << "; " << counts.operations
-            << " operations bound as planned; " << counts.w8a16_linears << " linears in W8A16\n";
+            << counts.resets << " resets) and " << counts.batches << " calls of " << counts.batched
+            << " sequences together (" << counts.mixed << " of decoding and reading ones), worst relative difference "
+            << counts.worst << "; " << counts.operations << " operations bound as planned; " << counts.w8a16_linears
+            << " linears in W8A16\n";
+  REQUIRE(counts.mixed > 0);  // the seeds reach what the test is for
   REQUIRE(counts.w8a16_linears > 0);
 }
 
@@ -307,7 +386,7 @@ TEST_CASE("the plan binds each linear by the scheme that it is stored in") {
                 {{StoredScheme::none, StoredScheme::w8a8_dynamic, StoredScheme::w8a16}, {}, {}});
     const octavo::Model model = octavo::Model::open(directory);
     Counts counts;
-    compare_with_plan(model, directory, random_part(random), counts);
+    compare_with_plan(model, directory, random_part(random), random, counts);
     const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), {});
     for (const octavo::PlanStep& step : plan.find(octavo::CallKind::decode)->steps)
       if (step.operation.starts_with("linear")) seen.emplace(step.operation);
