@@ -3,6 +3,7 @@
 #include <octavo/attribution.hpp>
 #include <octavo/compare.hpp>
 #include <octavo/pipeline.hpp>
+#include <octavo/report.hpp>
 
 #include "guard.hpp"
 #include "handles.hpp"
@@ -16,6 +17,18 @@ octavo::ProgressCallback progress_of(octavo_progress_fn progress, void* user_dat
   return [progress, user_data](const octavo::Progress& state) {
     return progress(state.stage.c_str(), state.done, state.total, user_data) == 0;
   };
+}
+
+octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
+  octavo::VerifyOptions job;
+  if (given.samples != nullptr) job.samples = given.samples;
+  if (given.profile != nullptr) job.profile = given.profile;
+  job.run_all = given.run_all != 0;
+  job.max_samples = given.max_samples;
+  if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+  job.progress = progress_of(given.progress, given.user_data);
+  job.cancel = flag_of(given.cancel);
+  return job;
 }
 
 std::vector<octavo::Image> load_images(const char* const* paths, size_t count) {
@@ -122,17 +135,27 @@ octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
     require(quantized_dir, "quantized_dir");
     require(out_passed, "out_passed");
     const octavo_verify_options given = read_options(options, "options");
-    octavo::VerifyOptions job;
-    if (given.samples != nullptr) job.samples = given.samples;
-    if (given.profile != nullptr) job.profile = given.profile;
-    job.run_all = given.run_all != 0;
-    job.max_samples = given.max_samples;
-    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
-    job.progress = progress_of(given.progress, given.user_data);
-    job.cancel = flag_of(given.cancel);
+    const octavo::VerifyOptions job = verify_job(given);
     const octavo::VerifyResult result = octavo::verify(original_dir, quantized_dir, job);
     if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
     *out_passed = result.passed ? 1 : 0;
+  });
+}
+
+octavo_status octavo_report(const char* original_dir, const char* quantized_dir, const octavo_verify_options* options,
+                            const char* html_path, int32_t* out_passed) {
+  return guarded([&] {
+    require(original_dir, "original_dir");
+    require(quantized_dir, "quantized_dir");
+    require(html_path, "html_path");
+    require(out_passed, "out_passed");
+    const octavo_verify_options given = read_options(options, "options");
+    octavo::check_report_path(html_path);
+    octavo::ReportOptions job;
+    job.verify = verify_job(given);
+    const octavo::Report report = octavo::make_report(original_dir, quantized_dir, job);
+    octavo::write_report(report, html_path);
+    *out_passed = report.verify.passed ? 1 : 0;
   });
 }
 

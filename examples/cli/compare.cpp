@@ -1,6 +1,6 @@
 // octavo check QUANTIZED --against ORIGINAL
+#include <array>
 #include <cstdio>
-#include <fstream>
 #include <octavo/octavo.hpp>
 
 #include "commands.hpp"
@@ -9,6 +9,8 @@
 namespace cli {
 
 int run_compare(const Args& args) {
+  const std::string page = args.text("--html");
+  if (!page.empty()) octavo::check_new_file(page);
   octavo::CompareOptions options;
   options.values = !args.has("--no-values");
   options.cancel = &interrupted;
@@ -18,12 +20,10 @@ int run_compare(const Args& args) {
     options.progress = bar.callback();
     result = octavo::compare(args.text("--against"), args.positional(0), options);
   }
-  if (args.has("--html")) {
-    const std::string path = args.text("--html");
-    std::ofstream file(path, std::ios::binary);
-    file << result.to_html();
-    file.close();
-    if (!file) throw octavo::Error(octavo::ErrorCode::io, path + ": cannot be written");
+  if (!page.empty()) {
+    const std::string html = result.to_html();
+    const std::array<octavo::NewFile, 1> files{octavo::NewFile{page, html}};
+    octavo::write_files(files);
   }
   std::printf("%s", args.has("--json") ? (result.to_json().dump(2) + "\n").c_str() : result.to_text().c_str());
   return result.ok() ? 0 : 1;

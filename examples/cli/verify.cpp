@@ -23,6 +23,7 @@ const Command kVerify{
      {"--min-logit-cosine", "X", "goes before the profile's (0.99)"},
      {"--max-kl", "X", "goes before the profile's, nats (0.05)"},
      {"--max-accuracy-drop", "X", "goes before the profile's, absolute (0.02)"},
+     {"--report", "FILE.html", "one page with all of it, and FILE.json; also compares and attributes"},
      {"--threads", "N", "threads to use"},
      {"--json", "", "the result as one JSON document on standard output"}}};
 
@@ -81,6 +82,18 @@ void print_evaluation(const octavo::VerifyResult& result) {
     std::printf("largest hidden-state error: %s, %.2f %%\n", worst->module_path.c_str(), worst->relative_error * 100);
 }
 
+/// With --report, the page is written as well; that it can be is asked before the work.
+octavo::VerifyResult verified(const Args& args, const octavo::VerifyOptions& options) {
+  if (!args.has("--report")) return octavo::verify(args.positional(0), args.positional(1), options);
+  const std::string path = args.text("--report");
+  octavo::check_report_path(path);
+  octavo::ReportOptions job;
+  job.verify = options;
+  const octavo::Report report = octavo::make_report(args.positional(0), args.positional(1), job);
+  octavo::write_report(report, path);
+  return report.verify;
+}
+
 }  // namespace
 
 int run_verify(const Args& args) {
@@ -103,7 +116,7 @@ int run_verify(const Args& args) {
     bar.clear();
     print_rung(json ? stderr : stdout, rung);
   };
-  const octavo::VerifyResult result = octavo::verify(args.positional(0), args.positional(1), options);
+  const octavo::VerifyResult result = verified(args, options);
   bar.clear();
   if (json) {
     std::printf("%s\n", result.to_json().dump(2).c_str());
@@ -111,6 +124,7 @@ int run_verify(const Args& args) {
   }
   if (result.samples > 0) print_evaluation(result);
   if (result.diagnosis) print_diagnosis(*result.diagnosis);
+  if (args.has("--report")) std::printf("report: %s\n", args.text("--report").c_str());
   std::printf("%s\n", result.passed ? "passed: the quantized model answers like the original" : "failed");
   return result.passed ? 0 : 1;
 }

@@ -133,6 +133,20 @@ class AtomicDirectory {
   std::unique_ptr<Impl> impl_;
 };
 
+/// A file to be written as a whole.
+struct NewFile {
+  std::string path;
+  std::string_view content;
+};
+/// Writes files that belong together, each beside its place and synced, before the first is renamed into it: none is
+/// ever seen half-written, and a full disk leaves every one as it was. An old file is replaced; of a link, what it
+/// names.
+/// @throws Error  as check_new_file; io naming the file.
+void write_files(std::span<const NewFile> files);
+/// What would keep write_files from writing `path`, to be asked before long work: not_found when its directory is
+/// missing, io when that cannot be written, invalid_argument when `path` is empty or is no regular file.
+void check_new_file(const std::string& path);
+
 /// Writes tensors into shards of bounded size as they come, then the index. Tensors of one shard are
 /// held (by handle) until the shard is full, so memory is bounded by one shard. Each tensor sits at a multiple of its
 /// element size; the same tensors give the bytes that Hugging Face's writer gives. Destroyed without `finish`, it

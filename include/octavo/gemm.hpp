@@ -86,6 +86,9 @@ struct BackendInfo {
   std::string detail;      ///< why not, or what it uses
 };
 std::vector<BackendInfo> int8_backends();
+/// The one that packing done from now on takes: forced, named by the environment, or the best one available.
+/// @throws Error  invalid_argument, unsupported when what is forced or named cannot be had.
+std::string int8_backend_in_use();
 /// Forces one by name for packing done from now on; unknown or unavailable names throw. "" restores the default.
 void force_int8_backend(std::string_view name);
 

@@ -50,6 +50,7 @@ struct QuantizeResult {
   std::uint64_t peak_rss_bytes = 0;  ///< of the process so far; 0 where the system does not tell
   std::string recipe;                ///< the recipe as applied, JSON
   JsonBuilder to_json() const;
+  std::string to_html() const;  ///< one page, self-contained, with each linear's losses as charts
 };
 /// Quantizes MODEL into OUT: W8A8 in compressed-tensors form, loadable by vLLM and transformers.
 ///
@@ -59,7 +60,7 @@ struct QuantizeResult {
 /// they fill, and untouched tensors are copied from the mapped file.
 ///
 /// OUT holds the shards (and index), config.json with `quantization_config`, every other file of MODEL byte for byte,
-/// and octavo_report.json. It is complete or absent: on an error or a cancel nothing is left.
+/// and octavo_report.json and .html. It is complete or absent: on an error or a cancel nothing is left.
 /// @throws Error  exists, io, not_found, format, unsupported (already quantized; a recipe that splits linears that
 ///                share an input, or reaches linears outside the blocks), cancelled.
 QuantizeResult quantize(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options = {});

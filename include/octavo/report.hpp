@@ -51,16 +51,22 @@ struct Report {
   std::string octavo_version, processor, int8_backend;  ///< of the machine the report was made on
   std::int64_t threads = 0;
   double seconds = 0;
+  std::vector<std::string> notes;  ///< why a part is absent, a line each: "compare: ..."
 
   std::string to_html() const;  ///< complete document; pictures of the shown samples are in it
   JsonBuilder to_json() const;  ///< schema: docs/report.md
 };
 
-/// Verifies, compares and attributes. @throws Error  as verify(), compare() and attribute().
+/// Verifies, compares and attributes. A quantized model that fails is a result; a part after the climb that cannot be
+/// made is absent, and Report::notes says why.
+/// @throws Error  as verify(); cancelled.
 Report make_report(const std::string& original_dir, const std::string& quantized_dir,
                    const ReportOptions& options = {});
+/// What would keep write_report from writing, to be asked before the work.
+/// @throws Error  invalid_argument unless the name ends in .html; as check_new_file.
+void check_report_path(const std::string& html_path);
 /// Writes `html_path` and the JSON beside it (the same name with the ending .json); both appear complete or not at all.
-/// @throws Error  invalid_argument unless the name ends in .html; io naming the file.
+/// @throws Error  as check_report_path and write_files.
 void write_report(const Report& report, const std::string& html_path);
 
 }  // namespace octavo

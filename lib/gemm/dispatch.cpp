@@ -89,6 +89,8 @@ const Backend& choose_backend(std::string_view name) {
 
 std::vector<BackendInfo> int8_backends() { return gemm::infos(); }
 
+std::string int8_backend_in_use() { return gemm::choose_backend("").name; }
+
 void force_int8_backend(std::string_view name) {
   if (!name.empty()) gemm::choose_backend(name);
   const std::lock_guard<std::mutex> lock(gemm::forced_mutex);

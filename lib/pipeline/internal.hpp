@@ -59,7 +59,7 @@ SampleResult describe(const Sample& sample, const ModelInput& input, std::string
 
 std::string to_lower(std::string_view text);
 
-// Parts that reports share (report.cpp).
+// JSON that results share (results_json.cpp).
 JsonBuilder layers_json(const std::vector<LayerReport>& layers);
 JsonBuilder metrics_json(const RungMetrics& metrics);  ///< absent metrics are absent keys
 JsonBuilder sample_json(const SampleResult& sample);

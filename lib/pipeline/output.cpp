@@ -20,7 +20,7 @@ bool is_replaced(const std::string& name) {
       return true;
     }
   }
-  return name == "config.json" || name == "octavo_report.json" || name.starts_with('.');
+  return name == "config.json" || name == "octavo_report.json" || name == "octavo_report.html" || name.starts_with('.');
 }
 
 /// Loaders match names against their own module tree, which for the same checkpoint is "visual.*" and "model.layers.*"

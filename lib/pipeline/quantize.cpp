@@ -83,6 +83,7 @@ class Quantizer {
     result_.seconds = watch_.seconds();
     result_.peak_rss_bytes = peak_rss_bytes();
     output_->write_file("octavo_report.json", result_.to_json().dump(2) + "\n");
+    output_->write_file("octavo_report.html", result_.to_html());
     steps_.check_cancelled();
     output_->commit();
     return std::move(result_);

@@ -1,3 +1,4 @@
+// Results as JSON, and the parts that several of them have.
 #include "internal.hpp"
 
 namespace octavo {

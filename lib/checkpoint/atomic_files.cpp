@@ -1,0 +1,91 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "file_writer.hpp"
+#include "octavo/checkpoint.hpp"
+
+namespace octavo {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint_detail::FileWriter;
+using checkpoint_detail::os_error;
+using checkpoint_detail::sync_path;
+
+/// Where the file will be, with links resolved: a rename must replace the file, not a link to it.
+fs::path resolved(const std::string& path) {
+  if (path.empty()) throw Error(ErrorCode::invalid_argument, "the file to write has no name");
+  std::error_code failed;
+  fs::path target = fs::weakly_canonical(fs::absolute(path, failed), failed);
+  if (failed) throw os_error("resolve", path, failed.value());
+  return target;
+}
+
+fs::path checked(const std::string& path) {
+  const fs::path target = resolved(path);
+  std::error_code failed;
+  if (path.back() == '/' || target.filename().empty())
+    throw Error(ErrorCode::invalid_argument, path + ": names a directory; a file is needed");
+  if (!fs::is_directory(target.parent_path(), failed))
+    throw Error(ErrorCode::not_found, path + ": the directory to put it in, " + target.parent_path().string() +
+                                          ", does not exist; create it first");
+  const fs::file_status status = fs::status(target, failed);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    throw Error(ErrorCode::invalid_argument, path + ": exists and is not a file; choose another name");
+  if (::access(target.parent_path().c_str(), W_OK | X_OK) != 0)
+    throw os_error("write into", target.parent_path().string(), errno);
+  return target;
+}
+
+/// A file beside its place; removed unless it got there.
+class Beside {
+ public:
+  Beside(const NewFile& file, std::size_t index) : target_(checked(file.path)) {
+    path_ = (target_.parent_path() / ("." + target_.filename().string() + ".octavo-tmp-" + std::to_string(::getpid()) +
+                                      "." + std::to_string(index)))
+                .string();
+    try {
+      FileWriter writer(path_);
+      writer.write(file.content);
+      writer.close();
+    } catch (...) {
+      remove();
+      throw;
+    }
+  }
+  Beside(Beside&& other) noexcept : target_(std::move(other.target_)), path_(std::exchange(other.path_, {})) {}
+  Beside& operator=(Beside&&) = delete;
+  ~Beside() { remove(); }
+
+  void move_in() {
+    if (std::rename(path_.c_str(), target_.c_str()) != 0)
+      throw os_error("rename " + path_ + " to", target_.string(), errno);
+    path_.clear();
+    sync_path(target_.parent_path().string(), true);
+  }
+
+ private:
+  void remove() noexcept {
+    if (!path_.empty()) static_cast<void>(std::remove(path_.c_str()));
+  }
+  fs::path target_;
+  std::string path_;
+};
+
+}  // namespace
+
+void check_new_file(const std::string& path) { static_cast<void>(checked(path)); }
+
+void write_files(std::span<const NewFile> files) {
+  std::vector<Beside> written;
+  written.reserve(files.size());
+  for (const NewFile& file : files) written.emplace_back(file, written.size());
+  for (Beside& file : written) file.move_in();
+}
+
+}  // namespace octavo
