@@ -119,8 +119,9 @@ TEST_CASE("a mixed recipe is stored, checked, compared and run module by module"
   const Json written = stored.config().at("quantization_config");
   std::set<std::string> targets;
   std::set<std::string> ignored;
-  written.at("config_groups").at("group_1").at("targets").for_each([&](const Json& t) { targets.insert(t.as_string()); });
-  written.at("ignore").for_each([&](const Json& t) { ignored.insert(t.as_string()); });
+  const Json named = written.at("config_groups").at("group_1").at("targets");
+  for (std::size_t i = 0; i < named.size(); ++i) targets.insert(named.at(i).as_string());
+  for (std::size_t i = 0; i < written.at("ignore").size(); ++i) ignored.insert(written.at("ignore").at(i).as_string());
   CHECK(targets.size() == 2 * static_cast<std::size_t>(counts[StoredScheme::w8a16]));
   for (const std::string prefix : {"model.layers.", "model.language_model.layers."}) {
     CHECK(targets.count(prefix + "1.self_attn.k_proj") == 1);
