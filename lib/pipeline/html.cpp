@@ -128,12 +128,13 @@ std::string number(double value) { return printed("%.4g", value); }
 std::string percent(double share) {
   const double size = std::abs(share);
   const bool plain = share == 0 || share == 1;
+  // The space does not break.
   return printed(plain           ? "%.0f"
                  : size >= 0.1   ? "%.1f"
                  : size >= 0.001 ? "%.2f"
                                  : "%.2g",
                  share * 100) +
-         (std::isfinite(share) ? " %" : "");
+         (std::isfinite(share) ? "\xC2\xA0%" : "");
 }
 
 std::string size_text(std::uint64_t bytes) {

@@ -15,7 +15,7 @@ std::string plural(std::int64_t count, const std::string& one);  ///< "3 samples
 
 // Numbers; what is not finite is said in words.
 std::string number(double value);               ///< four significant digits
-std::string percent(double share);              ///< "97.9 %", "0.34 %"
+std::string percent(double share);              ///< "97.9 %", "0.34 %", with a space that does not break
 std::string size_text(std::uint64_t bytes);     ///< "6.51 MB"
 std::string seconds_text(double seconds);       ///< "0.42 s", "3 min 20 s"
 std::string fixed(double value, int decimals);  ///< for coordinates and attributes; 0 of what is not finite

@@ -423,6 +423,28 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
 }
 
 /* A model against a quantized copy of itself, against itself and against nothing. */
+/* Built-in prompts, no evaluation: the page and its JSON are written all the same. */
+static void test_report(const char* model_dir, const char* scratch) {
+  char html[4096];
+  char json[4096];
+  int32_t passed = -1;
+  snprintf(html, sizeof html, "%s/../capi_c_report.html", scratch);
+  snprintf(json, sizeof json, "%s/../capi_c_report.json", scratch);
+  CHECK(octavo_report(model_dir, scratch, NULL, html, &passed) == OCTAVO_OK && passed == 1);
+  FILE* page = fopen(html, "rb");
+  char head[16] = {0};
+  CHECK(page != NULL && fread(head, 1, 15, page) == 15 && strcmp(head, "<!doctype html>") == 0);
+  if (page != NULL) fclose(page);
+  CHECK(remove(html) == 0 && remove(json) == 0);
+
+  passed = -1;
+  CHECK(octavo_report(model_dir, scratch, NULL, "no/such/place.html", &passed) == OCTAVO_NOT_FOUND);
+  CHECK(octavo_report(model_dir, scratch, NULL, "page.txt", &passed) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_report(model_dir, scratch, NULL, NULL, &passed) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_report(model_dir, scratch, NULL, html, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(passed == -1);
+}
+
 static void test_compare(const char* model_dir, const char* scratch) {
   octavo_quantize_options quantize = OCTAVO_QUANTIZE_OPTIONS_INIT;
   octavo_compare_options options = OCTAVO_COMPARE_OPTIONS_INIT;

@@ -14,7 +14,7 @@ using html::fixed;
 using html::percent;
 
 // Pixels. A chart of a few blocks fits a telephone; one of eighty scrolls.
-constexpr double kAxis = 46, kPlot = 104, kAbove = 12, kBelow = 20, kUsualWidth = 272, kTickSpace = 22;
+constexpr double kAxis = 46, kPlot = 104, kAbove = 12, kBelow = 20, kUsualWidth = 280, kTickSpace = 22;
 
 std::string attribute(const char* name, double value) {
   return std::string(" ") + name + "=\"" + fixed(value, 1) + "\"";
@@ -100,7 +100,7 @@ std::string bar_chart(const BarChart& chart) {
     for (const Series& series : chart.series) top = std::max(top, largest_of(series.values));
     top = round_top(top);
   }
-  const double pitch = std::clamp(kUsualWidth / std::max(groups, 1.0), 4 * count + 3, 44.0);
+  const double pitch = std::clamp(kUsualWidth / std::max(groups, 1.0), 4 * count + 3, 56.0);
   const double width = kAxis + std::max(groups * pitch, 60.0) + 4;
   const double bar_width = pitch * 0.72 / std::max(count, 1.0);
   std::string content;

@@ -132,7 +132,7 @@ std::string layers_html(const VerifyResult& verify) {
   if (layers.empty()) return "";
   std::string out =
       "<p>How far the hidden states behind each block are from the original&#39;s, as the error gathers from block to "
-      "block: ||h&#39; - h|| / ||h||.</p><div class=\"charts\">\n";
+      "block: <span class=\"formula\">||h&#39; - h|| / ||h||</span>.</p><div class=\"charts\">\n";
   for (const std::string& tower : towers) {
     BarChart chart;
     chart.title = tower_title(tower);

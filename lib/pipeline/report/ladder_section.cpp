@@ -12,9 +12,11 @@ class Metrics {
   /// A metric, with the bound it is judged by where there is one.
   void add(const char* name, std::optional<double> value, std::optional<double> bound = {}, bool least = false) {
     if (!value) return;
+    // What lies just below 1 is told by its distance from 1.
+    const bool close = *value > 0.999 && *value < 1;
+    const std::string digits = close ? html::fixed(*value, 7) : number(*value);
     const bool missed = bound && !(least ? *value >= *bound : *value <= *bound);
-    out_ += "<span class=\"metric" + std::string(missed ? " missed" : "") + "\"><i>" + escaped(name) + "</i> " +
-            number(*value);
+    out_ += "<span class=\"metric" + std::string(missed ? " missed" : "") + "\"><i>" + escaped(name) + "</i> " + digits;
     if (bound) out_ += " <small>" + std::string(least ? "&ge; " : "&le; ") + number(*bound) + "</small>";
     out_ += missed ? " &#10007;</span> " : "</span> ";
   }

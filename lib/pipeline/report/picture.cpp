@@ -80,14 +80,13 @@ std::optional<Rectangle> rectangle(const Box& box, ImageSize size) {
   return Rectangle{left, up, right - left, down - up};
 }
 
-std::string drawn(const std::optional<Box>& box, ImageSize size, const char* look) {
+/// `title` is what a reader sees on hovering; "" for none.
+std::string drawn(const std::optional<Box>& box, ImageSize size, const char* look, const std::string& title) {
   const std::optional<Rectangle> at = box ? rectangle(*box, size) : std::nullopt;
   if (!at) return "";
-  const std::string where = " x=\"" + html::fixed(at->x, 2) + "\" y=\"" + html::fixed(at->y, 2) + "\" width=\"" +
-                            html::fixed(at->width, 2) + "\" height=\"" + html::fixed(at->height, 2) + "\"";
-  // Twice: a pale line below keeps the coloured one visible on any picture.
-  return "<rect class=\"halo\"" + where + "/><rect class=\"box " + look + "\"" + where + "><title>" + look +
-         "</title></rect>";
+  return std::string("<rect class=\"") + look + "\" x=\"" + html::fixed(at->x, 2) + "\" y=\"" + html::fixed(at->y, 2) +
+         "\" width=\"" + html::fixed(at->width, 2) + "\" height=\"" + html::fixed(at->height, 2) + "\"" +
+         (title.empty() ? "/>" : "><title>" + title + "</title></rect>");
 }
 
 }  // namespace
@@ -120,8 +119,11 @@ std::string overlay(const Picture& picture, ImageSize size, const std::string& a
   else
     out += "<image href=\"" + picture.data + "\" width=\"" + width + "\" height=\"" + height +
            "\" preserveAspectRatio=\"none\"/>";
-  return out + drawn(expected, size, "expected") + drawn(original, size, "original") +
-         drawn(quantized, size, "quantized") + "</svg>";
+  // A pale line below all keeps the coloured ones visible on any picture; where boxes coincide, the broad one shows
+  // beside the narrow one, and that between the dots of the last.
+  for (const std::optional<Box>* box : {&expected, &original, &quantized}) out += drawn(*box, size, "halo", "");
+  return out + drawn(expected, size, "box expected", "expected") + drawn(original, size, "box original", "original") +
+         drawn(quantized, size, "box quantized", "quantized") + "</svg>";
 }
 
 std::string box_remark(const Box& box, ImageSize size) {

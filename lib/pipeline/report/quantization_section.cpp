@@ -69,7 +69,8 @@ std::string loss_charts(const std::vector<LinearLoss>& losses) {
   const std::string errors = charts(losses, "error", [](const LinearLoss& loss) { return loss.relative_error; });
   if (!errors.empty())
     out +=
-        "<h3>Error of each linear</h3><p>||Y - Y&#39;|| / ||Y|| on calibration rows, with int8 activations, by "
+        "<h3>Error of each linear</h3><p><span class=\"formula\">||Y - Y&#39;|| / ||Y||</span> on calibration rows, "
+        "with int8 activations, by "
         "block:</p>" +
         errors;
   const bool gptq =
@@ -77,7 +78,8 @@ std::string loss_charts(const std::vector<LinearLoss>& losses) {
   const std::string gains = gptq ? charts(losses, "loss", [](const LinearLoss& loss) { return loss.of_rtn(); }) : "";
   if (!gains.empty())
     out +=
-        "<h3>GPTQ against rounding</h3><p>The objective tr((W-Q) H (W-Q)<sup>T</sup>) after GPTQ, as a share of "
+        "<h3>GPTQ against rounding</h3><p>The objective <span class=\"formula\">tr((W-Q) H (W-Q)<sup>T</sup>)</span> "
+        "after GPTQ, as a share of "
         "round-to-nearest&#39;s with the same scales; lower is better:</p>" +
         gains;
   std::vector<std::vector<std::string>> rows;

@@ -82,7 +82,7 @@ class Card {
     std::string out = "<article class=\"card sample\">" + pictures() + "<div class=\"said\"><p class=\"head\">" +
                       html::code(sample_.id);
     if (!sample_.task.empty()) out += html::tag("same", sample_.task);
-    if (known) out += right_tag("original", sample_.original_right) + right_tag("quantized", sample_.quantized_right);
+    if (known) out += right_tags();
     out += "</p><p class=\"prompt\">" + escaped(shortened(sample_.prompt)) + "</p><dl>";
     if (known) out += answer("expected", sample_.expected, sample_.expected_box, std::nullopt);
     const bool scored = sample_.expected_box.has_value();
@@ -95,6 +95,11 @@ class Card {
   }
 
  private:
+  std::string right_tags() const {
+    if (sample_.original_right == sample_.quantized_right) return right_tag("both", sample_.original_right);
+    return right_tag("original", sample_.original_right) + right_tag("quantized", sample_.quantized_right);
+  }
+
   std::string answer(const char* who, const std::string& text, const std::optional<Box>& box,
                      std::optional<double> iou) const {
     std::string out = std::string("<dt>") + who + (box ? swatch(who) : "") + "</dt><dd>" +

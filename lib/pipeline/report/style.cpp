@@ -31,14 +31,15 @@ svg.chart{display:block}.chart text{font:10.5px system-ui,"Segoe UI",Roboto,"Dej
 .facts{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:0}.facts dt{color:var(--soft)}.facts dd{margin:0;overflow-wrap:anywhere}
 .warnings{list-style:none;padding:0}
 .samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,500px),1fr));gap:12px}
-.sample{display:flex;gap:16px;align-items:flex-start}.pictures{flex:0 0 190px;display:grid;gap:8px}.said{flex:1;min-width:0}
+.sample{display:flex;gap:16px;align-items:flex-start}.pictures{flex:0 0 180px;display:grid;gap:8px}.said{flex:1;min-width:0}
 .said p{margin:0 0 6px}.said .head{display:flex;flex-wrap:wrap;gap:4px 6px;align-items:baseline}.prompt{font-weight:600}
 .said dl{margin:0;display:grid;grid-template-columns:max-content 1fr;gap:4px 12px}.said dt{color:var(--soft);font-size:.84rem}
 .said dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap;font-size:.9rem}.said small{color:var(--soft)}.said small.failure{color:var(--wrong)}
 .swatch{vertical-align:middle;margin-left:6px}.picture{display:block;width:100%;max-height:320px;border-radius:6px;background:var(--code)}
-.nopicture{fill:var(--code)}.picture rect.halo{fill:none;stroke:#fff;stroke-opacity:.75;stroke-width:4.5;vector-effect:non-scaling-stroke}
-.box{fill:none;stroke-width:2.2;vector-effect:non-scaling-stroke}.box.expected{stroke:var(--box-expected);stroke-dasharray:9 5}
-.box.original{stroke:var(--box-original)}.box.quantized{stroke:var(--box-quantized);stroke-width:3;stroke-dasharray:2.5 3.5}
+.nopicture{fill:var(--code)}.picture rect.halo{fill:none;stroke:#fff;stroke-opacity:.6;stroke-width:7;vector-effect:non-scaling-stroke}
+.box{fill:none;stroke-width:2.2;vector-effect:non-scaling-stroke}.box.expected{stroke:var(--box-expected);stroke-width:5.5;stroke-dasharray:11 6}
+.box.original{stroke:var(--box-original)}.box.quantized{stroke:var(--box-quantized);stroke-width:2.2;stroke-dasharray:2.5 4}
+.formula{white-space:nowrap}.said .soft{font-size:.84rem;margin:8px 0 0}sup{line-height:0}
 @media (max-width:720px){.pair{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}
 .sample{flex-direction:column}.pictures{flex:none;width:100%;max-width:320px}}
 @media print{body{background:#fff}.card,figure,li{break-inside:avoid}nav{display:none}pre{max-height:none}}

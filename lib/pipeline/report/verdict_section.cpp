@@ -133,9 +133,10 @@ std::string figures_html(const Report& report) {
   add_evaluation(verify, tiles);
   if (report.memory && report.memory->original_decode > 0)
     tiles.push_back(
-        {"Memory while answering",
+        {"Memory, by plan",
          change(html::size_text(report.memory->original_decode), html::size_text(report.memory->quantized_decode)),
-         "by plan, for " + html::plural(report.memory->prompt_tokens, "prompt token")});
+         "after " + html::plural(report.memory->prompt_tokens, "prompt token") + " and " +
+             std::to_string(report.memory->max_new_tokens) + " new ones"});
   if (tiles.empty()) return "";
   std::string out = "<div class=\"tiles\">";
   for (const Tile& tile : tiles) out += tile_html(tile);
