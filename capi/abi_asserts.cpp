@@ -12,6 +12,10 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 72,
 static_assert(sizeof(void*) != 8 || offsetof(octavo_verify_options, profile) == 56, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_compare_options) == 40, "0.1: octavo_compare_options is 40 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_compare_options, progress) == 16, "0.1");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_attribute_options) == 72,
+              "0.1: octavo_attribute_options is 72 bytes");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress) == 48, "0.1");
+static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 88, "0.1: octavo_generate_options is 88 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 56, "0.1: octavo_generate_result is 56 bytes");

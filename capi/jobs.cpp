@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <octavo/attribution.hpp>
 #include <octavo/compare.hpp>
 #include <octavo/pipeline.hpp>
 #include <octavo/report.hpp>
@@ -37,6 +39,59 @@ std::vector<octavo::Image> load_images(const char* const* paths, size_t count) {
     images.push_back(octavo::load_image(paths[i]));
   }
   return images;
+}
+
+octavo::GenerateOptions generate_options(const octavo_generate_options& given) {
+  if (given.cache_mode != OCTAVO_CACHE_ON && given.cache_mode != OCTAVO_CACHE_OFF)
+    throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                        "options.cache_mode is " + std::to_string(given.cache_mode) + ", known are 0 (on) and 1 (off)");
+  if (given.sampling < OCTAVO_SAMPLING_FROM_MODEL || given.sampling > OCTAVO_SAMPLING_ON)
+    throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                        "options.sampling is " + std::to_string(given.sampling) + ", known are 0 to 2");
+  octavo::GenerateOptions job;
+  if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+  job.use_cache = given.cache_mode == OCTAVO_CACHE_ON;
+  if (given.sampling != OCTAVO_SAMPLING_FROM_MODEL) {
+    octavo::SamplingOptions sampling;
+    sampling.do_sample = given.sampling == OCTAVO_SAMPLING_ON;
+    sampling.top_k = given.top_k;
+    sampling.seed = given.seed;
+    if (given.temperature != 0) sampling.temperature = given.temperature;
+    if (given.top_p != 0) sampling.top_p = given.top_p;
+    if (given.repetition_penalty != 0) sampling.repetition_penalty = given.repetition_penalty;
+    job.sampling = sampling;
+  }
+  job.cancel = flag_of(given.cancel);
+  return job;
+}
+
+octavo_generate_result without_text(const octavo::GenerateResult& generated) {
+  octavo_generate_result result = OCTAVO_GENERATE_RESULT_INIT;
+  result.prompt_tokens = generated.prompt_tokens;
+  result.new_tokens = static_cast<int64_t>(generated.tokens.size());
+  result.finish_reason = static_cast<int32_t>(generated.finish_reason);
+  result.prefill_seconds = generated.vision_seconds + generated.prefill_seconds;
+  result.decode_seconds = generated.decode_seconds;
+  return result;
+}
+
+/// The caller's structs may be longer than ours: the first one's size is the distance between them.
+std::vector<octavo_generate_result*> results_of(octavo_generate_result* out, size_t count) {
+  require_result(out, "out_results");
+  const size_t size = out->struct_size;
+  if (size > size_t{1} << 16)
+    throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                        "out_results.struct_size is " + std::to_string(size) + ", which no version has");
+  std::vector<octavo_generate_result*> results;
+  for (size_t i = 0; i < count; ++i) {
+    results.push_back(reinterpret_cast<octavo_generate_result*>(reinterpret_cast<unsigned char*>(out) + i * size));
+    if (results.back()->struct_size != size)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                          "out_results[" + std::to_string(i) + "].struct_size is " +
+                              std::to_string(results.back()->struct_size) + ", that of the first is " +
+                              std::to_string(size) + ": initialise each struct with its _INIT macro");
+  }
+  return results;
 }
 
 }  // namespace
@@ -121,6 +176,33 @@ octavo_status octavo_compare(const char* original_dir, const char* quantized_dir
   });
 }
 
+octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,
+                               const octavo_attribute_options* options, int32_t* out_suggestion, char** out_recipe,
+                               char** out_json) {
+  return guarded([&] {
+    require(original_dir, "original_dir");
+    require(quantized_dir, "quantized_dir");
+    require(out_suggestion, "out_suggestion");
+    const octavo_attribute_options given = read_options(options, "options");
+    octavo::AttributionOptions job;
+    if (given.samples != nullptr) job.samples = given.samples;
+    job.max_samples = given.max_samples;
+    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+    if (given.profile != nullptr) job.profile = given.profile;
+    job.exact = given.exact != 0;
+    job.suggest = given.no_suggestion == 0;
+    job.progress = progress_of(given.progress, given.user_data);
+    job.cancel = flag_of(given.cancel);
+    const octavo::Attribution found = octavo::attribute(original_dir, quantized_dir, job);
+    const bool has_recipe = found.suggestion.status == octavo::SuggestionStatus::found;
+    std::unique_ptr<char, decltype(&octavo_string_release)> recipe(nullptr, &octavo_string_release);
+    if (out_recipe != nullptr && has_recipe) recipe.reset(new_string(found.suggestion.recipe.to_json().dump(2)));
+    if (out_json != nullptr) *out_json = new_string(found.to_json().dump());
+    if (out_recipe != nullptr) *out_recipe = recipe.release();
+    *out_suggestion = static_cast<int32_t>(found.suggestion.status);
+  });
+}
+
 octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model) {
   return guarded([&] {
     require(model_dir, "model_dir");
@@ -139,42 +221,52 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
     require(prompt, "prompt");
     require_result(out_result, "out_result");
     const octavo_generate_options given = read_options(options, "options");
-    if (given.cache_mode != OCTAVO_CACHE_ON && given.cache_mode != OCTAVO_CACHE_OFF)
-      throw octavo::Error(
-          octavo::ErrorCode::invalid_argument,
-          "options.cache_mode is " + std::to_string(given.cache_mode) + ", known are 0 (on) and 1 (off)");
-    if (given.sampling < OCTAVO_SAMPLING_FROM_MODEL || given.sampling > OCTAVO_SAMPLING_ON)
-      throw octavo::Error(octavo::ErrorCode::invalid_argument,
-                          "options.sampling is " + std::to_string(given.sampling) + ", known are 0 to 2");
+    octavo::GenerateOptions job = generate_options(given);
     const std::vector<octavo::Image> images = load_images(image_paths, image_count);
-    octavo::GenerateOptions job;
-    if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
-    job.use_cache = given.cache_mode == OCTAVO_CACHE_ON;
-    if (given.sampling != OCTAVO_SAMPLING_FROM_MODEL) {
-      octavo::SamplingOptions sampling;
-      sampling.do_sample = given.sampling == OCTAVO_SAMPLING_ON;
-      sampling.top_k = given.top_k;
-      sampling.seed = given.seed;
-      if (given.temperature != 0) sampling.temperature = given.temperature;
-      if (given.top_p != 0) sampling.top_p = given.top_p;
-      if (given.repetition_penalty != 0) sampling.repetition_penalty = given.repetition_penalty;
-      job.sampling = sampling;
-    }
     if (given.on_token != nullptr)
       job.on_token = [&given](std::int32_t id, std::string_view text) {
         return given.on_token(id, std::string(text).c_str(), given.user_data) == 0;
       };
-    job.cancel = flag_of(given.cancel);
     const octavo::GenerateResult generated = model->value.generate(model->value.prepare(prompt, images), job);
-
-    octavo_generate_result result = OCTAVO_GENERATE_RESULT_INIT;
-    result.prompt_tokens = generated.prompt_tokens;
-    result.new_tokens = static_cast<int64_t>(generated.tokens.size());
-    result.finish_reason = static_cast<int32_t>(generated.finish_reason);
-    result.prefill_seconds = generated.vision_seconds + generated.prefill_seconds;
-    result.decode_seconds = generated.decode_seconds;
+    octavo_generate_result result = without_text(generated);
     result.text = new_string(generated.text);
     write_result(out_result, result);
+  });
+}
+
+octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
+                                    const char* const* const* image_paths, const size_t* image_counts, size_t count,
+                                    const octavo_generate_options* options, octavo_generate_result* out_results) {
+  return guarded([&] {
+    require(model, "model");
+    require(prompts, "prompts");
+    if (count == 0)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument, "count is 0: a batch has at least one prompt");
+    const std::vector<octavo_generate_result*> outs = results_of(out_results, count);
+    const octavo_generate_options given = read_options(options, "options");
+    if (given.on_token != nullptr)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                          "options.on_token does not tell the sequences of a batch apart: leave it NULL");
+    const octavo::GenerateOptions job = generate_options(given);
+    std::vector<octavo::ModelInput> inputs;
+    for (size_t i = 0; i < count; ++i)
+      octavo::in_context("sequence " + std::to_string(i), [&] {
+        require(prompts[i], "its prompt");
+        const size_t pictures = image_counts == nullptr ? 0 : image_counts[i];
+        if (pictures > 0) require(image_paths, "image_paths");
+        inputs.push_back(
+            model->value.prepare(prompts[i], load_images(pictures > 0 ? image_paths[i] : nullptr, pictures)));
+      });
+    const std::vector<octavo::GenerateResult> generated = model->value.generate(inputs, job);
+    std::vector<std::unique_ptr<char, decltype(&octavo_string_release)>> texts;  // until nothing can fail any more
+    texts.reserve(count);
+    for (const octavo::GenerateResult& each : generated)
+      texts.emplace_back(new_string(each.text), octavo_string_release);
+    for (size_t i = 0; i < count; ++i) {
+      octavo_generate_result result = without_text(generated[i]);
+      result.text = texts[i].release();
+      write_result(outs[i], result);
+    }
   });
 }
 

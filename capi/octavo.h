@@ -176,6 +176,29 @@ typedef struct octavo_compare_options {
 OCTAVO_API octavo_status octavo_compare(const char* original_dir, const char* quantized_dir,
                                         const octavo_compare_options* options, int32_t* out_wrong, char** out_json);
 
+enum { OCTAVO_SUGGESTION_NOT_NEEDED = 0, OCTAVO_SUGGESTION_FOUND = 1, OCTAVO_SUGGESTION_OUT_OF_REACH = 2 };
+
+typedef struct octavo_attribute_options {
+  size_t struct_size;
+  const char* samples;    /* JSONL; required */
+  int64_t max_samples;    /* 0 means all */
+  int64_t max_new_tokens; /* 0 means 64 */
+  const char* profile;    /* whose thresholds for the evaluation must hold; NULL means default */
+  int32_t exact;          /* not 0: measures every unit end to end, three runs over the samples each */
+  int32_t no_suggestion;  /* not 0: no search for a recipe */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+} octavo_attribute_options;
+#define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
+  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* Where a quantized model loses, and the cheapest linears to lift to W8A16 so that the thresholds hold.
+ * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
+ * NULL unless one was found. *out_json (may be NULL; schema: docs/attribution.md) receives everything. */
+OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,
+                                          const octavo_attribute_options* options, int32_t* out_suggestion,
+                                          char** out_recipe, char** out_json);
+
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);
@@ -221,6 +244,14 @@ typedef struct octavo_generate_result {
 OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                                          size_t image_count, const octavo_generate_options* options,
                                          octavo_generate_result* out_result);
+/* `count` user messages as one batch, each answered as octavo_generate would: prompts[i] with image_counts[i] pictures
+ * image_paths[i][0 ..]; both may be NULL when there are none. Ragged: nothing is padded, and each weight is read once
+ * per step. options->on_token must be NULL. out_results points to `count` initialised results; the text of each is
+ * yours. All are written, or, when anything fails, none; the message names the sequence. */
+OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
+                                               const char* const* const* image_paths, const size_t* image_counts,
+                                               size_t count, const octavo_generate_options* options,
+                                               octavo_generate_result* out_results);
 
 /* ---- Parts: tensors ----------------------------------------------------------------------------------------- */
 
@@ -297,6 +328,10 @@ OCTAVO_API octavo_status octavo_linear_w8a8_create(const octavo_tensor* weight, 
 OCTAVO_API octavo_status octavo_linear_forward(const octavo_linear* linear, const octavo_tensor* x, /* x[M,K] f32 */
                                                octavo_tensor** out_y);                              /* y[M,N] f32 */
 OCTAVO_API void octavo_linear_release(octavo_linear* linear);
+/* y = x W^T + b over int8 weights with float activations: for inputs that int8 cannot carry. Tensors as above,
+ * weight_scale f16 as well; the weight is copied, so that the tensors may be released after. */
+OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
+                                                    const octavo_tensor* bias, octavo_linear** out);
 
 /* ---- Parts: attention with a cache -------------------------------------------------------------------------- */
 

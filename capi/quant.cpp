@@ -84,6 +84,17 @@ octavo_status octavo_linear_w8a8_create(const octavo_tensor* weight, const octav
   });
 }
 
+octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
+                                         const octavo_tensor* bias, octavo_linear** out) {
+  return guarded([&] {
+    require(out, "out");
+    // A copy: the memory of a borrowed tensor is the caller's.
+    *out = new octavo_linear{octavo::Linear::w8a16("", tensor_of(weight, "weight").clone(),
+                                                   tensor_of(weight_scale, "weight_scale"),
+                                                   bias == nullptr ? octavo::Tensor() : bias->value)};
+  });
+}
+
 octavo_status octavo_linear_forward(const octavo_linear* linear, const octavo_tensor* x, octavo_tensor** out_y) {
   return guarded([&] {
     require(linear, "linear");

@@ -14,7 +14,7 @@ const Command kQuantize{
     1,
     {{"-o", "OUT", "the directory to write"},
      {"--calibration", "FILE", "samples, one JSON object a line: image, prompt, answer"},
-     {"--recipe", "NAME|FILE", "default, rtn, vision, or a recipe file"},
+     {"--recipe", "NAME|FILE", "default, rtn, vision, w8a16, or a recipe file"},
      {"--samples", "N", "use the first N samples"},
      {"--overwrite", "", "replace OUT once the new one is complete"},
      {"--threads", "N", "threads to use"},

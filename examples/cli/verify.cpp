@@ -1,7 +1,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <octavo/octavo.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "attribution.hpp"
 #include "commands.hpp"
 #include "progress.hpp"
 
@@ -24,6 +29,8 @@ const Command kVerify{
      {"--max-kl", "X", "goes before the profile's, nats (0.05)"},
      {"--max-accuracy-drop", "X", "goes before the profile's, absolute (0.02)"},
      {"--report", "FILE.html", "one page with all of it, and FILE.json; also compares and attributes"},
+     {"--suggest", "RECIPE.json", "say where the loss is; write the recipe that lifts the fewest linears, if needed"},
+     {"--exact", "", "with --suggest or --report: measure each group of linears end to end (slow)"},
      {"--threads", "N", "threads to use"},
      {"--json", "", "the result as one JSON document on standard output"}}};
 
@@ -82,16 +89,33 @@ void print_evaluation(const octavo::VerifyResult& result) {
     std::printf("largest hidden-state error: %s, %.2f %%\n", worst->module_path.c_str(), worst->relative_error * 100);
 }
 
-/// With --report, the page is written as well; that it can be is asked before the work.
-octavo::VerifyResult verified(const Args& args, const octavo::VerifyOptions& options) {
-  if (!args.has("--report")) return octavo::verify(args.positional(0), args.positional(1), options);
+struct Outcome {
+  octavo::VerifyResult verify;
+  std::optional<octavo::Attribution> attribution;
+  std::vector<std::string> notes;  // why a part of the report is absent
+};
+
+Outcome climb(const Args& args, const octavo::VerifyOptions& options) {
+  Outcome outcome;
+  outcome.verify = octavo::verify(args.positional(0), args.positional(1), options);
+  // A climb that ended below the samples has its diagnosis; there is nothing to run again.
+  if (args.has("--suggest") && outcome.verify.samples > 0)
+    outcome.attribution = octavo::attribute(args.positional(0), args.positional(1), attribution_of(args, options));
+  return outcome;
+}
+
+/// All of it, on one page; that it can be written is asked before the work.
+Outcome climb_and_report(const Args& args, const octavo::VerifyOptions& options) {
   const std::string path = args.text("--report");
   octavo::check_report_path(path);
   octavo::ReportOptions job;
   job.verify = options;
-  const octavo::Report report = octavo::make_report(args.positional(0), args.positional(1), job);
+  job.suggest = args.has("--suggest");
+  job.exact = args.has("--exact");
+  if (job.suggest) job.attribution_samples = options.max_samples;  // the thresholds must hold on the same samples
+  octavo::Report report = octavo::make_report(args.positional(0), args.positional(1), job);
   octavo::write_report(report, path);
-  return report.verify;
+  return {std::move(report.verify), std::move(report.attribution), std::move(report.notes)};
 }
 
 }  // namespace
@@ -110,20 +134,27 @@ int run_verify(const Args& args) {
   if (args.has("--max-kl")) limits.max_kl = args.number("--max-kl", 0);
   if (args.has("--max-accuracy-drop")) limits.max_accuracy_drop = args.number("--max-accuracy-drop", 0);
   const bool json = args.has("--json");
+  require_samples(args);
   options.progress = bar.callback();
   options.cancel = &interrupted;
   options.on_rung = [&](const octavo::RungResult& rung) {
     bar.clear();
     print_rung(json ? stderr : stdout, rung);
   };
-  const octavo::VerifyResult result = verified(args, options);
+  const std::string recipe = args.text("--suggest");
+  if (args.has("--suggest")) octavo::check_new_file(recipe);
+  const Outcome outcome = args.has("--report") ? climb_and_report(args, options) : climb(args, options);
+  const octavo::VerifyResult& result = outcome.verify;
   bar.clear();
+  if (outcome.attribution) write_suggestion(outcome.attribution->suggestion, recipe);
   if (json) {
     std::printf("%s\n", result.to_json().dump(2).c_str());
     return result.passed ? 0 : 1;
   }
   if (result.samples > 0) print_evaluation(result);
   if (result.diagnosis) print_diagnosis(*result.diagnosis);
+  if (args.has("--suggest")) print_attribution(args, outcome.attribution);
+  for (const std::string& note : outcome.notes) std::printf("left out of the report: %s\n", note.c_str());
   if (args.has("--report")) std::printf("report: %s\n", args.text("--report").c_str());
   std::printf("%s\n", result.passed ? "passed: the quantized model answers like the original" : "failed");
   return result.passed ? 0 : 1;

@@ -1,5 +1,6 @@
 /// Checkpoint directories as Hugging Face publishes them: safetensors (one file or shards with an index),
-/// config.json, and the compressed-tensors form of W8A8; reading is lazy and memory-mapped, writing is atomic.
+/// config.json, and the compressed-tensors form of W8A8 and W8A16; reading is lazy and memory-mapped, writing is
+/// atomic.
 #pragma once
 
 #include <cstdint>
@@ -167,9 +168,18 @@ class ShardWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Adds `quantization_config` (compressed-tensors, int-quantized, W8A8 dynamic per token) to a config: `targets:
-/// ["Linear"]` with every linear in `ignored` (stored spelling) listed. All else, use_cache included, stays as it was;
+/// Which linears of a written model are stored how; modules by every name that a loader may know them by.
+struct QuantizedModules {
+  StoredScheme rest = StoredScheme::w8a8_dynamic;  ///< of the linears that neither list names; not `none`
+  std::vector<std::string> w8a16;                  ///< beside a `rest` of W8A8; empty when that is W8A16
+  std::vector<std::string> ignored;                ///< stay float
+};
+/// Adds `quantization_config` (compressed-tensors, int-quantized) to a config. `rest` is group_0, by the class
+/// "Linear"; `w8a16` is group_1, by name, which goes before the class. All else, use_cache included, stays as it was;
 /// an earlier quantization_config is replaced. Returns the text of the new config.json.
+/// @throws Error  invalid_argument for a `rest` of `none`, or of W8A16 with a list beside it.
+std::string with_quantization_config(const Json& config, const QuantizedModules& modules);
+/// The same where every linear but `ignored` is W8A8.
 std::string with_w8a8_quantization_config(const Json& config, const std::vector<std::string>& ignored);
 
 }  // namespace octavo

@@ -6,10 +6,11 @@
 ///
 /// Model is for most callers; Session for those who drive prefill and decode themselves; BlockwiseModel for jobs that
 /// may hold only one block in memory. All three run the same blocks. Arithmetic is float32 over weights as stored
-/// (f32, bf16, f16, or int8 with per-token activations).
+/// (f32, bf16, f16, or int8 under int8 or float activations).
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -54,6 +55,8 @@ struct GenerateOptions {
   /// Called per token with its id and the text that became complete; false stops the generation. The text that the
   /// last tokens held back (half a character) comes with the last call. Called from the generating thread.
   std::function<bool(std::int32_t id, std::string_view text)> on_token;
+  /// The same for a batch, where on_token must be empty: with the sequence's index, which alone false stops.
+  std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)> on_batch_token;
   const std::atomic<bool>* cancel = nullptr;  ///< looked at before every layer
 };
 
@@ -105,6 +108,13 @@ class Model {
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;
+  /// A batch: one result per input, in order. The rows of all sequences go through the products together, so that each
+  /// weight is read once per step; positions, cache and attention are each sequence's own, and nothing is padded. A
+  /// sequence ends at its own stop token or limit and then leaves the batch. Each samples from its own generator,
+  /// started at the same seed as it would be alone: tokens do not depend on the company or its order, but for ties
+  /// within float rounding. The seconds of a step count in every sequence that took part.
+  /// @throws Error  as above, with the sequence's index; invalid_argument for an empty batch. Nothing is returned then.
+  std::vector<GenerateResult> generate(std::span<const ModelInput> inputs, const GenerateOptions& options = {}) const;
 
   /// The linears of the blocks, in the order they run, vision tower first; merger and lm_head are not among them.
   std::vector<LinearInfo> linears() const;
@@ -131,6 +141,10 @@ class Session {
   /// Feeds new tokens (and the images among them, each whole); logits of the last position, f32 [vocab].
   /// If it throws, the session is as before.
   Tensor feed(const ModelInput& input);
+  /// Feeds inputs[i] to sessions[i], all in one call: logits of each one's last position, f32 [sessions, vocab]. They
+  /// may be in any state: one reads a prompt while another decodes. If it throws, all are as before.
+  /// @throws Error  invalid_argument naming the session: of another model, given twice, or what feed refuses.
+  static Tensor feed(std::span<Session* const> sessions, std::span<const ModelInput> inputs);
   std::int64_t past() const noexcept;
   void reset();  ///< forgets every position; keeps the memory
   /// An independent session that goes on from the same positions; copies the cache.
@@ -162,7 +176,8 @@ struct ExpectedTensor {
   Shape shape;
   std::string because;    ///< "num_attention_heads * head_dim = 2048, hidden_size = 2048"
   bool optional = false;  ///< may be absent: lm_head.weight of a tied model
-  bool int8 = false;      ///< stored I8 (a quantized linear); otherwise F32, BF16 or F16
+  /// Of a linear's weight: stored I8 unless `none`. Every other tensor is F32, BF16 or F16.
+  StoredScheme scheme = StoredScheme::none;
 };
 /// In the order of the forward pass. Reads no weight.
 std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint);

@@ -52,12 +52,13 @@ struct QuantizeResult {
   JsonBuilder to_json() const;
   std::string to_html() const;  ///< one page, self-contained, with each linear's losses as charts
 };
-/// Quantizes MODEL into OUT: W8A8 in compressed-tensors form, loadable by vLLM and transformers.
+/// Quantizes MODEL into OUT: W8A8 and, where the recipe says so, W8A16, in compressed-tensors form. transformers loads
+/// both, vLLM W8A8.
 ///
 /// Calibration runs block by block: each block collects one Hessian per distinct linear input with its float weights,
-/// is quantized, and runs again in int8 to give the next block what it will see at inference. Samples run with their
-/// answers appended, so that answer tokens are calibrated, too. One block is resident at a time, shards are written as
-/// they fill, and untouched tensors are copied from the mapped file.
+/// is quantized, and runs again, quantized, to give the next block what it will see at inference. Samples run with
+/// their answers appended, so that answer tokens are calibrated, too. One block is resident at a time, shards are
+/// written as they fill, and untouched tensors are copied from the mapped file.
 ///
 /// OUT holds the shards (and index), config.json with `quantization_config`, every other file of MODEL byte for byte,
 /// and octavo_report.json and .html. It is complete or absent: on an error or a cancel nothing is left.

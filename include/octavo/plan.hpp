@@ -46,7 +46,7 @@ struct PlanOptions {
   std::int64_t max_new_tokens = 256;     ///< clamped so that prompt and answer fit max_position_embeddings
   std::int64_t chunk_tokens = 0;         ///< most a chunk of the chunked prefill holds; 0: half the prompt
   std::int64_t second_turn_tokens = 32;  ///< fed after the answer, on the filled cache
-  std::int64_t batch = 2;                ///< sequences of the batched calls, padded to the prompt's length
+  std::int64_t batch = 2;                ///< sequences of the batched calls, each like the prompt
   bool every_block = true;               ///< false: of blocks whose weights have equal shapes and types, the first
   bool all_logits = false;               ///< prefill gives every position's logits (Model::forward), else the last's
 };
@@ -69,7 +69,7 @@ struct PlanStep {
   std::vector<PlanTensor> inputs;   ///< activations
   std::vector<PlanTensor> weights;  ///< as stored
   std::vector<PlanTensor> outputs;
-  std::int64_t times = 1;             ///< kv_append of a batch: once per sequence
+  std::int64_t times = 1;             ///< vision tower, kv_append and attention of a batch: once per sequence
   std::uint64_t workspace_bytes = 0;  ///< int8 rows and int32 sums of a w8a8 product
   std::uint64_t live_bytes = 0;       ///< activations alive while it runs, its own included
   std::string note;                   ///< the windows of an attention
@@ -79,13 +79,13 @@ struct PlanStep {
 enum class CallKind : std::uint8_t { prefill, decode, uncached, chunk, second_turn, batch_prefill, batch_decode };
 const char* call_kind_name(CallKind kind) noexcept;  ///< "prefill", "second_turn", ...
 
-/// One forward call. What the runtime does today is batch 1; the batched calls describe B sequences padded to one
-/// length, with a mask [B,1,Lq,Lk] and one cache per sequence.
+/// One forward call. In the batched ones the rows of all sequences go through norms and products together ([B*Lq,
+/// ...]); the vision tower, the cache and attention run per sequence. Nothing is padded.
 struct PlannedCall {
   CallKind kind = CallKind::prefill;
   std::string note;  ///< "token 256 of 256"
   std::int64_t batch = 1, past = 0, q_len = 0, kv_len = 0;
-  std::int64_t image_tokens = 0;    ///< that the vision tower makes in this call
+  std::int64_t image_tokens = 0;    ///< that the vision tower makes in this call, for all sequences
   std::int64_t cache_capacity = 0;  ///< positions per sequence; 0: uncached
   std::vector<PlanStep> steps;
   std::uint64_t kv_cache_bytes = 0;

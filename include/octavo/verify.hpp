@@ -18,6 +18,7 @@
 ///     long         256 tokens, or as many as the context has room for
 ///     second_turn  a second question on a filled cache; must equal one uncached forward
 ///     sampling     sampling with a seed, twice; the tokens must be identical
+///     batch        prompts of unequal length, some with pictures, as one batch; the tokens must be those of each alone
 ///     evaluation   the samples: answers, tokens, logits, hidden states, speed, size
 #pragma once
 
@@ -47,7 +48,8 @@ struct VerifyThresholds {
   std::optional<double> min_top5_agreement = {};
   std::optional<double> max_perplexity_ratio = {};  ///< quantized over original, on the original's answer
   /// ||cached - uncached|| / ||uncached|| of the last logits. Float rounding alone separates the two; in an int8 model
-  /// a difference in the last bit can move an activation by a whole step, hence a bound of its own.
+  /// a difference in the last bit can move an activation by a whole step, hence a bound of its own. At the rung
+  /// "batch" the same bounds hold for a batch against each sequence alone.
   std::optional<double> max_cache_difference = {};
   std::optional<double> max_cache_difference_quantized = {};
 };
@@ -104,6 +106,7 @@ enum class Expectation : std::uint8_t {
   bound,            ///< a threshold
   same_generation,  ///< generate takes the forward pass's most likely token
   same_cached,      ///< tokens, or logits, with the cache and without
+  same_batched,     ///< tokens, or logits, in a batch and alone
   reproducible,     ///< two runs with one seed
 };
 const char* expectation_name(Expectation expectation) noexcept;  ///< never null
@@ -139,6 +142,7 @@ enum class DiagnosisKind : std::uint8_t {
   vision,           ///< the error comes in with the pictures
   accumulated,      ///< no module stands out; error gathers over layers, or over tokens
   cache,            ///< positions or cache
+  batch,            ///< what a sequence gets depends on its company
   generation,       ///< the choice of tokens, not the model
   quality,          ///< logits are close, answers are not
   failed_call,      ///< a call failed, and no probe says more than its message

@@ -74,6 +74,26 @@ JsonBuilder quantization_args(const char* strategy, bool dynamic, JsonBuilder ob
 
 }  // namespace
 
+JsonBuilder names_json(const std::vector<std::string>& names) {
+  JsonBuilder list = JsonBuilder::array();
+  for (const std::string& name : names) list.push(name);
+  return list;
+}
+
+JsonBuilder scheme_group(StoredScheme scheme, const std::vector<std::string>& targets) {
+  JsonBuilder group = JsonBuilder::object();
+  group.set("targets", names_json(targets));
+  group.set("weights", quantization_args("channel", false, "minmax"));
+  if (scheme == StoredScheme::w8a16) {
+    group.set("input_activations", nullptr).set("output_activations", nullptr);
+    // Left out, loaders would take a weight-only group for "pack-quantized", bytes packed into int32.
+    group.set("format", "int-quantized");
+  } else {
+    group.set("input_activations", quantization_args("token", true, nullptr)).set("output_activations", nullptr);
+  }
+  return group;
+}
+
 ModulePattern::ModulePattern(const std::string& text, const std::string& where) : text_(text), where_(where) {
   if (!text.starts_with(kExpressionPrefix)) return;
   const std::string expression = text.substr(kExpressionPrefix.size());
@@ -188,26 +208,30 @@ StoredScheme QuantizationConfig::scheme_of(const std::vector<std::string>& spell
 
 namespace octavo {
 
-std::string with_w8a8_quantization_config(const Json& config, const std::vector<std::string>& ignored) {
-  using checkpoint_detail::quantization_args;
+std::string with_quantization_config(const Json& config, const QuantizedModules& modules) {
+  using checkpoint_detail::names_json;
+  using checkpoint_detail::scheme_group;
   if (!config.is_object()) throw Error(ErrorCode::format, config.where() + " must be an object");
-  JsonBuilder ignore = JsonBuilder::array();
-  for (const std::string& name : ignored) ignore.push(name);
-  JsonBuilder targets = JsonBuilder::array();
-  targets.push("Linear");
-  JsonBuilder group = JsonBuilder::object();
-  group.set("targets", targets);
-  group.set("weights", quantization_args("channel", false, "minmax"));
-  group.set("input_activations", quantization_args("token", true, nullptr));
-  group.set("output_activations", nullptr);
+  if (modules.rest == StoredScheme::none)
+    throw Error(ErrorCode::invalid_argument, "quantization_config: the scheme of the rest is none; name W8A8 or W8A16");
+  if (modules.rest == StoredScheme::w8a16 && !modules.w8a16.empty())
+    throw Error(ErrorCode::invalid_argument, "quantization_config: every linear is W8A16, " + modules.w8a16.front() +
+                                                 " need not be named; leave the list empty");
+  JsonBuilder groups = JsonBuilder::object();
+  groups.set("group_0", scheme_group(modules.rest, {"Linear"}));
+  if (!modules.w8a16.empty()) groups.set("group_1", scheme_group(StoredScheme::w8a16, modules.w8a16));
   JsonBuilder quantization = JsonBuilder::object();
   quantization.set("quant_method", "compressed-tensors").set("format", "int-quantized");
   quantization.set("quantization_status", "compressed").set("global_compression_ratio", nullptr);
-  quantization.set("kv_cache_scheme", nullptr).set("ignore", ignore);
-  quantization.set("config_groups", JsonBuilder::object().set("group_0", group));
+  quantization.set("kv_cache_scheme", nullptr).set("ignore", names_json(modules.ignored));
+  quantization.set("config_groups", std::move(groups));
   JsonBuilder result(config);
   result.set("quantization_config", quantization);
   return result.dump(2) + "\n";
+}
+
+std::string with_w8a8_quantization_config(const Json& config, const std::vector<std::string>& ignored) {
+  return with_quantization_config(config, {StoredScheme::w8a8_dynamic, {}, ignored});
 }
 
 }  // namespace octavo

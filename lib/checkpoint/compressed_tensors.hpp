@@ -55,4 +55,8 @@ class QuantizationConfig {
   std::unordered_set<std::string> ignored_names_;  // those of ignore_ that are names: there may be hundreds
 };
 
+JsonBuilder names_json(const std::vector<std::string>& names);
+/// One entry of config_groups; `scheme` is not `none`.
+JsonBuilder scheme_group(StoredScheme scheme, const std::vector<std::string>& targets);
+
 }  // namespace octavo::checkpoint_detail

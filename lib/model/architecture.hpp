@@ -29,15 +29,22 @@ class CancelToken {
   const std::atomic<bool>* flag_;
 };
 
-/// One forward call of the language model.
-struct LanguageCall {
+/// One sequence's share of a call.
+struct SequenceCall {
+  SequenceState* state = nullptr;     ///< its own; a sequence is in a call once
+  KvCache* cache = nullptr;           ///< its own; absent: uncached
   std::span<const std::int32_t> ids;  ///< the new ones
   std::size_t generated_from =
       SIZE_MAX;                 ///< ids from here on are the model's own: text even when they spell an image pad
   std::span<const Grid> grids;  ///< of the images among ids
   Tensor vision;                // f32 [image tokens, hidden]; undefined without images
-  KvCache* cache = nullptr;     ///< absent: uncached
-  bool all_logits = false;      ///< every position's, else the last one's
+};
+
+/// One forward call of the language model. The rows of all sequences, one behind the other, go through norms and
+/// products together; positions, cache and attention are each sequence's own. Nothing is padded.
+struct LanguageCall {
+  std::span<const SequenceCall> sequences;  ///< at least one, in any state: one prefills, another decodes
+  bool all_logits = false;                  ///< every position's, else each sequence's last
   std::vector<Tensor>* hidden_states = nullptr;
   CancelToken cancel;
 };
@@ -60,8 +67,9 @@ class Architecture {
   virtual std::vector<LinearInfo> linears() const = 0;
   virtual const Linear& linear(std::string_view module_path) const = 0;
   virtual std::unique_ptr<Architecture> with_linears(std::span<const Linear> replacements) const = 0;
-  /// Logits f32 [rows, vocab]; `state` (and the cache) advance only on success.
-  virtual Tensor run(const LanguageCall& call, SequenceState& state) const = 0;
+  /// Logits f32 [rows, vocab], sequence by sequence. States and caches advance together, and only on success: a call
+  /// that throws leaves all of them as they were.
+  virtual Tensor run(const LanguageCall& call) const = 0;
 };
 
 /// One line of the registry.

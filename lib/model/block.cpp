@@ -11,9 +11,18 @@ LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, 
   LoadedLinear loaded;
   loaded.weight = checkpoint.tensor(path + ".weight");
   if (checkpoint.find(path + ".bias") != nullptr) loaded.bias = checkpoint.tensor(path + ".bias");
-  loaded.linear = checkpoint.scheme_of(path) == StoredScheme::w8a8_dynamic
-                      ? Linear::w8a8(path, loaded.weight, checkpoint.tensor(path + ".weight_scale"), loaded.bias)
-                      : Linear::floating(path, loaded.weight, loaded.bias);
+  const auto scale = [&] { return checkpoint.tensor(path + ".weight_scale"); };
+  switch (checkpoint.scheme_of(path)) {
+    case StoredScheme::none:
+      loaded.linear = Linear::floating(path, loaded.weight, loaded.bias);
+      break;
+    case StoredScheme::w8a8_dynamic:
+      loaded.linear = Linear::w8a8(path, loaded.weight, scale(), loaded.bias);
+      break;
+    case StoredScheme::w8a16:
+      loaded.linear = Linear::w8a16(path, loaded.weight, scale(), loaded.bias);
+      break;
+  }
   loaded.info = {path, input_group, loaded.weight.dim(1), loaded.weight.dim(0), loaded.bias.defined()};
   return loaded;
 }

@@ -1,12 +1,12 @@
-// Prefill, then one token per step; or, without a cache, everything again every step. Both give the same tokens.
-#include <algorithm>
+// Prefill, then one token per sequence and step; or, without a cache, everything again every step. Both give the same
+// tokens. One sequence is a batch of one; what has finished leaves the batch.
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "model_impl.hpp"
-#include "sampling.hpp"
+#include "answer.hpp"
 
 namespace octavo {
 namespace {
@@ -19,152 +19,153 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// One generation. Its SequenceState is the only source of positions, mask and cache length.
-class Generation {
- public:
-  Generation(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options)
-      : model_(model),
-        architecture_(*model.architecture),
-        input_(input),
-        options_(options),
-        cancel_(options.cancel),
-        sampler_(options.sampling.value_or(file_sampling(model.generation))),
-        ids_(input.ids) {
-    architecture_.check_input(input);
-    limit_ = checked_limit();
-    for (const PixelPatches& image : input.images) grids_.push_back(image.grid);
-    for (const std::int32_t id : options.stop_ids) stops_.push_back(id);
-    if (!options.ignore_eos)
-      stops_.insert(stops_.end(), model.generation.eos_token_ids.begin(), model.generation.eos_token_ids.end());
-    if (const Tokenizer* tokenizer = model.find_tokenizer()) decoder_.emplace(*tokenizer);
-    result_.prompt_tokens = static_cast<std::int64_t>(input.ids.size());
-    result_.preprocess_seconds = input.preprocess_seconds;
-    result_.finish_reason = FinishReason::length;
+using Tell = std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)>;
+
+/// One of a batch. Its SequenceState is the only source of positions, mask and cache length.
+struct Sequence {
+  Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t at)
+      : index(at), answer(model, input, options) {
+    for (const PixelPatches& image : input.images) grids.push_back(image.grid);
   }
 
-  GenerateResult run() {
+  std::size_t index;
+  model::Answer answer;
+  std::vector<Grid> grids;
+  Tensor vision;  // as long as the images are to be fed
+  std::optional<SequenceState> state;
+  std::optional<KvCache> cache;
+};
+
+class Generation {
+  template <class Job>
+  decltype(auto) about(std::size_t index, Job&& job) const {
+    if (!named_) return std::forward<Job>(job)();
+    return in_context("sequence " + std::to_string(index), std::forward<Job>(job));
+  }
+
+ public:
+  /// @param named  Errors say which sequence they are about.
+  Generation(const Model::Impl& model, std::span<const ModelInput> inputs, const GenerateOptions& options, Tell tell,
+             bool named)
+      : architecture_(*model.architecture),
+        options_(options),
+        cancel_(options.cancel),
+        tell_(std::move(tell)),
+        named_(named) {
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      about(i, [&] { sequences_.emplace_back(model, inputs[i], options, i); });
+  }
+
+  std::vector<GenerateResult> run() {
     try {
-      if (limit_ > 0) steps();
+      steps();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::cancelled || !cancel_.requested()) throw;
-      result_.finish_reason = FinishReason::cancelled;
-      finish_text();
+      for (Sequence& sequence : sequences_)
+        if (!sequence.answer.finished()) sequence.answer.cancel();
     }
-    return std::move(result_);
+    std::vector<GenerateResult> results;
+    for (Sequence& sequence : sequences_) results.push_back(std::move(sequence.answer.result));
+    return results;
   }
 
  private:
-  static SamplingOptions file_sampling(const GenerationConfig& file) {
-    SamplingOptions sampling;
-    sampling.do_sample = file.do_sample;
-    sampling.temperature = file.temperature;
-    sampling.top_k = file.top_k;
-    sampling.top_p = file.top_p;
-    sampling.repetition_penalty = file.repetition_penalty;
-    return sampling;
-  }
-
-  std::int64_t checked_limit() const {
-    if (options_.max_new_tokens < 0) {
-      throw Error(
-          ErrorCode::invalid_argument,
-          "generate: max_new_tokens is " + std::to_string(options_.max_new_tokens) + ", it must not be negative");
-    }
-    const auto prompt = static_cast<std::int64_t>(ids_.size());
-    const std::int64_t positions = architecture_.max_position_embeddings();
-    if (prompt > positions) {
-      throw Error(ErrorCode::invalid_argument, "generate: the prompt has " + std::to_string(prompt) +
-                                                   " tokens, the model takes max_position_embeddings = " +
-                                                   std::to_string(positions) + ": shorten it or use smaller images");
-    }
-    return std::min(options_.max_new_tokens, positions - prompt);
-  }
-
   void steps() {
-    Stopwatch vision;
-    vision_ = architecture_.encode_images(input_, cancel_);
-    result_.vision_seconds = vision.seconds();
-    for (std::int64_t step = 0; step < limit_; ++step) {
-      const Stopwatch watch;
-      const Tensor logits = next_logits();
-      const std::int32_t id = sampler_.next(logits.values<float>(), ids_);
-      (step == 0 ? result_.prefill_seconds : result_.decode_seconds) += watch.seconds();
-      if (!take(id, step + 1 == limit_)) return;
+    std::vector<Sequence*> running;
+    for (Sequence& sequence : sequences_)
+      if (!sequence.answer.finished()) running.push_back(&sequence);
+    for (Sequence* sequence : running) look(*sequence);
+    for (bool first = true; !running.empty(); first = false) {
+      step(running, first);
+      std::erase_if(running, [](const Sequence* sequence) { return sequence->answer.finished(); });
     }
   }
 
-  Tensor next_logits() {
+  void look(Sequence& sequence) const {
+    const Stopwatch watch;
+    sequence.vision =
+        about(sequence.index, [&] { return architecture_.encode_images(sequence.answer.prompt(), cancel_); });
+    sequence.answer.result.vision_seconds = watch.seconds();
+  }
+
+  /// One more token for each.
+  void step(const std::vector<Sequence*>& running, bool first) {
     cancel_.check();
+    const Stopwatch watch;
+    const Tensor logits = next_logits(running);
+    std::vector<model::Answer::Piece> pieces;
+    for (std::size_t i = 0; i < running.size(); ++i) {
+      const auto row = logits.select(0, static_cast<std::int64_t>(i)).values<float>();
+      pieces.push_back(about(running[i]->index, [&] { return running[i]->answer.take(row); }));
+    }
+    const double seconds = watch.seconds();
+    for (std::size_t i = 0; i < running.size(); ++i) {
+      Sequence& sequence = *running[i];
+      GenerateResult& result = sequence.answer.result;
+      (first ? result.prefill_seconds : result.decode_seconds) += seconds;
+      if (tell_ && !tell_(sequence.index, pieces[i].id, pieces[i].text)) sequence.answer.cancel();
+      if (sequence.cache) sequence.vision = {};  // fed, and not to be fed again
+      if (sequence.answer.finished()) sequence.cache.reset();
+    }
+  }
+
+  Tensor next_logits(const std::vector<Sequence*>& running) const {
+    std::vector<model::SequenceCall> calls;
+    for (Sequence* sequence : running) calls.push_back(next_call(*sequence));
     model::LanguageCall call;
+    call.sequences = calls;
     call.cancel = cancel_;
-    if (!options_.use_cache) {
-      // A fresh state: no past by construction.
-      SequenceState state = architecture_.new_state();
-      fill_prompt(call);
-      return architecture_.run(call, state);
-    }
-    if (!cache_) {
-      state_.emplace(architecture_.new_state());
-      cache_.emplace(architecture_.new_cache(static_cast<std::int64_t>(ids_.size()) + limit_));
-      fill_prompt(call);
-    } else {
-      call.ids = std::span(ids_).subspan(static_cast<std::size_t>(state_->past()));  // what the cache does not hold
+    return architecture_.run(call);
+  }
+
+  model::SequenceCall next_call(Sequence& sequence) const {
+    const model::Answer& answer = sequence.answer;
+    model::SequenceCall call;
+    const bool decode = sequence.cache.has_value();
+    if (decode) {
+      call.ids = answer.ids().subspan(static_cast<std::size_t>(sequence.state->past()));  // what the cache lacks
       call.generated_from = 0;
+    } else {
+      sequence.state.emplace(architecture_.new_state());  // no past by construction
+      if (options_.use_cache)
+        sequence.cache.emplace(
+            architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit()));
+      call.ids = answer.ids();
+      call.generated_from = answer.prompt().ids.size();
+      call.grids = sequence.grids;
+      call.vision = sequence.vision;
     }
-    call.cache = &*cache_;
-    return architecture_.run(call, *state_);
+    call.state = &*sequence.state;
+    call.cache = sequence.cache ? &*sequence.cache : nullptr;
+    return call;
   }
 
-  void fill_prompt(model::LanguageCall& call) const {
-    call.ids = ids_;
-    call.generated_from = input_.ids.size();
-    call.grids = grids_;
-    call.vision = vision_;
-  }
-
-  /// Records a token; false when the generation is over.
-  bool take(std::int32_t id, bool last) {
-    ids_.push_back(id);
-    result_.tokens.push_back(id);
-    std::string text = decoder_ ? decoder_->push(id) : std::string();
-    const bool stop = std::find(stops_.begin(), stops_.end(), std::int64_t{id}) != stops_.end();
-    if ((stop || last) && decoder_) text += decoder_->finish();
-    result_.text += text;
-    const bool wanted = !options_.on_token || options_.on_token(id, text);
-    if (stop) {
-      result_.finish_reason = FinishReason::stop;
-    } else if (!wanted) {
-      result_.finish_reason = FinishReason::cancelled;
-      if (!last) finish_text();
-    }
-    return !stop && wanted;
-  }
-
-  void finish_text() {
-    if (decoder_) result_.text += decoder_->finish();
-  }
-
-  const Model::Impl& model_;
   const model::Architecture& architecture_;
-  const ModelInput& input_;
   const GenerateOptions& options_;
   model::CancelToken cancel_;
-  model::Sampler sampler_;
-  std::vector<std::int32_t> ids_;  // prompt and answer so far
-  std::int64_t limit_ = 0;         // new tokens at most
-  std::vector<Grid> grids_;
-  std::vector<std::int64_t> stops_;
-  std::optional<StreamDecoder> decoder_;
-  Tensor vision_;
-  std::optional<SequenceState> state_;
-  std::optional<KvCache> cache_;
-  GenerateResult result_;
+  Tell tell_;
+  bool named_;
+  std::deque<Sequence> sequences_;  // which stay where they are
 };
 
 }  // namespace
 
 GenerateResult Model::generate(const ModelInput& input, const GenerateOptions& options) const {
-  return Generation(*impl_, input, options).run();
+  if (options.on_batch_token)
+    throw Error(ErrorCode::invalid_argument, "generate: on_batch_token is for a batch; on_token hears of one sequence");
+  Tell tell;
+  if (options.on_token)
+    tell = [&](std::size_t, std::int32_t id, std::string_view text) { return options.on_token(id, text); };
+  return std::move(Generation(*impl_, {&input, 1}, options, std::move(tell), false).run().front());
+}
+
+std::vector<GenerateResult> Model::generate(std::span<const ModelInput> inputs, const GenerateOptions& options) const {
+  if (inputs.empty())
+    throw Error(ErrorCode::invalid_argument, "generate: the batch is empty: give at least one prompt");
+  if (options.on_token)
+    throw Error(ErrorCode::invalid_argument,
+                "generate: on_token does not tell the sequences of a batch apart: set on_batch_token instead");
+  return Generation(*impl_, inputs, options, options.on_batch_token, true).run();
 }
 
 }  // namespace octavo

@@ -100,15 +100,18 @@ Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_state
   architecture.check_input(input);
   std::vector<Grid> grids;
   for (const PixelPatches& image : input.images) grids.push_back(image.grid);
+  SequenceState state = architecture.new_state();
+  model::SequenceCall sequence;
+  sequence.state = &state;
+  sequence.ids = input.ids;
+  sequence.grids = grids;
+  sequence.vision = architecture.encode_images(input, model::CancelToken());
   std::vector<Tensor> states;
   model::LanguageCall call;
-  call.ids = input.ids;
-  call.grids = grids;
-  call.vision = architecture.encode_images(input, model::CancelToken());
+  call.sequences = {&sequence, 1};
   call.all_logits = true;
   call.hidden_states = hidden_states == nullptr ? nullptr : &states;
-  SequenceState state = architecture.new_state();
-  Tensor logits = architecture.run(call, state);
+  Tensor logits = architecture.run(call);
   if (hidden_states != nullptr) *hidden_states = std::move(states);
   return logits;
 }

@@ -13,9 +13,9 @@ PaperWeights::PaperWeights(const Checkpoint& checkpoint, const std::vector<Expec
   for (const ExpectedTensor& tensor : expected) {
     const TensorInfo* info = checkpoint.find(tensor.name);
     if (tensor.optional) continue;  // a copy that nothing reads: lm_head of a tied model
-    const DType promised = tensor.int8 ? DType::s8 : DType::f32;
+    const DType promised = tensor.scheme != StoredScheme::none ? DType::s8 : DType::f32;
     weights_[tensor.name] = {info != nullptr && info->dtype ? *info->dtype : promised,
-                             info != nullptr ? info->shape : tensor.shape, tensor.shape};
+                             info != nullptr ? info->shape : tensor.shape, tensor.shape, tensor.scheme};
   }
 }
 
@@ -39,6 +39,7 @@ CallPlanner::Step::Step(CallPlanner& planner, const Contract& contract, std::str
   step.module_path = path_;
   step.operation = contract.op();
   step.contract = contract.text();
+  step.times = planner.times_;
   planner.call_.steps.push_back(std::move(step));
 }
 
@@ -88,11 +89,6 @@ CallPlanner::Step& CallPlanner::Step::in(std::string_view name, const Symbol& sy
 CallPlanner::Step& CallPlanner::Step::weight(std::string_view name, DType dtype, const Shape& shape) {
   binder_.arg(name, dtype, shape);
   planner_.call_.steps[index_].weights.push_back({registered_name(contract_, name), dtype, shape});
-  return *this;
-}
-
-CallPlanner::Step& CallPlanner::Step::times(std::int64_t count) {
-  planner_.call_.steps[index_].times = count;
   return *this;
 }
 
@@ -171,18 +167,24 @@ void CallPlanner::report(const Error& error, PlanStep& step) {
 
 Symbol CallPlanner::linear(const std::string& path, const Symbol& x) {
   const PaperWeights::Weight& weight = weights_.at(path + ".weight");
-  const PaperWeights::Weight* scale = weights_.find(path + ".weight_scale");
+  const bool w8a8 = weight.scheme == StoredScheme::w8a8_dynamic;
   const PaperWeights::Weight* bias = weights_.find(path + ".bias");
-  // As the runtime sees it: int8 where a scale is promised.
-  Step step(*this, scale != nullptr ? kLinearW8A8Contract : kLinearContract, path);
+  Step step(*this,
+            w8a8                                   ? kLinearW8A8Contract
+            : weight.scheme == StoredScheme::w8a16 ? kLinearW8A16Contract
+                                                   : kLinearContract,
+            path);
   if (weight.shape.rank() == 2) {
     step.dim("K", weight.shape[1], "the layer's weight " + weight.shape.to_string() + " dim 1");
   }
   step.in("x", x).weight("w", weight.dtype, weight.shape);
-  if (scale != nullptr) {
+  if (weight.scheme != StoredScheme::none) {
+    const PaperWeights::Weight& scale = weights_.at(path + ".weight_scale");
     // Published checkpoints store the scale as [N,1].
-    const bool column = scale->shape.rank() == 2 && scale->shape[1] == 1;
-    step.weight("w_scale", scale->dtype, column ? Shape{scale->shape[0]} : scale->shape);
+    const bool column = scale.shape.rank() == 2 && scale.shape[1] == 1;
+    step.weight("w_scale", scale.dtype, column ? Shape{scale.shape[0]} : scale.shape);
+  }
+  if (w8a8) {
     const auto m = static_cast<std::uint64_t>(x.shape[0]);
     const auto k = static_cast<std::uint64_t>(weight.promised[1]);
     const auto n = static_cast<std::uint64_t>(weight.promised[0]);

@@ -23,6 +23,7 @@ class PaperWeights {
     DType dtype = DType::f32;
     Shape shape;
     Shape promised;
+    StoredScheme scheme = StoredScheme::none;  ///< of a linear's weight
   };
   const Weight& at(const std::string& name) const;
   const Weight* find(const std::string& name) const;  ///< null for what neither is promised nor there
@@ -53,7 +54,6 @@ class CallPlanner {
     Step& dim(std::string_view letter, std::int64_t value, std::string_view origin);
     Step& in(std::string_view name, const Symbol& symbol);
     Step& weight(std::string_view name, DType dtype, const Shape& shape);
-    Step& times(std::int64_t count);
     Step& workspace(std::uint64_t bytes);
     Step& note(std::string text);
     /// Checks the contract; `fallback` is the output's shape when it is broken. Again for each further output.
@@ -72,13 +72,16 @@ class CallPlanner {
   };
   Step step(const Contract& contract, std::string module_path) { return {*this, contract, std::move(module_path)}; }
 
+  /// The steps from here on run `count` times, over the sequences of a batch: each binds one sequence's share.
+  void repeat(std::int64_t count) { times_ = count; }
+
   /// A tensor that the caller brings.
   Symbol given(DType dtype, const Shape& shape);
   /// The symbols stay alive until the operation before this point: the end of a scope.
   void keep(std::initializer_list<Symbol> symbols);
 
   // What every architecture is made of.
-  Symbol linear(const std::string& path, const Symbol& x);  ///< float or int8, as stored; x[M,K] -> y[M,N]
+  Symbol linear(const std::string& path, const Symbol& x);  ///< by its stored scheme; x[M,K] -> y[M,N]
   Symbol rms_norm(const std::string& path, const Symbol& x);
   Symbol residual(const std::string& path, const Symbol& x, const Symbol& y);
   Symbol swiglu(const std::string& path, const Symbol& gate, const Symbol& up);
@@ -101,6 +104,7 @@ class CallPlanner {
   PlannedCall& call_;
   std::vector<Error>& problems_;
   std::vector<Buffer> buffers_;
+  std::int64_t times_ = 1;
 };
 
 /// The next call of the plan, with its positions filled in.

@@ -26,10 +26,11 @@ bool ignorable(const std::string& name) {
          name.ends_with(".weight_shape");
 }
 
+bool is_int8(const ExpectedTensor& tensor) { return tensor.scheme != StoredScheme::none; }
 bool is_scale(const std::string& name) { return name.ends_with(".weight_scale"); }
 
 std::string dtype_remedy(const Checkpoint& checkpoint, const ExpectedTensor& expected, const TensorInfo& info) {
-  if (expected.int8)
+  if (is_int8(expected))
     return "take its module out of the quantization by naming it in quantization_config.ignore, or quantize it";
   if (info.dtype != DType::s8) return "save it as F32, BF16 or F16";
   return checkpoint.is_quantized()
@@ -58,9 +59,9 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
                           is_scale(tensor.name)
                               ? "one scale per output channel (row of the weight); one value is a per-tensor scale"
                               : "correct the field in config.json, or take the tensor from the right model"});
-    } else if (tensor.int8 ? info->dtype != DType::s8 : !floating_dtype(*info)) {
+    } else if (is_int8(tensor) ? info->dtype != DType::s8 : !floating_dtype(*info)) {
       problems.push_back({tensor.name + ": is stored as " + info->stored_dtype + ", expected " +
-                              (tensor.int8 ? "I8, as quantization_config says" : "F32, BF16 or F16"),
+                              (is_int8(tensor) ? "I8, as quantization_config says" : "F32, BF16 or F16"),
                           place_of(*info), dtype_remedy(checkpoint, tensor, *info)});
     }
   }

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "model_impl.hpp"
 
@@ -8,6 +9,9 @@ struct Session::Impl {
   std::shared_ptr<const Model::Impl> model;
   SequenceState state;
   KvCache cache;
+
+  /// Checks the input and encodes its images; `grids` keeps theirs while the call lasts.
+  model::SequenceCall next_call(const ModelInput& input, std::vector<Grid>& grids);
 };
 
 Session::Session(const Model& model, std::int64_t capacity) {
@@ -20,29 +24,59 @@ Session::Session(const Model& model, std::int64_t capacity) {
   impl_ = std::make_shared<Impl>(Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity)});
 }
 
-Tensor Session::feed(const ModelInput& input) {
-  const model::Architecture& architecture = *impl_->model->architecture;
+model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vector<Grid>& grids) {
+  const model::Architecture& architecture = *model->architecture;
   architecture.check_input(input);
-  const std::int64_t past = impl_->state.past();
+  const std::int64_t past = state.past();
   const auto fed = static_cast<std::int64_t>(input.ids.size());
-  if (fed > impl_->cache.capacity() - past) {
+  if (fed > cache.capacity() - past) {
     throw Error(ErrorCode::invalid_argument, "session: " + std::to_string(fed) + " tokens after " +
                                                  std::to_string(past) + " exceed its capacity of " +
-                                                 std::to_string(impl_->cache.capacity()));
+                                                 std::to_string(cache.capacity()));
   }
-  std::vector<Grid> grids;
   for (const PixelPatches& image : input.images) grids.push_back(image.grid);
-  model::LanguageCall call;
+  model::SequenceCall call;
+  call.state = &state;
+  call.cache = &cache;
   call.ids = input.ids;
   call.grids = grids;
   call.vision = architecture.encode_images(input, model::CancelToken());
-  call.cache = &impl_->cache;
-  try {
-    return architecture.run(call, impl_->state).reshape(Shape{architecture.vocab_size()});
-  } catch (...) {
-    impl_->cache.truncate(past);  // rows of layers that had appended are forgotten
-    throw;
+  return call;
+}
+
+Tensor Session::feed(const ModelInput& input) {
+  const model::Architecture& architecture = *impl_->model->architecture;
+  std::vector<Grid> grids;
+  const model::SequenceCall sequence = impl_->next_call(input, grids);
+  model::LanguageCall call;
+  call.sequences = {&sequence, 1};
+  return architecture.run(call).reshape(Shape{architecture.vocab_size()});
+}
+
+Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelInput> inputs) {
+  if (sessions.empty() || sessions.size() != inputs.size()) {
+    throw Error(ErrorCode::invalid_argument, "session: " + std::to_string(sessions.size()) + " sessions and " +
+                                                 std::to_string(inputs.size()) +
+                                                 " inputs were given: give one input for each of at least one session");
   }
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    const std::string name = "session " + std::to_string(i);
+    if (sessions[i] == nullptr) throw Error(ErrorCode::invalid_argument, name + " is null");
+    if (sessions[i]->impl_->model != sessions[0]->impl_->model)
+      throw Error(ErrorCode::invalid_argument, name + " belongs to another model than session 0");
+    for (std::size_t j = 0; j < i; ++j)
+      if (sessions[j]->impl_ == sessions[i]->impl_)
+        throw Error(ErrorCode::invalid_argument,
+                    name + " is session " + std::to_string(j) + " again: fork() it to go on in two ways");
+  }
+  std::vector<std::vector<Grid>> grids(sessions.size());
+  std::vector<model::SequenceCall> sequences;
+  for (std::size_t i = 0; i < sessions.size(); ++i)
+    in_context("session " + std::to_string(i),
+               [&] { sequences.push_back(sessions[i]->impl_->next_call(inputs[i], grids[i])); });
+  model::LanguageCall call;
+  call.sequences = sequences;
+  return sessions[0]->impl_->model->architecture->run(call);
 }
 
 std::int64_t Session::past() const noexcept { return impl_->state.past(); }

@@ -7,14 +7,24 @@ namespace octavo {
 namespace pipeline {
 namespace {
 
+/// Where quantization_config cannot be read, compare_structure has said so.
+bool is_w8a16(const Checkpoint& quantized, std::string_view module) {
+  try {
+    return quantized.scheme_of(module) == StoredScheme::w8a16;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// What quantization was asked to do, one entry per linear.
-void add_expected(CompareResult& result) {
+void add_expected(const Checkpoint& quantized, CompareResult& result) {
   for (const TensorComparison& tensor : result.tensors) {
     if (!is_int8_weight(tensor)) continue;
     ++result.quantized_linears;
     if (tensor.verdict != Verdict::expected) continue;
     const auto [module, leaf] = split_tensor_name(tensor.name);
     std::string what = "stored as int8 with one scale per output channel";
+    if (is_w8a16(quantized, module)) what += " under float activations (W8A16)";
     if (tensor.has_fit) {
       what += ", relative error " + percent_text(tensor.fit.relative_error);
       if (tensor.fit.zero_columns > 0) {
@@ -99,7 +109,7 @@ CompareResult compare(const std::string& original_dir, const std::string& quanti
   pipeline::compare_files(pair, steps, result);
   pipeline::compare_structure(pair, result);
   if (options.values) pipeline::compare_values(steps, result);
-  pipeline::add_expected(result);
+  pipeline::add_expected(pair.quantized, result);
   std::stable_sort(result.differences.begin(), result.differences.end(),
                    [](const Difference& a, const Difference& b) { return a.verdict > b.verdict; });
   result.seconds = watch.seconds();

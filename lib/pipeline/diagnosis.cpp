@@ -72,6 +72,9 @@ class Explanation {
       case Expectation::same_cached:
         cache();
         break;
+      case Expectation::same_batched:
+        batch();
+        break;
       case Expectation::same_generation:
         generation("the choice of the next token does not follow the logits: " + first.line());
         break;
@@ -131,7 +134,7 @@ class Explanation {
   void cache() {
     said_.kind = DiagnosisKind::cache;
     if (evidence_.cache) {
-      const CacheEvidence& cache = *evidence_.cache;
+      const RunDifference& cache = *evidence_.cache;
       measured("cached against uncached logits", cache.model, cache.logit_difference);
       measured("gap between the two tokens' logits", cache.model, cache.gap);
       measured("largest difference of a logit", cache.model, cache.largest);
@@ -144,6 +147,24 @@ class Explanation {
     }
     cause("positions or cache");
     next("octavo generate with and without --no-cache shows it");
+  }
+
+  void batch() {
+    said_.kind = DiagnosisKind::batch;
+    next("octavo generate --batch and each prompt alone show it; report it with both directories' config.json");
+    if (!evidence_.batch) {
+      cause("what a sequence gets depends on the others of its batch");
+      return;
+    }
+    const RunDifference& found = *evidence_.batch;
+    measured("logits in the batch against alone", found.model, found.logit_difference);
+    measured("gap between the two tokens' logits", found.model, found.gap);
+    measured("largest difference of a logit", found.model, found.largest);
+    cause("what a sequence of the " + found.model + " model gets depends on the others of its batch: at step " +
+          std::to_string(found.step) + " its logits differ by " + percent(found.logit_difference) +
+          " from those it gets alone");
+    if (found.model == "original")
+      cause("the original does so, too: the fault is the runtime's, not the quantization's");
   }
 
   void generation(std::string what) {

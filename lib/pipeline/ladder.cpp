@@ -35,6 +35,8 @@ constexpr std::array kRungs{
     Rung{"second_turn", "second turn on the cache", [](std::int64_t, std::int64_t) -> std::int64_t { return 6; },
          climb_second_turn},
     Rung{"sampling", "sampling with a seed, twice", [](std::int64_t p, std::int64_t) { return 4 * p; }, climb_sampling},
+    Rung{"batch", "several prompts as one batch", [](std::int64_t p, std::int64_t) { return 8 * (p + 2); },
+         climb_batch},
     Rung{"evaluation", "the samples", [](std::int64_t, std::int64_t s) { return 4 * s; }, climb_evaluation}};
 
 std::int64_t steps_of(const Climb& climb, const Rung& rung) {

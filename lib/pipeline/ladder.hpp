@@ -23,23 +23,24 @@ class InputError : public Error {
   explicit InputError(const Error& error) : Error(error) {}
 };
 
-/// A cached and an uncached run of one model that differ.
-struct CacheEvidence {
+/// Two runs of one model over the same tokens that differ: without a cache (the reference) and with it, or alone (the
+/// reference) and in a batch.
+struct RunDifference {
   std::string model;  ///< "original", "quantized"
   std::int64_t step = 0;
-  double logit_difference = 0;  ///< ||cached - uncached|| / ||uncached|| at that step
-  double gap = 0;               ///< between the two tokens in the uncached logits
-  double largest = 0;           ///< largest |cached - uncached| of a logit at that step
+  double logit_difference = 0;  ///< ||other - reference|| / ||reference|| at that step
+  double gap = 0;               ///< between the two tokens in the reference's logits
+  double largest = 0;           ///< largest |other - reference| of a logit at that step
 };
 /// The two tokens are closer than rounding has moved the logits, by no more than `bound` as a whole: either may win.
-bool is_tie(const CacheEvidence& evidence, std::optional<double> bound);
+bool is_tie(const RunDifference& difference, std::optional<double> bound);
 
 /// What a failed rung leaves for the probe.
 struct Evidence {
   std::optional<ModelInput> input;  ///< the one that fared worst
   double badness = -1;
   bool pictures_differ = false;  ///< the two image processors disagree
-  std::optional<CacheEvidence> cache;
+  std::optional<RunDifference> cache, batch;
   std::vector<Measurement> measurements;
   void note(const ModelInput& worst, double how_bad);
 };
@@ -67,6 +68,10 @@ struct Climb {
 };
 
 inline const char* side(bool quantized) { return quantized ? "quantized" : "original"; }
+/// How far apart the logits of one model's runs may be.
+inline std::optional<double> cache_bound(const VerifyThresholds& bounds, bool quantized) {
+  return quantized ? bounds.max_cache_difference_quantized : bounds.max_cache_difference;
+}
 
 // --- Prompts (prompts.cpp)
 // ---------------------------------------------------------------------------------------------
@@ -97,6 +102,9 @@ struct RunOptions {
   std::optional<SamplingOptions> sampling = {};  ///< absent: greedy, whatever generation_config.json says
 };
 GenerateResult generate(Climb& climb, bool quantized, const ModelInput& input, const RunOptions& options);
+/// The same of several prompts in one batch.
+std::vector<GenerateResult> generate(Climb& climb, bool quantized, std::span<const ModelInput> inputs,
+                                     const RunOptions& options);
 
 /// Logits of both models for prompt + answer; rows `first` .. predict the tokens that follow the prompt.
 struct ForcedRun : ForcedInput {
@@ -118,6 +126,15 @@ void add_answers(RungMetrics& metrics, std::span<const std::int32_t> a, std::spa
 /// Greedy tokens must be what the uncached forward pass finds most likely.
 void expect_greedy(Climb& climb, RungResult& rung, const ForcedRun& run, bool quantized);
 double relative_difference(std::span<const float> reference, std::span<const float> other);
+/// The two runs' logits at `step`, where their tokens part.
+RunDifference weigh(bool quantized, std::int64_t step, std::span<const float> reference, std::span<const float> other,
+                    std::span<const std::int32_t> reference_tokens, std::span<const std::int32_t> other_tokens);
+/// Whether the runs parted at a tie within the rung's bound; then the rung's note says so.
+bool excused(RungResult& rung, bool quantized, const RunDifference& difference);
+/// Tokens in a batch must be those alone, but for a measured tie; all answers are to `prompts`, in order.
+void expect_same_alone(Climb& climb, RungResult& rung, bool quantized, std::span<const ModelInput> prompts,
+                       const std::vector<std::vector<std::int32_t>>& alone,
+                       const std::vector<std::vector<std::int32_t>>& together);
 std::string ids_text(std::span<const std::int32_t> ids);  ///< "12 7 404", at most eight
 std::string number(double value);
 
@@ -138,6 +155,7 @@ void climb_images(Climb& climb, RungResult& rung);
 void climb_long(Climb& climb, RungResult& rung);
 void climb_second_turn(Climb& climb, RungResult& rung);
 void climb_sampling(Climb& climb, RungResult& rung);
+void climb_batch(Climb& climb, RungResult& rung);
 void climb_evaluation(Climb& climb, RungResult& rung);
 
 // --- Judgement

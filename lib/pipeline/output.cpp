@@ -23,6 +23,23 @@ bool is_replaced(const std::string& name) {
   return name == "config.json" || name == "octavo_report.json" || name == "octavo_report.html" || name.starts_with('.');
 }
 
+/// Loaders match names against their own module tree, which for the same checkpoint is "visual.*" and "model.layers.*"
+/// in one, "model.visual.*" and "model.language_model.layers.*" in another: each module is named in both ways, as
+/// stored first.
+std::vector<std::string> loader_names(const Checkpoint& source, const std::vector<std::string>& module_paths) {
+  constexpr std::string_view kLanguage = "model.";
+  std::vector<std::string> names;
+  for (const std::string& path : module_paths) {
+    names.push_back(source.stored_name(path));
+    std::string newer = path;
+    if (path.starts_with("visual.")) newer = "model." + path;
+    if (path.starts_with(kLanguage)) newer = "model.language_model." + path.substr(kLanguage.size());
+    if (names.back() == newer) newer = path;
+    if (names.back() != newer) names.push_back(std::move(newer));
+  }
+  return names;
+}
+
 std::string checked_target(const std::string& source, const std::string& target) {
   if (target.empty()) {
     throw Error(ErrorCode::invalid_argument,
@@ -83,18 +100,10 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, Steps& steps) {
   }
 }
 
-void QuantizedOutput::copy_files(const Checkpoint& source, const std::vector<std::string>& ignored) {
-  std::vector<std::string> stored;
-  // Loaders match these names against their own module tree, which for the same checkpoint is "visual.*" in one and
-  // "model.visual.*" in another: name the tower's linears in both ways.
-  for (const std::string& module_path : ignored) {
-    stored.push_back(source.stored_name(module_path));
-    if (module_path.rfind("visual.", 0) == 0) {
-      const std::string newer = "model." + module_path;
-      stored.push_back(stored.back() == newer ? module_path : newer);
-    }
-  }
-  directory_.write_file("config.json", with_w8a8_quantization_config(source.config(), stored));
+void QuantizedOutput::copy_files(const Checkpoint& source, const QuantizedModules& modules) {
+  const QuantizedModules named{modules.rest, loader_names(source, modules.w8a16),
+                               loader_names(source, modules.ignored)};
+  directory_.write_file("config.json", with_quantization_config(source.config(), named));
   for (const fs::directory_entry& entry : fs::directory_iterator(source_)) {
     const std::string name = entry.path().filename().string();
     if (entry.is_regular_file() && !is_replaced(name)) {

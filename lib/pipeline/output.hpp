@@ -21,8 +21,9 @@ class QuantizedOutput {
                      DType scale_dtype);
   /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
   void copy_tensors(const std::string& prefix, Steps& steps);
-  /// config.json with quantization_config, and every other file of the source byte for byte.
-  void copy_files(const Checkpoint& source, const std::vector<std::string>& ignored);
+  /// config.json with quantization_config (`modules` in the published layout), and every other file of the source byte
+  /// for byte.
+  void copy_files(const Checkpoint& source, const QuantizedModules& modules);
   void write_file(const std::string& name, const std::string& content) { directory_.write_file(name, content); }
   void finish_shards() { writer_.finish(); }
   void commit() { directory_.commit(); }

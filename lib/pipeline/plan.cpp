@@ -44,6 +44,12 @@ bool Plan::quantizes(Tower tower) const {
   return std::any_of(blocks.begin(), blocks.end(), [](const BlockPlan& block) { return !block.quantized.empty(); });
 }
 
+QuantizedModules Plan::stored_modules() const {
+  const bool all = static_cast<std::int64_t>(w8a16.size()) == quantized_linears;
+  return all ? QuantizedModules{StoredScheme::w8a16, {}, ignored}
+             : QuantizedModules{StoredScheme::w8a8_dynamic, w8a16, ignored};
+}
+
 Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   const std::unique_ptr<BlockwiseModel> model = BlockwiseModel::open(checkpoint);
   Plan plan;
@@ -60,6 +66,7 @@ Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
           plan.ignored.push_back(linear.module_path);
         } else {
           entry.quantized.push_back({linear, rule});
+          if (rule.scheme == Scheme::w8a16) plan.w8a16.push_back(linear.module_path);
         }
       }
       plan.quantized_linears += static_cast<std::int64_t>(entry.quantized.size());

@@ -25,9 +25,11 @@ struct BlockPlan {
 struct Plan {
   std::vector<BlockPlan> vision, language;
   std::vector<std::string> ignored;  ///< module paths of every linear that stays float, published layout
+  std::vector<std::string> w8a16;    ///< of every linear that the recipe puts in W8A16
   std::int64_t quantized_linears = 0;
   bool needs_calibration = false;
   bool quantizes(Tower tower) const;
+  QuantizedModules stored_modules() const;  ///< as it will be written; published layout
 };
 
 /// @throws Error  unsupported / invalid_argument, naming the linear and the rule.

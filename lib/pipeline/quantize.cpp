@@ -74,7 +74,7 @@ class Quantizer {
     steps_.stage("write");
     output_->copy_tensors("", steps_);
     output_->finish_shards();
-    output_->copy_files(*checkpoint_, plan_.ignored);
+    output_->copy_files(*checkpoint_, plan_.stored_modules());
     warn_of_few_rows();
     result_.bytes_before = checkpoint_->total_bytes();
     result_.bytes_after = output_->bytes();
@@ -211,6 +211,7 @@ class Quantizer {
     const std::string& path = plan.info.module_path;
     LayerReport report;
     report.module_path = path;
+    report.scheme = scheme_name(plan.rule.scheme);
     report.method = plan.rule.options.method == QuantMethod::gptq && !layer.fell_back_to_rtn ? "gptq" : "rtn";
     report.loss = layer.loss;
     report.rtn_loss = layer.rtn_loss;
@@ -218,7 +219,9 @@ class Quantizer {
     report.dead_columns = layer.dead_columns;
     report.fell_back_to_rtn = layer.fell_back_to_rtn;
     if (collector != nullptr) {
-      const Linear quantized = Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
+      const Linear quantized = plan.rule.scheme == Scheme::w8a16
+                                   ? Linear::w8a16(path, layer.weight, layer.scales, bias_of(path))
+                                   : Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
       report.rows = collector->rows(plan);
       if (const Tensor rows = collector->kept_rows(plan); rows.defined()) {
         report.relative_error = relative_error(block.linear(path), quantized, rows);

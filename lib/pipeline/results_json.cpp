@@ -7,6 +7,7 @@ namespace {
 JsonBuilder layer_json(const LayerReport& layer) {
   JsonBuilder json = JsonBuilder::object();
   json.set("module", layer.module_path).set("method", layer.method);
+  if (!layer.scheme.empty()) json.set("scheme", layer.scheme);
   if (layer.method != "output") {
     json.set("loss", layer.loss)
         .set("rtn_loss", layer.rtn_loss)

@@ -95,7 +95,7 @@ void climb_second_turn(Climb& climb, RungResult& rung) {
     const double difference = relative_difference(uncached.values<float>(), cached.values<float>());
     (quantized ? rung.metrics.quantized_cache_difference : rung.metrics.original_cache_difference) = difference;
     if (!climb.evidence.cache || difference > climb.evidence.cache->logit_difference)
-      climb.evidence.cache = CacheEvidence{side(quantized), turn_begins, difference, 0, 0};
+      climb.evidence.cache = RunDifference{side(quantized), turn_begins, difference, 0, 0};
   }
 }
 

@@ -1,6 +1,5 @@
 // Text: one forward, one token, sixteen without the cache, the same sixteen with it.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -37,9 +36,9 @@ const Climb::Answers& uncached_answers(Climb& climb) {
 }
 
 /// Feeds prompt and tokens through the cache, one at a time, up to where the two runs part.
-CacheEvidence weigh_difference(Climb& climb, bool quantized, const ModelInput& prompt,
+RunDifference weigh_difference(Climb& climb, bool quantized, const ModelInput& prompt,
                                std::span<const std::int32_t> uncached, std::span<const std::int32_t> cached) {
-  CacheEvidence evidence;
+  RunDifference evidence;
   evidence.model = side(quantized);
   evidence.step = identical_prefix(uncached, cached);
   const auto common = uncached.first(static_cast<std::size_t>(evidence.step));
@@ -57,15 +56,7 @@ CacheEvidence weigh_difference(Climb& climb, bool quantized, const ModelInput& p
   }
   const Tensor all = climb.model(quantized).forward(whole);
   const auto by_forward = all.select(0, all.dim(0) - 1).values<float>();
-  evidence.logit_difference = relative_difference(by_forward, by_cache.values<float>());
-  const auto cached_logits = by_cache.values<float>();
-  for (std::size_t i = 0; i < by_forward.size(); ++i)
-    evidence.largest = std::max(evidence.largest, std::abs(double{by_forward[i]} - double{cached_logits[i]}));
-  const auto at = static_cast<std::size_t>(evidence.step);
-  if (at < uncached.size() && at < cached.size())
-    evidence.gap = double{by_forward[static_cast<std::size_t>(uncached[at])]} -
-                   double{by_forward[static_cast<std::size_t>(cached[at])]};
-  return evidence;
+  return weigh(quantized, evidence.step, by_forward, by_cache.values<float>(), uncached, cached);
 }
 
 /// Tokens with the cache must be those without. The one excuse is measured, not assumed: at the step where they part,
@@ -74,17 +65,11 @@ void expect_identical(Climb& climb, RungResult& rung, bool quantized, const Mode
                       const std::vector<std::int32_t>& uncached, const std::vector<std::int32_t>& cached) {
   if (uncached == cached || climb.evidence.cache) return;
   const auto at = static_cast<std::size_t>(identical_prefix(uncached, cached));
-  const CacheEvidence evidence = weigh_difference(climb, quantized, prompt, uncached, cached);
+  const RunDifference evidence = weigh_difference(climb, quantized, prompt, uncached, cached);
   std::optional<double>& worst =
       quantized ? rung.metrics.quantized_cache_difference : rung.metrics.original_cache_difference;
   worst = std::max(worst.value_or(0), evidence.logit_difference);
-  if (is_tie(evidence,
-             quantized ? rung.thresholds.max_cache_difference_quantized : rung.thresholds.max_cache_difference)) {
-    rung.note += (rung.note.empty() ? "" : "; ") + std::string(side(quantized)) + ": a tie at step " +
-                 std::to_string(at) + ", " + number(evidence.gap) + " apart where rounding moves logits by " +
-                 number(evidence.largest);
-    return;
-  }
+  if (excused(rung, quantized, evidence)) return;
   rung.failures.push_back({Expectation::same_cached, std::string("tokens with the cache (") + side(quantized) + ")",
                            "those without it: " + ids_text(std::span(uncached).subspan(at)),
                            ids_text(std::span(cached).subspan(at)) + " from step " + std::to_string(at) + " on"});
@@ -105,10 +90,6 @@ void compare_answers(Climb& climb, RungResult& rung, const Climb::Answers& answe
 }
 
 }  // namespace
-
-bool is_tie(const CacheEvidence& evidence, std::optional<double> bound) {
-  return bound && evidence.logit_difference <= *bound && evidence.gap >= 0 && evidence.gap <= 2 * evidence.largest;
-}
 
 void climb_text(Climb& climb, RungResult& rung) {
   expect_same_ids(climb, rung);

@@ -43,20 +43,42 @@ std::int64_t first_row_after_pictures(const Climb& climb, const ModelInput& inpu
   return 0;
 }
 
-GenerateResult generate(Climb& climb, bool quantized, const ModelInput& input, const RunOptions& options) {
+namespace {
+
+GenerateOptions job_of(const Climb& climb, const RunOptions& options) {
   GenerateOptions job;
   job.max_new_tokens = options.max_new_tokens;
   job.use_cache = options.use_cache;
   job.ignore_eos = options.ignore_eos;
   job.sampling = options.sampling.value_or(SamplingOptions{});
   job.cancel = climb.options.cancel;
+  return job;
+}
+
+}  // namespace
+
+// A progress callback that refuses stops the climb within a token.
+GenerateResult generate(Climb& climb, bool quantized, const ModelInput& input, const RunOptions& options) {
+  GenerateOptions job = job_of(climb, options);
   job.on_token = [&](std::int32_t, std::string_view) {
-    climb.steps.advance(0);  // a callback that refuses stops the climb within a token
+    climb.steps.advance(0);
     return true;
   };
   GenerateResult result = climb.model(quantized).generate(input, job);
   climb.steps.check_cancelled();
   return result;
+}
+
+std::vector<GenerateResult> generate(Climb& climb, bool quantized, std::span<const ModelInput> inputs,
+                                     const RunOptions& options) {
+  GenerateOptions job = job_of(climb, options);
+  job.on_batch_token = [&](std::size_t, std::int32_t, std::string_view) {
+    climb.steps.advance(0);
+    return true;
+  };
+  std::vector<GenerateResult> results = climb.model(quantized).generate(inputs, job);
+  climb.steps.check_cancelled();
+  return results;
 }
 
 ForcedRun forced_run(Climb& climb, const ModelInput& prompt, std::span<const std::int32_t> answer,
@@ -148,6 +170,35 @@ double relative_difference(std::span<const float> reference, std::span<const flo
   }
   if (difference == 0) return 0;
   return std::sqrt(difference / size);
+}
+
+RunDifference weigh(bool quantized, std::int64_t step, std::span<const float> reference, std::span<const float> other,
+                    std::span<const std::int32_t> reference_tokens, std::span<const std::int32_t> other_tokens) {
+  RunDifference found;
+  found.model = side(quantized);
+  found.step = step;
+  found.logit_difference = relative_difference(reference, other);
+  for (std::size_t i = 0; i < reference.size(); ++i)
+    found.largest = std::max(found.largest, std::abs(double{reference[i]} - double{other[i]}));
+  found.gap = std::numeric_limits<double>::quiet_NaN();
+  const auto at = static_cast<std::size_t>(step);
+  if (at < reference_tokens.size() && at < other_tokens.size())
+    found.gap = double{reference[static_cast<std::size_t>(reference_tokens[at])]} -
+                double{reference[static_cast<std::size_t>(other_tokens[at])]};
+  return found;
+}
+
+bool is_tie(const RunDifference& difference, std::optional<double> bound) {
+  return bound && difference.logit_difference <= *bound && difference.gap >= 0 &&
+         difference.gap <= 2 * difference.largest;
+}
+
+bool excused(RungResult& rung, bool quantized, const RunDifference& difference) {
+  if (!is_tie(difference, cache_bound(rung.thresholds, quantized))) return false;
+  rung.note += (rung.note.empty() ? "" : "; ") + std::string(side(quantized)) + ": a tie at step " +
+               std::to_string(difference.step) + ", " + number(difference.gap) +
+               " apart where rounding moves logits by " + number(difference.largest);
+  return true;
 }
 
 }  // namespace octavo::pipeline

@@ -106,6 +106,8 @@ const char* expectation_name(Expectation expectation) noexcept {
       return "same_generation";
     case Expectation::same_cached:
       return "same_cached";
+    case Expectation::same_batched:
+      return "same_batched";
     case Expectation::reproducible:
       return "reproducible";
   }
@@ -144,6 +146,8 @@ const char* diagnosis_kind_name(DiagnosisKind kind) noexcept {
       return "accumulated";
     case DiagnosisKind::cache:
       return "cache";
+    case DiagnosisKind::batch:
+      return "batch";
     case DiagnosisKind::generation:
       return "generation";
     case DiagnosisKind::quality:

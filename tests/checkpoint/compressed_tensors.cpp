@@ -320,5 +320,42 @@ TEST_CASE("The written config keeps everything and states the scheme") {
         "format: config.json must be an object");
 }
 
+TEST_CASE("W8A16 modules are a group of their own, by name, and read back as such") {
+  const TempDir parent;
+  const Json source = Json::parse(R"({"model_type": "m"})", "config.json");
+  const QuantizedModules modules{
+      StoredScheme::w8a8_dynamic, {"model.b", "model.language_model.b", "visual.c"}, {"lm_head"}};
+  const std::string text = with_quantization_config(source, modules);
+  const Json groups = Json::parse(text, "config.json").at("quantization_config").at("config_groups");
+  CHECK(groups.at("group_0").at("targets").at(0).as_string() == "Linear");
+  CHECK(groups.at("group_0").at("input_activations").at("dynamic").as_bool());
+  const Json named = groups.at("group_1");
+  CHECK(named.at("targets").size() == 3);
+  CHECK(named.at("input_activations").is_null());
+  CHECK(named.at("format").as_string() == "int-quantized");
+  CHECK(named.at("weights").dump() == groups.at("group_0").at("weights").dump());
+
+  const std::vector<std::string> names{"model.a", "model.b", "visual.c", "lm_head"};
+  const Checkpoint mixed = toy(parent, text, names);
+  CHECK(mixed.scheme_of("model.a") == StoredScheme::w8a8_dynamic);
+  CHECK(mixed.scheme_of("model.b") == StoredScheme::w8a16);
+  CHECK(mixed.scheme_of("visual.c") == StoredScheme::w8a16);
+  CHECK(mixed.scheme_of("lm_head") == StoredScheme::none);
+  CHECK(mixed.unmatched_patterns(names).empty());
+
+  const Checkpoint all = toy(parent, with_quantization_config(source, {StoredScheme::w8a16, {}, {"lm_head"}}), names);
+  CHECK(all.scheme_of("model.a") == StoredScheme::w8a16);
+  CHECK(all.scheme_of("lm_head") == StoredScheme::none);
+  CHECK(all.config().at("quantization_config").at("config_groups").size() == 1);
+
+  CHECK(error_of([&] {
+          with_quantization_config(source, {StoredScheme::none, {}, {}});
+        }) == "invalid_argument: quantization_config: the scheme of the rest is none; name W8A8 or W8A16");
+  CHECK(error_of([&] {
+          with_quantization_config(source, {StoredScheme::w8a16, {"a"}, {}});
+        }) ==
+        "invalid_argument: quantization_config: every linear is W8A16, a need not be named; leave the list empty");
+}
+
 }  // namespace
 }  // namespace octavo

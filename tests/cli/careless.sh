@@ -108,6 +108,10 @@ refused "not a picture" 1 "fake.png" generate "$model" --image "$work/fake.png" 
 refused "missing picture" 1 "gone.png" generate "$model" --image "$work/gone.png" --prompt Hello
 refused "empty prompt" 2 "prompt" generate "$model" --prompt ""
 refused "no prompt" 2 "prompt" generate "$model"
+refused "batch and prompt" 2 "--batch" generate "$model" --batch "$work/batch.jsonl" --prompt Hello
+refused "missing batch" 1 "nothing.jsonl" generate "$model" --batch "$work/nothing.jsonl"
+printf '{"prompt": "Hello"}\n{"prompt": "Look", "image": "fake.png"}\n' >"$work/batch.jsonl"
+refused "batch with a broken picture" 1 "line 2" generate "$model" --batch "$work/batch.jsonl"
 long=$(printf 'circle square %.0s' $(seq 8000))
 refused "prompt beyond the context" 1 "max_position_embeddings" generate "$model" --prompt "$long"
 
@@ -192,6 +196,23 @@ cases=$((cases + 1))
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 assert {"text", "tokens", "prompt_tokens", "finish_reason", "timings"} <= d.keys(), d' "$work/out" || fail "generate --json"
+cases=$((cases + 1))
+cp "$picture" "$work/picture.png"
+printf '{"prompt": "What shape is this?", "image": "picture.png"}\n\n{"prompt": "Hello"}\n' >"$work/batch.jsonl"
+"$octavo" generate "$work/good" --batch "$work/batch.jsonl" --max-new-tokens 5 --json >"$work/batch.out" 2>"$work/err" ||
+  fail "generate --batch"
+for words in "What shape is this?" Hello; do
+  image=$([ "$words" = Hello ] || echo "--image $picture")
+  # shellcheck disable=SC2086
+  "$octavo" generate "$work/good" $image --prompt "$words" --max-new-tokens 5 --json >>"$work/alone.out" 2>"$work/err"
+done
+python3 -c 'import json, sys
+batch = [json.loads(line)["tokens"] for line in open(sys.argv[1])]
+decoder, text, alone = json.JSONDecoder(), open(sys.argv[2]).read().strip(), []
+while text:
+    d, end = decoder.raw_decode(text)
+    alone, text = alone + [d["tokens"]], text[end:].strip()
+assert len(batch) == 2 and batch == alone, (batch, alone)' "$work/batch.out" "$work/alone.out" || fail "generate --batch: tokens"
 for mode in "" --no-cache; do
   cases=$((cases + 1))
   "$octavo" generate "$model" --image "$picture" --prompt "What shape is this?" --max-new-tokens 3 $mode \
@@ -216,7 +237,7 @@ cases=$((cases + 1))
 "$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --json >"$work/out" 2>"$work/err" || fail "verify"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
-assert d["passed"] and d["diagnosis"] is None and len(d["rungs"]) >= 11, d' "$work/out" || fail "verify --json"
+assert d["passed"] and d["diagnosis"] is None and len(d["rungs"]) >= 12, d' "$work/out" || fail "verify --json"
 cases=$((cases + 1))
 cp -r "$work/good" "$work/other_stop"
 echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"

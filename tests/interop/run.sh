@@ -21,5 +21,13 @@ say "Interoperation: quantize the bundled model"
 say "Interoperation: safetensors reads what Octavo wrote"
 "$build/examples/octavo" inspect "$out" --json >build/interop-inspect.json
 "$venv/bin/python" tests/interop/safetensors_check.py "$out" build/interop-inspect.json
+say "Interoperation: transformers gives a mixed model's modules the schemes that Octavo gave them"
+for recipe in tests/interop/mixed_recipe.json w8a16; do
+  mixed=$out-$(basename "$recipe" .json)
+  "$build/examples/octavo" quantize "$model" -o "$mixed" --recipe "$recipe" \
+    --calibration "$model/calib/calibration.jsonl" --overwrite
+  "$venv/bin/python" tests/interop/schemes_check.py "$mixed"
+  "$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$mixed" "$model/eval/eval.jsonl"
+done
 say "Interoperation: transformers and Octavo on the same weights"
 "$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$out" "$model/eval/eval.jsonl"

@@ -178,8 +178,9 @@ TEST_CASE("decode, chunks and the second turn continue where the runtime does") 
   REQUIRE(plan.find(CallKind::uncached)->q_len == prompt + kNew - 1);
 }
 
-TEST_CASE("the batched calls are padded, masked, and cache each sequence by itself") {
+TEST_CASE("the batched calls share rows, and attend and cache each sequence by itself") {
   octavo::PlanOptions options;
+  options.grids = {{1, 4, 6}};
   options.prompt_tokens = 11;
   options.max_new_tokens = 4;
   options.batch = 3;
@@ -188,15 +189,24 @@ TEST_CASE("the batched calls are padded, masked, and cache each sequence by itse
   const PlannedCall* decode = plan.find(CallKind::batch_decode);
   REQUIRE(prefill != nullptr);
   REQUIRE(decode != nullptr);
+  REQUIRE(prefill->image_tokens == 3 * 6);
+  REQUIRE(input_of(step_of(*prefill, "model.embed_tokens", "embedding"), "vision") == "[18, 32]");
+  REQUIRE(step_of(*prefill, "visual.merger", "window_restore").times == 3);
   // nested: 4 query heads, 2 key/value heads of 8.
+  REQUIRE(input_of(step_of(*prefill, "model.layers.0.self_attn.q_proj", "linear"), "x") == "[33, 32]");
   const PlanStep& attention = step_of(*prefill, "model.layers.0.self_attn", "attention");
-  REQUIRE(input_of(attention, "q") == "[3, 4, 11, 8]");
-  REQUIRE(input_of(attention, "k") == "[3, 2, 11, 8]");
-  REQUIRE(input_of(attention, "mask") == "[3, 1, 11, 11]");
-  REQUIRE(input_of(step_of(*decode, "model.layers.1.self_attn", "attention"), "v") == "[3, 2, 14, 8]");
-  REQUIRE(input_of(step_of(*decode, "model.layers.1.self_attn", "attention"), "mask") == "[3, 1, 1, 14]");
+  REQUIRE(attention.times == 3);
+  REQUIRE(input_of(attention, "q") == "[1, 4, 11, 8]");
+  REQUIRE(input_of(attention, "k") == "[1, 2, 11, 8]");
+  REQUIRE(input_of(attention, "mask") == "none");
+  REQUIRE(input_of(step_of(*prefill, "model.layers.0.self_attn.o_proj", "linear"), "x") == "[33, 32]");
+  REQUIRE(input_of(step_of(*decode, "model.layers.1.self_attn", "attention"), "v") == "[1, 2, 14, 8]");
   REQUIRE(step_of(*decode, "model.layers.1.self_attn", "kv_append").times == 3);
+  REQUIRE(step_of(*decode, "model.layers.1.self_attn", "join_heads").times == 3);
+  REQUIRE(step_of(*decode, "model.layers.1.self_attn.o_proj", "linear").times == 1);
   REQUIRE(step_of(*decode, "lm_head", "linear").outputs[0].shape == Shape{3, 272});
+  // At swiglu of a decode step, three rows each: hidden, normed, gate, up, cos, sin; and 9 positions of 8 bytes.
+  REQUIRE(step_of(*decode, "model.layers.0.mlp", "swiglu").live_bytes == 3 * (4 * (32 + 32 + 56 + 56 + 8 + 8) + 24));
 }
 
 TEST_CASE("the bytes alive at an operation, by hand") {

@@ -2,8 +2,10 @@
 // conversation gives, and what the plan says on paper must be what the runtime binds.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
 #include <random>
+#include <set>
 
 #include "golden.hpp"
 #include "octavo/plan.hpp"
@@ -13,6 +15,7 @@ using octavo::Grid;
 using octavo::JsonBuilder;
 using octavo::ModelInput;
 using octavo::Shape;
+using octavo::StoredScheme;
 using octavo::Tensor;
 
 namespace {
@@ -71,13 +74,51 @@ std::string random_config(Random& random) {
   return json.dump(2);
 }
 
+/// How the linears may be stored, and what config.json says of those that are.
+struct Schemes {
+  std::vector<StoredScheme> drawn_from;
+  octavo::QuantizedModules modules;
+  std::set<std::string> int8;
+
+  std::string config(const std::string& text) const {
+    return int8.empty() ? text : octavo::with_quantization_config(octavo::Json::parse(text, "config.json"), modules);
+  }
+  void draw(const std::vector<octavo::ExpectedTensor>& tensors, Random& random) {
+    for (const octavo::ExpectedTensor& tensor : tensors) {
+      if (tensor.optional || tensor.shape.rank() != 2 || tensor.name == "model.embed_tokens.weight") continue;
+      const std::string module = tensor.name.substr(0, tensor.name.rfind('.'));
+      const auto last = static_cast<std::int64_t>(drawn_from.size()) - 1;
+      const StoredScheme scheme = drawn_from[static_cast<std::size_t>(random.between(0, last))];
+      if (scheme == StoredScheme::none) modules.ignored.push_back(module);
+      if (scheme == StoredScheme::w8a16) modules.w8a16.push_back(module);
+      if (scheme != StoredScheme::none) int8.insert(module);
+    }
+  }
+};
+
+/// Random integers and scales for one linear, of about the spread that the float weights have.
+void write_int8(octavo::ShardWriter& writer, const octavo::ExpectedTensor& expected, Random& random) {
+  Tensor weight = Tensor::empty(octavo::DType::s8, expected.shape);
+  for (std::int8_t& value : weight.mutable_values<std::int8_t>())
+    value = static_cast<std::int8_t>(random.between(-127, 127));
+  Tensor scale = Tensor::empty(octavo::DType::f32, {expected.shape[0], 1});
+  for (float& value : scale.mutable_values<float>())
+    value = static_cast<float>(random.between(5, 15)) / (730 * std::sqrt(static_cast<float>(expected.shape[1])));
+  writer.add(expected.name, weight);
+  writer.add(expected.name + "_scale", scale);
+}
+
 /// Writes the architecture with random weights: the tensors are those that config.json promises.
-void write_model(const std::string& target, const std::string& config, Random& random) {
+void write_model(const std::string& target, const std::string& config, Random& random, Schemes schemes) {
   const auto write = [&](const std::vector<octavo::ExpectedTensor>& tensors) {
     octavo::AtomicDirectory directory(target, true);
     octavo::ShardWriter writer(directory);
     for (const octavo::ExpectedTensor& expected : tensors) {
       if (expected.optional) continue;
+      if (schemes.int8.count(expected.name.substr(0, expected.name.rfind('.'))) != 0) {
+        if (expected.name.ends_with(".weight")) write_int8(writer, expected, random);
+        if (!expected.name.ends_with(".bias")) continue;
+      }
       Tensor tensor = Tensor::empty(octavo::DType::f32, expected.shape);
       const bool matrix = expected.shape.rank() > 1;
       const float spread =
@@ -87,11 +128,13 @@ void write_model(const std::string& target, const std::string& config, Random& r
       writer.add(expected.name, tensor);
     }
     writer.finish();
-    directory.write_file("config.json", config);
+    directory.write_file("config.json", schemes.config(config));
     directory.commit();
   };
   write({{"model.norm.weight", Shape{1}, ""}});  // something to open, to be told what it should be
-  write(octavo::expected_tensors(octavo::Checkpoint::open(target)));
+  const std::vector<octavo::ExpectedTensor> expected = octavo::expected_tensors(octavo::Checkpoint::open(target));
+  schemes.draw(expected, random);
+  write(expected);
 }
 
 void append_text(ModelInput& input, Random& random, std::int64_t count) {
@@ -133,13 +176,12 @@ struct Conversation {
 };
 
 struct Counts {
-  std::int64_t models = 0, calls = 0, decodes = 0, images = 0, forks = 0, resets = 0, operations = 0;
+  std::int64_t models = 0, w8a16_linears = 0, calls = 0, decodes = 0, images = 0, forks = 0, resets = 0, operations = 0;
+  std::int64_t batches = 0, batched = 0, mixed = 0;
   double worst = 0;
 };
 
-void feed_and_compare(const octavo::Model& model, Conversation& talk, const ModelInput& part, Counts& counts) {
-  const Tensor cached = talk.session.feed(part);
-  append(talk.fed, part);
+void compare(const octavo::Model& model, const Conversation& talk, const Tensor& cached, Counts& counts) {
   REQUIRE(talk.session.past() == static_cast<std::int64_t>(talk.fed.ids.size()));
   const Tensor all = model.forward(talk.fed);
   const auto last = all.select(0, all.dim(0) - 1).values<float>();
@@ -149,11 +191,44 @@ void feed_and_compare(const octavo::Model& model, Conversation& talk, const Mode
     apart = std::max(apart, std::fabs(double{cached.values<float>()[i]} - double{last[i]}));
     size = std::max(size, std::fabs(double{last[i]}));
   }
+  counts.worst = std::max(counts.worst, apart / size);
+  REQUIRE(apart <= 1e-4 * size);  // float32, summed in another order; the golden tests' bound
+}
+
+void feed_and_compare(const octavo::Model& model, Conversation& talk, const ModelInput& part, Counts& counts) {
+  const Tensor cached = talk.session.feed(part);
+  append(talk.fed, part);
+  compare(model, talk, cached, counts);
   ++counts.calls;
   counts.decodes += part.ids.size() == 1 ? 1 : 0;
   counts.images += static_cast<std::int64_t>(part.images.size());
-  counts.worst = std::max(counts.worst, apart / size);
-  REQUIRE(apart <= 1e-4 * size);  // float32, summed in another order; the golden tests' bound
+}
+
+/// All conversations in one call, each a step of its own kind.
+void feed_batch_and_compare(const octavo::Model& model, std::vector<Conversation>& talks, Random& random,
+                            Counts& counts) {
+  std::vector<octavo::Session*> sessions;
+  std::vector<ModelInput> parts;
+  std::int64_t decodes = 0;
+  for (Conversation& talk : talks) {
+    ModelInput part;
+    if (random.between(0, 1) == 0) {
+      append_text(part, random, 1);
+    } else {
+      part = random_part(random);
+    }
+    decodes += part.ids.size() == 1 ? 1 : 0;
+    counts.images += static_cast<std::int64_t>(part.images.size());
+    sessions.push_back(&talk.session);
+    append(talk.fed, part);
+    parts.push_back(std::move(part));
+  }
+  const Tensor logits = octavo::Session::feed(sessions, parts);
+  for (std::size_t i = 0; i < talks.size(); ++i)
+    compare(model, talks[i], logits.select(0, static_cast<std::int64_t>(i)), counts);
+  ++counts.batches;
+  counts.batched += static_cast<std::int64_t>(talks.size());
+  counts.mixed += decodes > 0 && decodes < static_cast<std::int64_t>(talks.size()) ? 1 : 0;
 }
 
 std::string described(std::string_view module, std::string_view operation, const auto& dims) {
@@ -165,25 +240,17 @@ std::string described(std::string_view module, std::string_view operation, const
   return text;
 }
 
-/// The plan's prefill against what a session's first call binds: module, operation and every letter.
-void compare_with_plan(const octavo::Model& model, const std::string& directory, const ModelInput& prompt,
-                       Counts& counts) {
-  octavo::PlanOptions options;
-  for (const octavo::PixelPatches& image : prompt.images) options.grids.push_back(image.grid);
-  options.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
-  options.max_new_tokens = 4;
-  const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), options);
-  const octavo::PlannedCall* prefill = plan.find(octavo::CallKind::prefill);
-  REQUIRE(prefill != nullptr);
+/// A planned call against what `run` binds: module, operation and every letter, as often as planned.
+void compare_with_call(const octavo::PlannedCall* call, const std::function<void()>& run, Counts& counts) {
+  REQUIRE(call != nullptr);
   std::vector<std::string> on_paper;
-  for (const octavo::PlanStep& step : prefill->steps)
-    on_paper.push_back(described(step.module_path, step.operation, step.dims));
-
+  for (const octavo::PlanStep& step : call->steps)
+    on_paper.insert(on_paper.end(), static_cast<std::size_t>(step.times),
+                    described(step.module_path, step.operation, step.dims));
   octavo::Trace trace;
   {
     const octavo::TraceScope scope(trace);
-    octavo::Session session(model, prefill->cache_capacity);
-    session.feed(prompt);
+    run();
   }
   std::vector<std::string> bound;
   for (const octavo::TraceRecord& record : trace.records())
@@ -192,6 +259,53 @@ void compare_with_plan(const octavo::Model& model, const std::string& directory,
   std::sort(on_paper.begin(), on_paper.end());
   std::sort(bound.begin(), bound.end());
   REQUIRE(bound == on_paper);
+}
+
+/// The same grids and the same number of tokens, other words and other pixels.
+ModelInput variant(const ModelInput& prompt, Random& random) {
+  ModelInput other = prompt;
+  for (std::int32_t& id : other.ids)
+    if (id < kImage) id = static_cast<std::int32_t>(random.between(0, 39));
+  for (octavo::PixelPatches& image : other.images) {
+    image.pixel_values = Tensor::empty(octavo::DType::f32, image.pixel_values.shape());
+    for (float& value : image.pixel_values.mutable_values<float>()) value = random.normal();
+  }
+  return other;
+}
+
+/// Prefill and decode, of one sequence and of a batch, as planned and as the runtime binds them.
+void compare_with_plan(const octavo::Model& model, const std::string& directory, const ModelInput& prompt,
+                       Random& random, Counts& counts) {
+  octavo::PlanOptions options;
+  for (const octavo::PixelPatches& image : prompt.images) options.grids.push_back(image.grid);
+  options.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
+  options.max_new_tokens = 2;  // the planned decode is then the one behind the prompt
+  options.batch = random.between(2, 4);
+  const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), options);
+  const octavo::PlannedCall* prefill = plan.find(octavo::CallKind::prefill);
+  REQUIRE(prefill != nullptr);
+  ModelInput word;
+  append_text(word, random, 1);
+  octavo::Session session(model, prefill->cache_capacity);
+  compare_with_call(
+      prefill, [&] { session.feed(prompt); }, counts);
+  compare_with_call(
+      plan.find(octavo::CallKind::decode), [&] { session.feed(word); }, counts);
+
+  const auto count = static_cast<std::size_t>(options.batch);
+  std::vector<octavo::Session> batch;
+  std::vector<octavo::Session*> sessions;
+  std::vector<ModelInput> prompts;
+  for (std::size_t i = 0; i < count; ++i) {
+    batch.emplace_back(model, prefill->cache_capacity);
+    prompts.push_back(variant(prompt, random));
+  }
+  for (octavo::Session& each : batch) sessions.push_back(&each);
+  const std::vector<ModelInput> words(count, word);
+  compare_with_call(
+      plan.find(octavo::CallKind::batch_prefill), [&] { octavo::Session::feed(sessions, prompts); }, counts);
+  compare_with_call(
+      plan.find(octavo::CallKind::batch_decode), [&] { octavo::Session::feed(sessions, words); }, counts);
 }
 
 }  // namespace
@@ -204,14 +318,21 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
     INFO("seed " << seed << ": " << config);
     const golden::TemporaryDirectory scratch;
     const std::string directory = scratch.path("model");
-    write_model(directory, config, random);
+    // Float arithmetic only: int8 activations may round to a neighbour when sums are taken in another order.
+    write_model(directory, config, random,
+                {random.of<std::vector<StoredScheme>>(
+                     {{StoredScheme::none}, {StoredScheme::w8a16}, {StoredScheme::none, StoredScheme::w8a16}}),
+                 {},
+                 {}});
+    for (const octavo::ExpectedTensor& tensor : octavo::expected_tensors(octavo::Checkpoint::open(directory)))
+      counts.w8a16_linears += tensor.scheme == StoredScheme::w8a16 ? 1 : 0;
     const octavo::Model model = octavo::Model::open(directory);
     ++counts.models;
-    compare_with_plan(model, directory, random_part(random), counts);
+    compare_with_plan(model, directory, random_part(random), random, counts);
 
     std::vector<Conversation> talks;
     talks.push_back({octavo::Session(model, 400), {}});
-    for (int step = 0; step < 8; ++step) {
+    for (int step = 0; step < 10; ++step) {
       Conversation& talk =
           talks[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(talks.size()) - 1))];
       const std::int64_t action = random.between(0, 9);
@@ -224,6 +345,10 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
         talks.push_back(std::move(branch));
         ++counts.forks;
         continue;  // `talk` may have moved
+      }
+      if (action >= 8 && talks.size() > 1) {
+        feed_batch_and_compare(model, talks, random, counts);
+        continue;
       }
       ModelInput part;
       if (action >= 6) {
@@ -241,6 +366,30 @@ TEST_CASE("any sequence of calls equals one uncached run, and the plan says what
   }
   std::cout << "[report] property: " << counts.models << " architectures, " << counts.calls << " calls ("
             << counts.decodes << " of one token, " << counts.images << " images, " << counts.forks << " forks, "
-            << counts.resets << " resets), worst relative difference " << counts.worst << "; " << counts.operations
-            << " operations bound as planned\n";
+            << counts.resets << " resets) and " << counts.batches << " calls of " << counts.batched
+            << " sequences together (" << counts.mixed << " of decoding and reading ones), worst relative difference "
+            << counts.worst << "; " << counts.operations << " operations bound as planned; " << counts.w8a16_linears
+            << " linears in W8A16\n";
+  REQUIRE(counts.mixed > 0);  // the seeds reach what the test is for
+  REQUIRE(counts.w8a16_linears > 0);
+}
+
+TEST_CASE("the plan binds each linear by the scheme that it is stored in") {
+  std::set<std::string> seen;
+  for (unsigned seed = 101; seed <= 106; ++seed) {
+    Random random(seed);
+    const std::string config = random_config(random);
+    INFO("seed " << seed << ": " << config);
+    const golden::TemporaryDirectory scratch;
+    const std::string directory = scratch.path("model");
+    write_model(directory, config, random,
+                {{StoredScheme::none, StoredScheme::w8a8_dynamic, StoredScheme::w8a16}, {}, {}});
+    const octavo::Model model = octavo::Model::open(directory);
+    Counts counts;
+    compare_with_plan(model, directory, random_part(random), random, counts);
+    const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), {});
+    for (const octavo::PlanStep& step : plan.find(octavo::CallKind::decode)->steps)
+      if (step.operation.starts_with("linear")) seen.emplace(step.operation);
+  }
+  REQUIRE(seen == std::set<std::string>{"linear", "linear_w8a16", "linear_w8a8"});
 }

@@ -56,11 +56,11 @@ TEST_CASE("a block stands out by its bound and by its neighbours, or by not bein
 }
 
 TEST_CASE("tokens that part with the cache are excused only by a tie that was measured") {
-  const CacheEvidence tie{"quantized", 7, 1e-3, 0.01, 0.02};
+  const RunDifference tie{"quantized", 7, 1e-3, 0.01, 0.02};
   CHECK(is_tie(tie, 0.03));
   CHECK_FALSE(is_tie(tie, 1e-4));          // the logits as a whole are too far apart
   CHECK_FALSE(is_tie(tie, std::nullopt));  // nobody said how far apart they may be
-  CacheEvidence apart = tie;
+  RunDifference apart = tie;
   apart.gap = 0.05;  // more than both tokens' logits can have moved
   CHECK_FALSE(is_tie(apart, 0.03));
   apart.gap = -0.01;  // the token without the cache is not even the better one
@@ -70,12 +70,52 @@ TEST_CASE("tokens that part with the cache are excused only by a tie that was me
 TEST_CASE("cached tokens that differ point at positions and cache, and at the runtime when the original does so, too") {
   const RungResult rung = failed("cached", Expectation::same_cached, "tokens with the cache (original)");
   Evidence evidence;
-  evidence.cache = CacheEvidence{"original", 7, 0.4, 0.2, 0.5};
+  evidence.cache = RunDifference{"original", 7, 0.4, 0.2, 0.5};
   const Diagnosis said = explain(rung, evidence, nullptr);
   CHECK(said.kind == DiagnosisKind::cache);
   CHECK(test::contains(said.causes.front(), "positions or cache at step 7 of the original model"));
   CHECK(test::contains(said.causes.back(), "the runtime's"));
   CHECK(said.measurements.front().value == 0.4);
+}
+
+TEST_CASE("a batch that gives other tokens points at the batch, and at the runtime when the original does so, too") {
+  const RungResult rung = failed("batch", Expectation::same_batched, "tokens of prompt 2 in a batch of 6 (original)");
+  Evidence evidence;
+  evidence.batch = RunDifference{"original", 3, 0.4, 0.2, 0.5};
+  const Diagnosis said = explain(rung, evidence, nullptr);
+  CHECK(said.kind == DiagnosisKind::batch);
+  CHECK(test::contains(said.causes.front(), "at step 3 its logits differ by 40 % from those it gets alone"));
+  CHECK(test::contains(said.causes.back(), "the runtime's"));
+  CHECK(test::contains(said.next.front(), "--batch"));
+  CHECK(said.measurements.front().value == 0.4);
+}
+
+TEST_CASE("tokens that a sequence does not get alone fail the batch, and are measured") {
+  // What the model gave, with one token of one sequence exchanged: a fault that only the comparison can see.
+  VerifyOptions options;
+  Climb climb(test::kModel, test::kModel, options);
+  climb.original = Model::open(test::kModel);
+  climb.quantized = climb.original;
+  std::vector<ModelInput> prompts;
+  for (const char* text : {"What colour is the circle?", "Hello", "How many squares are there in all?"})
+    prompts.push_back(climb.original->prepare(text, {}));
+  std::vector<std::vector<std::int32_t>> alone;
+  for (const ModelInput& prompt : prompts)
+    alone.push_back(generate(climb, false, prompt, {.max_new_tokens = 6, .ignore_eos = true}).tokens);
+  RungResult rung;
+  rung.thresholds.max_cache_difference = 1e-3;
+  expect_same_alone(climb, rung, false, prompts, alone, alone);
+  CHECK(rung.failures.empty());
+  std::vector<std::vector<std::int32_t>> together = alone;
+  together[1][4] = together[1][4] == 5 ? 6 : 5;
+  expect_same_alone(climb, rung, false, prompts, alone, together);
+  REQUIRE(rung.failures.size() == 1);
+  CHECK(rung.failures[0].expectation == Expectation::same_batched);
+  CHECK(rung.failures[0].what == "tokens of prompt 1 in a batch of 3 (original)");
+  REQUIRE(climb.evidence.batch);
+  CHECK(climb.evidence.batch->step == 4);
+  CHECK(climb.evidence.batch->logit_difference < 1e-4);  // the logits are alike: no tie explains the token
+  CHECK(climb.evidence.batch->gap > 2 * climb.evidence.batch->largest);
 }
 
 TEST_CASE("weights that fit but outputs that do not are outliers, and the linear is named") {

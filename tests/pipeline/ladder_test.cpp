@@ -105,7 +105,7 @@ TEST_CASE("the golden models, quantized, climb as far as they have samples") {
     INFO(result.to_json().dump(1));
     CHECK(result.passed);
     CHECK(result.failures.empty());
-    REQUIRE(result.rungs.size() == 11);
+    REQUIRE(result.rungs.size() == 12);
     CHECK(result.rungs.back().status == RungStatus::skipped);
     for (const RungResult& each : result.rungs)
       CHECK((each.status == RungStatus::passed || each.status == RungStatus::skipped));
@@ -115,6 +115,8 @@ TEST_CASE("the golden models, quantized, climb as far as they have samples") {
     CHECK(rung(result, "long").metrics.tokens > 16);
     CHECK(*rung(result, "second_turn").metrics.original_cache_difference < 1e-4);
     CHECK(*rung(result, "cached").metrics.original_perplexity >= 1);
+    CHECK(rung(result, "batch").metrics.prompts == 5);  // four texts and the built-in picture
+    CHECK(rung(result, "batch").metrics.further.front().value < 1e-4);
   }
 }
 
@@ -136,8 +138,8 @@ TEST_CASE("the bundled model climbs to the top, telling each rung as it ends, an
   CHECK(statuses(result) == std::vector<std::string>{"open passed", "text passed", "one_token passed",
                                                      "uncached passed", "cached passed", "image passed",
                                                      "images passed", "long passed", "second_turn passed",
-                                                     "sampling passed", "evaluation passed"});
-  CHECK(told.size() == 11);
+                                                     "sampling passed", "batch passed", "evaluation passed"});
+  CHECK(told.size() == 12);
   CHECK(told.front() == "open");
   const Json document = result.to_json().build();
   CHECK(document.at("diagnosis").is_null());
@@ -266,7 +268,7 @@ TEST_CASE("run_all climbs on, and keeps the diagnosis of the first rung that fai
 TEST_CASE("a climb can be cancelled at every rung, by flag and by callback") {
   const test::Scratch scratch;
   const std::string sound = quantized(test::kModel, scratch.path("q"));
-  for (const char* stage : {"open", "cached", "images", "long", "evaluation"}) {
+  for (const char* stage : {"open", "cached", "images", "long", "batch", "evaluation"}) {
     VerifyOptions options = short_climb(scratch);
     bool begun = false;
     options.progress = [&](const Progress& progress) {

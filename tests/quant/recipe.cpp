@@ -39,12 +39,14 @@ TEST_CASE("Presets decide by module") {
     CHECK(Recipe::preset("default").rule_for(row.path).scheme == row.language);
     CHECK(Recipe::preset("rtn").rule_for(row.path).scheme == row.language);
     CHECK(Recipe::preset("vision").rule_for(row.path).scheme == row.vision);
+    CHECK(Recipe::preset("w8a16").rule_for(row.path).scheme ==
+          (row.language == Scheme::skip ? Scheme::skip : Scheme::w8a16));
   }
   CHECK(Recipe::preset("default").rule_for(table[0].path).options.method == QuantMethod::gptq);
   CHECK(Recipe::preset("rtn").rule_for(table[0].path).options.method == QuantMethod::rtn);
-  CHECK(Recipe::preset_names() == std::vector<std::string>{"default", "rtn", "vision"});
+  CHECK(Recipe::preset_names() == std::vector<std::string>{"default", "rtn", "vision", "w8a16"});
   CHECK(message_of([] { Recipe::preset("best"); }) ==
-        "recipe: there is no preset \"best\"; there are default, rtn, vision");
+        "recipe: there is no preset \"best\"; there are default, rtn, vision, w8a16");
 }
 
 TEST_CASE("The first rule that fits the whole path decides") {
@@ -63,6 +65,22 @@ TEST_CASE("The first rule that fits the whole path decides") {
   CHECK(recipe.rule_for("xmodel.a").scheme == Scheme::skip);  // whole path, not a part of it
 }
 
+TEST_CASE("W8A16 takes the options of W8A8") {
+  const Recipe recipe = parse(R"({"rules": [
+      {"match": ".*\\.down_proj", "scheme": "w8a16", "method": "rtn", "observer": "mse", "scale_dtype": "f16"},
+      {"match": "model\\..*", "scheme": "w8a8"}]})");
+  const Rule& down = recipe.rule_for("model.layers.0.mlp.down_proj");
+  CHECK(down.scheme == Scheme::w8a16);
+  CHECK(down.options.method == QuantMethod::rtn);
+  CHECK(down.options.scale_dtype == DType::f16);
+  CHECK(recipe.rule_for("model.layers.0.mlp.up_proj").scheme == Scheme::w8a8);
+  CHECK(std::string(scheme_name(Scheme::w8a16)) == "w8a16");
+  const Json written = Json::parse(recipe.to_json().dump(), "r.json").at("rules").at(0);
+  CHECK(written.at("scheme").as_string() == "w8a16");
+  CHECK(written.at("observer").as_string() == "mse");
+  CHECK(written.at("method").as_string() == "rtn");
+}
+
 TEST_CASE("A recipe survives being written and read") {
   for (const std::string& name : Recipe::preset_names()) {
     const Recipe recipe = Recipe::open(name);
@@ -79,7 +97,7 @@ TEST_CASE("A recipe's mistakes are named by rule and key") {
   CHECK(refusal(rule(R"("scheme": "skip")")) == "r.json: rules[1]: the key \"match\" is missing");
   CHECK(refusal(rule(R"("match": "a")")) == "r.json: rules[1]: the key \"scheme\" is missing");
   CHECK(refusal(rule(R"("match": "a", "scheme": "w4a16")")) ==
-        "r.json: rules[1].scheme is \"w4a16\", one of \"skip\", \"w8a8\" is needed");
+        "r.json: rules[1].scheme is \"w4a16\", one of \"skip\", \"w8a8\", \"w8a16\" is needed");
   CHECK(refusal(rule(R"("match": "a", "scheme": "w8a8", "damp": 1)")) ==
         "r.json: rules[1].damp: unknown key; a rule has match, scheme, method, observer, damp_percent, block_size, "
         "act_order, "
@@ -95,7 +113,7 @@ TEST_CASE("A recipe's mistakes are named by rule and key") {
   CHECK(refusal(rule(R"("match": "", "scheme": "skip")")) ==
         "r.json: rules[1].match has 0 characters, 1 to 1000 are needed");
   CHECK(message_of([] { Recipe::open("/no/such/recipe.json"); }) ==
-        "recipe: \"/no/such/recipe.json\" is neither a preset (default, rtn, vision) nor a file that exists");
+        "recipe: \"/no/such/recipe.json\" is neither a preset (default, rtn, vision, w8a16) nor a file that exists");
 }
 
 TEST_CASE("A pattern that backtracks for ever elsewhere ends here") {
@@ -124,6 +142,11 @@ TEST_CASE("Fused linears must be treated alike") {
         "recipe: model.layers.0.mlp.gate_proj (rule \"model.*\") and model.layers.0.mlp.up_proj (rule \".*up_proj\") "
         "differ in "
         "method; runtimes fuse them into one product: let one rule match both");
+  const Recipe schemes =
+      parse(R"({"rules": [{"match": ".*k_proj", "scheme": "w8a16"}, {"match": "model.*", "scheme": "w8a8"}]})");
+  CHECK(message_of([&] { schemes.check_fused(paths); }) ==
+        "recipe: model.layers.0.self_attn.q_proj (rule \"model.*\") and model.layers.0.self_attn.k_proj (rule "
+        "\".*k_proj\") differ in scheme; runtimes fuse them into one product: let one rule match both");
   const Recipe apart =
       parse(R"({"rules": [{"match": ".*(o|down)_proj", "scheme": "skip"}, {"match": "model.*", "scheme": "w8a8"}]})");
   apart.check_fused(paths);

@@ -38,10 +38,16 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
 
   BlockState begin_language(const ModelInput& input, const Tensor& vision) const override {
     check_qwen2_5_vl_input(config_, input);
-    const CallPlan plan = language_.plan(language_.new_state(), input.ids, input.ids.size(), grids_of(input));
+    SequenceState positions = language_.new_state();
+    const std::vector<Grid> grids = grids_of(input);
+    SequenceCall sequence;
+    sequence.state = &positions;
+    sequence.ids = input.ids;
+    sequence.grids = grids;
+    sequence.vision = vision;
     BlockState state;
-    state.hidden = language_.embed(input.ids, input.ids.size(), vision);
-    state.context = std::make_shared<LanguageContext>(language_.context(plan));
+    state.hidden = language_.embed({&sequence, 1});
+    state.context = std::make_shared<LanguageContext>(language_.context({&sequence, 1}));
     return state;
   }
 

@@ -35,35 +35,51 @@ Tensor DecoderLayer::split_heads(std::size_t slot, const Tensor& x, std::int64_t
   return split;
 }
 
-Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, KvCache* cache,
-                            LinearObserver* observer) const {
-  const std::int64_t rows = x.dim(0);
+Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, LinearObserver* observer) const {
   observe(observer, q_, x);
-  Tensor q = split_heads(q_, apply(q_, x), heads_);
-  Tensor k = split_heads(k_, apply(k_, x), kv_heads_);
-  const Tensor v = split_heads(v_, apply(v_, x), kv_heads_);
-  apply_rotary(q, context.rotary, attention_path_);
-  apply_rotary(k, context.rotary, attention_path_);
-  // Heads first, as views: (1, heads, rows, D).
-  const Tensor queries = q.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3});
-  KvCache::View seen{k.reshape(Shape{1, rows, kv_heads_, head_dim_}).permute({0, 2, 1, 3}),
-                     v.reshape(Shape{1, rows, kv_heads_, head_dim_}).permute({0, 2, 1, 3})};
-  if (cache != nullptr) seen = cache->append(index_, seen.k, seen.v, attention_path_);
-  AttentionOptions options;
-  options.mask = context.plan.mask;
-  options.past = context.plan.past;
-  options.module_path = attention_path_;
-  const Tensor out = attention(queries, seen.k, seen.v, options);
-  const Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
-  report_operation(kJoinHeadsContract, attention_path_, [&](Binder& binder) {
-    binder.arg("x", out).done({{"y", merged}});
-  });
+  Heads heads;
+  heads.q = split_heads(q_, apply(q_, x), heads_);
+  heads.k = split_heads(k_, apply(k_, x), kv_heads_);
+  heads.v = split_heads(v_, apply(v_, x), kv_heads_);
+  apply_rotary(heads.q, context.rotary, attention_path_);
+  apply_rotary(heads.k, context.rotary, attention_path_);
+  Tensor merged;
+  if (context.parts.size() == 1) {
+    merged = attend_part(heads, context.parts.front());
+  } else {
+    merged = Tensor::empty(DType::f32, Shape{x.dim(0), heads_ * head_dim_});
+    float* out = merged.mutable_data<float>();
+    for (const LanguagePart& part : context.parts) {
+      const Tensor rows = attend_part(heads, part);
+      std::memcpy(out + part.first * heads_ * head_dim_, rows.data<float>(), rows.size_bytes());
+    }
+  }
   observe(observer, o_, merged);
   return apply(o_, merged);
 }
 
-void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const {
-  add_in_place(hidden, attend(input_norm_(hidden), context, cache, observer), module_path());
+Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part) const {
+  const std::int64_t rows = part.plan.q_len;
+  // Heads first, as views: (1, heads, rows, D).
+  const auto first = [&](const Tensor& x) {
+    return x.slice(0, part.first, part.first + rows).reshape(Shape{1, rows, x.dim(1), head_dim_}).permute({0, 2, 1, 3});
+  };
+  KvCache::View seen{first(heads.k), first(heads.v)};
+  if (part.cache != nullptr) seen = part.cache->append(index_, seen.k, seen.v, attention_path_);
+  AttentionOptions options;
+  options.mask = part.plan.mask;
+  options.past = part.plan.past;
+  options.module_path = attention_path_;
+  const Tensor out = attention(first(heads.q), seen.k, seen.v, options);
+  Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
+  report_operation(kJoinHeadsContract, attention_path_, [&](Binder& binder) {
+    binder.arg("x", out).done({{"y", merged}});
+  });
+  return merged;
+}
+
+void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, LinearObserver* observer) const {
+  add_in_place(hidden, attend(input_norm_(hidden), context, observer), module_path());
   const Tensor normed = post_norm_(hidden);
   observe(observer, gate_, normed);
   Tensor gate = apply(gate_, normed);
@@ -73,7 +89,7 @@ void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, KvCache* 
 }
 
 void DecoderLayer::forward(BlockState& state, LinearObserver* observer) const {
-  run(state.hidden, *static_cast<const LanguageContext*>(state.context.get()), nullptr, observer);
+  run(state.hidden, *static_cast<const LanguageContext*>(state.context.get()), observer);
 }
 
 namespace {
@@ -96,13 +112,12 @@ LanguageEnds::LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& c
       lm_head_(load_lm_head(checkpoint, table_, is_tied(config, checkpoint))),
       tied_(is_tied(config, checkpoint)) {}
 
-Tensor LanguageEnds::embed(std::span<const std::int32_t> ids, std::size_t generated_from, const Tensor& vision) const {
+float* LanguageEnds::embed_sequence(const SequenceCall& sequence, float* out) const {
   const std::int64_t width = config_.text.hidden_size;
-  Tensor hidden = Tensor::empty(DType::f32, Shape{static_cast<std::int64_t>(ids.size()), width});
-  float* out = hidden.mutable_data<float>();
+  const Tensor& vision = sequence.vision;
   std::int64_t next_row = 0;
-  for (std::size_t i = 0; i < ids.size(); ++i, out += width) {
-    if (ids[i] == config_.image_token_id && i < generated_from) {
+  for (std::size_t i = 0; i < sequence.ids.size(); ++i, out += width) {
+    if (sequence.ids[i] == config_.image_token_id && i < sequence.generated_from) {
       if (!vision.defined() || next_row >= vision.dim(0)) {
         throw Error(ErrorCode::invalid_argument, "model.embed_tokens: position " + std::to_string(i) +
                                                      " is an image pad, but there are only " +
@@ -110,19 +125,57 @@ Tensor LanguageEnds::embed(std::span<const std::int32_t> ids, std::size_t genera
       }
       std::memcpy(out, vision.data<float>() + next_row++ * width, static_cast<std::size_t>(width) * sizeof(float));
     } else {
-      read_row(table_, ids[i], out);
+      read_row(table_, sequence.ids[i], out);
     }
   }
+  return out;
+}
+
+Tensor LanguageEnds::embed(std::span<const SequenceCall> sequences) const {
+  std::int64_t rows = 0;
+  std::int64_t vision_rows = 0;
+  for (const SequenceCall& sequence : sequences) {
+    rows += static_cast<std::int64_t>(sequence.ids.size());
+    vision_rows += sequence.vision.defined() ? sequence.vision.dim(0) : 0;
+  }
+  Tensor hidden = Tensor::empty(DType::f32, Shape{rows, config_.text.hidden_size});
+  float* out = hidden.mutable_data<float>();
+  for (const SequenceCall& sequence : sequences) out = embed_sequence(sequence, out);
   report_operation(kEmbeddingContract, "model.embed_tokens", [&](Binder& binder) {
-    binder.arg("ids", DType::s32, Shape{static_cast<std::int64_t>(ids.size())}).arg("table", table_);
-    binder.arg_if("vision", vision).done({{"x", hidden}});
+    binder.arg("ids", DType::s32, Shape{rows}).arg("table", table_);
+    if (vision_rows > 0) binder.arg("vision", DType::f32, Shape{vision_rows, config_.text.hidden_size});
+    binder.done({{"x", hidden}});
   });
   return hidden;
 }
 
-LanguageContext LanguageEnds::context(const CallPlan& plan) const {
+namespace {
+
+/// The positions [3, q_len] of every part, side by side.
+Tensor joined_positions(const std::vector<LanguagePart>& parts) {
+  if (parts.size() == 1) return parts.front().plan.positions;
+  const std::int64_t rows = parts.back().first + parts.back().plan.q_len;
+  Tensor joined = Tensor::empty(DType::i64, Shape{3, rows});
+  for (const LanguagePart& part : parts)
+    for (std::int64_t axis = 0; axis < 3; ++axis)
+      std::copy_n(part.plan.positions.data<std::int64_t>() + axis * part.plan.q_len, part.plan.q_len,
+                  joined.mutable_data<std::int64_t>() + axis * rows + part.first);
+  return joined;
+}
+
+}  // namespace
+
+LanguageContext LanguageEnds::context(std::span<const SequenceCall> sequences) const {
   const TextConfig& text = config_.text;
-  return {plan, mrope_table(plan.positions, text.head_dim, text.rope_theta, text.mrope_section, "model")};
+  LanguageContext context;
+  std::int64_t rows = 0;
+  for (const SequenceCall& sequence : sequences) {
+    context.parts.push_back({plan(sequence), sequence.cache, rows});
+    rows += context.parts.back().plan.q_len;
+  }
+  context.rotary =
+      mrope_table(joined_positions(context.parts), text.head_dim, text.rope_theta, text.mrope_section, "model");
+  return context;
 }
 
 Tensor LanguageEnds::logits(const Tensor& hidden) const { return lm_head_.linear.forward(norm_(hidden)); }
@@ -136,15 +189,14 @@ SequenceState LanguageEnds::new_state() const {
   return SequenceState(tokens);
 }
 
-CallPlan LanguageEnds::plan(const SequenceState& state, std::span<const std::int32_t> ids, std::size_t generated_from,
-                            std::span<const Grid> grids) const {
-  if (generated_from >= ids.size()) return state.plan(ids, grids);
+CallPlan LanguageEnds::plan(const SequenceCall& sequence) const {
+  if (sequence.generated_from >= sequence.ids.size()) return sequence.state->plan(sequence.ids, sequence.grids);
   // A model may utter the id of a pad; it gets a text position. Any id that is no pad stands in for it.
-  std::vector<std::int32_t> spelled(ids.begin(), ids.end());
+  std::vector<std::int32_t> spelled(sequence.ids.begin(), sequence.ids.end());
   std::int32_t text_id = 0;
   while (text_id == config_.image_token_id || text_id == config_.video_token_id) ++text_id;
-  std::fill(spelled.begin() + static_cast<std::ptrdiff_t>(generated_from), spelled.end(), text_id);
-  return state.plan(spelled, grids);
+  std::fill(spelled.begin() + static_cast<std::ptrdiff_t>(sequence.generated_from), spelled.end(), text_id);
+  return sequence.state->plan(spelled, sequence.grids);
 }
 
 std::size_t LanguageEnds::weight_bytes() const noexcept {

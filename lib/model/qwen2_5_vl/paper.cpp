@@ -134,7 +134,6 @@ void LanguagePaper::run(const std::vector<std::int64_t>& layers, const Symbol* v
   table.dim("D", config_.head_dim, "head_dim").in("positions", positions);
   cos_ = table.out("cos", Shape{rows, config_.head_dim});
   sin_ = table.out("sin", Shape{rows, config_.head_dim});
-  if (batch_ > 1) mask_ = planner_.given(DType::u8, Shape{batch_, 1, q_len_, past_ + q_len_});
 
   const PaperWeights::Weight& embedding = planner_.weights().at("model.embed_tokens.weight");
   const Symbol ids = planner_.given(DType::s32, Shape{rows});
@@ -144,10 +143,12 @@ void LanguagePaper::run(const std::vector<std::int64_t>& layers, const Symbol* v
   Symbol hidden = embed.out("x", Shape{rows, config_.hidden_size});
   for (const std::int64_t i : layers) hidden = layer(i, hidden);
 
-  const Symbol wanted = all_logits ? hidden : hidden.viewed(Shape{batch_, config_.hidden_size});
+  // Each sequence's last row: of one sequence a view, of several a copy.
+  const Shape last{batch_, config_.hidden_size};
+  const Symbol wanted = all_logits ? hidden : batch_ > 1 ? planner_.given(DType::f32, last) : hidden.viewed(last);
   const Symbol normed = planner_.rms_norm("model.norm", wanted);
   logits(normed);
-  planner_.keep({hidden, normed, cos_, sin_, positions, mask_});
+  planner_.keep({hidden, wanted, normed, cos_, sin_, positions});
   if (vision != nullptr) planner_.keep({*vision});
 }
 
@@ -186,34 +187,37 @@ Symbol LanguagePaper::attend(const std::string& path, const Symbol& x) {
   const Symbol q = rotated(path, split(path + ".q_proj", q_rows, heads, "num_attention_heads"));
   const Symbol k = rotated(path, split(path + ".k_proj", k_rows, kv_heads, "num_key_value_heads"));
   const Symbol v = split(path + ".v_proj", v_rows, kv_heads, "num_key_value_heads");
-  // Heads first, as views: (B, heads, rows, D).
-  const Shape key_shape{batch_, kv_heads, q_len_, width};
+  // What the sequences' attentions are gathered in; of one sequence they need not be.
+  const Shape all_rows{batch_ * q_len_, heads * width};
+  const Symbol gathered = batch_ > 1 ? planner_.given(DType::f32, all_rows) : Symbol{};
+  planner_.repeat(batch_);
+  // Heads first, as views: (1, heads, its rows, D).
+  const Shape key_shape{1, kv_heads, q_len_, width};
   Symbol keys = k.viewed(key_shape);
   Symbol values = v.viewed(key_shape);
   if (cached_) {
-    const Shape new_rows{1, kv_heads, q_len_, width};  // of one sequence: each has its own cache
     planner_.step(kKvAppendContract, path)
         .dim("Hkv", kv_heads, "the cache")
         .dim("D", width, "the cache")
         .dim("Lk", past_ + q_len_, "past + new")
-        .times(batch_)
-        .in("k", keys.viewed(new_rows))
-        .in("v", values.viewed(new_rows))
+        .in("k", keys)
+        .in("v", values)
         .out_in("cached", Symbol{}, Shape{1, kv_heads, past_ + q_len_, width});
-    keys = values = Symbol{DType::f32, Shape{batch_, kv_heads, past_ + q_len_, width}, Symbol::kNoBuffer};
+    keys = values = Symbol{DType::f32, Shape{1, kv_heads, past_ + q_len_, width}, Symbol::kNoBuffer};
   }
-  auto attending = planner_.step(kAttentionContract, path);
-  attending.dim("past", past_, "the causal mask")
-      .in("q", q.viewed(Shape{batch_, heads, q_len_, width}))
-      .in("k", keys)
-      .in("v", values);
-  if (batch_ > 1) attending.in("mask", mask_);
-  attending.note(batch_ > 1 ? "causal, pads hidden" : "causal");
-  const Symbol out = attending.out("out", Shape{batch_, heads, q_len_, width});
+  const Shape query_shape{1, heads, q_len_, width};
+  const Symbol out = planner_.step(kAttentionContract, path)
+                         .dim("past", past_, "the causal mask")
+                         .in("q", q.viewed(query_shape))
+                         .in("k", keys)
+                         .in("v", values)
+                         .note("causal")
+                         .out("out", query_shape);
   const Symbol joined =
-      planner_.step(kJoinHeadsContract, path).in("x", out).out_in("y", out, Shape{batch_ * q_len_, heads * width});
-  const Symbol result = planner_.linear(path + ".o_proj", joined);
-  planner_.keep({x, q, k, v, out});
+      planner_.step(kJoinHeadsContract, path).in("x", out).out_in("y", out, Shape{q_len_, heads * width});
+  planner_.repeat(1);
+  const Symbol result = planner_.linear(path + ".o_proj", batch_ > 1 ? gathered : joined);
+  planner_.keep({x, q, k, v, batch_ > 1 ? gathered : out});
   return result;
 }
 

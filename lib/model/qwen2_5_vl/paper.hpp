@@ -9,7 +9,7 @@
 
 namespace octavo::model {
 
-/// The vision tower over all images of a call.
+/// The vision tower over all images of one sequence.
 class VisionPaper {
  public:
   VisionPaper(CallPlanner& planner, const VisionConfig& config, const std::vector<Grid>& grids);
@@ -29,7 +29,8 @@ class VisionPaper {
   Symbol cos_, sin_, index_;
 };
 
-/// One forward call of the language model: `batch` sequences of `q_len` new positions after `past`.
+/// One forward call of the language model: `batch` sequences of `q_len` new positions after `past` each. Norms and
+/// products see the rows of all; caches, attention and the joining of heads run once per sequence.
 class LanguagePaper {
  public:
   LanguagePaper(CallPlanner& planner, const TextConfig& config, const PlannedCall& call);
@@ -48,7 +49,7 @@ class LanguagePaper {
   const TextConfig& config_;
   std::int64_t batch_, past_, q_len_;
   bool cached_;
-  Symbol cos_, sin_, mask_;
+  Symbol cos_, sin_;
 };
 
 }  // namespace octavo::model

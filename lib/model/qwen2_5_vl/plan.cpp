@@ -133,12 +133,18 @@ class Calls {
   void forward(PlannedCall& call, const std::vector<Grid>& grids, bool all_logits) {
     CallPlanner planner(weights_, call, problems_);
     std::optional<Symbol> vision;
+    Symbol others;  // the rows of the other sequences' images
     if (!grids.empty()) {
       VisionPaper tower(planner, config_.vision, grids);
-      call.image_tokens = tower.tokens();
-      vision = tower.run(blocks_.vision);
+      const std::int64_t width = config_.vision.out_hidden_size;
+      call.image_tokens = call.batch * tower.tokens();
+      if (call.batch > 1) others = planner.given(DType::f32, Shape{call.image_tokens - tower.tokens(), width});
+      planner.repeat(call.batch);
+      vision = tower.run(blocks_.vision).viewed(Shape{call.image_tokens, width});
+      planner.repeat(1);
     }
     LanguagePaper(planner, config_.text, call).run(blocks_.language, vision ? &*vision : nullptr, all_logits);
+    planner.keep({others});
     planner.finish();
   }
 
@@ -193,10 +199,8 @@ class Calls {
   void batched(std::int64_t prompt, std::int64_t capacity) {
     const std::int64_t batch = options_.batch;
     if (batch < 2) return;
-    const std::string note = std::to_string(batch) + " sequences, padded";
-    std::vector<Grid> grids;
-    for (std::int64_t i = 0; i < batch; ++i) grids.insert(grids.end(), options_.grids.begin(), options_.grids.end());
-    forward(add_call(plan_, CallKind::batch_prefill, batch, 0, prompt, capacity, note), grids, false);
+    const std::string note = std::to_string(batch) + " sequences, alike";
+    forward(add_call(plan_, CallKind::batch_prefill, batch, 0, prompt, capacity, note), options_.grids, false);
     if (plan_.max_new_tokens >= 2) {
       forward(add_call(plan_, CallKind::batch_decode, batch, capacity - 2, 1, capacity, note), {}, false);
     }

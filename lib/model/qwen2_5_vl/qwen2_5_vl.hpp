@@ -77,20 +77,33 @@ class VisionEnds {
 
 // --- Language -------------------------------------------------------------------------------------------------------
 
+/// One sequence among the rows of a call.
+struct LanguagePart {
+  CallPlan plan;
+  KvCache* cache = nullptr;  ///< absent: uncached
+  std::int64_t first = 0;    ///< its rows are [first, first + plan.q_len)
+};
+
 /// What all layers share for one call.
 struct LanguageContext {
-  CallPlan plan;
-  RotaryTable rotary;  // [q_len, head_dim]
+  std::vector<LanguagePart> parts;
+  RotaryTable rotary;  // [rows, head_dim]: the sequences' tables, one behind the other
 };
 
 class DecoderLayer final : public LinearBlock {
  public:
   DecoderLayer(const Checkpoint& checkpoint, const TextConfig& config, std::int64_t index);
   void forward(BlockState& state, LinearObserver* observer) const override;  ///< uncached
-  void run(Tensor& hidden, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const;
+  void run(Tensor& hidden, const LanguageContext& context, LinearObserver* observer) const;
 
  private:
-  Tensor attend(const Tensor& x, const LanguageContext& context, KvCache* cache, LinearObserver* observer) const;
+  /// Head projections of all rows, after rotary: [rows, heads, D].
+  struct Heads {
+    Tensor q, k, v;
+  };
+  Tensor attend(const Tensor& x, const LanguageContext& context, LinearObserver* observer) const;
+  /// One sequence's attention over its own rows and cache: [its rows, heads*D].
+  Tensor attend_part(const Heads& heads, const LanguagePart& part) const;
   /// x[rows, heads*D] as [rows, heads, D].
   Tensor split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const;
 
@@ -104,18 +117,19 @@ class DecoderLayer final : public LinearBlock {
 class LanguageEnds {
  public:
   LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
-  /// Embeds, and writes the vision rows over the pads among ids[0, generated_from).
-  Tensor embed(std::span<const std::int32_t> ids, std::size_t generated_from, const Tensor& vision) const;
-  LanguageContext context(const CallPlan& plan) const;
+  /// Embeds all rows, and writes each sequence's vision rows over its pads among ids[0, generated_from).
+  Tensor embed(std::span<const SequenceCall> sequences) const;
+  /// Plans every sequence from its own state; pads from `generated_from` on count as text.
+  LanguageContext context(std::span<const SequenceCall> sequences) const;
   Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
   LinearInfo lm_head_info() const { return lm_head_.info; }
   SequenceState new_state() const;
-  /// Plans the call; pads from `generated_from` on count as text.
-  CallPlan plan(const SequenceState& state, std::span<const std::int32_t> ids, std::size_t generated_from,
-                std::span<const Grid> grids) const;
   std::size_t weight_bytes() const noexcept;
 
  private:
+  CallPlan plan(const SequenceCall& sequence) const;
+  float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< behind its last row
+
   Qwen25VlConfig config_;
   Tensor table_;  // [V,H] as stored
   RmsNorm norm_;  // [H]

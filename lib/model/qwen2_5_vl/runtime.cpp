@@ -1,4 +1,5 @@
 // The whole model resident: every block mapped or packed, ready for prefill and decode.
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -89,20 +90,16 @@ class Qwen25Vl final : public Architecture {
     return vision_.finish(state.hidden, context);
   }
 
-  Tensor run(const LanguageCall& call, SequenceState& state) const override {
-    announce_call(state.past() == 0 ? "prefill" : call.ids.size() == 1 ? "decode" : "extend");
-    const LanguageContext context = language_.context(language_.plan(state, call.ids, call.generated_from, call.grids));
-    Tensor hidden = language_.embed(call.ids, call.generated_from, call.vision);
-    for (const auto& layer : layers_) {
-      call.cancel.check();
-      layer->run(hidden, context, call.cache, nullptr);
-      if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
+  Tensor run(const LanguageCall& call) const override {
+    announce_call(phase_of(call.sequences));
+    try {
+      return run_layers(call);
+    } catch (...) {
+      // Rows of layers that had appended are forgotten.
+      for (const SequenceCall& sequence : call.sequences)
+        if (sequence.cache != nullptr) sequence.cache->truncate(sequence.state->past());
+      throw;
     }
-    const std::int64_t rows = hidden.dim(0);
-    Tensor logits = language_.logits(call.all_logits ? hidden : hidden.slice(0, rows - 1, rows));
-    if (call.cache != nullptr) call.cache->commit(context.plan.q_len);
-    state.commit(context.plan);
-    return logits;
   }
 
  private:
@@ -122,6 +119,43 @@ class Qwen25Vl final : public Architecture {
       return true;
     }
     return false;
+  }
+
+  static std::string_view phase_of(std::span<const SequenceCall> sequences) {
+    const auto all = [&](auto&& holds) { return std::all_of(sequences.begin(), sequences.end(), holds); };
+    if (all([](const SequenceCall& sequence) { return sequence.state->past() == 0; })) return "prefill";
+    return all([](const SequenceCall& sequence) { return sequence.ids.size() == 1; }) ? "decode" : "extend";
+  }
+
+  Tensor run_layers(const LanguageCall& call) const {
+    const LanguageContext context = language_.context(call.sequences);
+    Tensor hidden = language_.embed(call.sequences);
+    for (const auto& layer : layers_) {
+      call.cancel.check();
+      layer->run(hidden, context, nullptr);
+      if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
+    }
+    Tensor logits = language_.logits(call.all_logits ? hidden : last_rows(hidden, context.parts));
+    for (std::size_t i = 0; i < context.parts.size(); ++i) {
+      const LanguagePart& part = context.parts[i];
+      if (part.cache != nullptr) part.cache->commit(part.plan.q_len);
+      call.sequences[i].state->commit(part.plan);
+    }
+    return logits;
+  }
+
+  /// Each sequence's last row: [sequences, hidden].
+  static Tensor last_rows(const Tensor& hidden, const std::vector<LanguagePart>& parts) {
+    const std::int64_t rows = hidden.dim(0);
+    if (parts.size() == 1) return hidden.slice(0, rows - 1, rows);
+    const std::int64_t width = hidden.dim(1);
+    Tensor last = Tensor::empty(DType::f32, Shape{static_cast<std::int64_t>(parts.size()), width});
+    float* out = last.mutable_data<float>();
+    for (const LanguagePart& part : parts) {
+      const float* row = hidden.data<float>() + (part.first + part.plan.q_len - 1) * width;
+      out = std::copy_n(row, width, out);
+    }
+    return last;
   }
 
   Qwen25VlConfig config_;

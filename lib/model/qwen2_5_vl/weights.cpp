@@ -25,9 +25,9 @@ class List {
   void linear(const std::string& path, std::int64_t n, const std::string& rows, std::int64_t k,
               const std::string& columns, bool bias) {
     const StoredScheme scheme = scheme_of(path);
-    const bool int8 = scheme == StoredScheme::w8a8_dynamic;
-    tensors.push_back({path + ".weight", Shape{n, k}, eq(rows, n) + ", " + eq(columns, k), false, int8});
-    if (int8) tensors.push_back({path + ".weight_scale", Shape{n, 1}, eq(rows, n) + ", one scale per row"});
+    tensors.push_back({path + ".weight", Shape{n, k}, eq(rows, n) + ", " + eq(columns, k), false, scheme});
+    if (scheme != StoredScheme::none)
+      tensors.push_back({path + ".weight_scale", Shape{n, 1}, eq(rows, n) + ", one scale per row"});
     if (bias) vector(path + ".bias", n, rows);
   }
 
@@ -36,20 +36,14 @@ class List {
  private:
   StoredScheme scheme_of(const std::string& path) {
     try {
-      const StoredScheme scheme = checkpoint_.scheme_of(path);
-      if (scheme == StoredScheme::w8a16) {
-        throw Error(ErrorCode::unsupported,
-                    checkpoint_.directory() + ": " + path +
-                        " is stored as W8A16; this build runs float and W8A8 (dynamic per token) linears");
-      }
-      return scheme;
+      return checkpoint_.scheme_of(path);
     } catch (const Error& error) {
       if (problems_ == nullptr) throw;
       const std::string what = error.what();
       if (told_.insert(what).second)
         problems_->push_back({what, checkpoint_.config().where() + ": quantization_config",
-                              "Octavo runs compressed-tensors \"int-quantized\": int8 weights per channel, int8 "
-                              "activations per token"});
+                              "Octavo runs compressed-tensors \"int-quantized\": int8 weights per channel, activations "
+                              "int8 per token or float"});
       return StoredScheme::none;
     }
   }

@@ -1,0 +1,46 @@
+// One sequence's answer as it grows: how long it may be, how its tokens are chosen, when it ends, and its text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model_impl.hpp"
+#include "sampling.hpp"
+
+namespace octavo::model {
+
+class Answer {
+ public:
+  /// Checks the prompt and the options. `model`, `input` and `options` must outlive it.
+  Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options);
+
+  const ModelInput& prompt() const noexcept { return input_; }
+  std::span<const std::int32_t> ids() const noexcept { return ids_; }  ///< prompt and answer so far
+  std::int64_t limit() const noexcept { return limit_; }               ///< new tokens at most
+  bool finished() const noexcept { return finished_; }
+
+  /// The next token, drawn from the logits of the last position; finishes at a stop token and at the limit.
+  struct Piece {
+    std::int32_t id;
+    std::string text;  ///< what became complete
+  };
+  Piece take(std::span<const float> logits);
+  /// Ends it before its time.
+  void cancel();
+
+  GenerateResult result;
+
+ private:
+  const ModelInput& input_;
+  std::vector<std::int32_t> ids_;
+  std::int64_t limit_ = 0;
+  bool finished_ = false;
+  Sampler sampler_;
+  std::vector<std::int64_t> stops_;
+  std::optional<StreamDecoder> decoder_;  // none without tokenizer files
+};
+
+}  // namespace octavo::model
