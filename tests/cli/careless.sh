@@ -187,7 +187,7 @@ sed -i 's/"rope_theta": *[0-9.]*/"rope_theta": 77.0/' "$work/altered/config.json
 grep -q 'rope_theta' "$work/out" || fail "check --against does not name the changed field"
 refused "compared with nothing" 1 "$work/nowhere" check "$work/good" --against "$work/nowhere"
 refused "compared the wrong way round" 1 "is quantized itself" check "$model" --against "$work/good"
-refused "a page that cannot be written" 1 "cannot be written" check "$work/good" --against "$model" --html "$work/no/page.html"
+refused "a page that cannot be written" 1 "does not exist" check "$work/good" --against "$model" --html "$work/no/page.html"
 refused "a page of nothing" 2 "needs --against" check "$work/good" --html "$work/page.html"
 
 cases=$((cases + 1))
@@ -266,7 +266,7 @@ page = open(sys.argv[1] + ".html").read()
 assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>"), page[:80]' \
   "$work/report" "$work/lift.json" || fail "verify: report and recipe disagree"
 "$octavo" quantize "$model" -o "$work/lifted" --recipe "$work/lift.json" --calibration "$model/calib/calibration.jsonl" \
-  --max-samples 8 >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
+  --samples 8 >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
 "$octavo" verify "$model" "$work/lifted" --profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 4 \
   --max-new-tokens 24 >"$work/out" 2>"$work/err" || fail "the second run does not confirm the suggestion"
 
