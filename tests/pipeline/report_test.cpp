@@ -565,6 +565,21 @@ TEST_CASE("the JSON holds the report, and its schema is documented") {
     CAPTURE(key);
     if (key != "rules") CHECK(contains(page, "\"" + key + "\""));  // a recipe's: docs/quantization.md
   }
+  const std::string attribution = test::read_file(docs + "attribution.md");
+  keys.clear();
+  collect_keys(json.at("attribution"), keys);
+  collect_keys(Recipe::preset("rtn").to_json().build(), keys);
+  std::set<std::string>
+      elsewhere;  // a recipe's keys: docs/quantization.md; a rung's metrics and bounds: docs/verify.md
+  for (const char* page_name : {"quantization.md", "verify.md"}) {
+    const std::string other = test::read_file(docs + page_name);
+    for (const std::string& key : keys)
+      if (contains(other, key)) elsewhere.insert(key);
+  }
+  for (const std::string& key : keys) {
+    CAPTURE(key);
+    CHECK((elsewhere.count(key) == 1 || contains(attribution, "\"" + key + "\"")));
+  }
 }
 
 TEST_CASE("a report without readable octavo_report.json says so and stands") {
