@@ -8,6 +8,7 @@ source examples/setup.sh
 
 model=examples/models/octavo-tiny-vl
 out=build/octavo-tiny-vl-w8a8
+report=build/octavo-tiny-vl-report.html
 picture=$model/eval/000.png
 
 octavo_install
@@ -21,7 +22,7 @@ say "Quantize to W8A8 with GPTQ, block by block"
 $octavo quantize $model -o $out --calibration $model/calib/calibration.jsonl --overwrite
 
 say "Verify against the original, on pictures that it never saw"
-$octavo verify $model $out --samples $model/eval/eval.jsonl
+$octavo verify $model $out --samples $model/eval/eval.jsonl --report $report
 
 say "Answer about $picture in int8 (what is right stands in brackets)"
 grep '"image": "000.png"' $model/eval/eval.jsonl | while IFS= read -r sample; do
@@ -31,4 +32,4 @@ grep '"image": "000.png"' $model/eval/eval.jsonl | while IFS= read -r sample; do
   $octavo generate $out --image $picture --prompt "$question" --max-new-tokens 40 </dev/null
 done
 
-say "Done: the quantized model is in $out"
+say "Done: the quantized model is in $out, the report (one page, no network) in $report"

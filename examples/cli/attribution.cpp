@@ -36,7 +36,7 @@ void write_suggestion(const octavo::Suggestion& suggestion, const std::string& p
 
 void print_attribution(const Args& args, const std::optional<octavo::Attribution>& found) {
   if (!found) {
-    std::printf("\nno suggestion: the climb ended before the samples; see the diagnosis\n");
+    std::printf("\nno suggestion: more than a threshold failed; see the diagnosis\n");
     return;
   }
   std::printf("\n%s", found->to_text().c_str());

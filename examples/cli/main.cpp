@@ -1,5 +1,7 @@
 // octavo: check, quantize, verify and run vision-language models. Exit status: 0 fine, 1 the job found a difference or
 // failed, 2 wrong usage.
+#include <unistd.h>
+
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -42,6 +44,15 @@ void catch_signals() {
     for (int signal = 0; sigwait(&stopping, &signal) == 0;)
       if (interrupted.exchange(true)) std::_Exit(1);
   }).detach();
+}
+
+// An idle thread of GCC's OpenMP spins for milliseconds by default. Where other processes want the same cores, threads
+// then spin waiting for one that does not run, and small models take many times as long. The runtime reads the setting
+// before main, hence the second start. What the user has set stays.
+void let_idle_threads_sleep(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  setenv("GOMP_SPINCOUNT", "1000", 1);  // some ten microseconds
+  execv("/proc/self/exe", argv);        // returns only where it cannot; then it is slower, no more
 }
 
 void print_overview(std::FILE* to) {
@@ -90,6 +101,7 @@ int run(const std::vector<std::string>& words) {
 }  // namespace cli
 
 int main(int argc, char** argv) {
+  cli::let_idle_threads_sleep(argv);
   cli::catch_signals();
   try {
     return cli::run(std::vector<std::string>(argv + 1, argv + argc));

@@ -98,8 +98,8 @@ struct Outcome {
 Outcome climb(const Args& args, const octavo::VerifyOptions& options) {
   Outcome outcome;
   outcome.verify = octavo::verify(args.positional(0), args.positional(1), options);
-  // A climb that ended below the samples has its diagnosis; there is nothing to run again.
-  if (args.has("--suggest") && outcome.verify.samples > 0)
+  // Where more than a threshold failed, the diagnosis says what; there is no loss to attribute.
+  if (args.has("--suggest") && outcome.verify.only_bounds_missed())
     outcome.attribution = octavo::attribute(args.positional(0), args.positional(1), attribution_of(args, options));
   return outcome;
 }

@@ -33,7 +33,7 @@ struct ReportMemory {
 struct ReportOptions {
   VerifyOptions verify;                   ///< its progress and cancel serve the whole report
   bool compare = true;                    ///< architecture side by side; reads the weights
-  bool attribution = true;                ///< needs verify.samples; skipped when a rung below the evaluation failed
+  bool attribution = true;                ///< needs verify.samples; skipped when more than a threshold failed
   bool exact = false;                     ///< AttributionOptions::exact
   bool suggest = false;                   ///< AttributionOptions::suggest
   std::int64_t attribution_samples = 16;  ///< AttributionOptions::max_samples

@@ -212,7 +212,10 @@ struct VerifyResult {
   VerifyProfile profile;                                                   ///< as applied
   std::vector<LayerReport> layers;    ///< output error of each block, as it accumulates
   std::vector<SampleResult> answers;  ///< one per sample, in the file's order
-  JsonBuilder to_json() const;        ///< schema: docs/verify.md
+  /// Nothing failed but thresholds: both models run as they should and differ by degree, so that it can be asked where
+  /// the loss is (see attribution.hpp).
+  bool only_bounds_missed() const;
+  JsonBuilder to_json() const;  ///< schema: docs/verify.md
 };
 /// Climbs. What is wrong with a model is a result: a rung that failed, with its diagnosis.
 /// @throws Error  for what the caller gave: a missing directory, a QUANTIZED without quantization_config, samples,

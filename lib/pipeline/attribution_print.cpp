@@ -64,7 +64,7 @@ void print_samples(const Attribution& found, std::string& out) {
 
 void print_suggestion(const Suggestion& suggestion, std::string& out) {
   if (suggestion.status == SuggestionStatus::not_needed) {
-    out += "\nno lift is needed: the thresholds hold on these samples\n";
+    out += "\nno lift is needed: the evaluation's thresholds hold on these samples\n";
     return;
   }
   out += '\n';

@@ -246,7 +246,9 @@ class Explanation {
     if (linear != probe_->linears.end())
       cause(linear->module_path + " has weights that fit, but its output is off by " + percent(linear->output_error) +
             ": its input holds outliers that int8 per token cannot carry");
-    next("leave " + said_.module + " in float: a recipe rule with \"scheme\": \"skip\"");
+    next("lift " + said_.module +
+         " to W8A16: a recipe rule with \"scheme\": \"w8a16\" leaves its activations in float");
+    next("octavo verify --samples S.jsonl --suggest RECIPE.json writes that rule, and finds what else has to go");
     next("or quantize with the GPTQ recipe and more calibration samples");
   }
 
@@ -303,7 +305,7 @@ class Explanation {
           percent(std::max(vision, language)) + ", behind " + last.module_path + " it is " +
           percent(last.accumulated_error));
     next("quantize with the GPTQ recipe and calibration samples like those that matter");
-    next("leave the blocks with the largest local error in float (see the measurements)");
+    next("octavo verify --samples S.jsonl --suggest RECIPE.json finds the fewest linears to lift to W8A16");
     next("if the difference is acceptable, say so with a profile: --profile lenient, or bounds of your own");
   }
 

@@ -1,4 +1,6 @@
 // A rung's metrics against its bounds, and the texts of what was missed.
+#include <algorithm>
+
 #include "ladder.hpp"
 
 namespace octavo {
@@ -48,6 +50,13 @@ void judge(const VerifyThresholds& bounds, RungResult& rung) {
 }
 
 }  // namespace pipeline
+
+bool VerifyResult::only_bounds_missed() const {
+  return std::all_of(rungs.begin(), rungs.end(), [](const RungResult& rung) {
+    return std::all_of(rung.failures.begin(), rung.failures.end(),
+                       [](const RungFailure& failure) { return failure.expectation == Expectation::bound; });
+  });
+}
 
 std::string RungFailure::line() const {
   return expectation == Expectation::runs ? what + ": " + seen : what + " is " + seen + ", expected " + expected;

@@ -245,5 +245,30 @@ echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
 [ $? -eq 1 ] || fail "verify of a copy with other stop ids must exit with 1"
 grep -q '^FAILED  open' "$work/out" && grep -q 'where  generation_config.json' "$work/out" || fail "verify: diagnosis"
 
+# Suggest and report: asked before the work whether they can be written; a second run confirms what was suggested.
+refused "verify: suggest without samples" 2 "needs --samples" verify "$model" "$work/good" --suggest "$work/lift.json"
+refused "verify: suggest into nowhere" 1 "$work/nowhere" \
+  verify "$model" "$work/good" --samples "$model/eval/eval.jsonl" --suggest "$work/nowhere/lift.json"
+refused "verify: report that is no page" 1 ".html" verify "$model" "$work/good" --report "$work/report.txt"
+refused "verify: report into nowhere" 1 "$work/nowhere" verify "$model" "$work/good" --report "$work/nowhere/report.html"
+[ ! -e "$work/lift.json" ] && [ ! -e "$work/report.txt" ] || fail "verify: something was written"
+cases=$((cases + 1))
+limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "rungs": {"evaluation": {"max_kl": 1e-4}}}'
+echo "$limit" >"$work/profile.json"
+"$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 4 \
+  --max-new-tokens 24 --suggest "$work/lift.json" --report "$work/report.html" >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || fail "verify: a bound of 1e-4 nats must be missed"
+grep -q '^suggestion: .* in W8A16' "$work/out" && grep -q '"w8a16"' "$work/lift.json" || fail "verify: no suggestion"
+python3 -c 'import json, sys
+report = json.load(open(sys.argv[1] + ".json"))
+assert report["attribution"]["suggestion"]["recipe"] == json.load(open(sys.argv[2]))
+page = open(sys.argv[1] + ".html").read()
+assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>"), page[:80]' \
+  "$work/report" "$work/lift.json" || fail "verify: report and recipe disagree"
+"$octavo" quantize "$model" -o "$work/lifted" --recipe "$work/lift.json" --calibration "$model/calib/calibration.jsonl" \
+  --max-samples 8 >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
+"$octavo" verify "$model" "$work/lifted" --profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 4 \
+  --max-new-tokens 24 >"$work/out" 2>"$work/err" || fail "the second run does not confirm the suggestion"
+
 echo "$cases cases, $failures failures"
 [ "$failures" -eq 0 ]

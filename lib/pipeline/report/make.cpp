@@ -102,18 +102,6 @@ ReportMemory plan_memory(const std::string& original_dir, const std::string& qua
   return memory;
 }
 
-/// Attribution runs the samples again: every rung below them must stand, and the samples must have run to their end.
-bool can_attribute(const VerifyResult& verify) {
-  for (const RungResult& rung : verify.rungs) {
-    const bool last = rung.name == "evaluation";
-    if (!last && rung.status == RungStatus::failed) return false;
-    if (last && (rung.status == RungStatus::not_reached || rung.status == RungStatus::skipped)) return false;
-    for (const RungFailure& failure : rung.failures)
-      if (failure.expectation == Expectation::runs) return false;
-  }
-  return verify.samples > 0;
-}
-
 /// The verdict is hours of work: what else fails is noted beside it.
 template <class Work>
 void attempt(Report& report, const char* part, Work&& work) {
@@ -188,11 +176,10 @@ Report make_report(const std::string& original_dir, const std::string& quantized
   }
   if (attributes) {
     const AttributionOptions attribution = attribution_options(options, progresses.next());
-    if (can_attribute(report.verify))
+    if (report.verify.only_bounds_missed())
       attempt(report, "attribution", [&] { report.attribution = attribute(original_dir, quantized_dir, attribution); });
     else
-      report.notes.emplace_back(
-          "attribution: left out, since a rung below the evaluation failed or the samples did not run");
+      report.notes.emplace_back("attribution: left out, since more than a threshold failed; the diagnosis says what");
   }
   attempt(report, "memory", [&] { report.memory = plan_memory(original_dir, quantized_dir); });
   report.quantization = read_if_there((fs::path(quantized_dir) / "octavo_report.json").string());
