@@ -565,6 +565,21 @@ TEST_CASE("the JSON holds the report, and its schema is documented") {
     CAPTURE(key);
     if (key != "rules") CHECK(contains(page, "\"" + key + "\""));  // a recipe's: docs/quantization.md
   }
+  const std::string attribution = test::read_file(docs + "attribution.md");
+  keys.clear();
+  collect_keys(json.at("attribution"), keys);
+  collect_keys(Recipe::preset("rtn").to_json().build(), keys);
+  std::set<std::string>
+      elsewhere;  // a recipe's keys: docs/quantization.md; a rung's metrics and bounds: docs/verify.md
+  for (const char* page_name : {"quantization.md", "verify.md"}) {
+    const std::string other = test::read_file(docs + page_name);
+    for (const std::string& key : keys)
+      if (contains(other, key)) elsewhere.insert(key);
+  }
+  for (const std::string& key : keys) {
+    CAPTURE(key);
+    CHECK((elsewhere.count(key) == 1 || contains(attribution, "\"" + key + "\"")));
+  }
 }
 
 TEST_CASE("a report without readable octavo_report.json says so and stands") {
@@ -673,11 +688,19 @@ TEST_CASE("a report of the bundled model, made and failed") {
   strict.verify.thresholds.max_kl = 0;
   const Report failed = make_report(test::kModel, scratch.path("q"), strict);
   CHECK_FALSE(failed.verify.passed);
-  CHECK_FALSE(failed.attribution);
-  CHECK(failed.notes.size() == 1);
+  CHECK(failed.attribution);  // nothing but a threshold failed: where it loses can be told
   const Markup page = page_of(failed);
   CHECK(contains(page.text, "Failed"));
   CHECK(contains(page.text, "a rung below it failed"));
+
+  std::filesystem::resize_file(scratch.path("q/model.safetensors"), 1000);
+  const Report damaged = make_report(test::kModel, scratch.path("q"), strict);
+  CHECK_FALSE(damaged.verify.passed);
+  CHECK_FALSE(damaged.attribution);
+  CHECK_FALSE(damaged.compare);
+  CHECK_FALSE(damaged.memory);
+  CHECK(damaged.notes.size() == 3);  // one for each
+  CHECK(contains(page_of(damaged).text, "attribution: left out"));
 
   std::atomic<bool> cancel{true};
   options.verify.cancel = &cancel;

@@ -152,7 +152,7 @@ std::string heat_map(const HeatMap& map) {
     const double x = kLabel + kCell * static_cast<double>(map.boundary);
     content += line_at(x, kHead - 2, x, bottom + 2, "boundary");
   }
-  return figure(map.title, svg(width, bottom + 4, map.title + ", darkest " + percent(top), content));
+  return figure(map.title, svg(width, bottom + 4, map.title + ", strongest colour " + percent(top), content));
 }
 
 ModuleName split_module(std::string_view path) {

@@ -33,14 +33,14 @@ double largest_of(const std::vector<double>& values);
 /// What each look means; for one series there is nothing to tell apart.
 std::string legend(const std::vector<std::pair<std::string, std::string>>& looks_and_names);
 
-/// Rows of cells, the darker the larger.
+/// Rows of cells, the stronger in colour the larger.
 struct HeatMap {
   std::string title;
   std::vector<std::string> names, ticks;  ///< of the rows
   std::vector<std::string> columns, column_ticks;
   std::vector<std::vector<double>> values;  ///< [rows][columns]
   std::size_t boundary = 0;                 ///< a line before this column; 0: none
-  double top = 0;                           ///< of the darkest cell; 0: the largest value
+  double top = 0;                           ///< of the strongest colour; 0: the largest value
 };
 std::string heat_map(const HeatMap& map);
 

@@ -216,7 +216,7 @@ std::string activations_html(const Attribution& attribution) {
       "<p>The values that enter each unit in the original, by size within their row: the first column holds what is "
       "more than half of the row&#39;s largest value, each further one values down to half of those before it, the "
       "last "
-      "one everything smaller. int8 rounds what is right of the line to 0. Rows are blocks; darkest is " +
+      "one everything smaller. int8 rounds what is right of the line to 0. Rows are blocks; the strongest colour is " +
       percent(top) + ".</p>";
   std::string tower;
   bool open = false;

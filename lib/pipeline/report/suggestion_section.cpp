@@ -54,8 +54,9 @@ std::string suggestion_html(const Suggestion& suggestion) {
          html::plural(static_cast<std::int64_t>(suggestion.units.size()), "unit") + ", " +
          html::percent(suggestion.share_of_multiplies) + " of the int8 products. Found by running " +
          html::plural(suggestion.variants, "model") + " over the samples.</p>";
-  if (!suggestion.missed.empty()) out += "<p>What is missed as it is:</p>" + list(suggestion.missed, false);
-  out += list(suggestion.units, true) + before_after(suggestion);
+  out += list(suggestion.units, true);
+  if (!suggestion.missed.empty()) out += "<p>What the model misses as it is:</p>" + list(suggestion.missed, false);
+  out += before_after(suggestion);
   out += "<details><summary>The recipe, to quantize with again</summary><pre>" +
          escaped(suggestion.recipe.to_json().dump(2)) + "</pre></details></div>\n";
   return out;
