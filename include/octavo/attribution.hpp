@@ -88,7 +88,8 @@ struct Suggestion {
   std::vector<std::string> linears;  ///< their module paths
   double share_of_multiplies = 0;    ///< the lifted units' of all int8 linears', 0 to 1
   Recipe recipe;                     ///< the recipe QUANTIZED was made by, the lifts before it; empty unless found
-  VerifyThresholds thresholds;       ///< that had to hold: the profile's for the evaluation
+  VerifyThresholds thresholds;       ///< that have to hold: the profile's for the evaluation
+  double margin = 0;                 ///< share of each bound that the suggested model had to leave free
   std::vector<std::string> missed;   ///< one line per threshold that QUANTIZED misses on these samples
   RungMetrics before, after;         ///< QUANTIZED's, and the suggested model's
   std::int64_t variants = 0;         ///< models that the search ran over the samples
@@ -100,8 +101,12 @@ struct AttributionOptions {
   std::int64_t max_new_tokens = 64;  ///< per answer
   std::string profile = "default";   ///< preset or path; its thresholds for the evaluation are what must hold
   VerifyThresholds thresholds;       ///< go before the profile's
-  bool exact = false;                ///< measure every unit end to end: three runs over the samples per unit
-  bool suggest = true;               ///< false: no search for a recipe
+  /// Share of each bound that the suggested model must leave free, in [0, 1): of the way from the bound to what the
+  /// original itself would measure. A second run quantizes anew, and a choice that was made on these samples flatters
+  /// itself on them.
+  double margin = 0.3;
+  bool exact = false;   ///< measure every unit end to end: three runs over the samples per unit
+  bool suggest = true;  ///< false: no search for a recipe
   ProgressCallback progress;
   const std::atomic<bool>* cancel = nullptr;
 };

@@ -26,10 +26,28 @@ void require_arguments(const std::string& original, const std::string& quantized
   if (options.max_new_tokens < 1)
     throw Error(ErrorCode::invalid_argument, "attribute: max_new_tokens is " + std::to_string(options.max_new_tokens) +
                                                  "; at least 1 token must be compared");
+  if (!(options.margin >= 0 && options.margin < 1))
+    throw Error(ErrorCode::invalid_argument,
+                "attribute: margin is " + number(options.margin) + ", it must lie in [0, 1)");
   for (const std::string& directory : {original, quantized})
     if (!std::filesystem::is_directory(directory))
       throw Error(ErrorCode::not_found,
                   "attribute: " + directory + " is not a directory; expected MODEL, then QUANTIZED");
+}
+
+/// Each bound moved by `margin` of its way to what the original itself would measure.
+VerifyThresholds tightened(VerifyThresholds bounds, double margin) {
+  const auto towards = [&](std::optional<double>& bound, double perfect) {
+    if (bound) *bound += margin * (perfect - *bound);
+  };
+  towards(bounds.min_token_agreement, 1);
+  towards(bounds.min_logit_cosine, 1);
+  towards(bounds.min_top1_agreement, 1);
+  towards(bounds.min_top5_agreement, 1);
+  towards(bounds.max_kl, 0);
+  towards(bounds.max_perplexity_ratio, 1);
+  if (bounds.max_accuracy_drop && *bounds.max_accuracy_drop > 0) towards(bounds.max_accuracy_drop, 0);
+  return bounds;
 }
 
 class Attributor {
@@ -43,6 +61,7 @@ class Attributor {
     VerifyProfile profile = VerifyProfile::open(options.profile);
     profile.override_with(options.thresholds);
     thresholds_ = profile.for_rung("evaluation");
+    tightened_ = tightened(thresholds_, options.margin);
     original_ = Model::open(original_dir);
     quantized_ = Model::open(quantized_dir);
     require_comparable(original_dir);
@@ -143,10 +162,10 @@ class Attributor {
   }
 
   /// The thresholds that `metrics` miss.
-  std::vector<std::string> missed(const RungMetrics& metrics) const {
+  static std::vector<std::string> missed(const RungMetrics& metrics, const VerifyThresholds& thresholds) {
     RungResult rung;
     rung.metrics = metrics;
-    judge(thresholds_, rung);
+    judge(thresholds, rung);
     std::vector<std::string> lines;
     for (const RungFailure& failure : rung.failures) lines.push_back(failure.line());
     return lines;
@@ -155,9 +174,9 @@ class Attributor {
   /// Logits first: where they miss, no answer needs to be generated.
   bool holds(const Model& variant, RungMetrics& metrics) const {
     metrics = reference_->logits(variant);
-    if (!missed(metrics).empty()) return false;
+    if (!missed(metrics, tightened_).empty()) return false;
     if (thresholds_.min_token_agreement || thresholds_.max_accuracy_drop) metrics = reference_->answers(variant);
-    return missed(metrics).empty();
+    return missed(metrics, tightened_).empty();
   }
 
   /// What lifting a unit wins per multiplication, by what was measured best.
@@ -172,7 +191,8 @@ class Attributor {
     Suggestion& suggestion = found_.suggestion;
     suggestion.thresholds = thresholds_;
     suggestion.before = before_;
-    suggestion.missed = missed(before_);
+    suggestion.margin = options_.margin;
+    suggestion.missed = missed(before_, thresholds_);
     if (suggestion.missed.empty()) return;
     suggestion.status = SuggestionStatus::out_of_reach;
     for (const Scheme scheme : {Scheme::w8a16, Scheme::skip}) {
@@ -226,7 +246,7 @@ class Attributor {
   Stopwatch watch_;
   Steps steps_;
   std::vector<Sample> samples_;
-  VerifyThresholds thresholds_;
+  VerifyThresholds thresholds_, tightened_;
   Model original_, quantized_;
   std::optional<Reference> reference_;
   std::optional<LiftedModels> lifted_;

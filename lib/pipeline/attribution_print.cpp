@@ -128,6 +128,7 @@ JsonBuilder suggestion_json(const Suggestion& suggestion) {
       .set("share_of_multiplies", suggestion.share_of_multiplies)
       .set("recipe", found ? suggestion.recipe.to_json() : JsonBuilder(nullptr))
       .set("thresholds", pipeline::thresholds_json(suggestion.thresholds))
+      .set("margin", suggestion.margin)
       .set("missed", pipeline::strings_json(suggestion.missed))
       .set("before", pipeline::metrics_json(suggestion.before))
       .set("after", pipeline::metrics_json(suggestion.after))

@@ -494,6 +494,10 @@ static void test_attribute(const char* model_dir, const char* samples, const cha
   options.max_new_tokens = 8;
   options.profile = "no such profile";
   CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_NOT_FOUND);
+  file = fopen(profile, "w");
+  CHECK(file != NULL);
+  fputs("{\"extends\": \"lenient\", \"rungs\": {\"evaluation\": {\"max_kl\": 0}}}", file); /* int8 cannot meet it */
+  fclose(file);
   options.profile = profile;
   options.progress = stop_at_once;
   CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_CANCELLED);
@@ -501,10 +505,6 @@ static void test_attribute(const char* model_dir, const char* samples, const cha
   CHECK(octavo_attribute(model_dir, scratch, &options, NULL, &recipe, &json) == OCTAVO_INVALID_ARGUMENT);
   CHECK(suggestion == -1 && recipe == NULL && json == NULL); /* untouched by failures */
 
-  file = fopen(profile, "w");
-  CHECK(file != NULL);
-  fputs("{\"extends\": \"lenient\", \"rungs\": {\"evaluation\": {\"max_kl\": 0}}}", file); /* int8 cannot meet it */
-  fclose(file);
   CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_OK);
   CHECK(suggestion == OCTAVO_SUGGESTION_FOUND); /* everything as in the original */
   CHECK(recipe != NULL && strstr(recipe, "\"skip\"") != NULL);

@@ -255,8 +255,10 @@ refused "verify: report into nowhere" 1 "$work/nowhere" verify "$model" "$work/g
 cases=$((cases + 1))
 limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "rungs": {"evaluation": {"max_kl": 1e-4}}}'
 echo "$limit" >"$work/profile.json"
-"$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 4 \
-  --max-new-tokens 24 --suggest "$work/lift.json" --report "$work/report.html" >"$work/out" 2>"$work/err"
+judged=(--profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 24 --max-new-tokens 24)
+"$octavo" quantize "$model" -o "$work/int8" --calibration "$model/calib/calibration.jsonl" >"$work/out" 2>"$work/err"
+"$octavo" verify "$model" "$work/int8" "${judged[@]}" --suggest "$work/lift.json" --report "$work/report.html" \
+  >"$work/out" 2>"$work/err"
 [ $? -eq 1 ] || fail "verify: a bound of 1e-4 nats must be missed"
 grep -q '^suggestion: .* in W8A16' "$work/out" && grep -q '"w8a16"' "$work/lift.json" || fail "verify: no suggestion"
 python3 -c 'import json, sys
@@ -266,9 +268,9 @@ page = open(sys.argv[1] + ".html").read()
 assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>"), page[:80]' \
   "$work/report" "$work/lift.json" || fail "verify: report and recipe disagree"
 "$octavo" quantize "$model" -o "$work/lifted" --recipe "$work/lift.json" --calibration "$model/calib/calibration.jsonl" \
-  --samples 8 >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
-"$octavo" verify "$model" "$work/lifted" --profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 4 \
-  --max-new-tokens 24 >"$work/out" 2>"$work/err" || fail "the second run does not confirm the suggestion"
+  >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
+"$octavo" verify "$model" "$work/lifted" "${judged[@]}" >"$work/out" 2>"$work/err" ||
+  fail "the second run does not confirm the suggestion"
 
 echo "$cases cases, $failures failures"
 [ "$failures" -eq 0 ]
