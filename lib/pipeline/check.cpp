@@ -148,8 +148,9 @@ void divide(const Checkpoint& checkpoint, const CheckOptions& options, CheckResu
   }
   if (w8a16 > 0)
     result.problems.push_back(
-        {std::to_string(w8a16) + " linears are stored W8A16, as int-quantized, which vLLM does not load: it takes "
-                                 "weights that are int8 alone in pack-quantized form only",
+        {std::to_string(w8a16) + (w8a16 == 1 ? " linear is" : " linears are") +
+             " stored W8A16, as int-quantized, which vLLM does not load: it takes int8 weights under float activations "
+             "in pack-quantized form only",
          "config.json: quantization_config", "to serve with vLLM, quantize them W8A8 or leave them float"});
 }
 

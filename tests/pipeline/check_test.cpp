@@ -340,7 +340,7 @@ TEST_CASE("vLLM does not load W8A16 linears, in whatever block they are") {
     const CheckResult result = check(scratch.path("72b"), options);
     INFO(ranks << " ranks\n" << listed(result));
     REQUIRE(fatal_count(result) == 1);
-    REQUIRE(find(result, "1 linears are stored W8A16") != nullptr);
+    REQUIRE(find(result, "1 linear is stored W8A16") != nullptr);
     const octavo::ParallelDim dim = dimension(result, "intermediate_size");
     REQUIRE(dim.w8a16 == 1);
     REQUIRE(dim.w8a8 == 2 * 3 - 1);
