@@ -116,16 +116,20 @@ ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options, s
 
 // --- Division among ranks -------------------------------------------------------------------------------------------
 
-/// A dimension that vLLM would cut in `ranks` parts, and what the int8 kernels make of a part.
+/// A dimension that vLLM would cut in `ranks` parts, and what its kernels make of a part. Sources: docs/check.md.
 struct ParallelDim {
   std::string field;    ///< "vision_config.intermediate_size"
   std::string modules;  ///< "visual.blocks.*.mlp"
   std::int64_t value = 0;
   std::int64_t per_rank = 0;   ///< rounded down where it does not divide; heads that are replicated: 1
   bool divides = true;         ///< as the engine cuts it: vLLM refuses to start otherwise
-  std::int64_t alignment = 0;  ///< largest of 128, 64, 32, 16 that divides per_rank; 0: none, or not an int8 dimension
-  bool is_int8 = false;        ///< some of these modules are stored int8
-  std::string remedy;          ///< "" when there is nothing to do
+  std::int64_t alignment = 0;  ///< largest of 128, 64, 32, 16 that divides every width cut here as a rank's products
+                               ///< see it (q, k and v are one product, gate and up another); 0: none
+  std::int64_t w8a8 = 0;   ///< of the modules' linears, those that are stored W8A8
+  std::int64_t w8a16 = 0;  ///< those stored W8A16, a form that vLLM does not load, cut or not
+  std::string effect;      ///< what a part that divides does to the kernels; "" when there is nothing to tell
+  std::string remedy;      ///< "" when there is nothing to do
+  bool is_int8() const noexcept { return w8a8 + w8a16 > 0; }
 };
 /// @throws Error  invalid_argument unless 1 <= ranks <= 1024; format when config.json cannot be used.
 std::vector<ParallelDim> tensor_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks);

@@ -132,24 +132,26 @@ void divide(const Checkpoint& checkpoint, const CheckOptions& options, CheckResu
     add_once(result.problems, {error.what(), "tensor parallel", "choose another number of ranks"});
   }
   const std::string ranks = std::to_string(options.tensor_parallel);
+  std::int64_t w8a16 = 0;
   for (const ParallelDim& dim : result.tensor_parallel) {
+    w8a16 += dim.w8a16;
     const std::string where = "config.json: " + dim.field;
     const std::string head = dim.field + " is " + std::to_string(dim.value);
     if (!dim.divides) {
       result.problems.push_back(
           {head + ", which cannot be cut for " + ranks + " ranks (" + dim.modules + ")", where, dim.remedy});
-    } else if (dim.alignment == 0) {
-      result.problems.push_back({head + ": " + std::to_string(dim.per_rank) + " per rank for " + ranks +
-                                     " ranks, int8 kernels need multiples of 16 (" + dim.modules +
-                                     (dim.is_int8 ? ", stored int8)" : ", float here)"),
-                                 where, dim.remedy, dim.is_int8});
-    } else if (!dim.remedy.empty()) {
-      result.problems.push_back({head + ": " + std::to_string(dim.per_rank) + " per rank for " + ranks +
-                                     " ranks, a multiple of " + std::to_string(dim.alignment) + " (" + dim.modules +
-                                     ")",
+    } else if (!dim.effect.empty()) {
+      result.problems.push_back({head + ": " + std::to_string(dim.per_rank) + " per rank for " + ranks + " ranks (" +
+                                     dim.modules + "); " + dim.effect,
                                  where, dim.remedy, false});
     }
   }
+  if (w8a16 > 0)
+    result.problems.push_back(
+        {std::to_string(w8a16) + (w8a16 == 1 ? " linear is" : " linears are") +
+             " stored W8A16, as int-quantized, which vLLM does not load: it takes int8 weights under float activations "
+             "in pack-quantized form only",
+         "config.json: quantization_config", "to serve with vLLM, quantize them W8A8 or leave them float"});
 }
 
 }  // namespace
@@ -208,7 +210,10 @@ JsonBuilder CheckResult::to_json() const {
                     .set("per_rank", dim.per_rank)
                     .set("divides", dim.divides)
                     .set("alignment", dim.alignment)
-                    .set("int8", dim.is_int8)
+                    .set("int8", dim.is_int8())
+                    .set("w8a8", dim.w8a8)
+                    .set("w8a16", dim.w8a16)
+                    .set("effect", dim.effect)
                     .set("remedy", dim.remedy));
     }
     json.set("tensor_parallel", std::move(dims));

@@ -245,6 +245,13 @@ TEST_CASE("the planned prompt must fit the model") {
   REQUIRE(good.to_json().build().at("plan").at("prompt_tokens").as_int() == 100);
 }
 
+octavo::ParallelDim dimension(const CheckResult& result, const std::string& field) {
+  for (const octavo::ParallelDim& found : result.tensor_parallel)
+    if (found.field == field) return found;
+  FAIL("no dimension " << field);
+  return octavo::ParallelDim{};
+}
+
 TEST_CASE("a 72B whose weights are holes is checked, planned and divided") {
   const Scratch scratch;
   test::SparseModel model;
@@ -260,20 +267,19 @@ TEST_CASE("a 72B whose weights are holes is checked, planned and divided") {
   REQUIRE(static_cast<std::size_t>(result.tensors) == written.tensor_count());
   // 80 layers, keys and values of 8 heads of 128, 4 bytes.
   REQUIRE(result.plan->kv_cache_bytes_per_position == std::uint64_t{80} * 2 * 8 * 128 * 4);
-  const auto dim = [&](const char* field) {
-    for (const octavo::ParallelDim& found : result.tensor_parallel)
-      if (found.field == field) return found;
-    FAIL("no dimension " << field);
-    return octavo::ParallelDim{};
-  };
+  const auto dim = [&](const char* field) { return dimension(result, field); };
   REQUIRE(dim("intermediate_size").per_rank == 3696);  // 29568 / 8 = 231 * 16
   REQUIRE(dim("intermediate_size").alignment == 16);
-  REQUIRE(dim("intermediate_size").is_int8);
+  REQUIRE(dim("intermediate_size").w8a8 == 80 * 3);
+  REQUIRE(dim("intermediate_size").w8a16 == 0);
+  REQUIRE(contains(dim("intermediate_size").effect, "W8A8 per channel and float run"));
   REQUIRE(contains(dim("intermediate_size").remedy, "29696"));  // 29 * 8 * 128
   REQUIRE(dim("num_key_value_heads").per_rank == 1);
   REQUIRE(dim("vocab_size").per_rank == 19008);
   REQUIRE(dim("vision_config.intermediate_size").per_rank == 432);
-  REQUIRE_FALSE(dim("vision_config.intermediate_size").is_int8);
+  REQUIRE_FALSE(dim("vision_config.intermediate_size").is_int8());
+  REQUIRE(dim("vision_config.num_heads").alignment == 32);  // 2 heads of 80: 160, with keys and values 480
+  REQUIRE(dim("num_attention_heads").effect.empty());
 }
 
 TEST_CASE("3420 cannot be cut, nor can 16 heads among 3 ranks") {
@@ -298,4 +304,48 @@ TEST_CASE("3420 cannot be cut, nor can 16 heads among 3 ranks") {
   options.tensor_parallel = -1;
   const CheckResult none = check(scratch.path("3b"), options);
   REQUIRE(find(none, "it must be 1 to 1024") != nullptr);
+}
+
+TEST_CASE("int8 products that CUTLASS does not take run in Triton") {
+  const Scratch scratch;
+  test::SparseModel model{2048, 2, 16, 2, 11008, 151936, 1280, 2, 16, 3420, true, true};
+  model.vision_int8 = true;
+  const test::SparseCheckpoint written(scratch.path("3b"), model);
+  CheckOptions options;
+  for (const std::int64_t ranks : {1, 4}) {  // 3420 = 213 * 16 + 12 is no multiple of 16, cut or whole
+    options.tensor_parallel = ranks;
+    const CheckResult result = check(scratch.path("3b"), options);
+    INFO(ranks << " ranks\n" << listed(result));
+    REQUIRE(result.ok());
+    const octavo::ParallelDim dim = dimension(result, "vision_config.intermediate_size");
+    REQUIRE(dim.w8a8 == 2 * 3);
+    REQUIRE(contains(dim.effect, "Triton"));
+    REQUIRE(contains(dim.remedy, ranks == 1 ? "3424" : "3456"));  // 214 * 16, 54 * 4 * 16
+    REQUIRE(find(result, "3420: " + std::to_string(3420 / ranks) + " per rank") != nullptr);
+    REQUIRE(dimension(result, "intermediate_size").effect.empty() == (ranks == 1));  // 86 * 128; 11008 / 4 = 43 * 64
+  }
+}
+
+TEST_CASE("vLLM does not load W8A16 linears, in whatever block they are") {
+  const Scratch scratch;
+  test::SparseModel model;
+  model.layers = 2;
+  model.int8 = true;
+  model.w8a16 = {"model.layers.1.mlp.down_proj"};
+  const test::SparseCheckpoint written(scratch.path("72b"), model);
+  CheckOptions options;
+  REQUIRE(check(scratch.path("72b"), options).ok());
+  for (const std::int64_t ranks : {1, 8}) {
+    options.tensor_parallel = ranks;
+    const CheckResult result = check(scratch.path("72b"), options);
+    INFO(ranks << " ranks\n" << listed(result));
+    REQUIRE(fatal_count(result) == 1);
+    REQUIRE(find(result, "1 linear is stored W8A16") != nullptr);
+    const octavo::ParallelDim dim = dimension(result, "intermediate_size");
+    REQUIRE(dim.w8a16 == 1);
+    REQUIRE(dim.w8a8 == 2 * 3 - 1);
+    // 29568 = 231 * 128, 29568 / 8 = 28 * 128 + 112.
+    REQUIRE(contains(dim.effect, "Marlin") == (ranks == 8));
+    REQUIRE_FALSE(contains(dim.effect, "Triton"));  // 3696 = 231 * 16
+  }
 }

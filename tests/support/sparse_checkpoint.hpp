@@ -23,6 +23,8 @@ struct SparseModel {
   bool int8 = false;                                   ///< the language model's linears, as W8A8
   std::uint64_t shard_bytes = std::uint64_t{4} << 30;  ///< of tensor data
   std::int64_t tokenizer_words = 1;                    ///< the published one has 151643
+  bool vision_int8 = false;                            ///< with int8: the vision MLPs, too
+  std::vector<std::string> w8a16{};                    ///< with int8: these linears as W8A16
 };
 
 class SparseCheckpoint {
@@ -48,9 +50,9 @@ class SparseCheckpoint {
       norm(block + "norm2", m.vision_hidden);
       linear(block + "attn.qkv", 3 * m.vision_hidden, m.vision_hidden, true, false);
       linear(block + "attn.proj", m.vision_hidden, m.vision_hidden, true, false);
-      linear(block + "mlp.gate_proj", m.vision_intermediate, m.vision_hidden, true, false);
-      linear(block + "mlp.up_proj", m.vision_intermediate, m.vision_hidden, true, false);
-      linear(block + "mlp.down_proj", m.vision_hidden, m.vision_intermediate, true, false);
+      linear(block + "mlp.gate_proj", m.vision_intermediate, m.vision_hidden, true, m.vision_int8);
+      linear(block + "mlp.up_proj", m.vision_intermediate, m.vision_hidden, true, m.vision_int8);
+      linear(block + "mlp.down_proj", m.vision_hidden, m.vision_intermediate, true, m.vision_int8);
     }
     norm("visual.merger.ln_q", m.vision_hidden);
     linear("visual.merger.mlp.0", 4 * m.vision_hidden, 4 * m.vision_hidden, true, false);
@@ -150,8 +152,10 @@ class SparseCheckpoint {
     json.set("image_token_id", 151655).set("video_token_id", 151656);
     json.set("vision_start_token_id", 151652).set("vision_end_token_id", 151653);
     json.set("vision_config", std::move(vision));
-    write("config.json",
-          m.int8 ? octavo::with_w8a8_quantization_config(json.build("config.json"), ignored_) : json.dump(2));
+    write("config.json", m.int8
+                             ? octavo::with_quantization_config(json.build("config.json"),
+                                                                {octavo::StoredScheme::w8a8_dynamic, m.w8a16, ignored_})
+                             : json.dump(2));
   }
 
   void write_files() const {
