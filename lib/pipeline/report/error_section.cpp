@@ -199,13 +199,21 @@ std::string towers_html(const Attribution& attribution) {
            "</td><td data-l=\"right answers\">" +
            (metrics.quantized_accuracy ? percent(*metrics.quantized_accuracy) : "") + "</td></tr>\n";
   }
-  return out + "</tbody></table></div>\n";
+  out += "</tbody></table></div>\n";
+  for (const Tower tower : {Tower::vision, Tower::language}) {
+    const bool quantized = std::any_of(attribution.units.begin(), attribution.units.end(),
+                                       [&](const UnitSensitivity& unit) { return unit.tower == tower; });
+    if (!quantized)
+      out += std::string("<p>The ") + (tower == Tower::vision ? "vision tower" : "language model") +
+             " has no int8 linear here and loses nothing.</p>\n";
+  }
+  return out;
 }
 
 std::string activations_html(const Attribution& attribution) {
   if (attribution.units.empty()) return "";
   constexpr std::size_t kBins = std::tuple_size_v<decltype(ActivationSummary::histogram)>;
-  // Half a step of int8 is absmax/254: bins up to 2^-8 of the row's largest are at least one step, the rest become 0.
+  // Half a step of int8 is absmax/254: what is above 2^-8 of the row's largest rounds to a step at least, the rest to 0.
   constexpr std::size_t kHeld = 8;
   const std::vector<UnitSensitivity>& units = attribution.units;
   double top = 0;
