@@ -213,7 +213,8 @@ std::string towers_html(const Attribution& attribution) {
 std::string activations_html(const Attribution& attribution) {
   if (attribution.units.empty()) return "";
   constexpr std::size_t kBins = std::tuple_size_v<decltype(ActivationSummary::histogram)>;
-  // Half a step of int8 is absmax/254: what is above 2^-8 of the row's largest rounds to a step at least, the rest to 0.
+  // Half a step of int8 is absmax/254: what is above 2^-8 of the row's largest rounds to a step at least, the rest to
+  // 0.
   constexpr std::size_t kHeld = 8;
   const std::vector<UnitSensitivity>& units = attribution.units;
   double top = 0;
