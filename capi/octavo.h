@@ -152,9 +152,9 @@ typedef struct octavo_verify_options {
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
 
-/* As octavo_verify, and with the comparison and, where there are samples, the attribution on top: writes html_path, which
- * must end in .html, as one page that needs no network, and the same as JSON beside it under the ending .json (schema:
- * docs/report.md). Both are complete or absent; a place that cannot be written fails before the work. */
+/* As octavo_verify, and with the comparison and, where there are samples, the attribution on top: writes html_path,
+ * which must end in .html, as one page that needs no network, and the same as JSON beside it under the ending .json
+ * (schema: docs/report.md). Both are complete or absent; a place that cannot be written fails before the work. */
 OCTAVO_API octavo_status octavo_report(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, const char* html_path,
                                        int32_t* out_passed);

@@ -212,7 +212,7 @@ class Attributor {
     }
     if (order.empty()) return false;
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return worth(found_.units[a], scheme) > worth(found_.units[b], scheme);
+      return badness(worth(found_.units[a], scheme)) > badness(worth(found_.units[b], scheme));
     });
     RungMetrics metrics;
     const auto suffices = [&](const std::vector<bool>& lifted) {
@@ -277,7 +277,7 @@ std::vector<const UnitSensitivity*> Attribution::worst_units() const {
   std::vector<const UnitSensitivity*> worst;
   for (const UnitSensitivity& unit : units) worst.push_back(&unit);
   std::stable_sort(worst.begin(), worst.end(), [](const UnitSensitivity* a, const UnitSensitivity* b) {
-    return a->quantized_error > b->quantized_error;
+    return pipeline::badness(a->quantized_error) > pipeline::badness(b->quantized_error);
   });
   return worst;
 }

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -58,6 +60,9 @@ void require_images(const std::vector<Sample>& samples);
 SampleResult describe(const Sample& sample, const ModelInput& input, std::string original, std::string quantized);
 
 std::string to_lower(std::string_view text);
+
+/// For sorting by how bad something is: NaN is worse than everything.
+inline double badness(double value) { return std::isnan(value) ? std::numeric_limits<double>::infinity() : value; }
 
 // JSON that results share (results_json.cpp).
 JsonBuilder layers_json(const std::vector<LayerReport>& layers);

@@ -109,7 +109,7 @@ RungMetrics Reference::answers(const Model& variant, std::vector<SampleResult>* 
   }
   if (results != nullptr)
     std::stable_sort(results->begin(), results->end(),
-                     [](const SampleResult& a, const SampleResult& b) { return a.kl > b.kl; });
+                     [](const SampleResult& a, const SampleResult& b) { return badness(a.kl) > badness(b.kl); });
   return metrics;
 }
 
