@@ -27,7 +27,7 @@ fs::path resolved(const std::string& path) {
 }
 
 fs::path checked(const std::string& path) {
-  const fs::path target = resolved(path);
+  fs::path target = resolved(path);
   std::error_code failed;
   if (path.back() == '/' || target.filename().empty())
     throw Error(ErrorCode::invalid_argument, path + ": names a directory; a file is needed");

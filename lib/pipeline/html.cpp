@@ -147,7 +147,7 @@ std::string size_text(std::uint64_t bytes) {
 
 std::string seconds_text(double seconds) {
   if (!(seconds >= 100 && seconds < 1e9)) return printed(seconds < 10 ? "%.2f s" : "%.0f s", seconds);
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const std::int64_t whole = std::llround(seconds);
   if (whole < 6000) return std::to_string(whole / 60) + " min " + std::to_string(whole % 60) + " s";
   return std::to_string(whole / 3600) + " h " + std::to_string(whole % 3600 / 60) + " min";
 }
