@@ -4,10 +4,12 @@
 set -euo pipefail
 build=$1 scratch=$2 model=$3 picture=$4
 here=$(cd "$(dirname "$0")" && pwd)
+# The generator of the build: the machine need not have another one.
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")
 rm -rf "$scratch"
 cmake --install "$build" --prefix "$scratch/prefix" >/dev/null
 for language in c cpp; do
-  cmake -S "$here/$language" -B "$scratch/$language" -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_BUILD_TYPE=Release >/dev/null
+  cmake -G "$generator" -S "$here/$language" -B "$scratch/$language" -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_BUILD_TYPE=Release >/dev/null
   cmake --build "$scratch/$language" >/dev/null
   echo "$language: $("$scratch/$language/outside" "$model" "$picture" "What colour is the circle?")"
 done
