@@ -11,7 +11,8 @@ namespace octavo {
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 64;  // rows of scores held at once, per thread
+constexpr std::int64_t kQueryBlock = 64;                       // rows of scores held at once, per thread
+constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // products of a part, some 20 us
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 // Rows of queries that see the same contiguous range of keys, but for causality.
@@ -151,7 +152,13 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   float* target = out.mutable_data<float>();
   const std::vector<Task> tasks = tasks_for(mask, batches, heads, q_len, kv_len);
 
-  parallel_for(static_cast<std::int64_t>(tasks.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+  const auto jobs = static_cast<std::int64_t>(tasks.size());
+  std::int64_t products = 0;
+  for (const Task& task : tasks)
+    products += 2 * (task.query_end - task.query_begin) * (task.key_end - task.key_begin) * width;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kWorthAThread / (1 + products / std::max<std::int64_t>(1, jobs)));
+  parallel_for(jobs, grain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> scores;
     for (std::int64_t t = begin; t < end; ++t) {
       const Task& task = tasks[static_cast<std::size_t>(t)];

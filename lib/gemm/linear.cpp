@@ -21,6 +21,7 @@ struct Linear::Impl {
 namespace {
 
 using gemm::kMaxInFeatures;
+constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // weights of a part, some 20 us
 constexpr std::int64_t kPanelValues = 1 << 20;  // float32 values of a widened panel: 4 MiB, stays in cache
 
 std::vector<float> as_floats(const Tensor& tensor) {
@@ -69,7 +70,7 @@ void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* 
   const auto* bytes = static_cast<const std::byte*>(weight.raw());
   const auto row = [&](std::int64_t j) { return bytes + static_cast<std::size_t>(j * k) * size_of(weight.dtype()); };
   if (m <= gemm::kFewRows) {
-    parallel_for(n, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, k)),
+    parallel_for(n, std::max<std::int64_t>(1, kWorthAThread / std::max<std::int64_t>(1, k)),
                  [&](std::int64_t begin, std::int64_t end) {
                    gemm::few_rows(x, m, row(begin), weight.dtype(), end - begin, k, y + begin, n);
                  });
