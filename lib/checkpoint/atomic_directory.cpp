@@ -22,20 +22,13 @@ using checkpoint_detail::FileWriter;
 using checkpoint_detail::os_error;
 using checkpoint_detail::sync_path;
 
-/// Where the target will be, with links resolved: a rename must replace the directory, not a link to it.
 fs::path resolve_target(const std::string& target) {
-  if (target.empty()) throw Error(ErrorCode::invalid_argument, "the output directory has no name");
-  std::error_code failed;
-  fs::path path = fs::weakly_canonical(fs::absolute(target, failed), failed);
-  if (failed) throw os_error("resolve", target, failed.value());
+  fs::path path = checkpoint_detail::resolved(target, "the output directory");
   if (path.filename().empty()) path = path.parent_path();  // "out/" names out
   if (path.filename().empty()) {
     throw Error(ErrorCode::invalid_argument, target + ": the root directory cannot be an output directory");
   }
-  if (!fs::is_directory(path.parent_path(), failed)) {
-    throw Error(ErrorCode::not_found, target + ": the directory to put it in, " + path.parent_path().string() +
-                                          ", does not exist; create it first");
-  }
+  checkpoint_detail::require_parent(target, path);
   return path;
 }
 

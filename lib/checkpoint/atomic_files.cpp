@@ -17,23 +17,12 @@ using checkpoint_detail::FileWriter;
 using checkpoint_detail::os_error;
 using checkpoint_detail::sync_path;
 
-/// Where the file will be, with links resolved: a rename must replace the file, not a link to it.
-fs::path resolved(const std::string& path) {
-  if (path.empty()) throw Error(ErrorCode::invalid_argument, "the file to write has no name");
-  std::error_code failed;
-  fs::path target = fs::weakly_canonical(fs::absolute(path, failed), failed);
-  if (failed) throw os_error("resolve", path, failed.value());
-  return target;
-}
-
 fs::path checked(const std::string& path) {
-  fs::path target = resolved(path);
+  fs::path target = checkpoint_detail::resolved(path, "the file to write");
   std::error_code failed;
   if (path.back() == '/' || target.filename().empty())
     throw Error(ErrorCode::invalid_argument, path + ": names a directory; a file is needed");
-  if (!fs::is_directory(target.parent_path(), failed))
-    throw Error(ErrorCode::not_found, path + ": the directory to put it in, " + target.parent_path().string() +
-                                          ", does not exist; create it first");
+  checkpoint_detail::require_parent(path, target);
   const fs::file_status status = fs::status(target, failed);
   if (fs::exists(status) && !fs::is_regular_file(status))
     throw Error(ErrorCode::invalid_argument, path + ": exists and is not a file; choose another name");

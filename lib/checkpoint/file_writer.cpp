@@ -54,4 +54,20 @@ void sync_path(const std::string& path, bool directory) {
   if (result != 0 && reason != EINVAL && reason != EROFS) throw os_error("sync", path, reason);
 }
 
+std::filesystem::path resolved(const std::string& path, const char* what) {
+  namespace fs = std::filesystem;
+  if (path.empty()) throw Error(ErrorCode::invalid_argument, std::string(what) + " has no name");
+  std::error_code failed;
+  fs::path target = fs::weakly_canonical(fs::absolute(path, failed), failed);
+  if (failed) throw os_error("resolve", path, failed.value());
+  return target;
+}
+
+void require_parent(const std::string& path, const std::filesystem::path& target) {
+  std::error_code failed;
+  if (!std::filesystem::is_directory(target.parent_path(), failed))
+    throw Error(ErrorCode::not_found, path + ": the directory to put it in, " + target.parent_path().string() +
+                                          ", does not exist; create it first");
+}
+
 }  // namespace octavo::checkpoint_detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -30,5 +31,10 @@ class FileWriter {
 
 /// Forces a file's or a directory's content to the disk.
 void sync_path(const std::string& path, bool directory);
+
+/// `path` with links resolved: a rename must replace what it names, not a link to it. `what` names an empty path.
+std::filesystem::path resolved(const std::string& path, const char* what);
+/// Throws not_found when the directory that `target` would stand in is missing; `path` is how the caller wrote it.
+void require_parent(const std::string& path, const std::filesystem::path& target);
 
 }  // namespace octavo::checkpoint_detail

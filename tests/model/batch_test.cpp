@@ -13,16 +13,9 @@ using octavo::Session;
 using octavo::Tensor;
 using Ids = std::vector<std::int32_t>;
 
-namespace {
+using golden::greedy;
 
-octavo::GenerateOptions greedy(std::int64_t tokens, bool use_cache = true) {
-  octavo::GenerateOptions options;
-  options.max_new_tokens = tokens;
-  options.use_cache = use_cache;
-  options.sampling = octavo::SamplingOptions{};
-  options.ignore_eos = true;
-  return options;
-}
+namespace {
 
 /// The golden prompts by name: without a picture, with one, with two; each of another length.
 struct Company {

@@ -7,18 +7,9 @@
 using golden::message_of;
 using golden::Values;
 
-namespace {
+using golden::greedy;
 
-octavo::GenerateOptions greedy(std::int64_t tokens, bool use_cache = true) {
-  octavo::GenerateOptions options;
-  options.max_new_tokens = tokens;
-  options.use_cache = use_cache;
-  options.sampling = octavo::SamplingOptions{};
-  options.ignore_eos = true;
-  return options;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("64 greedy tokens equal transformers, with and without cache") {
   const std::string name = GENERATE("nested", "flat", "bf16");  // flat says use_cache: false

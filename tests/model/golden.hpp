@@ -99,6 +99,16 @@ class TemporaryDirectory : public test::ScratchDirectory {
   }
 };
 
+/// The best token each time, past any stop token.
+inline octavo::GenerateOptions greedy(std::int64_t tokens, bool use_cache = true) {
+  octavo::GenerateOptions options;
+  options.max_new_tokens = tokens;
+  options.use_cache = use_cache;
+  options.sampling = octavo::SamplingOptions{};
+  options.ignore_eos = true;
+  return options;
+}
+
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
   if (at == std::string::npos) throw std::runtime_error("no \"" + from + "\" to replace");
