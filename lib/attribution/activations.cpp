@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 constexpr double kOutlier = 6;      // times the rms, as trace's ValueStatistics
@@ -76,4 +76,4 @@ ActivationSummary ActivationCollector::summary() const {
   return summary;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -1,11 +1,11 @@
-/// What is kept of the rows that enter a unit.
+/// What is kept of the rows that enter a group.
 #pragma once
 
 #include <vector>
 
 #include "octavo/attribution.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 class ActivationCollector {
  public:
@@ -19,4 +19,4 @@ class ActivationCollector {
   std::array<std::int64_t, std::tuple_size_v<decltype(ActivationSummary::histogram)>> bins_{};
 };
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

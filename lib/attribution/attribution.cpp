@@ -7,17 +7,16 @@
 #include <numeric>
 #include <utility>
 
-#include "ladder.hpp"
 #include "sensitivity.hpp"
 #include "suggestion.hpp"
 #include "variants.hpp"
 
 namespace octavo {
-namespace pipeline {
+namespace detail {
 namespace {
 
-constexpr std::int64_t kProxySamples = 8;  // a unit's own error needs few rows
-constexpr std::int64_t kProxyRuns = 9;     // of a block: its own and two for each of four units
+constexpr std::int64_t kProxySamples = 8;  // a group's own error needs few rows
+constexpr std::int64_t kProxyRuns = 9;     // of a block: its own and two for each of four groups
 constexpr std::int64_t kMaxDrops = 24;
 
 void require_arguments(const std::string& original, const std::string& quantized, const AttributionOptions& options) {
@@ -28,7 +27,7 @@ void require_arguments(const std::string& original, const std::string& quantized
                                                  "; at least 1 token must be compared");
   if (!(options.margin >= 0 && options.margin < 1))
     throw Error(ErrorCode::invalid_argument,
-                "attribute: margin is " + number(options.margin) + ", it must lie in [0, 1)");
+                "attribute: margin is " + number_text(options.margin) + ", it must lie in [0, 1)");
   for (const std::string& directory : {original, quantized})
     if (!std::filesystem::is_directory(directory))
       throw Error(ErrorCode::not_found,
@@ -60,7 +59,7 @@ class Attributor {
     require_images(samples_);
     VerifyProfile profile = VerifyProfile::open(options.profile);
     profile.override_with(options.thresholds);
-    thresholds_ = profile.for_rung("evaluation");
+    thresholds_ = profile.for_step("evaluation");
     tightened_ = tightened(thresholds_, options.margin);
     original_ = Model::open(original_dir);
     quantized_ = Model::open(quantized_dir);
@@ -75,12 +74,12 @@ class Attributor {
     std::int64_t total = n + kProxyRuns * proxied + 4 * n + searched;
     steps_.set_total(total);
     reference_.emplace(original_, samples_, options_, steps_);
-    units(proxied, n);
-    if (found_.units.empty())
+    groups(proxied, n);
+    if (found_.groups.empty())
       throw Error(ErrorCode::invalid_argument, "attribute: " + quantized_dir_ + " holds no int8 linear");
-    const auto count = static_cast<std::int64_t>(found_.units.size());
+    const auto count = static_cast<std::int64_t>(found_.groups.size());
     if (options_.exact) steps_.set_total(total += 3 * count * n);
-    lifted_.emplace(original_, quantized_, found_.units);
+    mixed_.emplace(original_, quantized_, found_.groups);
     towers();
     if (options_.exact) exact();
     if (options_.suggest) suggest();
@@ -107,32 +106,32 @@ class Attributor {
                                                      linear.module_path + "); expected MODEL, then QUANTIZED");
   }
 
-  void units(std::int64_t proxied, std::int64_t behind) {
+  void groups(std::int64_t proxied, std::int64_t behind) {
     found_.proxy_samples = proxied;
     const std::vector<ModelInput> inputs = reference_->inputs(proxied);
-    steps_.stage("each unit on its own");
-    found_.units = measure_units(
+    steps_.stage("each group on its own");
+    found_.groups = measure_groups(
         original_.checkpoint(), quantized_.checkpoint(), inputs, [&](std::int64_t done, std::int64_t total) {
           steps_.advance_to(behind + kProxyRuns * proxied * done / std::max<std::int64_t>(1, total));
         });
   }
 
-  std::vector<bool> all() const { return std::vector<bool>(found_.units.size(), true); }
+  std::vector<bool> all() const { return std::vector<bool>(found_.groups.size(), true); }
   std::vector<bool> of(Tower tower) const {
     std::vector<bool> flags;
-    for (const UnitSensitivity& unit : found_.units) flags.push_back(unit.tower == tower);
+    for (const GroupSensitivity& group : found_.groups) flags.push_back(group.tower == tower);
     return flags;
   }
   std::int64_t linears(const std::vector<bool>& flags) const {
     std::size_t count = 0;
-    for (std::size_t i = 0; i < flags.size(); ++i) count += flags[i] ? found_.units[i].linears.size() : 0;
+    for (std::size_t i = 0; i < flags.size(); ++i) count += flags[i] ? found_.groups[i].linears.size() : 0;
     return static_cast<std::int64_t>(count);
   }
 
   /// QUANTIZED, each tower alone, and everything in W8A16.
   void towers() {
     steps_.stage("quantized");
-    before_ = reference_->answers(quantized_, &found_.samples);
+    before_ = reference_->answers_of_quantized(quantized_, found_.samples);
     found_.variants.push_back({"quantized", linears(all()), before_});
     const std::int64_t vision = linears(of(Tower::vision));
     const std::int64_t language = linears(of(Tower::language));
@@ -140,51 +139,47 @@ class Attributor {
       for (const Tower tower : {Tower::vision, Tower::language}) {
         const std::string name = tower == Tower::vision ? "vision alone" : "language alone";
         steps_.stage(name);
-        found_.variants.push_back({name, linears(of(tower)), reference_->logits(lifted_->original_with(of(tower)))});
+        found_.variants.push_back({name, linears(of(tower)), reference_->logits(mixed_->original_with(of(tower)))});
       }
     }
     steps_.stage("all in W8A16");
-    found_.variants.push_back(
-        {"all in W8A16", linears(all()), reference_->logits(lifted_->with(all(), Scheme::w8a16))});
+    found_.variants.push_back({"all in W8A16", linears(all()), reference_->logits(mixed_->with(all(), Scheme::w8a16))});
   }
 
   void exact() {
     const auto kl = [&](const Model& variant) { return reference_->logits(variant).kl; };
-    for (std::size_t i = 0; i < found_.units.size(); ++i) {
-      UnitSensitivity& unit = found_.units[i];
-      steps_.stage("end to end: " + unit.input_group);
-      std::vector<bool> one(found_.units.size());
+    for (std::size_t i = 0; i < found_.groups.size(); ++i) {
+      GroupSensitivity& group = found_.groups[i];
+      steps_.stage("end to end: " + group.input_group);
+      std::vector<bool> one(found_.groups.size());
       one[i] = true;
-      unit.alone_kl = kl(lifted_->original_with(one));
-      unit.lifted_kl = kl(lifted_->with(one, Scheme::w8a16));
-      unit.restored_kl = kl(lifted_->with(one, Scheme::skip));
+      group.alone_kl = kl(mixed_->original_with(one));
+      group.w8a16_kl = kl(mixed_->with(one, Scheme::w8a16));
+      group.restored_kl = kl(mixed_->with(one, Scheme::skip));
     }
   }
 
   /// The thresholds that `metrics` miss.
-  static std::vector<std::string> missed(const RungMetrics& metrics, const VerifyThresholds& thresholds) {
-    RungResult rung;
-    rung.metrics = metrics;
-    judge(thresholds, rung);
+  static std::vector<std::string> missed(const StepMetrics& metrics, const VerifyThresholds& thresholds) {
     std::vector<std::string> lines;
-    for (const RungFailure& failure : rung.failures) lines.push_back(failure.line());
+    for (const StepFailure& failure : missed_bounds(thresholds, metrics)) lines.push_back(failure.line());
     return lines;
   }
 
   /// Logits first: where they miss, no answer needs to be generated.
-  bool holds(const Model& variant, RungMetrics& metrics) const {
+  bool holds(const Model& variant, StepMetrics& metrics) const {
     metrics = reference_->logits(variant);
     if (!missed(metrics, tightened_).empty()) return false;
     if (thresholds_.min_token_agreement || thresholds_.max_accuracy_drop) metrics = reference_->answers(variant);
     return missed(metrics, tightened_).empty();
   }
 
-  /// What lifting a unit wins per multiplication, by what was measured best.
-  double worth(const UnitSensitivity& unit, Scheme scheme) const {
-    double won = scheme == Scheme::w8a16 ? unit.activation_share() : unit.quantized_error * unit.quantized_error;
-    const std::optional<double>& end_to_end = scheme == Scheme::w8a16 ? unit.lifted_kl : unit.restored_kl;
+  /// What raising a group's precision gains per multiplication, by what was measured best.
+  double worth(const GroupSensitivity& group, Scheme scheme) const {
+    double won = scheme == Scheme::w8a16 ? group.activation_share() : group.quantized_error * group.quantized_error;
+    const std::optional<double>& end_to_end = scheme == Scheme::w8a16 ? group.w8a16_kl : group.restored_kl;
     if (end_to_end && before_.kl) won = *before_.kl - *end_to_end;
-    return won / static_cast<double>(std::max<std::int64_t>(1, unit.multiplies));
+    return won / static_cast<double>(std::max<std::int64_t>(1, group.multiplies));
   }
 
   void suggest() {
@@ -196,68 +191,68 @@ class Attributor {
     if (suggestion.missed.empty()) return;
     suggestion.status = SuggestionStatus::out_of_reach;
     for (const Scheme scheme : {Scheme::w8a16, Scheme::skip}) {
-      if (!lift(scheme)) continue;
+      if (!search(scheme)) continue;
       suggestion.status = SuggestionStatus::found;
       return;
     }
   }
 
-  bool lift(Scheme scheme) {
+  bool search(Scheme scheme) {
     Suggestion& suggestion = found_.suggestion;
     std::vector<std::size_t> order;
     std::vector<std::int64_t> cost;
-    for (std::size_t i = 0; i < found_.units.size(); ++i) {
-      cost.push_back(found_.units[i].multiplies);
-      if (scheme == Scheme::skip || found_.units[i].scheme == StoredScheme::w8a8_dynamic) order.push_back(i);
+    for (std::size_t i = 0; i < found_.groups.size(); ++i) {
+      cost.push_back(found_.groups[i].multiplies);
+      if (scheme == Scheme::skip || found_.groups[i].scheme == StoredScheme::w8a8_dynamic) order.push_back(i);
     }
     if (order.empty()) return false;
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return badness(worth(found_.units[a], scheme)) > badness(worth(found_.units[b], scheme));
+      return badness(worth(found_.groups[a], scheme)) > badness(worth(found_.groups[b], scheme));
     });
-    RungMetrics metrics;
-    const auto suffices = [&](const std::vector<bool>& lifted) {
+    StepMetrics metrics;
+    const auto suffices = [&](const std::vector<bool>& raised) {
       ++suggestion.variants;
-      steps_.stage("suggest: " + std::to_string(std::count(lifted.begin(), lifted.end(), true)) + " units in " +
+      steps_.stage("suggest: " + std::to_string(std::count(raised.begin(), raised.end(), true)) + " groups in " +
                    (scheme == Scheme::skip ? "float" : "W8A16"));
-      if (!holds(lifted_->with(lifted, scheme), metrics)) return false;
+      if (!holds(mixed_->with(raised, scheme), metrics)) return false;
       suggestion.after = metrics;  // the last that held is the one that is kept
       return true;
     };
-    const auto chosen = cheapest_lift(order, cost, suffices, kMaxDrops);
+    const auto chosen = cheapest_groups(order, cost, suffices, kMaxDrops);
     if (!chosen) return false;
-    std::vector<const UnitSensitivity*> units;
-    std::int64_t lifted = 0;
+    std::vector<const GroupSensitivity*> groups;
+    std::int64_t raised = 0;
     for (const std::size_t index : *chosen) {
-      const UnitSensitivity& unit = found_.units[index];
-      units.push_back(&unit);
-      suggestion.units.push_back(unit.input_group);
-      suggestion.linears.insert(suggestion.linears.end(), unit.linears.begin(), unit.linears.end());
-      lifted += unit.multiplies;
+      const GroupSensitivity& group = found_.groups[index];
+      groups.push_back(&group);
+      suggestion.groups.push_back(group.input_group);
+      suggestion.linears.insert(suggestion.linears.end(), group.linears.begin(), group.linears.end());
+      raised += group.multiplies;
     }
     suggestion.scheme = scheme;
     suggestion.share_of_multiplies =
-        static_cast<double>(lifted) / static_cast<double>(std::accumulate(cost.begin(), cost.end(), std::int64_t{0}));
-    suggestion.recipe = lifted_recipe(recipe_of(quantized_dir_, found_.units), units, scheme);
+        static_cast<double>(raised) / static_cast<double>(std::accumulate(cost.begin(), cost.end(), std::int64_t{0}));
+    suggestion.recipe = recipe_with_groups(recipe_of(quantized_dir_, found_.groups), groups, scheme);
     return true;
   }
 
   const AttributionOptions& options_;
   std::string quantized_dir_;
   Stopwatch watch_;
-  Steps steps_;
+  JobProgress steps_;
   std::vector<Sample> samples_;
   VerifyThresholds thresholds_, tightened_;
   Model original_, quantized_;
   std::optional<Reference> reference_;
-  std::optional<LiftedModels> lifted_;
-  RungMetrics before_;
+  std::optional<MixedModels> mixed_;
+  StepMetrics before_;
   Attribution found_;
 };
 
 }  // namespace
-}  // namespace pipeline
+}  // namespace detail
 
-double UnitSensitivity::activation_share() const noexcept {
+double GroupSensitivity::activation_share() const noexcept {
   return std::max(0.0, quantized_error * quantized_error - weight_error * weight_error);
 }
 
@@ -273,19 +268,19 @@ const char* suggestion_status_name(SuggestionStatus status) noexcept {
   return "?";
 }
 
-std::vector<const UnitSensitivity*> Attribution::worst_units() const {
-  std::vector<const UnitSensitivity*> worst;
-  for (const UnitSensitivity& unit : units) worst.push_back(&unit);
-  std::stable_sort(worst.begin(), worst.end(), [](const UnitSensitivity* a, const UnitSensitivity* b) {
-    return pipeline::badness(a->quantized_error) > pipeline::badness(b->quantized_error);
+std::vector<const GroupSensitivity*> Attribution::worst_groups() const {
+  std::vector<const GroupSensitivity*> worst;
+  for (const GroupSensitivity& group : groups) worst.push_back(&group);
+  std::stable_sort(worst.begin(), worst.end(), [](const GroupSensitivity* a, const GroupSensitivity* b) {
+    return detail::badness(a->quantized_error) > detail::badness(b->quantized_error);
   });
   return worst;
 }
 
 Attribution attribute(const std::string& original_dir, const std::string& quantized_dir,
                       const AttributionOptions& options) {
-  pipeline::require_arguments(original_dir, quantized_dir, options);
-  return pipeline::Attributor(original_dir, quantized_dir, options).run();
+  detail::require_arguments(original_dir, quantized_dir, options);
+  return detail::Attributor(original_dir, quantized_dir, options).run();
 }
 
 }  // namespace octavo

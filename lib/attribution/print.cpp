@@ -4,14 +4,13 @@
 #include <cstdio>
 #include <utility>
 
-#include "internal.hpp"
 #include "octavo/attribution.hpp"
-#include "thresholds.hpp"
+#include "octavo/version.hpp"
 
 namespace octavo {
 namespace {
 
-constexpr std::size_t kShownUnits = 12;
+constexpr std::size_t kShownGroups = 12;
 constexpr std::size_t kShownSamples = 5;
 
 const char* tower_name(Tower tower) { return tower == Tower::vision ? "vision" : "language"; }
@@ -31,24 +30,25 @@ void print_variants(const Attribution& found, std::string& out) {
                   static_cast<long long>(variant.int8_linears), variant.metrics.kl.value_or(0),
                   variant.metrics.logit_cosine.value_or(0), 100 * variant.metrics.top1_agreement.value_or(0));
   const auto of_tower = [&](Tower tower) {
-    return std::any_of(found.units.begin(), found.units.end(), [&](const auto& unit) { return unit.tower == tower; });
+    return std::any_of(found.groups.begin(), found.groups.end(),
+                       [&](const auto& group) { return group.tower == tower; });
   };
   for (const Tower tower : {Tower::vision, Tower::language})
     if (!of_tower(tower)) out += format("  the %s tower has no int8 linear and loses nothing\n", tower_name(tower));
 }
 
-void print_units(const Attribution& found, std::string& out) {
-  const std::vector<const UnitSensitivity*> worst = found.worst_units();
+void print_groups(const Attribution& found, std::string& out) {
+  const std::vector<const GroupSensitivity*> worst = found.worst_groups();
   const bool exact = !worst.empty() && worst.front()->alone_kl.has_value();
-  out += format("\nworst of %zu units, each alone on its block's output\n", worst.size());
-  out += "  unit                                         as stored    W8A16   rounded to 0   largest channel";
-  out += exact ? "    KL alone   KL lifted\n" : "\n";
-  for (std::size_t i = 0; i < std::min(kShownUnits, worst.size()); ++i) {
-    const UnitSensitivity& unit = *worst[i];
-    out += format("  %-44s %7.3f %% %6.3f %% %12.1f %% %8lld x %-7.3g", unit.input_group.c_str(),
-                  100 * unit.quantized_error, 100 * unit.weight_error, 100 * unit.activations.zeroed_ratio,
-                  static_cast<long long>(unit.activations.largest_channel), unit.activations.channel_ratio);
-    if (exact) out += format(" %10.3g %11.3g", *unit.alone_kl, unit.lifted_kl.value_or(0));
+  out += format("\nworst of %zu groups, each alone on its block's output\n", worst.size());
+  out += "  group                                         as stored    W8A16   rounded to 0   largest channel";
+  out += exact ? "    KL alone   KL raised\n" : "\n";
+  for (std::size_t i = 0; i < std::min(kShownGroups, worst.size()); ++i) {
+    const GroupSensitivity& group = *worst[i];
+    out += format("  %-44s %7.3f %% %6.3f %% %12.1f %% %8lld x %-7.3g", group.input_group.c_str(),
+                  100 * group.quantized_error, 100 * group.weight_error, 100 * group.activations.zeroed_ratio,
+                  static_cast<long long>(group.activations.largest_channel), group.activations.channel_ratio);
+    if (exact) out += format(" %10.3g %11.3g", *group.alone_kl, group.w8a16_kl.value_or(0));
     out += '\n';
   }
 }
@@ -64,7 +64,7 @@ void print_samples(const Attribution& found, std::string& out) {
 
 void print_suggestion(const Suggestion& suggestion, std::string& out) {
   if (suggestion.status == SuggestionStatus::not_needed) {
-    out += "\nno lift is needed: the evaluation's thresholds hold on these samples\n";
+    out += "\nnothing needs to be raised: the evaluation's thresholds hold on these samples\n";
     return;
   }
   out += '\n';
@@ -75,11 +75,11 @@ void print_suggestion(const Suggestion& suggestion, std::string& out) {
     return;
   }
   const bool skip = suggestion.scheme == Scheme::skip;
-  if (skip) out += "W8A16 does not suffice, even for all units: weights are at fault, too\n";
-  out += format("suggestion: %zu units in %s (%.1f %% of the int8 multiplications), found with %lld models\n",
-                suggestion.units.size(), skip ? "float" : "W8A16", 100 * suggestion.share_of_multiplies,
+  if (skip) out += "W8A16 does not suffice, even for all groups: weights are at fault, too\n";
+  out += format("suggestion: %zu groups in %s (%.1f %% of the int8 multiplications), found with %lld models\n",
+                suggestion.groups.size(), skip ? "float" : "W8A16", 100 * suggestion.share_of_multiplies,
                 static_cast<long long>(suggestion.variants));
-  for (const std::string& unit : suggestion.units) out += "  " + unit + "\n";
+  for (const std::string& group : suggestion.groups) out += "  " + group + "\n";
   out += format("mean KL %.3g > %.3g\n", suggestion.before.kl.value_or(0), suggestion.after.kl.value_or(0));
 }
 
@@ -99,23 +99,23 @@ JsonBuilder activations_json(const ActivationSummary& seen) {
       .set("histogram", std::move(histogram));
 }
 
-JsonBuilder unit_json(const UnitSensitivity& unit) {
+JsonBuilder group_json(const GroupSensitivity& group) {
   const auto optional = [](const std::optional<double>& value) {
     return value ? JsonBuilder(*value) : JsonBuilder(nullptr);
   };
   return JsonBuilder::object()
-      .set("input_group", unit.input_group)
-      .set("block", unit.block)
-      .set("linears", pipeline::strings_json(unit.linears))
-      .set("tower", tower_name(unit.tower))
-      .set("scheme", stored_name(unit.scheme))
-      .set("multiplies", unit.multiplies)
-      .set("quantized_error", unit.quantized_error)
-      .set("weight_error", unit.weight_error)
-      .set("alone_kl", optional(unit.alone_kl))
-      .set("lifted_kl", optional(unit.lifted_kl))
-      .set("restored_kl", optional(unit.restored_kl))
-      .set("activations", activations_json(unit.activations));
+      .set("input_group", group.input_group)
+      .set("block", group.block)
+      .set("linears", JsonBuilder::array_of(group.linears))
+      .set("tower", tower_name(group.tower))
+      .set("scheme", stored_name(group.scheme))
+      .set("multiplies", group.multiplies)
+      .set("quantized_error", group.quantized_error)
+      .set("weight_error", group.weight_error)
+      .set("alone_kl", optional(group.alone_kl))
+      .set("w8a16_kl", optional(group.w8a16_kl))
+      .set("restored_kl", optional(group.restored_kl))
+      .set("activations", activations_json(group.activations));
 }
 
 JsonBuilder suggestion_json(const Suggestion& suggestion) {
@@ -123,15 +123,15 @@ JsonBuilder suggestion_json(const Suggestion& suggestion) {
   return JsonBuilder::object()
       .set("status", suggestion_status_name(suggestion.status))
       .set("scheme", found ? JsonBuilder(scheme_name(suggestion.scheme)) : JsonBuilder(nullptr))
-      .set("units", pipeline::strings_json(suggestion.units))
-      .set("linears", pipeline::strings_json(suggestion.linears))
+      .set("groups", JsonBuilder::array_of(suggestion.groups))
+      .set("linears", JsonBuilder::array_of(suggestion.linears))
       .set("share_of_multiplies", suggestion.share_of_multiplies)
       .set("recipe", found ? suggestion.recipe.to_json() : JsonBuilder(nullptr))
-      .set("thresholds", pipeline::thresholds_json(suggestion.thresholds))
+      .set("thresholds", suggestion.thresholds.to_json())
       .set("margin", suggestion.margin)
-      .set("missed", pipeline::strings_json(suggestion.missed))
-      .set("before", pipeline::metrics_json(suggestion.before))
-      .set("after", pipeline::metrics_json(suggestion.after))
+      .set("missed", JsonBuilder::array_of(suggestion.missed))
+      .set("before", suggestion.before.to_json())
+      .set("after", suggestion.after.to_json())
       .set("variants", suggestion.variants);
 }
 
@@ -140,26 +140,26 @@ JsonBuilder suggestion_json(const Suggestion& suggestion) {
 std::string Attribution::to_text() const {
   std::string out;
   print_variants(*this, out);
-  print_units(*this, out);
+  print_groups(*this, out);
   print_samples(*this, out);
   print_suggestion(suggestion, out);
   return out;
 }
 
 JsonBuilder Attribution::to_json() const {
-  JsonBuilder all_units = JsonBuilder::array();
-  for (const UnitSensitivity& unit : units) all_units.push(unit_json(unit));
+  JsonBuilder all_groups = JsonBuilder::array();
+  for (const GroupSensitivity& group : groups) all_groups.push(group_json(group));
   JsonBuilder all_variants = JsonBuilder::array();
   for (const VariantMetrics& variant : variants)
     all_variants.push(JsonBuilder::object()
                           .set("name", variant.name)
                           .set("int8_linears", variant.int8_linears)
-                          .set("metrics", pipeline::metrics_json(variant.metrics)));
+                          .set("metrics", variant.metrics.to_json()));
   JsonBuilder all_samples = JsonBuilder::array();
-  for (const SampleResult& sample : samples) all_samples.push(pipeline::sample_json(sample));
+  for (const SampleResult& sample : samples) all_samples.push(sample.to_json());
   return JsonBuilder::object()
-      .set("octavo_version", pipeline::kVersion)
-      .set("units", std::move(all_units))
+      .set("octavo_version", kVersion)
+      .set("groups", std::move(all_groups))
       .set("variants", std::move(all_variants))
       .set("samples", std::move(all_samples))
       .set("suggestion", suggestion_json(suggestion))

@@ -8,7 +8,7 @@
 #include "activations.hpp"
 #include "octavo/metrics.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 class GroupCollector final : public LinearObserver {
@@ -17,27 +17,27 @@ class GroupCollector final : public LinearObserver {
   std::map<std::string, ActivationCollector> groups;
 };
 
-/// The units of a block: linears that share an input and a scheme, in the order they run.
-std::vector<UnitSensitivity> units_of(const ModelBlock& block, Tower tower, const Checkpoint& quantized) {
-  std::vector<UnitSensitivity> units;
+/// The groups of a block: linears that share an input and a scheme, in the order they run.
+std::vector<GroupSensitivity> groups_of(const ModelBlock& block, Tower tower, const Checkpoint& quantized) {
+  std::vector<GroupSensitivity> groups;
   for (const LinearInfo& linear : block.linears()) {
     const StoredScheme scheme = quantized.scheme_of(linear.module_path);
     if (scheme == StoredScheme::none) continue;
-    auto unit = std::find_if(units.begin(), units.end(), [&](const UnitSensitivity& known) {
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const GroupSensitivity& known) {
       return known.input_group == linear.input_group && known.scheme == scheme;
     });
-    if (unit == units.end()) {
-      UnitSensitivity fresh;
+    if (group == groups.end()) {
+      GroupSensitivity fresh;
       fresh.input_group = linear.input_group;
       fresh.block = block.module_path();
       fresh.tower = tower;
       fresh.scheme = scheme;
-      unit = units.insert(unit, std::move(fresh));
+      group = groups.insert(group, std::move(fresh));
     }
-    unit->linears.push_back(linear.module_path);
-    unit->multiplies += linear.in_features * linear.out_features;
+    group->linears.push_back(linear.module_path);
+    group->multiplies += linear.in_features * linear.out_features;
   }
-  return units;
+  return groups;
 }
 
 /// Walks one tower on the original's rows.
@@ -47,37 +47,37 @@ class TowerMeasurement {
                    Tower tower)
       : original_(original), quantized_(quantized), stored_(stored), tower_(tower) {}
 
-  std::vector<UnitSensitivity> block(std::int64_t index, std::vector<BlockState>& states) const {
+  std::vector<GroupSensitivity> block(std::int64_t index, std::vector<BlockState>& states) const {
     const auto block = original_.load_block(tower_, index);
-    std::vector<UnitSensitivity> units = units_of(*block, tower_, stored_);
+    std::vector<GroupSensitivity> groups = groups_of(*block, tower_, stored_);
     std::vector<Tensor> before;
     GroupCollector collector;
     for (BlockState& state : states) {
-      before.push_back(units.empty() ? Tensor() : state.hidden.clone());
-      block->forward(state, units.empty() ? nullptr : &collector);
+      before.push_back(groups.empty() ? Tensor() : state.hidden.clone());
+      block->forward(state, groups.empty() ? nullptr : &collector);
     }
-    if (units.empty()) return units;
+    if (groups.empty()) return groups;
     const auto other = quantized_.load_block(tower_, index);
-    for (UnitSensitivity& unit : units) {
-      unit.activations = collector.groups[unit.input_group].summary();
+    for (GroupSensitivity& group : groups) {
+      group.activations = collector.groups[group.input_group].summary();
       const auto with = [&](const std::function<Linear(const std::string&)>& replacement) {
-        return error_with(*block, unit, replacement, before, states);
+        return error_with(*block, group, replacement, before, states);
       };
-      unit.weight_error = with([&](const std::string& path) { return without_activation_rounding(stored_, path); });
-      unit.quantized_error = unit.scheme == StoredScheme::w8a16
-                                 ? unit.weight_error
-                                 : with([&](const std::string& path) { return other->linear(path); });
+      group.weight_error = with([&](const std::string& path) { return without_activation_rounding(stored_, path); });
+      group.quantized_error = group.scheme == StoredScheme::w8a16
+                                  ? group.weight_error
+                                  : with([&](const std::string& path) { return other->linear(path); });
     }
-    return units;
+    return groups;
   }
 
  private:
-  /// ||y' - y|| / ||y|| of the block's output with the unit's linears replaced; the block is left as it came.
-  static double error_with(ModelBlock& block, const UnitSensitivity& unit,
+  /// ||y' - y|| / ||y|| of the block's output with the group's linears replaced; the block is left as it came.
+  static double error_with(ModelBlock& block, const GroupSensitivity& group,
                            const std::function<Linear(const std::string&)>& replacement,
                            const std::vector<Tensor>& before, const std::vector<BlockState>& after) {
     std::vector<Linear> own;
-    for (const std::string& path : unit.linears) {
+    for (const std::string& path : group.linears) {
       own.push_back(block.linear(path));
       block.replace(path, replacement(path));
     }
@@ -87,7 +87,7 @@ class TowerMeasurement {
       block.forward(state, nullptr);
       error.add(after[i].hidden, state.hidden);
     }
-    for (std::size_t i = 0; i < own.size(); ++i) block.replace(unit.linears[i], own[i]);
+    for (std::size_t i = 0; i < own.size(); ++i) block.replace(group.linears[i], own[i]);
     return error.relative();
   }
 
@@ -106,19 +106,19 @@ Linear without_activation_rounding(const Checkpoint& quantized, const std::strin
                        quantized.find(bias) != nullptr ? quantized.tensor(bias) : Tensor());
 }
 
-std::vector<UnitSensitivity> measure_units(const Checkpoint& original, const Checkpoint& quantized,
-                                           std::span<const ModelInput> inputs,
-                                           const std::function<void(std::int64_t done, std::int64_t total)>& tick) {
+std::vector<GroupSensitivity> measure_groups(const Checkpoint& original, const Checkpoint& quantized,
+                                             std::span<const ModelInput> inputs,
+                                             const std::function<void(std::int64_t done, std::int64_t total)>& tick) {
   const auto a = BlockwiseModel::open(original);
   const auto b = BlockwiseModel::open(quantized);
   const std::int64_t total = a->num_blocks(Tower::vision) + a->num_blocks(Tower::language);
   std::int64_t done = 0;
-  std::vector<UnitSensitivity> all;
+  std::vector<GroupSensitivity> all;
   const auto walk = [&](Tower tower, std::vector<BlockState>& states) {
     const TowerMeasurement measurement(*a, *b, quantized, tower);
     for (std::int64_t i = 0; i < a->num_blocks(tower); ++i) {
       tick(done++, total);
-      for (UnitSensitivity& unit : measurement.block(i, states)) all.push_back(std::move(unit));
+      for (GroupSensitivity& group : measurement.block(i, states)) all.push_back(std::move(group));
     }
   };
   std::vector<BlockState> vision;  // of the inputs that have pictures
@@ -135,4 +135,4 @@ std::vector<UnitSensitivity> measure_units(const Checkpoint& original, const Che
   return all;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

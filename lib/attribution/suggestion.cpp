@@ -8,7 +8,7 @@
 
 #include "sensitivity.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 /// A path as a regular expression that fits it alone.
@@ -29,29 +29,29 @@ std::vector<bool> chosen(std::size_t count, std::span<const std::size_t> indices
 
 }  // namespace
 
-Model LiftedModels::with(const std::vector<bool>& lifted, Scheme scheme) const {
+Model MixedModels::with(const std::vector<bool>& raised, Scheme scheme) const {
   std::vector<Linear> changes;
-  for (std::size_t i = 0; i < units_.size(); ++i) {
-    if (!lifted[i]) continue;
-    for (const std::string& path : units_[i].linears)
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    if (!raised[i]) continue;
+    for (const std::string& path : groups_[i].linears)
       changes.push_back(scheme == Scheme::skip ? original_.linear(path)
                                                : without_activation_rounding(quantized_.checkpoint(), path));
   }
   return quantized_.with_linears(changes);
 }
 
-Model LiftedModels::original_with(const std::vector<bool>& quantized) const {
+Model MixedModels::original_with(const std::vector<bool>& quantized) const {
   std::vector<Linear> changes;
-  for (std::size_t i = 0; i < units_.size(); ++i)
+  for (std::size_t i = 0; i < groups_.size(); ++i)
     if (quantized[i])
-      for (const std::string& path : units_[i].linears) changes.push_back(quantized_.linear(path));
+      for (const std::string& path : groups_[i].linears) changes.push_back(quantized_.linear(path));
   return original_.with_linears(changes);
 }
 
-std::optional<std::vector<std::size_t>> cheapest_lift(std::span<const std::size_t> order,
-                                                      std::span<const std::int64_t> cost,
-                                                      const std::function<bool(const std::vector<bool>&)>& holds,
-                                                      std::int64_t max_drops) {
+std::optional<std::vector<std::size_t>> cheapest_groups(std::span<const std::size_t> order,
+                                                        std::span<const std::int64_t> cost,
+                                                        const std::function<bool(const std::vector<bool>&)>& holds,
+                                                        std::int64_t max_drops) {
   if (!holds(chosen(cost.size(), order))) return std::nullopt;
   std::size_t enough = order.size();  // the first `enough` suffice, the first `few` do not
   std::size_t few = 0;
@@ -79,30 +79,30 @@ std::optional<std::vector<std::size_t>> cheapest_lift(std::span<const std::size_
   return run;
 }
 
-Recipe lifted_recipe(const Recipe& base, std::span<const UnitSensitivity* const> units, Scheme scheme) {
+Recipe recipe_with_groups(const Recipe& base, std::span<const GroupSensitivity* const> groups, Scheme scheme) {
   Recipe recipe;
-  for (const UnitSensitivity* unit : units) {
+  for (const GroupSensitivity* group : groups) {
     Rule rule;
     rule.scheme = scheme;
-    if (scheme != Scheme::skip) rule.options = base.rule_for(unit->linears.front()).options;
+    if (scheme != Scheme::skip) rule.options = base.rule_for(group->linears.front()).options;
     std::string leaves;
-    for (const std::string& path : unit->linears) leaves += (leaves.empty() ? "" : "|") + literal(path);
-    rule.match = unit->linears.size() == 1 ? leaves : "(" + leaves + ")";
+    for (const std::string& path : group->linears) leaves += (leaves.empty() ? "" : "|") + literal(path);
+    rule.match = group->linears.size() == 1 ? leaves : "(" + leaves + ")";
     recipe.rules.push_back(std::move(rule));
   }
   recipe.rules.insert(recipe.rules.end(), base.rules.begin(), base.rules.end());
   return recipe;
 }
 
-Recipe recipe_of(const std::string& quantized_dir, const std::vector<UnitSensitivity>& units) {
+Recipe recipe_of(const std::string& quantized_dir, const std::vector<GroupSensitivity>& groups) {
   const std::filesystem::path report = std::filesystem::path(quantized_dir) / "octavo_report.json";
   if (std::filesystem::exists(report)) {
     if (const auto stated = Json::read_file(report.string()).find("recipe"); stated && !stated->is_null())
       return Recipe::parse(*stated);
   }
-  const bool vision =
-      std::any_of(units.begin(), units.end(), [](const UnitSensitivity& unit) { return unit.tower == Tower::vision; });
+  const bool vision = std::any_of(groups.begin(), groups.end(),
+                                  [](const GroupSensitivity& group) { return group.tower == Tower::vision; });
   return Recipe::preset(vision ? "vision" : "default");
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -1,9 +1,12 @@
+#include "octavo/check.hpp"
+
 #include <algorithm>
 #include <filesystem>
 
-#include "check_files.hpp"
-#include "internal.hpp"
+#include "files.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/job.hpp"
+#include "octavo/version.hpp"
 
 namespace octavo {
 namespace {
@@ -46,8 +49,8 @@ void look_on(const std::string& directory, CheckResult& result) {
     const Json json = Json::read_file(config);
     for (CheckProblem& problem : config_problems(json)) add_once(result.problems, std::move(problem));
     if (!json.is_object()) return;
-    pipeline::note_use_cache(json, result.problems);
-    pipeline::check_files(directory, json, readable_part(json), result.problems);
+    detail::note_use_cache(json, result.problems);
+    detail::check_files(directory, json, readable_part(json), result.problems);
   } catch (const Error& error) {
     add_once(result.problems, {error.what(), config, "copy config.json from the model it was made from"});
   }
@@ -161,7 +164,7 @@ bool CheckResult::ok() const {
 }
 
 CheckResult check(const std::string& model_dir, const CheckOptions& options) {
-  const pipeline::Stopwatch watch;
+  const Stopwatch watch;
   CheckResult result;
   std::optional<Checkpoint> checkpoint;
   try {
@@ -177,8 +180,8 @@ CheckResult check(const std::string& model_dir, const CheckOptions& options) {
     const std::vector<CheckProblem> of_config = config_problems(checkpoint->config());
     const bool usable =
         std::none_of(of_config.begin(), of_config.end(), [](const CheckProblem& problem) { return problem.fatal; });
-    pipeline::note_use_cache(checkpoint->config(), result.problems);
-    pipeline::check_files(model_dir, checkpoint->config(), readable_part(checkpoint->config()), result.problems);
+    detail::note_use_cache(checkpoint->config(), result.problems);
+    detail::check_files(model_dir, checkpoint->config(), readable_part(checkpoint->config()), result.problems);
     if (usable) {
       make_plan(*checkpoint, options, result);
       divide(*checkpoint, options, result);
@@ -198,7 +201,7 @@ JsonBuilder CheckResult::to_json() const {
                   .set("fatal", problem.fatal));
   }
   JsonBuilder json = JsonBuilder::object();
-  json.set("octavo_version", pipeline::kVersion).set("ok", ok()).set("tensors", tensors).set("seconds", seconds);
+  json.set("octavo_version", kVersion).set("ok", ok()).set("tensors", tensors).set("seconds", seconds);
   json.set("problems", std::move(list));
   if (!tensor_parallel.empty()) {
     JsonBuilder dims = JsonBuilder::array();

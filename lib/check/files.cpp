@@ -1,11 +1,11 @@
-#include "check_files.hpp"
+#include "files.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 namespace fs = std::filesystem;
@@ -169,4 +169,4 @@ void note_use_cache(const Json& config, std::vector<CheckProblem>& problems) {
   if (const auto text = config.find("text_config")) look(*text);
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "octavo/config.hpp"
-#include "octavo/pipeline.hpp"
+#include "octavo/image.hpp"
+#include "octavo/json.hpp"
+#include "octavo/plan.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 /// Tokenizer, image processor and generation_config.json: missing, unreadable, or at odds with config.json. `config`
 /// holds 0 for what could not be read; nothing is compared with that.
@@ -17,4 +19,4 @@ void check_files(const std::string& directory, const Json& json, const Qwen25VlC
 /// `use_cache: false` on any level.
 void note_use_cache(const Json& config, std::vector<CheckProblem>& problems);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -1,10 +1,10 @@
 #include <algorithm>
 
-#include "compare_parts.hpp"
 #include "octavo/config.hpp"
+#include "parts.hpp"
 
 namespace octavo {
-namespace pipeline {
+namespace detail {
 namespace {
 
 /// Where quantization_config cannot be read, compare_structure has said so.
@@ -39,12 +39,6 @@ void add_expected(const Checkpoint& quantized, CompareResult& result) {
 
 }  // namespace
 
-std::pair<std::string_view, std::string_view> split_tensor_name(std::string_view name) {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return {std::string_view(), name};
-  return {name.substr(0, dot), name.substr(dot + 1)};
-}
-
 bool is_int8_weight(const TensorComparison& tensor) {
   return split_tensor_name(tensor.name).second == "weight" && tensor.quantized.dtype == "I8" &&
          !tensor.original.dtype.empty() && tensor.original.dtype != "I8";
@@ -59,7 +53,7 @@ bool has_tied_head(const Checkpoint& checkpoint) {
   }
 }
 
-}  // namespace pipeline
+}  // namespace detail
 
 const char* verdict_name(Verdict verdict) noexcept {
   switch (verdict) {
@@ -86,11 +80,17 @@ std::int64_t CompareResult::count(Verdict verdict) const {
 
 bool CompareResult::ok() const { return count(Verdict::wrong) == 0; }
 
+std::pair<std::string_view, std::string_view> split_tensor_name(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return {std::string_view(), name};
+  return {name.substr(0, dot), name.substr(dot + 1)};
+}
+
 CompareResult compare(const std::string& original_dir, const std::string& quantized_dir,
                       const CompareOptions& options) {
-  const pipeline::Stopwatch watch;
-  const pipeline::ComparedPair pair{in_context("compare: original", [&] { return Checkpoint::open(original_dir); }),
-                                    in_context("compare: quantized", [&] { return Checkpoint::open(quantized_dir); })};
+  const Stopwatch watch;
+  const detail::ComparedPair pair{in_context("compare: original", [&] { return Checkpoint::open(original_dir); }),
+                                  in_context("compare: quantized", [&] { return Checkpoint::open(quantized_dir); })};
   if (pair.original.is_quantized()) {
     throw Error(ErrorCode::invalid_argument,
                 "compare: " + original_dir +
@@ -103,13 +103,13 @@ CompareResult compare(const std::string& original_dir, const std::string& quanti
   result.original_bytes = pair.original.total_bytes();
   result.quantized_bytes = pair.quantized.total_bytes();
   result.values_read = options.values;
-  pipeline::Steps steps(options.progress, options.cancel, "compare", "there is no result");
+  JobProgress steps(options.progress, options.cancel, "compare", "there is no result");
   steps.stage("config and headers");
-  pipeline::compare_config(pair, result);
-  pipeline::compare_files(pair, steps, result);
-  pipeline::compare_structure(pair, result);
-  if (options.values) pipeline::compare_values(steps, result);
-  pipeline::add_expected(pair.quantized, result);
+  detail::compare_config(pair, result);
+  detail::compare_files(pair, steps, result);
+  detail::compare_structure(pair, result);
+  if (options.values) detail::compare_values(steps, result);
+  detail::add_expected(pair.quantized, result);
   std::stable_sort(result.differences.begin(), result.differences.end(),
                    [](const Difference& a, const Difference& b) { return a.verdict > b.verdict; });
   result.seconds = watch.seconds();

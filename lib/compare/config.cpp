@@ -1,10 +1,11 @@
+#include "octavo/config.hpp"
+
 #include <array>
 #include <map>
 
-#include "compare_parts.hpp"
-#include "octavo/config.hpp"
+#include "parts.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 /// Keys in the order of the file that stated them first, values as JSON.
@@ -218,4 +219,4 @@ class ConfigPart {
 
 void compare_config(const ComparedPair& pair, CompareResult& result) { ConfigPart(pair, result).run(); }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

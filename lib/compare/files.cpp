@@ -5,13 +5,13 @@
 #include <iterator>
 #include <set>
 
-#include "compare_parts.hpp"
 #include "octavo/config.hpp"
 #include "octavo/image.hpp"
 #include "octavo/text.hpp"
+#include "parts.hpp"
 #include "sha256.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 namespace fs = std::filesystem;
@@ -98,7 +98,7 @@ std::string shortened(std::string text) {
 
 class FilesPart {
  public:
-  FilesPart(const ComparedPair& pair, Steps& steps, CompareResult& result)
+  FilesPart(const ComparedPair& pair, JobProgress& steps, CompareResult& result)
       : pair_(pair),
         a_(pair.original.directory()),
         b_(pair.quantized.directory()),
@@ -405,14 +405,14 @@ class FilesPart {
   const ComparedPair& pair_;
   std::string a_, b_;
   std::set<std::string> names_a_, names_b_;
-  Steps& steps_;
+  JobProgress& steps_;
   CompareResult& result_;
 };
 
 }  // namespace
 
-void compare_files(const ComparedPair& pair, Steps& steps, CompareResult& result) {
+void compare_files(const ComparedPair& pair, JobProgress& steps, CompareResult& result) {
   FilesPart(pair, steps, result).run();
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

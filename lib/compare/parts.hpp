@@ -4,13 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include "internal.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/compare.hpp"
+#include "octavo/job.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 /// Both checkpoints, opened. Part one of a comparison reads headers alone.
 struct ComparedPair {
@@ -20,14 +19,12 @@ struct ComparedPair {
 /// Names, shapes and element types: fills CompareResult::tensors and reports what quantization_config does not explain.
 void compare_structure(const ComparedPair& pair, CompareResult& result);
 /// Every tensor whose structure is as it should be: equal, or resembling its original.
-void compare_values(Steps& steps, CompareResult& result);
+void compare_values(JobProgress& steps, CompareResult& result);
 /// config.json, as parsed and as written.
 void compare_config(const ComparedPair& pair, CompareResult& result);
 /// Tokenizer, processor, generation defaults, chat template, and whatever else lies beside the weights.
-void compare_files(const ComparedPair& pair, Steps& steps, CompareResult& result);
+void compare_files(const ComparedPair& pair, JobProgress& steps, CompareResult& result);
 
-/// "model.layers.0.mlp.up_proj" and "weight" of "model.layers.0.mlp.up_proj.weight".
-std::pair<std::string_view, std::string_view> split_tensor_name(std::string_view name);
 /// The weight of a linear that is stored as int8 where the original has a float one.
 bool is_int8_weight(const TensorComparison& tensor);
 /// Whether the head shares the embedding's matrix, stated or not.
@@ -36,4 +33,4 @@ bool has_tied_head(const Checkpoint& checkpoint);
 /// A number in percent for people: "0.93 %".
 std::string percent_text(double share);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

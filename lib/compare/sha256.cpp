@@ -7,7 +7,7 @@
 
 #include "octavo/error.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -94,4 +94,4 @@ std::string sha256_of_file(const std::string& path) {
   return hash.finish();
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

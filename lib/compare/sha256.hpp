@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 /// Source: FIPS 180-4, sections 4.1.2, 5 and 6.2.
 class Sha256 {
@@ -27,4 +27,4 @@ class Sha256 {
 /// @throws Error  io naming the file.
 std::string sha256_of_file(const std::string& path);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

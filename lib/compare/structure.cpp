@@ -3,9 +3,9 @@
 #include <map>
 #include <set>
 
-#include "compare_parts.hpp"
+#include "parts.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 /// "model.layers.2" before "model.layers.10": runs of digits count as numbers.
@@ -280,4 +280,4 @@ class Structure {
 
 void compare_structure(const ComparedPair& pair, CompareResult& result) { Structure(pair, result).run(); }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

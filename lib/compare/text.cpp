@@ -3,10 +3,11 @@
 #include <cstdio>
 #include <map>
 
-#include "compare_parts.hpp"
+#include "octavo/version.hpp"
+#include "parts.hpp"
 
 namespace octavo {
-namespace pipeline {
+namespace detail {
 namespace {
 
 std::string padded(std::string text, std::size_t width) {
@@ -175,10 +176,10 @@ JsonBuilder tensor_json(const TensorComparison& tensor) {
 JsonBuilder text_or_null(const std::string& text) { return text.empty() ? JsonBuilder(nullptr) : JsonBuilder(text); }
 
 }  // namespace
-}  // namespace pipeline
+}  // namespace detail
 
 JsonBuilder CompareResult::to_json() const {
-  using pipeline::text_or_null;
+  using detail::text_or_null;
   JsonBuilder found = JsonBuilder::array();
   for (const Difference& difference : differences) {
     found.push(JsonBuilder::object()
@@ -190,7 +191,7 @@ JsonBuilder CompareResult::to_json() const {
                    .set("remedy", text_or_null(difference.remedy)));
   }
   JsonBuilder tensor_list = JsonBuilder::array();
-  for (const TensorComparison& tensor : tensors) tensor_list.push(pipeline::tensor_json(tensor));
+  for (const TensorComparison& tensor : tensors) tensor_list.push(detail::tensor_json(tensor));
   JsonBuilder fields = JsonBuilder::array();
   for (const ConfigComparison& field : config) {
     fields.push(JsonBuilder::object()
@@ -212,7 +213,7 @@ JsonBuilder CompareResult::to_json() const {
                        .set("quantized", side(file.in_quantized, file.quantized_bytes, file.quantized_sha256)));
   }
   JsonBuilder json = JsonBuilder::object();
-  json.set("octavo_version", pipeline::kVersion).set("ok", ok());
+  json.set("octavo_version", kVersion).set("ok", ok());
   json.set("original", original_dir).set("quantized", quantized_dir).set("values_read", values_read);
   json.set("counts", JsonBuilder::object()
                          .set("wrong", count(Verdict::wrong))
@@ -228,11 +229,11 @@ JsonBuilder CompareResult::to_json() const {
 }
 
 std::string CompareResult::to_text() const {
-  using pipeline::differences_text;
-  std::string text = "original   " + original_dir + "  (" + pipeline::size_text(original_bytes) + ")\n" +
-                     "quantized  " + quantized_dir + "  (" + pipeline::size_text(quantized_bytes) + ")\n\n";
-  text += pipeline::tree_text(*this) + "\n";
-  if (count(Verdict::expected) > 0) text += "expected\n" + pipeline::expected_text(*this) + "\n";
+  using detail::differences_text;
+  std::string text = "original   " + original_dir + "  (" + detail::size_text(original_bytes) + ")\n" + "quantized  " +
+                     quantized_dir + "  (" + detail::size_text(quantized_bytes) + ")\n\n";
+  text += detail::tree_text(*this) + "\n";
+  if (count(Verdict::expected) > 0) text += "expected\n" + detail::expected_text(*this) + "\n";
   if (count(Verdict::harmless) > 0) text += "harmless\n" + differences_text(*this, Verdict::harmless) + "\n";
   if (!ok()) text += "WRONG\n" + differences_text(*this, Verdict::wrong) + "\n";
   text += std::to_string(count(Verdict::wrong)) + " wrong, " + std::to_string(count(Verdict::harmless)) +

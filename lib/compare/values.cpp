@@ -5,10 +5,10 @@
 #include <cstring>
 #include <map>
 
-#include "compare_parts.hpp"
-#include "compare_weights.hpp"
+#include "parts.hpp"
+#include "weights.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 /// A norm that was folded into its linears leaves rounding of the stored type behind, no more: bf16's is 2^-9.
@@ -64,7 +64,7 @@ std::string norm_before(std::string_view module) {
 
 class ValuesPart {
  public:
-  ValuesPart(Steps& steps, CompareResult& result)
+  ValuesPart(JobProgress& steps, CompareResult& result)
       : original_(result.original_dir), quantized_(result.quantized_dir), steps_(steps), result_(result) {}
 
   void run() {
@@ -352,7 +352,7 @@ class ValuesPart {
   }
 
   Mapping original_, quantized_;
-  Steps& steps_;
+  JobProgress& steps_;
   CompareResult& result_;
   std::vector<std::size_t> changed_norms_;  // rows
   std::map<std::string, ChangedNorm, std::less<>> norms_;
@@ -366,6 +366,6 @@ std::string percent_text(double share) {
   return text.data();
 }
 
-void compare_values(Steps& steps, CompareResult& result) { ValuesPart(steps, result).run(); }
+void compare_values(JobProgress& steps, CompareResult& result) { ValuesPart(steps, result).run(); }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

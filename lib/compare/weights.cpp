@@ -1,4 +1,4 @@
-#include "compare_weights.hpp"
+#include "weights.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "octavo/parallel.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 constexpr std::int64_t kSampleRows = 48;
@@ -320,4 +320,4 @@ PlainDifference plain_difference(const Tensor& a, const Tensor& b, std::span<con
   return result;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -9,7 +9,7 @@
 #include "octavo/compare.hpp"
 #include "octavo/tensor.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 /// A relative error up to here is the same matrix, quantized; that of an unrelated one is about 1.4. Rounding gives
 /// about 0.01 and GPTQ on few samples up to about 0.1.
@@ -48,4 +48,4 @@ PlainDifference plain_difference(const Tensor& a, const Tensor& b, std::span<con
 /// `count` elements of a contiguous tensor from `begin`, as f32.
 void read_floats(const Tensor& tensor, std::int64_t begin, std::int64_t count, float* out);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

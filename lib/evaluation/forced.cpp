@@ -1,8 +1,8 @@
-#include "forced.hpp"
-
 #include <algorithm>
 
-namespace octavo::pipeline {
+#include "octavo/evaluation.hpp"
+
+namespace octavo {
 
 bool is_pad(const Model& model, std::int32_t id) {
   const Json& config = model.checkpoint().config();
@@ -14,7 +14,7 @@ std::span<const float> row_of(const Tensor& logits, std::int64_t row) {
   return logits.values<float>().subspan(static_cast<std::size_t>(row) * vocab, vocab);
 }
 
-ForcedInput force(const Model& model, const ModelInput& prompt, std::span<const std::int32_t> answer) {
+ForcedInput force_answer(const Model& model, const ModelInput& prompt, std::span<const std::int32_t> answer) {
   ForcedInput forced;
   forced.input = prompt;
   forced.first = static_cast<std::int64_t>(prompt.ids.size()) - 1;
@@ -26,4 +26,4 @@ ForcedInput force(const Model& model, const ModelInput& prompt, std::span<const 
   return forced;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo

@@ -1,85 +1,105 @@
-// Results as JSON, and the parts that several of them have.
-#include "internal.hpp"
+// Bounds, metrics and answers as JSON; the schemas are docs/verify.md's.
+#include <utility>
+
+#include "octavo/evaluation.hpp"
+#include "thresholds.hpp"
 
 namespace octavo {
-namespace {
 
-JsonBuilder layer_json(const LayerReport& layer) {
+JsonBuilder VerifyThresholds::to_json() const {
   JsonBuilder json = JsonBuilder::object();
-  json.set("module", layer.module_path).set("method", layer.method);
-  if (!layer.scheme.empty()) json.set("scheme", layer.scheme);
-  if (layer.method != "output") {
-    json.set("loss", layer.loss)
-        .set("rtn_loss", layer.rtn_loss)
-        .set("damp_used", layer.damp_used)
-        .set("dead_columns", layer.dead_columns)
-        .set("fell_back_to_rtn", layer.fell_back_to_rtn);
+  for (const detail::ThresholdKey& key : detail::kThresholdKeys) {
+    const std::optional<double>& bound = this->*key.value;
+    json.set(key.key, bound ? JsonBuilder(*bound) : JsonBuilder(nullptr));
   }
-  json.set("relative_error", layer.relative_error < 0 ? JsonBuilder(nullptr) : JsonBuilder(layer.relative_error));
-  json.set("rows", layer.rows);
   return json;
 }
 
-}  // namespace
-
-JsonBuilder pipeline::layers_json(const std::vector<LayerReport>& layers) {
-  JsonBuilder list = JsonBuilder::array();
-  for (const LayerReport& layer : layers) {
-    list.push(layer_json(layer));
-  }
-  return list;
+JsonBuilder Measurement::to_json() const {
+  return JsonBuilder::object().set("what", what).set("where", where).set("value", value);
 }
 
-JsonBuilder pipeline::sample_json(const SampleResult& sample) {
+JsonBuilder StepMetrics::to_json() const {
+  JsonBuilder json = JsonBuilder::object();
+  const auto set = [&](const char* key, const auto& value) {
+    if (value) json.set(key, JsonBuilder(*value));
+  };
+  set("prompts", prompts);
+  set("identical_prefix", identical_prefix);
+  set("tokens", tokens);
+  set("token_agreement", token_agreement);
+  set("positions", positions);
+  set("logit_cosine", logit_cosine);
+  set("kl", kl);
+  set("top1_agreement", top1_agreement);
+  set("top5_agreement", top5_agreement);
+  set("original_perplexity", original_perplexity);
+  set("quantized_perplexity", quantized_perplexity);
+  set("original_accuracy", original_accuracy);
+  set("quantized_accuracy", quantized_accuracy);
+  set("original_cache_difference", original_cache_difference);
+  set("quantized_cache_difference", quantized_cache_difference);
+  if (!further.empty()) {
+    JsonBuilder list = JsonBuilder::array();
+    for (const Measurement& entry : further) list.push(entry.to_json());
+    json.set("further", std::move(list));
+  }
+  return json;
+}
+
+const char* expectation_name(Expectation expectation) noexcept {
+  switch (expectation) {
+    case Expectation::structure:
+      return "structure";
+    case Expectation::same_model:
+      return "same_model";
+    case Expectation::same_input:
+      return "same_input";
+    case Expectation::runs:
+      return "runs";
+    case Expectation::finite:
+      return "finite";
+    case Expectation::bound:
+      return "bound";
+    case Expectation::same_generation:
+      return "same_generation";
+    case Expectation::same_cached:
+      return "same_cached";
+    case Expectation::same_batched:
+      return "same_batched";
+    case Expectation::reproducible:
+      return "reproducible";
+  }
+  return "?";
+}
+
+JsonBuilder SampleResult::to_json() const {
   const auto box = [](const std::optional<Box>& corners) {
     if (!corners) return JsonBuilder(nullptr);
-    JsonBuilder list = JsonBuilder::array();
-    for (const double corner : *corners) list.push(corner);
-    return list;
+    return JsonBuilder::array_of(*corners);
   };
   JsonBuilder sizes = JsonBuilder::array();
-  for (const ImageSize& size : sample.image_sizes)
+  for (const ImageSize& size : image_sizes)
     sizes.push(JsonBuilder::object().set("height", size.height).set("width", size.width));
-  const bool known = !sample.expected.empty();
+  const bool known = !expected.empty();
   return JsonBuilder::object()
-      .set("id", sample.id)
-      .set("task", sample.task)
-      .set("prompt", sample.prompt)
-      .set("images", strings_json(sample.images))
+      .set("id", id)
+      .set("task", task)
+      .set("prompt", prompt)
+      .set("images", JsonBuilder::array_of(images))
       .set("image_sizes", std::move(sizes))
-      .set("expected", known ? JsonBuilder(sample.expected) : JsonBuilder(nullptr))
-      .set("original", sample.original)
-      .set("quantized", sample.quantized)
-      .set("original_right", known ? JsonBuilder(sample.original_right) : JsonBuilder(nullptr))
-      .set("quantized_right", known ? JsonBuilder(sample.quantized_right) : JsonBuilder(nullptr))
-      .set("expected_box", box(sample.expected_box))
-      .set("original_box", box(sample.original_box))
-      .set("quantized_box", box(sample.quantized_box))
-      .set("original_iou", sample.expected_box ? JsonBuilder(sample.original_iou) : JsonBuilder(nullptr))
-      .set("quantized_iou", sample.expected_box ? JsonBuilder(sample.quantized_iou) : JsonBuilder(nullptr))
-      .set("token_agreement", sample.token_agreement)
-      .set("kl", sample.kl);
-}
-
-JsonBuilder pipeline::strings_json(const std::vector<std::string>& lines) {
-  JsonBuilder list = JsonBuilder::array();
-  for (const std::string& line : lines) {
-    list.push(line);
-  }
-  return list;
-}
-
-JsonBuilder QuantizeResult::to_json() const {
-  JsonBuilder json = JsonBuilder::object();
-  json.set("octavo_version", pipeline::kVersion);
-  json.set("recipe", recipe.empty() ? JsonBuilder(nullptr) : JsonBuilder(Json::parse(recipe, "recipe")));
-  json.set("calibration_samples", samples).set("calibration_tokens", tokens);
-  json.set("bytes_before", static_cast<std::int64_t>(bytes_before))
-      .set("bytes_after", static_cast<std::int64_t>(bytes_after));
-  json.set("seconds", seconds).set("peak_rss_bytes", static_cast<std::int64_t>(peak_rss_bytes));
-  json.set("warnings", pipeline::strings_json(warnings));
-  json.set("layers", pipeline::layers_json(layers));
-  return json;
+      .set("expected", known ? JsonBuilder(expected) : JsonBuilder(nullptr))
+      .set("original", original)
+      .set("quantized", quantized)
+      .set("original_right", known ? JsonBuilder(original_right) : JsonBuilder(nullptr))
+      .set("quantized_right", known ? JsonBuilder(quantized_right) : JsonBuilder(nullptr))
+      .set("expected_box", box(expected_box))
+      .set("original_box", box(original_box))
+      .set("quantized_box", box(quantized_box))
+      .set("original_iou", expected_box ? JsonBuilder(original_iou) : JsonBuilder(nullptr))
+      .set("quantized_iou", expected_box ? JsonBuilder(quantized_iou) : JsonBuilder(nullptr))
+      .set("token_agreement", token_agreement)
+      .set("kl", kl);
 }
 
 }  // namespace octavo

@@ -4,15 +4,14 @@
 #include <string>
 #include <utility>
 
-#include "internal.hpp"
-#include "ladder_names.hpp"
+#include "octavo/evaluation.hpp"
 #include "thresholds.hpp"
 
 namespace octavo {
 namespace {
 
-using pipeline::kThresholdKeys;
-using pipeline::ThresholdKey;
+using detail::kThresholdKeys;
+using detail::ThresholdKey;
 
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 
@@ -21,32 +20,33 @@ struct Preset {
   const char* json;
 };
 
-// Tokens are judged at the evaluation only: elsewhere a single near tie among few tokens would decide. The long rung
+// Tokens are judged at the evaluation only: elsewhere a single near tie among few tokens would decide. The long step
 // reads an answer that no one would have asked for (it goes on after the stop token), so its bounds are wider.
 constexpr std::array kPresets{Preset{"strict", R"({
       "thresholds": {"min_logit_cosine": 0.998, "max_kl": 0.01, "min_top1_agreement": 0.95, "min_top5_agreement": 0.9,
                      "max_perplexity_ratio": 1.05, "max_cache_difference": 1e-4, "max_cache_difference_quantized": 0.05},
-      "rungs": {"one_token": {"min_top1_agreement": null, "min_top5_agreement": null},
+      "steps": {"one_token": {"min_top1_agreement": null, "min_top5_agreement": null},
                 "long": {"min_logit_cosine": 0.995, "max_kl": 0.02, "min_top1_agreement": 0.9},
                 "evaluation": {"min_token_agreement": 0.95, "max_accuracy_drop": 0.01}}})"},
                               Preset{"default", R"({
       "thresholds": {"min_logit_cosine": 0.99, "max_kl": 0.05, "min_top1_agreement": 0.9, "max_perplexity_ratio": 1.15,
                      "max_cache_difference": 1e-3, "max_cache_difference_quantized": 0.1},
-      "rungs": {"one_token": {"min_top1_agreement": null},
+      "steps": {"one_token": {"min_top1_agreement": null},
                 "sampling": {"min_top1_agreement": null},
                 "long": {"min_logit_cosine": 0.98, "max_kl": 0.1, "min_top1_agreement": 0.8},
                 "evaluation": {"min_token_agreement": 0.9, "max_accuracy_drop": 0.02}}})"},
                               Preset{"lenient", R"({
       "thresholds": {"min_logit_cosine": 0.95, "max_kl": 0.25, "min_top1_agreement": 0.75, "max_perplexity_ratio": 1.5,
                      "max_cache_difference": 1e-2, "max_cache_difference_quantized": 0.2},
-      "rungs": {"one_token": {"min_top1_agreement": null},
+      "steps": {"one_token": {"min_top1_agreement": null},
                 "sampling": {"min_top1_agreement": null},
                 "long": {"min_logit_cosine": 0.9, "max_kl": 0.4, "min_top1_agreement": 0.6},
                 "evaluation": {"min_token_agreement": 0.7, "max_accuracy_drop": 0.05}}})"}};
 
-std::string joined(const std::vector<std::string>& words) {
+template <class Words>
+std::string joined(const Words& words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  for (const auto& word : words) (text += text.empty() ? "" : ", ") += word;
   return text;
 }
 
@@ -83,24 +83,24 @@ void for_each_threshold(const Json& json, Set&& set) {
       throw Error(
           ErrorCode::format,
           value.where() + " is " + value.dump() + ", it must be at least " + JsonBuilder(known->least).dump() +
-              (known->most < pipeline::kUnbounded ? " and at most " + JsonBuilder(known->most).dump() : std::string()));
+              (known->most < detail::kUnbounded ? " and at most " + JsonBuilder(known->most).dump() : std::string()));
     set(*known, std::optional<double>(bound));
   });
 }
 
-/// A bound of the whole profile: of the base, and of every rung that judges the metric (`null` at a rung stays).
+/// A bound of the whole profile: of the base, and of every step that judges the metric (`null` at a step stays).
 void set_everywhere(VerifyProfile& profile, const ThresholdKey& key, std::optional<double> bound) {
   profile.thresholds.*key.value = bound;
-  for (auto& [name, own] : profile.rungs)
+  for (auto& [name, own] : profile.steps)
     if (own.*key.value) own.*key.value = bound;
 }
 
-void read_rungs(const Json& rungs, VerifyProfile& profile) {
-  require_object(rungs);
-  rungs.for_each_member([&](std::string_view name, const Json& own) {
-    if (const auto known = pipeline::rung_names(); std::find(known.begin(), known.end(), name) == known.end())
-      throw Error(ErrorCode::format, own.where() + ": unknown rung; there are " + joined(known));
-    VerifyThresholds& bounds = profile.rungs.try_emplace(std::string(name), profile.thresholds).first->second;
+void read_steps(const Json& steps, VerifyProfile& profile) {
+  require_object(steps);
+  steps.for_each_member([&](std::string_view name, const Json& own) {
+    if (std::find(kVerifySteps.begin(), kVerifySteps.end(), name) == kVerifySteps.end())
+      throw Error(ErrorCode::format, own.where() + ": unknown step; there are " + joined(kVerifySteps));
+    VerifyThresholds& bounds = profile.steps.try_emplace(std::string(name), profile.thresholds).first->second;
     for_each_threshold(own, [&](const ThresholdKey& key, std::optional<double> bound) { bounds.*key.value = bound; });
   });
 }
@@ -123,17 +123,17 @@ void read_onto(const Json& json, VerifyProfile& profile) {
       profile.prompts = read_count(value, 1, 64);
     } else if (key == "long_tokens") {
       profile.long_tokens = read_count(value, 1, 1 << 20);
-    } else if (key != "extends" && key != "thresholds" && key != "rungs") {
+    } else if (key != "extends" && key != "thresholds" && key != "steps") {
       throw Error(
           ErrorCode::format,
-          value.where() + ": unknown key; a profile has name, extends, prompts, long_tokens, thresholds, rungs");
+          value.where() + ": unknown key; a profile has name, extends, prompts, long_tokens, thresholds, steps");
     }
   });
   if (const auto bounds = json.find("thresholds")) {
     for_each_threshold(
         *bounds, [&](const ThresholdKey& key, std::optional<double> bound) { set_everywhere(profile, key, bound); });
   }
-  if (const auto rungs = json.find("rungs")) read_rungs(*rungs, profile);
+  if (const auto steps = json.find("steps")) read_steps(*steps, profile);
 }
 
 }  // namespace
@@ -180,18 +180,18 @@ VerifyProfile VerifyProfile::open(const std::string& preset_or_path) {
   }
 }
 
-const VerifyThresholds& VerifyProfile::for_rung(std::string_view rung) const {
-  const auto own = rungs.find(rung);
-  return own == rungs.end() ? thresholds : own->second;
+const VerifyThresholds& VerifyProfile::for_step(std::string_view step) const {
+  const auto own = steps.find(step);
+  return own == steps.end() ? thresholds : own->second;
 }
 
 void VerifyProfile::override_with(const VerifyThresholds& bounds) {
-  VerifyThresholds& evaluation = rungs.try_emplace("evaluation", thresholds).first->second;
+  VerifyThresholds& evaluation = steps.try_emplace("evaluation", thresholds).first->second;
   for (const ThresholdKey& key : kThresholdKeys) {
     const std::optional<double>& bound = bounds.*key.value;
     if (!bound) continue;
     evaluation.*key.value = bound;
-    for (auto& [rung, own] : rungs)
+    for (auto& [step, own] : steps)
       if (own.*key.value) own.*key.value = bound;
     if (thresholds.*key.value) thresholds.*key.value = bound;
   }
@@ -199,22 +199,13 @@ void VerifyProfile::override_with(const VerifyThresholds& bounds) {
 
 JsonBuilder VerifyProfile::to_json() const {
   JsonBuilder own = JsonBuilder::object();
-  for (const std::string& rung : pipeline::rung_names()) own.set(rung, pipeline::thresholds_json(for_rung(rung)));
+  for (const std::string_view step : kVerifySteps) own.set(step, for_step(step).to_json());
   return JsonBuilder::object()
       .set("name", name)
       .set("prompts", prompts)
       .set("long_tokens", long_tokens)
-      .set("thresholds", pipeline::thresholds_json(thresholds))
-      .set("rungs", std::move(own));
-}
-
-JsonBuilder pipeline::thresholds_json(const VerifyThresholds& thresholds) {
-  JsonBuilder json = JsonBuilder::object();
-  for (const ThresholdKey& key : kThresholdKeys) {
-    const std::optional<double>& bound = thresholds.*key.value;
-    json.set(key.key, bound ? JsonBuilder(*bound) : JsonBuilder(nullptr));
-  }
-  return json;
+      .set("thresholds", thresholds.to_json())
+      .set("steps", std::move(own));
 }
 
 }  // namespace octavo

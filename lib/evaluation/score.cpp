@@ -2,11 +2,12 @@
 #include <array>
 #include <cctype>
 #include <optional>
+#include <utility>
 
-#include "internal.hpp"
+#include "octavo/evaluation.hpp"
 
 namespace octavo {
-namespace pipeline {
+namespace {
 
 std::string to_lower(std::string_view text) {
   std::string lower(text);
@@ -14,9 +15,6 @@ std::string to_lower(std::string_view text) {
                  [](unsigned char c) { return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c); });
   return lower;
 }
-
-}  // namespace pipeline
-namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -57,7 +55,7 @@ double intersection_over_union(const Box& a, const Box& b) {
   return joined > 0 ? shared / joined : 0;
 }
 
-bool is_grounding(std::string_view task) { return pipeline::to_lower(task).find("ground") != std::string::npos; }
+bool is_grounding(std::string_view task) { return to_lower(task).find("ground") != std::string::npos; }
 
 std::string normalised(std::string_view text) {
   const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
@@ -74,7 +72,7 @@ std::string normalised(std::string_view text) {
     text.remove_suffix(1);
     trim();
   }
-  return pipeline::to_lower(text);
+  return to_lower(text);
 }
 
 }  // namespace
@@ -91,6 +89,30 @@ AnswerScore score_answer(std::string_view task, std::string_view expected, std::
     return {iou >= 0.5, iou};
   }
   return {normalised(expected) == normalised(actual), 0};
+}
+
+SampleResult score_sample(const Sample& sample, const ModelInput& input, std::string original, std::string quantized) {
+  SampleResult result;
+  result.id = sample.id;
+  result.task = sample.task;
+  result.prompt = sample.prompt;
+  result.images = sample.images;
+  for (const PixelPatches& image : input.images) result.image_sizes.push_back(image.resized);
+  result.expected = sample.answer;
+  result.original_box = answer_box(sample.task, original);
+  result.quantized_box = answer_box(sample.task, quantized);
+  if (!sample.answer.empty()) {
+    result.expected_box = answer_box(sample.task, sample.answer);
+    const AnswerScore a = score_answer(sample.task, sample.answer, original);
+    const AnswerScore b = score_answer(sample.task, sample.answer, quantized);
+    result.original_right = a.right;
+    result.quantized_right = b.right;
+    result.original_iou = a.iou;
+    result.quantized_iou = b.iou;
+  }
+  result.original = std::move(original);
+  result.quantized = std::move(quantized);
+  return result;
 }
 
 }  // namespace octavo

@@ -5,9 +5,9 @@
 #include <limits>
 #include <optional>
 
-#include "octavo/verify.hpp"
+#include "octavo/evaluation.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 struct ThresholdKey {
   const char* key;
@@ -27,6 +27,4 @@ inline constexpr std::array kThresholdKeys{
     ThresholdKey{"max_cache_difference", &VerifyThresholds::max_cache_difference, 0, kUnbounded},
     ThresholdKey{"max_cache_difference_quantized", &VerifyThresholds::max_cache_difference_quantized, 0, kUnbounded}};
 
-JsonBuilder thresholds_json(const VerifyThresholds& thresholds);  ///< every key; null where absent
-
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -1,7 +1,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "internal.hpp"
+#include "octavo/job.hpp"
 
 namespace octavo {
 namespace fs = std::filesystem;
@@ -81,8 +81,6 @@ std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t lim
   return samples;
 }
 
-namespace pipeline {
-
 std::vector<Image> load_images(const Sample& sample) {
   std::vector<Image> images;
   images.reserve(sample.images.size());
@@ -115,5 +113,4 @@ void require_images(const std::vector<Sample>& samples) {
   }
 }
 
-}  // namespace pipeline
 }  // namespace octavo

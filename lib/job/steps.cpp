@@ -3,35 +3,36 @@
 #include <fstream>
 #include <utility>
 
-#include "internal.hpp"
+#include "octavo/job.hpp"
 
-namespace octavo::pipeline {
+namespace octavo {
 
-Steps::Steps(const ProgressCallback& callback, const std::atomic<bool>* cancel, std::string job, std::string outcome)
+JobProgress::JobProgress(const ProgressCallback& callback, const std::atomic<bool>* cancel, std::string job,
+                         std::string outcome)
     : callback_(callback), cancel_(cancel), job_(std::move(job)), outcome_(std::move(outcome)) {}
 
-void Steps::stage(std::string name) {
+void JobProgress::stage(std::string name) {
   progress_.stage = std::move(name);
   report();
 }
 
-void Steps::advance(std::int64_t count) {
+void JobProgress::advance(std::int64_t count) {
   progress_.done += count;
   report();
 }
 
-void Steps::advance_to(std::int64_t done) {
+void JobProgress::advance_to(std::int64_t done) {
   progress_.done = std::max(progress_.done, done);
   report();
 }
 
-void Steps::check_cancelled() const {
+void JobProgress::check_cancelled() const {
   if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) {
     throw Error(ErrorCode::cancelled, job_ + ": cancelled at \"" + progress_.stage + "\"; " + outcome_);
   }
 }
 
-void Steps::report() {
+void JobProgress::report() {
   check_cancelled();
   if (callback_ && !callback_(progress_)) {
     throw Error(ErrorCode::cancelled, job_ + ": cancelled at \"" + progress_.stage + "\"; " + outcome_);
@@ -48,4 +49,4 @@ std::uint64_t peak_rss_bytes() {
   return 0;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo

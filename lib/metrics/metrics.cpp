@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -111,23 +112,66 @@ double LogitComparison::quantized_perplexity() const noexcept {
   return targets > 0 ? std::exp(mean(quantized_nll, targets)) : 0;
 }
 
-void OutputError::add(const Tensor& original, const Tensor& quantized) {
-  if (original.shape() != quantized.shape())
-    throw Error(ErrorCode::shape_mismatch, "metrics: an output of " + original.shape().to_string() +
-                                               " against one of " + quantized.shape().to_string());
-  const auto a = original.values<float>();
-  const auto b = quantized.values<float>();
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = double{a[i]} - double{b[i]};
-    difference += d * d;
-    size += double{a[i]} * double{a[i]};
+namespace {
+
+/// Squared sums: of the differences, and of the reference.
+struct SquaredError {
+  double difference = 0, size = 0;
+
+  void add(std::span<const float> reference, std::span<const float> other) {
+    for (std::size_t i = 0; i < reference.size(); ++i) {
+      const double d = double{reference[i]} - double{other[i]};
+      difference += d * d;
+      size += double{reference[i]} * double{reference[i]};
+    }
   }
+  double relative() const noexcept {
+    if (difference == 0) return 0;
+    return size > 0 || std::isnan(size) ? std::sqrt(difference / size) : std::numeric_limits<double>::infinity();
+  }
+};
+
+void require_same_shape(const Tensor& a, const Tensor& b) {
+  if (a.shape() == b.shape()) return;
+  throw Error(ErrorCode::shape_mismatch,
+              "metrics: an output of " + a.shape().to_string() + " against one of " + b.shape().to_string());
+}
+
+}  // namespace
+
+double relative_error(std::span<const float> reference, std::span<const float> other) {
+  if (reference.size() != other.size())
+    throw Error(ErrorCode::shape_mismatch,
+                "metrics: " + std::to_string(reference.size()) + " values against " + std::to_string(other.size()));
+  SquaredError error;
+  error.add(reference, other);
+  return error.relative();
+}
+
+double relative_error(const Tensor& reference, const Tensor& other) {
+  require_same_shape(reference, other);
+  return relative_error(reference.values<float>(), other.values<float>());
+}
+
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+void OutputError::add(const Tensor& original, const Tensor& quantized) {
+  require_same_shape(original, quantized);
+  SquaredError error{difference, size};
+  error.add(original.values<float>(), quantized.values<float>());
+  difference = error.difference;
+  size = error.size;
   rows += original.dim(0);
 }
 
-double OutputError::relative() const noexcept {
-  if (difference == 0) return 0;
-  return size > 0 || std::isnan(size) ? std::sqrt(difference / size) : std::numeric_limits<double>::infinity();
+double OutputError::relative() const noexcept { return SquaredError{difference, size}.relative(); }
+
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
 }
 
 std::int64_t identical_prefix(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {

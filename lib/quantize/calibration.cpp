@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 /// Rows kept per input to measure each layer's error: enough for two digits, 11 MB at K = 11008.
@@ -64,7 +64,7 @@ Tensor InputCollector::kept_rows(const LinearPlan& linear) const {
   return Tensor::borrow(static_cast<const void*>(input.kept.data()), DType::f32, {rows, input.in_features});
 }
 
-void CalibrationStates::run(const ModelBlock& block, InputCollector* collector, Steps& steps) {
+void CalibrationStates::run(const ModelBlock& block, InputCollector* collector, JobProgress& steps) {
   for (BlockState& state : states) {
     if (state.hidden.defined()) {
       if (collector != nullptr) {
@@ -98,4 +98,4 @@ ModelInput prepare_sample(const Model& model, const Sample& sample) {
   });
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "internal.hpp"
+#include "octavo/job.hpp"
+#include "octavo/quant.hpp"
 #include "plan.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 /// Gathers, for each distinct input of a block's linears, the Hessian and a few rows to measure errors on.
 class InputCollector : public LinearObserver {
@@ -41,10 +42,10 @@ class CalibrationStates {
 
   /// Runs every sample through the block. With `collector` the states stay as they were (the float pass that only
   /// collects); without, they move on behind the block.
-  void run(const ModelBlock& block, InputCollector* collector, Steps& steps);
+  void run(const ModelBlock& block, InputCollector* collector, JobProgress& steps);
 };
 
 /// A sample as calibration sees it: prompt, then the expected answer and the end-of-turn token.
 ModelInput prepare_sample(const Model& model, const Sample& sample);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

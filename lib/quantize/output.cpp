@@ -3,7 +3,7 @@
 #include <array>
 #include <filesystem>
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace fs = std::filesystem;
 namespace {
 
@@ -80,7 +80,7 @@ void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string&
   written_.insert(weight);
 }
 
-void QuantizedOutput::copy_tensors(const std::string& prefix, Steps& steps) {
+void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps) {
   // A fresh mapping, dropped with the shard: pages that were copied do not stay resident.
   const Checkpoint source = Checkpoint::open(source_);
   std::uint64_t mapped = 0;
@@ -112,4 +112,4 @@ void QuantizedOutput::copy_files(const Checkpoint& source, const QuantizedModule
   }
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -5,10 +5,11 @@
 #include <set>
 #include <string>
 
-#include "internal.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/job.hpp"
+#include "octavo/quant.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 class QuantizedOutput {
  public:
@@ -20,7 +21,7 @@ class QuantizedOutput {
   void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
                      DType scale_dtype);
   /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
-  void copy_tensors(const std::string& prefix, Steps& steps);
+  void copy_tensors(const std::string& prefix, JobProgress& steps);
   /// config.json with quantization_config (`modules` in the published layout), and every other file of the source byte
   /// for byte.
   void copy_files(const Checkpoint& source, const QuantizedModules& modules);
@@ -41,4 +42,4 @@ class QuantizedOutput {
   std::uint64_t held_bytes_ = 0;  ///< owned by tensors the writer still holds
 };
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 /// vLLM fuses q, k, v and gate, up into one product, so linears that share an input must share a scheme.
@@ -90,4 +90,4 @@ Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   return plan;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "octavo/blockwise.hpp"
 #include "octavo/model.hpp"
 #include "octavo/quant.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 struct LinearPlan {
   LinearInfo info;
@@ -35,4 +36,4 @@ struct Plan {
 /// @throws Error  unsupported / invalid_argument, naming the linear and the rule.
 Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

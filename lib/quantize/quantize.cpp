@@ -1,3 +1,5 @@
+#include "octavo/quantize.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,10 +10,11 @@
 #include <utility>
 
 #include "calibration.hpp"
+#include "octavo/metrics.hpp"
 #include "output.hpp"
 
 namespace octavo {
-namespace pipeline {
+namespace detail {
 namespace {
 
 /// Vision states of this many samples are alive at once while the tower only runs.
@@ -20,21 +23,6 @@ constexpr std::int64_t kVisionChunk = 16;
 constexpr std::int64_t kLinearSteps = 4;
 /// Below this many rows per column the Hessian is close to singular and GPTQ loses its edge.
 constexpr std::int64_t kRowsPerColumn = 2;
-
-double relative_error(const Linear& original, const Linear& quantized, const Tensor& rows) {
-  const Tensor want = original.forward(rows);
-  const Tensor got = quantized.forward(rows);
-  const auto a = want.values<float>();
-  const auto b = got.values<float>();
-  double difference = 0;
-  double size = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = double{a[i]} - double{b[i]};
-    difference += d * d;
-    size += double{a[i]} * double{a[i]};
-  }
-  return size > 0 ? std::sqrt(difference / size) : 0;
-}
 
 class Quantizer {
  public:
@@ -224,7 +212,7 @@ class Quantizer {
                                    : Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
       report.rows = collector->rows(plan);
       if (const Tensor rows = collector->kept_rows(plan); rows.defined()) {
-        report.relative_error = relative_error(block.linear(path), quantized, rows);
+        report.relative_error = relative_error(block.linear(path).forward(rows), quantized.forward(rows));
       }
       block.replace(path, quantized);
     }
@@ -272,7 +260,7 @@ class Quantizer {
   Stopwatch watch_;
   Recipe recipe_;
   std::optional<Checkpoint> checkpoint_;
-  Steps steps_;
+  JobProgress steps_;
   Plan plan_;
   std::vector<Sample> samples_;
   std::optional<QuantizedOutput> output_;
@@ -280,13 +268,13 @@ class Quantizer {
 };
 
 }  // namespace
-}  // namespace pipeline
+}  // namespace detail
 
 QuantizeResult quantize(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options) {
   if (options.max_shard_bytes == 0) {
     throw Error(ErrorCode::invalid_argument, "quantize: max_shard_bytes is 0; a shard must hold something");
   }
-  return pipeline::Quantizer(model_dir, out_dir, options).run();
+  return detail::Quantizer(model_dir, out_dir, options).run();
 }
 
 }  // namespace octavo

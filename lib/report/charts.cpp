@@ -1,4 +1,4 @@
-#include "report/charts.hpp"
+#include "charts.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -6,7 +6,7 @@
 
 #include "html.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::escaped;
@@ -198,4 +198,4 @@ std::string folded_table(std::string_view summary, const std::vector<std::string
   return out + "</tbody></table></div></details>\n";
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

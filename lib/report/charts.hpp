@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 
 struct Series {
   std::string name;
@@ -62,4 +62,4 @@ std::vector<KindGroup> by_kind(const std::vector<std::string>& paths);
 std::string folded_table(std::string_view summary, const std::vector<std::string>& head,
                          const std::vector<std::vector<std::string>>& rows);
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

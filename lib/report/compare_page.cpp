@@ -1,11 +1,12 @@
 // The page of a comparison, and its tables.
-#include "compare_html.hpp"
+#include "compare_page.hpp"
 
-#include "compare_parts.hpp"
 #include "html.hpp"
+#include "octavo/report.hpp"
+#include "octavo/version.hpp"
 
 namespace octavo {
-namespace pipeline {
+namespace report {
 namespace {
 
 using html::code;
@@ -26,7 +27,8 @@ std::string sides(const Difference& difference) {
 
 std::string ratio_text(const CompareResult& result) {
   if (result.original_bytes == 0) return "";
-  return ", " + percent_text(static_cast<double>(result.quantized_bytes) / static_cast<double>(result.original_bytes)) +
+  return ", " +
+         html::percent(static_cast<double>(result.quantized_bytes) / static_cast<double>(result.original_bytes)) +
          " of the size";
 }
 
@@ -126,18 +128,18 @@ std::string files_html(const CompareResult& result) {
   return out + "</tbody></table></div>\n";
 }
 
-}  // namespace pipeline
+}  // namespace report
 
-std::string CompareResult::to_html() const {
-  using namespace pipeline;  // NOLINT(google-build-using-namespace): the page's parts
-  std::string body = heading(*this);
-  if (!ok()) body += "<h2>Wrong</h2>\n" + wrong_html(*this);
-  body += "<h2>Architecture</h2>" + module_tree_html(*this, true);
-  body += "<h2>Configuration</h2>" + config_html(*this) + "<h2>Files</h2>" + files_html(*this);
-  body += list(*this, "Harmless", Verdict::harmless, true) + list(*this, "Expected", Verdict::expected, false);
-  body += "<footer>Octavo " + std::string(kVersion) + ", compared in " + html::seconds_text(seconds) +
+std::string compare_page(const CompareResult& result) {
+  using namespace report;  // NOLINT(google-build-using-namespace): the page's parts
+  std::string body = heading(result);
+  if (!result.ok()) body += "<h2>Wrong</h2>\n" + wrong_html(result);
+  body += "<h2>Architecture</h2>" + module_tree_html(result, true);
+  body += "<h2>Configuration</h2>" + config_html(result) + "<h2>Files</h2>" + files_html(result);
+  body += list(result, "Harmless", Verdict::harmless, true) + list(result, "Expected", Verdict::expected, false);
+  body += "<footer>Octavo " + std::string(kVersion) + ", compared in " + html::seconds_text(result.seconds) +
           ". Error of an int8 linear: ||W - q&middot;s|| / ||W||. Hover over a hash to see all of it.</footer>\n";
-  return html::document("Octavo: " + quantized_dir + " against its original", "", body);
+  return html::document("Octavo: " + result.quantized_dir + " against its original", "", body);
 }
 
 }  // namespace octavo

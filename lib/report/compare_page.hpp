@@ -6,7 +6,7 @@
 
 #include "octavo/compare.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::report {
 
 /// "<span>3 wrong</span> ...", a tag per class; none is not worth a word.
 std::string verdict_tags_html(const std::function<std::int64_t(Verdict)>& count_of);
@@ -19,4 +19,4 @@ std::string module_tree_html(const CompareResult& result, bool unfolded);
 std::string config_html(const CompareResult& result);
 std::string files_html(const CompareResult& result);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::report

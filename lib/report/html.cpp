@@ -4,9 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "internal.hpp"
-
-namespace octavo::pipeline::html {
+namespace octavo::html {
 namespace {
 
 // Colours are pairs, light and dark; every verdict has a word beside its colour.
@@ -178,4 +176,4 @@ std::string document(std::string_view title, std::string_view style, std::string
   return page;
 }
 
-}  // namespace octavo::pipeline::html
+}  // namespace octavo::html

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace octavo::pipeline::html {
+namespace octavo::html {
 
 /// Foreign text for content and for quoted attributes. Bytes that are not UTF-8, and control characters, become U+FFFD.
 std::string escaped(std::string_view text);
@@ -24,4 +24,4 @@ std::string fixed(double value, int decimals);  ///< for coordinates and attribu
 /// one; `body` is markup.
 std::string document(std::string_view title, std::string_view style, std::string_view body);
 
-}  // namespace octavo::pipeline::html
+}  // namespace octavo::html

@@ -1,6 +1,6 @@
 // The report as JSON; the schema is docs/report.md's.
-#include "internal.hpp"
-#include "report/sections.hpp"
+#include "octavo/report.hpp"
+#include "sections.hpp"
 
 namespace octavo {
 namespace {
@@ -33,14 +33,13 @@ JsonBuilder Report::to_json() const {
       .set("int8_backend", int8_backend)
       .set("threads", threads)
       .set("seconds", seconds)
-      .set("notes", pipeline::strings_json(notes));
+      .set("notes", JsonBuilder::array_of(notes));
   json.set("verify", verify.to_json());
   if (compare) json.set("compare", compare->to_json());
   if (attribution) json.set("attribution", attribution->to_json());
   if (memory) json.set("memory", memory_json(*memory));
   try {
-    if (const std::optional<Json> given = pipeline::report::quantization_of(*this))
-      json.set("quantization", JsonBuilder(*given));
+    if (const std::optional<Json> given = report::quantization_of(*this)) json.set("quantization", JsonBuilder(*given));
   } catch (const Error&) {
     // What is no JSON cannot be part of one; the page says so.
   }

@@ -3,16 +3,18 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 
-#include "internal.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/gemm.hpp"
+#include "octavo/job.hpp"
 #include "octavo/parallel.hpp"
 #include "octavo/report.hpp"
+#include "octavo/version.hpp"
 
 namespace octavo {
-namespace pipeline::report {
+namespace report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -113,7 +115,8 @@ void attempt(Report& report, const char* part, Work&& work) {
   }
 }
 
-AttributionOptions attribution_options(const ReportOptions& options, ProgressCallback progress) {
+AttributionOptions attribution_options(const ReportOptions& options, std::span<const SampleResult> answers,
+                                       ProgressCallback progress) {
   AttributionOptions attribution;
   attribution.samples = options.verify.samples;
   attribution.max_samples = options.attribution_samples;
@@ -126,6 +129,7 @@ AttributionOptions attribution_options(const ReportOptions& options, ProgressCal
   attribution.thresholds = options.verify.thresholds;
   attribution.exact = options.exact;
   attribution.suggest = options.suggest;
+  attribution.answers = answers;
   attribution.progress = std::move(progress);
   attribution.cancel = options.verify.cancel;
   return attribution;
@@ -141,14 +145,14 @@ std::string json_path(const std::string& html_path) {
 }
 
 }  // namespace
-}  // namespace pipeline::report
+}  // namespace report
 
 Report make_report(const std::string& original_dir, const std::string& quantized_dir, const ReportOptions& options) {
-  using namespace pipeline::report;  // NOLINT(google-build-using-namespace): the steps below
+  using namespace report;  // NOLINT(google-build-using-namespace): the steps below
   if (options.attribution_samples < 0)
     throw Error(ErrorCode::invalid_argument,
                 "report: attribution_samples is " + std::to_string(options.attribution_samples) + "; 0 means all");
-  const pipeline::Stopwatch watch;
+  const Stopwatch watch;
   const bool attributes = options.attribution && !options.verify.samples.empty();
   std::vector<Part> parts{{"verify", 10}};
   if (options.compare) parts.push_back({"compare", 1});
@@ -158,7 +162,7 @@ Report make_report(const std::string& original_dir, const std::string& quantized
   Report report;
   report.original_dir = original_dir;
   report.quantized_dir = quantized_dir;
-  report.octavo_version = pipeline::kVersion;
+  report.octavo_version = kVersion;
   report.processor = processor_name();
   report.int8_backend = int8_backend_in_use();
   report.threads = num_threads();
@@ -175,7 +179,7 @@ Report make_report(const std::string& original_dir, const std::string& quantized
     attempt(report, "compare", [&] { report.compare = compare(original_dir, quantized_dir, compare_options); });
   }
   if (attributes) {
-    const AttributionOptions attribution = attribution_options(options, progresses.next());
+    const AttributionOptions attribution = attribution_options(options, report.verify.answers, progresses.next());
     if (report.verify.only_bounds_missed())
       attempt(report, "attribution", [&] { report.attribution = attribute(original_dir, quantized_dir, attribution); });
     else
@@ -188,7 +192,7 @@ Report make_report(const std::string& original_dir, const std::string& quantized
 }
 
 void check_report_path(const std::string& html_path) {
-  const std::string json = pipeline::report::json_path(html_path);
+  const std::string json = report::json_path(html_path);
   check_new_file(html_path);
   check_new_file(json);
 }
@@ -197,7 +201,7 @@ void write_report(const Report& report, const std::string& html_path) {
   check_report_path(html_path);
   const std::string page = report.to_html();
   const std::string json = report.to_json().dump(2) + "\n";
-  const std::array<NewFile, 2> files{NewFile{pipeline::report::json_path(html_path), json}, NewFile{html_path, page}};
+  const std::array<NewFile, 2> files{NewFile{report::json_path(html_path), json}, NewFile{html_path, page}};
   write_files(files);
 }
 

@@ -5,11 +5,10 @@
 #include <map>
 #include <memory>
 
-#include "compare_html.hpp"
-#include "compare_parts.hpp"
+#include "compare_page.hpp"
 #include "html.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::report {
 namespace {
 
 using html::code;
@@ -129,4 +128,4 @@ class Tree {
 
 std::string module_tree_html(const CompareResult& result, bool unfolded) { return Tree(result, unfolded).render(); }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::report

@@ -1,13 +1,13 @@
 // The page: which parts, in which order, and a word where one is missing.
 #include <vector>
 
-#include "compare_html.hpp"
+#include "compare_page.hpp"
 #include "html.hpp"
-#include "internal.hpp"
-#include "report/sections.hpp"
+#include "octavo/version.hpp"
+#include "sections.hpp"
 
 namespace octavo {
-namespace pipeline::report {
+namespace report {
 namespace {
 
 struct Section {
@@ -42,9 +42,9 @@ std::string quantization_section(const Report& report) {
 }
 
 std::string why_no_evaluation(const VerifyResult& verify) {
-  for (const RungResult& rung : verify.rungs)
-    if (rung.name == "evaluation" && rung.status == RungStatus::not_reached)
-      return "The evaluation was not reached: a rung below it failed.";
+  for (const StepResult& step : verify.steps)
+    if (step.name == "evaluation" && step.status == StepStatus::not_reached)
+      return "The evaluation was not reached: a step before it failed.";
   return "The evaluation was skipped: no samples were given.";
 }
 
@@ -54,10 +54,10 @@ std::vector<Section> sections_of(const Report& report) {
   const bool attributed = report.attribution.has_value();
   const std::string no_attribution = verify.samples == 0 ? no_evaluation : "It was not measured.";
   std::vector<Section> sections;
-  sections.push_back({"ladder", "The climb", ladder_html(verify), "Nothing was run."});
+  sections.push_back({"steps", "Verification", steps_html(verify), "Nothing was run."});
   sections.push_back({"error", "Error by layer", layers_html(verify), no_evaluation});
   sections.push_back(
-      {"units", "Where it comes from", attributed ? units_html(*report.attribution) : "", no_attribution});
+      {"groups", "Where it comes from", attributed ? groups_html(*report.attribution) : "", no_attribution});
   sections.push_back({"towers", "Vision and language", attributed ? towers_html(*report.attribution) : "", ""});
   sections.push_back(
       {"suggestion", "Suggestion", attributed ? suggestion_html(report.attribution->suggestion) : "", ""});
@@ -79,26 +79,25 @@ std::string title_of(const Report& report) {
 }
 
 }  // namespace
-}  // namespace pipeline::report
+}  // namespace report
 
 std::string Report::to_html() const {
-  namespace html = pipeline::html;
-  const std::string title = pipeline::report::title_of(*this);
+  namespace html = html;
+  const std::string title = report::title_of(*this);
   std::string nav, body;
-  for (const pipeline::report::Section& section : pipeline::report::sections_of(*this)) {
+  for (const report::Section& section : report::sections_of(*this)) {
     if (section.body.empty() && section.absent.empty()) continue;
     nav += "<a href=\"#" + section.id + "\">" + html::escaped(section.title) + "</a> ";
     body += "<section id=\"" + section.id + "\"><h2>" + html::escaped(section.title) + "</h2>\n" +
             (section.body.empty() ? "<p class=\"absent\">" + html::escaped(section.absent) + "</p>\n" : section.body) +
             "</section>\n";
   }
-  std::string top =
-      "<h1>" + html::escaped(title.empty() ? "Report" : title) + "</h1>\n" + pipeline::report::verdict_html(*this);
+  std::string top = "<h1>" + html::escaped(title.empty() ? "Report" : title) + "</h1>\n" + report::verdict_html(*this);
   for (const std::string& note : notes) top += "<p class=\"absent\">" + html::escaped(note) + "</p>\n";
-  top += pipeline::report::figures_html(*this) + "<nav>" + nav + "</nav>\n";
-  body += "<footer>Octavo " + html::escaped(octavo_version.empty() ? pipeline::kVersion : octavo_version) +
+  top += report::figures_html(*this) + "<nav>" + nav + "</nav>\n";
+  body += "<footer>Octavo " + html::escaped(octavo_version.empty() ? kVersion : octavo_version) +
           ". The same as JSON lies beside this file.</footer>\n";
-  return html::document("Octavo: " + title, pipeline::report::style(), top + body);
+  return html::document("Octavo: " + title, report::style(), top + body);
 }
 
 }  // namespace octavo

@@ -1,4 +1,4 @@
-#include "report/picture.hpp"
+#include "picture.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,7 +12,7 @@
 #include "html.hpp"
 #include "octavo/image.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -139,4 +139,4 @@ std::string box_remark(const Box& box, ImageSize size) {
   return remark;
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

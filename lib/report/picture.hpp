@@ -7,7 +7,7 @@
 
 #include "octavo/verify.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 
 /// Room for the pictures of one page, in bytes of files; as base64 they take a third more.
 inline constexpr std::size_t kPictureRoom = std::size_t{3} << 20;
@@ -29,4 +29,4 @@ std::string overlay(const Picture& picture, ImageSize size, const std::string& a
 /// What a reader cannot see of a box: that its corners are swapped, that it leaves the picture; "" when nothing.
 std::string box_remark(const Box& box, ImageSize size);
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

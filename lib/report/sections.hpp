@@ -6,31 +6,31 @@
 
 #include "octavo/report.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 
 const char* style();  ///< beside the style that all pages share
 
-// verdict_section.cpp
+// sections/verdict.cpp
 std::string verdict_html(const Report& report);  ///< passed or failed, in words; diagnosis and what to do
 std::string figures_html(const Report& report);  ///< the few numbers that matter, as tiles
-// ladder_section.cpp
-std::string ladder_html(const VerifyResult& verify);  ///< every rung: status, metrics, bounds
-// error_section.cpp
+// sections/steps.cpp
+std::string steps_html(const VerifyResult& verify);  ///< every step: status, metrics, bounds
+// sections/error.cpp
 std::string layers_html(const VerifyResult& verify);      ///< error of the hidden states behind each block
-std::string units_html(const Attribution& attribution);   ///< error of each unit, what is the weights' of it, outliers
+std::string groups_html(const Attribution& attribution);  ///< error of each group, what is the weights' of it, outliers
 std::string towers_html(const Attribution& attribution);  ///< vision against language
 std::string activations_html(const Attribution& attribution);
-// suggestion_section.cpp
+// sections/suggestion.cpp
 std::string suggestion_html(const Suggestion& suggestion);
-// samples_section.cpp
+// sections/samples.cpp
 std::string samples_html(const VerifyResult& verify);
-// resources_section.cpp
+// sections/resources.cpp
 std::string resources_html(const Report& report);   ///< size, memory, speed
 std::string provenance_html(const Report& report);  ///< versions, machine, directories, profile
-// quantization_section.cpp
+// sections/quantization.cpp
 /// Recipe, calibration, warnings and losses, of what QuantizeResult::to_json wrote.
 std::string quantization_html(const Json& quantization);
 /// Report::quantization parsed; absent when there is none. @throws Error  format.
 std::optional<Json> quantization_of(const Report& report);
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

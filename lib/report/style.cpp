@@ -1,6 +1,6 @@
-#include "report/sections.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 
 /// Boxes keep their colours in the dark, since they lie on pictures; each has a line style of its own.
 const char* style() {
@@ -19,8 +19,8 @@ details.more{margin:8px 0}figure{margin:0}figcaption{font-size:.8rem;color:var(-
 .tile strong{font-size:1.25rem;line-height:1.25}.tile i{font-style:normal;font-weight:400;font-size:1rem;color:var(--soft);display:block}
 .tile span{font-size:.8rem;color:var(--soft)}.tile.missed{border-top-color:var(--wrong)}.tile.missed span{color:var(--wrong)}
 .ladder{list-style:none;margin:0;padding:6px 16px}.ladder li{padding:8px 0;border-bottom:1px solid var(--line)}.ladder li:last-child{border:0}
-.ladder p{margin:3px 0}.rung{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.rung .tag{min-width:86px;text-align:center}
-.rung code{color:var(--soft)}.metrics{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;margin-top:3px}
+.ladder p{margin:3px 0}.step{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.step .tag{min-width:86px;text-align:center}
+.step code{color:var(--soft)}.metrics{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;margin-top:3px}
 .metric i{font-style:normal;color:var(--soft)}.metric small{color:var(--soft)}.metric.missed,.metric.missed small{color:var(--wrong);font-weight:600}
 .charts{display:flex;flex-wrap:wrap;gap:14px 20px;align-items:flex-start}.charts figure{min-width:0;max-width:100%}
 svg.chart{display:block}.chart text{font:10.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--soft)}
@@ -46,4 +46,4 @@ svg.chart{display:block}.chart text{font:10.5px system-ui,"Segoe UI",Roboto,"Dej
 )";
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

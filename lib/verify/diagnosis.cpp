@@ -1,14 +1,14 @@
-// From a failed rung and what a probe measured to causes, likeliest first, and what to do.
+// From a failed step and what a probe measured to causes, likeliest first, and what to do.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <utility>
 
-#include "ladder.hpp"
 #include "octavo/checkpoint.hpp"
 #include "probe.hpp"
+#include "verification.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 // A weight that went through int8 and back is off by one or two hundredths, GPTQ's by somewhat more; a tensor that was
@@ -18,7 +18,7 @@ constexpr double kDamagedFloat = 0.01;
 constexpr double kVisionBound = 0.1;
 constexpr double kGrowth = 2;  // late over early KL that counts as drift
 
-std::string percent(double share) { return std::isfinite(share) ? number(100 * share) + " %" : "not finite"; }
+std::string percent(double share) { return std::isfinite(share) ? number_text(100 * share) + " %" : "not finite"; }
 
 bool damaged(const TensorProbe& tensor) {
   return tensor.not_finite > 0 || !(tensor.relative_error <= (tensor.quantized ? kDamagedInt8 : kDamagedFloat));
@@ -50,12 +50,12 @@ std::string tensor_text(const TensorProbe& tensor) {
 
 class Explanation {
  public:
-  Explanation(const RungResult& rung, const Evidence& evidence, const Probe* probe)
-      : rung_(rung), evidence_(evidence), probe_(probe) {}
+  Explanation(const StepResult& step, const Evidence& evidence, const Probe* probe)
+      : step_(step), evidence_(evidence), probe_(probe) {}
 
   Diagnosis run() {
-    const RungFailure& first = rung_.failures.front();
-    said_.rung = rung_.name;
+    const StepFailure& first = step_.failures.front();
+    said_.step = step_.name;
     said_.expected = first.what + ": " + first.expected;
     said_.seen = first.seen;
     said_.measurements = evidence_.measurements;
@@ -101,14 +101,14 @@ class Explanation {
 
   void structure() {
     said_.kind = DiagnosisKind::structure;
-    for (const RungFailure& failure : rung_.failures) cause(failure.what + ": " + failure.seen);
+    for (const StepFailure& failure : step_.failures) cause(failure.what + ": " + failure.seen);
     next("octavo check on that directory lists every problem");
     next("copy the files again, or quantize again");
   }
 
-  void different_model(const RungFailure& first) {
+  void different_model(const StepFailure& first) {
     said_.kind = DiagnosisKind::different_model;
-    for (const RungFailure& failure : rung_.failures) cause(failure.line());
+    for (const StepFailure& failure : step_.failures) cause(failure.line());
     if (first.what == "stop ids") {
       said_.module = "generation_config.json";
       cause("with other stop ids, answers end too early or never, however good the weights are");
@@ -138,7 +138,7 @@ class Explanation {
       measured("cached against uncached logits", cache.model, cache.logit_difference);
       measured("gap between the two tokens' logits", cache.model, cache.gap);
       measured("largest difference of a logit", cache.model, cache.largest);
-      cause("positions or cache at step " + std::to_string(cache.step) + " of the " + cache.model +
+      cause("positions or cache at token " + std::to_string(cache.token) + " of the " + cache.model +
             " model: its logits with the cache differ by " + percent(cache.logit_difference) + " from those without");
       if (cache.model == "original")
         cause("the original does so, too: the fault is the runtime's, not the quantization's");
@@ -160,8 +160,8 @@ class Explanation {
     measured("logits in the batch against alone", found.model, found.logit_difference);
     measured("gap between the two tokens' logits", found.model, found.gap);
     measured("largest difference of a logit", found.model, found.largest);
-    cause("what a sequence of the " + found.model + " model gets depends on the others of its batch: at step " +
-          std::to_string(found.step) + " its logits differ by " + percent(found.logit_difference) +
+    cause("what a sequence of the " + found.model + " model gets depends on the others of its batch: at token " +
+          std::to_string(found.token) + " its logits differ by " + percent(found.logit_difference) +
           " from those it gets alone");
     if (found.model == "original")
       cause("the original does so, too: the fault is the runtime's, not the quantization's");
@@ -175,11 +175,11 @@ class Explanation {
 
   // --- Two models that differ ---------------------------------------------------------------------------------------
 
-  void models(const RungFailure& first) {
+  void models(const StepFailure& first) {
     if (probe_ == nullptr) {
-      said_.kind = rung_.name == "open" ? DiagnosisKind::structure : DiagnosisKind::failed_call;
+      said_.kind = step_.name == "open" ? DiagnosisKind::structure : DiagnosisKind::failed_call;
       cause(first.seen);
-      next(rung_.name == "open" ? "octavo check on both directories" : "octavo generate on both directories");
+      next(step_.name == "open" ? "octavo check on both directories" : "octavo generate on both directories");
       return;
     }
     report_measurements();
@@ -246,7 +246,7 @@ class Explanation {
     if (linear != probe_->linears.end())
       cause(linear->module_path + " has weights that fit, but its output is off by " + percent(linear->output_error) +
             ": its input holds outliers that int8 per token cannot carry");
-    next("lift " + said_.module +
+    next("raise " + said_.module +
          " to W8A16: a recipe rule with \"scheme\": \"w8a16\" leaves its activations in float");
     next("octavo verify --samples S.jsonl --suggest RECIPE.json writes that rule, and finds what else has to go");
     next("or quantize with the GPTQ recipe and more calibration samples");
@@ -276,7 +276,7 @@ class Explanation {
   }
 
   /// No module stands out.
-  void spread(const RungFailure& first) {
+  void spread(const StepFailure& first) {
     const double vision = largest_local(Tower::vision);
     const double language = largest_local(Tower::language);
     if (probe_->has_pictures && probe_->vision_error >= kVisionBound && vision > language) {
@@ -297,19 +297,19 @@ class Explanation {
     const double early = measured_value("KL in the first half");
     const double late = measured_value("KL in the second half");
     if (late > kGrowth * early)
-      cause("the error grows with the answer: KL is " + number(early) + " in its first half and " + number(late) +
-            " in its second");
+      cause("the error grows with the answer: KL is " + number_text(early) + " in its first half and " +
+            number_text(late) + " in its second");
     if (close) cause("the logits are within their bounds, but answers tip: the margin between answers is small");
     const BlockProbe& last = probe_->blocks.back();
     cause("quantization error that gathers over the layers: no block alone is off by more than " +
           percent(std::max(vision, language)) + ", behind " + last.module_path + " it is " +
           percent(last.accumulated_error));
     next("quantize with the GPTQ recipe and calibration samples like those that matter");
-    next("octavo verify --samples S.jsonl --suggest RECIPE.json finds the fewest linears to lift to W8A16");
+    next("octavo verify --samples S.jsonl --suggest RECIPE.json finds the fewest linears to keep in W8A16");
     next("if the difference is acceptable, say so with a profile: --profile lenient, or bounds of your own");
   }
 
-  const RungResult& rung_;
+  const StepResult& step_;
   const Evidence& evidence_;
   const Probe* probe_;
   Diagnosis said_;
@@ -336,29 +336,29 @@ bool needs_probe(Expectation expectation) {
 
 }  // namespace
 
-Diagnosis explain(const RungResult& rung, const Evidence& evidence, const Probe* probe) {
-  return Explanation(rung, evidence, probe).run();
+Diagnosis explain(const StepResult& step, const Evidence& evidence, const Probe* probe) {
+  return Explanation(step, evidence, probe).run();
 }
 
-Diagnosis diagnose(Climb& climb, const RungResult& rung) {
+Diagnosis diagnose(Verification& verification, const StepResult& step) {
   std::optional<Probe> probe;
-  if (needs_probe(rung.failures.front().expectation)) {
-    climb.steps.stage(rung.name + ": looking for the cause");
+  if (needs_probe(step.failures.front().expectation)) {
+    verification.steps.stage(step.name + ": looking for the cause");
     // A probe that fails itself leaves the diagnosis without its measurements, not without a diagnosis.
     try {
-      if (climb.original && climb.quantized && climb.evidence.input) {
-        probe = probe_models(climb.original->checkpoint(), climb.quantized->checkpoint(), *climb.evidence.input,
-                             [&] { climb.steps.advance(0); });
-      } else if (rung.name == "open") {
+      if (verification.original && verification.quantized && verification.evidence.input) {
+        probe = probe_models(verification.original->checkpoint(), verification.quantized->checkpoint(),
+                             *verification.evidence.input, [&] { verification.steps.advance(0); });
+      } else if (step.name == "open") {
         Probe scales;
-        scales.tensors = broken_scales(climb.quantized_dir);
+        scales.tensors = broken_scales(verification.quantized_dir);
         if (!scales.tensors.empty()) probe = std::move(scales);
       }
     } catch (const Error& error) {
       if (error.code() == ErrorCode::cancelled) throw;
     }
   }
-  return explain(rung, climb.evidence, probe ? &*probe : nullptr);
+  return explain(step, verification.evidence, probe ? &*probe : nullptr);
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

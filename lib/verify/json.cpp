@@ -1,8 +1,8 @@
-// The result of a climb as JSON; the schema is docs/verify.md's.
+// The result of a verification as JSON; the schema is docs/verify.md's.
 #include <utility>
 
-#include "internal.hpp"
-#include "thresholds.hpp"
+#include "octavo/verify.hpp"
+#include "octavo/version.hpp"
 
 namespace octavo {
 namespace {
@@ -11,42 +11,42 @@ double share(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
-JsonBuilder measurements_json(const std::vector<Measurement>& measurements) {
+template <class List>
+JsonBuilder list_json(const List& values) {
   JsonBuilder list = JsonBuilder::array();
-  for (const Measurement& entry : measurements)
-    list.push(JsonBuilder::object().set("what", entry.what).set("where", entry.where).set("value", entry.value));
+  for (const auto& value : values) list.push(value.to_json());
   return list;
 }
 
-JsonBuilder rung_json(const RungResult& rung) {
+JsonBuilder step_json(const StepResult& step) {
   JsonBuilder failures = JsonBuilder::array();
-  for (const RungFailure& failure : rung.failures)
+  for (const StepFailure& failure : step.failures)
     failures.push(JsonBuilder::object()
                       .set("expectation", expectation_name(failure.expectation))
                       .set("what", failure.what)
                       .set("expected", failure.expected)
                       .set("seen", failure.seen));
   return JsonBuilder::object()
-      .set("name", rung.name)
-      .set("title", rung.title)
-      .set("status", rung_status_name(rung.status))
-      .set("note", rung.note)
-      .set("seconds", rung.seconds)
-      .set("metrics", pipeline::metrics_json(rung.metrics))
-      .set("thresholds", pipeline::thresholds_json(rung.thresholds))
+      .set("name", step.name)
+      .set("title", step.title)
+      .set("status", step_status_name(step.status))
+      .set("note", step.note)
+      .set("seconds", step.seconds)
+      .set("metrics", step.metrics.to_json())
+      .set("thresholds", step.thresholds.to_json())
       .set("failures", std::move(failures));
 }
 
 JsonBuilder diagnosis_json(const Diagnosis& diagnosis) {
   return JsonBuilder::object()
       .set("kind", diagnosis_kind_name(diagnosis.kind))
-      .set("rung", diagnosis.rung)
+      .set("step", diagnosis.step)
       .set("expected", diagnosis.expected)
       .set("seen", diagnosis.seen)
       .set("module", diagnosis.module)
-      .set("causes", pipeline::strings_json(diagnosis.causes))
-      .set("next", pipeline::strings_json(diagnosis.next))
-      .set("measurements", measurements_json(diagnosis.measurements));
+      .set("causes", JsonBuilder::array_of(diagnosis.causes))
+      .set("next", JsonBuilder::array_of(diagnosis.next))
+      .set("measurements", list_json(diagnosis.measurements));
 }
 
 JsonBuilder tasks_json(const std::vector<TaskScore>& tasks) {
@@ -64,65 +64,15 @@ JsonBuilder tasks_json(const std::vector<TaskScore>& tasks) {
 
 }  // namespace
 
-JsonBuilder pipeline::metrics_json(const RungMetrics& metrics) {
-  JsonBuilder json = JsonBuilder::object();
-  const auto set = [&](const char* key, const auto& value) {
-    if (value) json.set(key, JsonBuilder(*value));
-  };
-  set("prompts", metrics.prompts);
-  set("identical_prefix", metrics.identical_prefix);
-  set("tokens", metrics.tokens);
-  set("token_agreement", metrics.token_agreement);
-  set("positions", metrics.positions);
-  set("logit_cosine", metrics.logit_cosine);
-  set("kl", metrics.kl);
-  set("top1_agreement", metrics.top1_agreement);
-  set("top5_agreement", metrics.top5_agreement);
-  set("original_perplexity", metrics.original_perplexity);
-  set("quantized_perplexity", metrics.quantized_perplexity);
-  set("original_accuracy", metrics.original_accuracy);
-  set("quantized_accuracy", metrics.quantized_accuracy);
-  set("original_cache_difference", metrics.original_cache_difference);
-  set("quantized_cache_difference", metrics.quantized_cache_difference);
-  if (!metrics.further.empty()) json.set("further", measurements_json(metrics.further));
-  return json;
-}
-
-const char* expectation_name(Expectation expectation) noexcept {
-  switch (expectation) {
-    case Expectation::structure:
-      return "structure";
-    case Expectation::same_model:
-      return "same_model";
-    case Expectation::same_input:
-      return "same_input";
-    case Expectation::runs:
-      return "runs";
-    case Expectation::finite:
-      return "finite";
-    case Expectation::bound:
-      return "bound";
-    case Expectation::same_generation:
-      return "same_generation";
-    case Expectation::same_cached:
-      return "same_cached";
-    case Expectation::same_batched:
-      return "same_batched";
-    case Expectation::reproducible:
-      return "reproducible";
-  }
-  return "?";
-}
-
-const char* rung_status_name(RungStatus status) noexcept {
+const char* step_status_name(StepStatus status) noexcept {
   switch (status) {
-    case RungStatus::passed:
+    case StepStatus::passed:
       return "passed";
-    case RungStatus::failed:
+    case StepStatus::failed:
       return "failed";
-    case RungStatus::skipped:
+    case StepStatus::skipped:
       return "skipped";
-    case RungStatus::not_reached:
+    case StepStatus::not_reached:
       return "not_reached";
   }
   return "?";
@@ -160,11 +110,11 @@ const char* diagnosis_kind_name(DiagnosisKind kind) noexcept {
 
 JsonBuilder VerifyResult::to_json() const {
   JsonBuilder json = JsonBuilder::object();
-  json.set("octavo_version", pipeline::kVersion);
-  json.set("passed", passed).set("failures", pipeline::strings_json(failures));
+  json.set("octavo_version", kVersion);
+  json.set("passed", passed).set("failures", JsonBuilder::array_of(failures));
   JsonBuilder list = JsonBuilder::array();
-  for (const RungResult& rung : rungs) list.push(rung_json(rung));
-  json.set("rungs", std::move(list));
+  for (const StepResult& step : steps) list.push(step_json(step));
+  json.set("steps", std::move(list));
   json.set("diagnosis", diagnosis ? diagnosis_json(*diagnosis) : JsonBuilder(nullptr));
   json.set("samples", samples).set("tasks", tasks_json(tasks));
   json.set("original_accuracy", original_accuracy).set("quantized_accuracy", quantized_accuracy);
@@ -176,11 +126,11 @@ JsonBuilder VerifyResult::to_json() const {
   json.set("quantized_tokens_per_second", quantized_tokens_per_second);
   json.set("original_bytes", static_cast<std::int64_t>(original_bytes))
       .set("quantized_bytes", static_cast<std::int64_t>(quantized_bytes));
-  json.set("thresholds", pipeline::thresholds_json(thresholds)).set("profile", profile.to_json());
+  json.set("thresholds", thresholds.to_json()).set("profile", profile.to_json());
   json.set("seconds", seconds);
-  json.set("layers", pipeline::layers_json(layers));
+  json.set("layers", list_json(layers));
   JsonBuilder samples_list = JsonBuilder::array();
-  for (const SampleResult& sample : answers) samples_list.push(pipeline::sample_json(sample));
+  for (const SampleResult& sample : answers) samples_list.push(sample.to_json());
   json.set("answers", std::move(samples_list));
   return json;
 }

@@ -8,22 +8,13 @@
 
 #include "octavo/metrics.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kRowsAtOnce = 1024;  // of a tensor, so that an embedding is never widened as a whole
 
-bool all_finite(const Tensor& rows) {
-  const auto values = rows.values<float>();
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-}
-
-double relative_error(const Tensor& original, const Tensor& quantized) {
-  OutputError error;
-  error.add(original, quantized);
-  return error.relative();
-}
+bool all_finite(const Tensor& rows) { return octavo::all_finite(rows.values<float>()); }
 
 /// ||b - a|| / ||a - x||.
 double added_error(const Tensor& x, const Tensor& a, const Tensor& b) {
@@ -34,9 +25,9 @@ double added_error(const Tensor& x, const Tensor& a, const Tensor& b) {
   double size = 0;
   for (std::size_t i = 0; i < to.size(); ++i) {
     const double d = double{other[i]} - double{to[i]};
-    const double step = double{to[i]} - double{from[i]};
+    const double added = double{to[i]} - double{from[i]};
     difference += d * d;
-    size += step * step;
+    size += added * added;
   }
   if (difference == 0) return 0;
   return std::sqrt(difference / size);
@@ -79,7 +70,7 @@ class TowerWalk {
   void run(BlockState& state, BlockState& own) {
     for (std::int64_t i = 0; i < original_.num_blocks(tower_); ++i) {
       tick_();
-      step(i, state, own);
+      advance(i, state, own);
     }
   }
 
@@ -93,7 +84,7 @@ class TowerWalk {
   }
 
  private:
-  void step(std::int64_t index, BlockState& state, BlockState& own) {
+  void advance(std::int64_t index, BlockState& state, BlockState& own) {
     const auto a = original_.load_block(tower_, index);
     BlockProbe block;
     block.tower = tower_;
@@ -279,4 +270,4 @@ Probe probe_models(const Checkpoint& original, const Checkpoint& quantized, cons
   return probe;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

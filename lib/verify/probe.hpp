@@ -1,4 +1,4 @@
-/// Where two models part: every block on its own, and the tensors of those that stand out. Run when a rung has failed;
+/// Where two models part: every block on its own, and the tensors of those that stand out. Run when a step has failed;
 /// costs about one forward pass, with one block of each model in memory beside what is resident.
 #pragma once
 
@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "octavo/blockwise.hpp"
 #include "octavo/model.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 /// One block of the original and of the quantized model, both given the original's hidden rows x.
 struct BlockProbe {
@@ -55,4 +56,4 @@ inline constexpr double kStandsOut = 4;
 Probe probe_models(const Checkpoint& original, const Checkpoint& quantized, const ModelInput& input,
                    const std::function<void()>& tick);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -1,11 +1,11 @@
-// What the rungs ask: the samples' own questions and pictures where there are any, so that they suit the model.
+// What the steps ask: the samples' own questions and pictures where there are any, so that they suit the model.
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "ladder.hpp"
+#include "verification.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 constexpr std::array<const char*, 4> kQuestions{"What is the capital of France?", "Name three colours.",
@@ -13,14 +13,14 @@ constexpr std::array<const char*, 4> kQuestions{"What is the capital of France?"
                                                 "Write one sentence about the sea."};
 constexpr const char* kPictureQuestion = "What is in this picture?";
 
-std::vector<std::string> questions(const Climb& climb) {
+std::vector<std::string> questions(const Verification& verification) {
   std::vector<std::string> distinct;
   const auto take = [&](const std::string& prompt) {
-    if (static_cast<std::int64_t>(distinct.size()) < climb.profile.prompts &&
+    if (static_cast<std::int64_t>(distinct.size()) < verification.profile.prompts &&
         std::find(distinct.begin(), distinct.end(), prompt) == distinct.end())
       distinct.push_back(prompt);
   };
-  for (const Sample& sample : climb.samples) take(sample.prompt);
+  for (const Sample& sample : verification.samples) take(sample.prompt);
   if (distinct.empty())
     for (const char* question : kQuestions) take(question);
   return distinct;
@@ -39,50 +39,51 @@ std::string grid_text(const Grid& grid) {
 
 }  // namespace
 
-ModelInput prepare_both(Climb& climb, RungResult& rung, std::string_view prompt, std::span<const Image> images) {
-  ModelInput input = climb.original->prepare(prompt, images);
-  const ModelInput other = climb.quantized->prepare(prompt, images);
+ModelInput prepare_both(Verification& verification, StepResult& step, std::string_view prompt,
+                        std::span<const Image> images) {
+  ModelInput input = verification.original->prepare(prompt, images);
+  const ModelInput other = verification.quantized->prepare(prompt, images);
   for (std::size_t i = 0; i < input.images.size(); ++i) {
     if (same_pixels(input.images[i], other.images[i])) continue;
-    climb.evidence.pictures_differ = true;
+    verification.evidence.pictures_differ = true;
     const Grid& a = input.images[i].grid;
     const Grid& b = other.images[i].grid;
     const bool same_grid = a.h == b.h && a.w == b.w;
-    rung.failures.push_back({Expectation::same_input, "picture " + std::to_string(i) + " as prepared by both",
+    step.failures.push_back({Expectation::same_input, "picture " + std::to_string(i) + " as prepared by both",
                              "the same patches",
                              same_grid ? "other pixel values" : grid_text(a) + " and " + grid_text(b)});
     return input;
   }
   if (input.ids != other.ids) {
     const std::int64_t at = identical_prefix(input.ids, other.ids);
-    rung.failures.push_back({Expectation::same_input, "token ids of a prompt by both tokenizers",
+    step.failures.push_back({Expectation::same_input, "token ids of a prompt by both tokenizers",
                              std::to_string(input.ids.size()) + " equal ids",
                              std::to_string(other.ids.size()) + " ids, the first other one at " + std::to_string(at)});
   }
   return input;
 }
 
-const std::vector<ModelInput>& text_prompts(Climb& climb) {
-  if (climb.text_prompts) return *climb.text_prompts;
+const std::vector<ModelInput>& text_prompts(Verification& verification) {
+  if (verification.text_prompts) return *verification.text_prompts;
   std::vector<ModelInput> prompts;
-  for (const std::string& question : questions(climb)) {
-    ModelInput input = climb.original->prepare(question, {});
-    if (room(climb, input) > 0) prompts.push_back(std::move(input));
+  for (const std::string& question : questions(verification)) {
+    ModelInput input = verification.original->prepare(question, {});
+    if (room(verification, input) > 0) prompts.push_back(std::move(input));
   }
   if (prompts.empty())
     throw Error(ErrorCode::invalid_argument, "every text prompt fills the context of " +
-                                                 std::to_string(climb.original->max_position_embeddings()) +
+                                                 std::to_string(verification.original->max_position_embeddings()) +
                                                  " positions: put a shorter one first in the samples");
-  return climb.text_prompts.emplace(std::move(prompts));
+  return verification.text_prompts.emplace(std::move(prompts));
 }
 
-std::string picture_question(const Climb& climb) {
-  return climb.samples.empty() ? kPictureQuestion : climb.samples.front().prompt;
+std::string picture_question(const Verification& verification) {
+  return verification.samples.empty() ? kPictureQuestion : verification.samples.front().prompt;
 }
 
-std::vector<ModelInput> picture_prompts(Climb& climb, RungResult& rung, std::size_t limit) {
+std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& step, std::size_t limit) {
   std::vector<ModelInput> prompts;
-  for (const Sample& sample : climb.samples) {
+  for (const Sample& sample : verification.samples) {
     if (sample.images.empty() || prompts.size() == limit) continue;
     std::vector<Image> images;
     try {
@@ -90,19 +91,19 @@ std::vector<ModelInput> picture_prompts(Climb& climb, RungResult& rung, std::siz
     } catch (const Error& error) {
       throw InputError(error.with_context("sample \"" + sample.id + "\""));
     }
-    ModelInput input = prepare_both(climb, rung, sample.prompt, images);
-    if (room(climb, input) > 0) prompts.push_back(std::move(input));
+    ModelInput input = prepare_both(verification, step, sample.prompt, images);
+    if (room(verification, input) > 0) prompts.push_back(std::move(input));
   }
   if (prompts.empty()) {
     const Image picture = synthetic_picture(112, 140, 0);
-    prompts.push_back(prepare_both(climb, rung, picture_question(climb), {&picture, 1}));
+    prompts.push_back(prepare_both(verification, step, picture_question(verification), {&picture, 1}));
   }
   return prompts;
 }
 
-std::int64_t room(const Climb& climb, const ModelInput& prompt) {
+std::int64_t room(const Verification& verification, const ModelInput& prompt) {
   const std::int64_t context =
-      std::min(climb.original->max_position_embeddings(), climb.quantized->max_position_embeddings());
+      std::min(verification.original->max_position_embeddings(), verification.quantized->max_position_embeddings());
   return context - static_cast<std::int64_t>(prompt.ids.size());
 }
 
@@ -133,4 +134,4 @@ Image synthetic_picture(std::int64_t height, std::int64_t width, int pattern) {
   return image;
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

@@ -1,5 +1,6 @@
-/// The climb of verify: its state, and what every rung may use. A rung is one function and one entry of the table in
-/// ladder.cpp; it fills metrics and reports what it expected in vain. Thresholds and diagnosis are not its business.
+/// A verification under way: its state, and what every step may use. A step is one function and one entry of the table
+/// in verify.cpp; it fills metrics and reports each expectation that was missed. Thresholds and diagnosis are not its
+/// business.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +10,17 @@
 #include <string_view>
 #include <vector>
 
-#include "forced.hpp"
-#include "internal.hpp"
+#include "octavo/job.hpp"
 #include "octavo/metrics.hpp"
+#include "octavo/model.hpp"
+#include "octavo/session.hpp"
+#include "octavo/verify.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 
 struct Probe;
 
-/// A mistake of the caller's in samples or pictures: ends the climb as an error instead of failing a rung.
+/// A mistake of the caller's in samples or pictures: ends the verification as an error instead of failing a step.
 class InputError : public Error {
  public:
   explicit InputError(const Error& error) : Error(error) {}
@@ -27,15 +30,15 @@ class InputError : public Error {
 /// reference) and in a batch.
 struct RunDifference {
   std::string model;  ///< "original", "quantized"
-  std::int64_t step = 0;
-  double logit_difference = 0;  ///< ||other - reference|| / ||reference|| at that step
+  std::int64_t token = 0;
+  double logit_difference = 0;  ///< ||other - reference|| / ||reference|| at that token
   double gap = 0;               ///< between the two tokens in the reference's logits
-  double largest = 0;           ///< largest |other - reference| of a logit at that step
+  double largest = 0;           ///< largest |other - reference| of a logit at that token
 };
 /// The two tokens are closer than rounding has moved the logits, by no more than `bound` as a whole: either may win.
 bool is_tie(const RunDifference& difference, std::optional<double> bound);
 
-/// What a failed rung leaves for the probe.
+/// What a failed step leaves for the probe.
 struct Evidence {
   std::optional<ModelInput> input;  ///< the one that fared worst
   double badness = -1;
@@ -45,19 +48,20 @@ struct Evidence {
   void note(const ModelInput& worst, double how_bad);
 };
 
-struct Climb {
-  Climb(const std::string& original_directory, const std::string& quantized_directory, const VerifyOptions& given);
+struct Verification {
+  Verification(const std::string& original_directory, const std::string& quantized_directory,
+               const VerifyOptions& given);
 
   const VerifyOptions& options;
   std::string original_dir, quantized_dir;
-  Steps steps;
+  JobProgress steps;
   VerifyProfile profile;
   std::vector<Sample> samples;
-  std::optional<Model> original, quantized;  ///< since the rung "open"
-  Evidence evidence;                         ///< of the rung that runs
+  std::optional<Model> original, quantized;  ///< since the step "open"
+  Evidence evidence;                         ///< of the step that runs
   VerifyResult result;
 
-  // Made once, by whichever rung needs it first.
+  // Made once, by whichever step needs it first.
   std::optional<std::vector<ModelInput>> text_prompts;
   struct Answers {
     std::vector<std::vector<std::int32_t>> original, quantized;  ///< by text prompt
@@ -73,27 +77,26 @@ inline std::optional<double> cache_bound(const VerifyThresholds& bounds, bool qu
   return quantized ? bounds.max_cache_difference_quantized : bounds.max_cache_difference;
 }
 
-// --- Prompts (prompts.cpp)
-// ---------------------------------------------------------------------------------------------
+// --- Prompts (prompts.cpp) -------------------------------------------------------------------------------------------
 
 /// The first distinct prompts of the samples, without their pictures, else built-in ones.
-const std::vector<ModelInput>& text_prompts(Climb& climb);
+const std::vector<ModelInput>& text_prompts(Verification& verification);
 /// Up to `limit` of the samples that have pictures; a built-in picture and prompt when there is none.
-std::vector<ModelInput> picture_prompts(Climb& climb, RungResult& rung, std::size_t limit);
+std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& step, std::size_t limit);
 /// The prompt text that goes with pictures made here.
-std::string picture_question(const Climb& climb);
+std::string picture_question(const Verification& verification);
 /// Prepares with the original's files and checks that the quantized directory's give the same; a difference is a
-/// failure of the rung.
-ModelInput prepare_both(Climb& climb, RungResult& rung, std::string_view prompt, std::span<const Image> images);
+/// failure of the step.
+ModelInput prepare_both(Verification& verification, StepResult& step, std::string_view prompt,
+                        std::span<const Image> images);
 /// Positions of the context that a prompt leaves.
-std::int64_t room(const Climb& climb, const ModelInput& prompt);
+std::int64_t room(const Verification& verification, const ModelInput& prompt);
 
 /// A deterministic picture: `pattern` 0 is a gradient with a disc, 1 a checkerboard of 9 px, 2 vertical stripes of 1
 /// px.
 Image synthetic_picture(std::int64_t height, std::int64_t width, int pattern);
 
-// --- Runs (runs.cpp)
-// ---------------------------------------------------------------------------------------------------
+// --- Runs (runs.cpp) -------------------------------------------------------------------------------------------------
 
 struct RunOptions {
   std::int64_t max_new_tokens = 16;
@@ -101,9 +104,9 @@ struct RunOptions {
   bool ignore_eos = false;
   std::optional<SamplingOptions> sampling = {};  ///< absent: greedy, whatever generation_config.json says
 };
-GenerateResult generate(Climb& climb, bool quantized, const ModelInput& input, const RunOptions& options);
+GenerateResult generate(Verification& verification, bool quantized, const ModelInput& input, const RunOptions& options);
 /// The same of several prompts in one batch.
-std::vector<GenerateResult> generate(Climb& climb, bool quantized, std::span<const ModelInput> inputs,
+std::vector<GenerateResult> generate(Verification& verification, bool quantized, std::span<const ModelInput> inputs,
                                      const RunOptions& options);
 
 /// Logits of both models for prompt + answer; rows `first` .. predict the tokens that follow the prompt.
@@ -114,58 +117,51 @@ struct ForcedRun : ForcedInput {
 struct HiddenStates {
   std::vector<Tensor> original, quantized;
 };
-ForcedRun forced_run(Climb& climb, const ModelInput& prompt, std::span<const std::int32_t> answer,
+ForcedRun forced_run(Verification& verification, const ModelInput& prompt, std::span<const std::int32_t> answer,
                      HiddenStates* hidden = nullptr);
 
-/// Compares rows first .. of a run. Logits that are not finite are a failure of the rung, and are left out.
-/// `from` moves the first compared row (text rungs look at the prompt's rows, too).
-LogitComparison compare_rows(Climb& climb, RungResult& rung, const ForcedRun& run, std::int64_t from);
-void set_logit_metrics(RungMetrics& metrics, const LogitComparison& logits);
-/// Adds one pair of answers to the token metrics; call finish_token_metrics when all are in.
-void add_answers(RungMetrics& metrics, std::span<const std::int32_t> a, std::span<const std::int32_t> b);
+/// Compares rows first .. of a run. Logits that are not finite are a failure of the step, and are left out.
+/// `from` moves the first compared row (text steps look at the prompt's rows, too).
+LogitComparison compare_rows(Verification& verification, StepResult& step, const ForcedRun& run, std::int64_t from);
 /// Greedy tokens must be what the uncached forward pass finds most likely.
-void expect_greedy(Climb& climb, RungResult& rung, const ForcedRun& run, bool quantized);
-double relative_difference(std::span<const float> reference, std::span<const float> other);
-/// The two runs' logits at `step`, where their tokens part.
-RunDifference weigh(bool quantized, std::int64_t step, std::span<const float> reference, std::span<const float> other,
+void expect_greedy(Verification& verification, StepResult& step, const ForcedRun& run, bool quantized);
+/// The two runs' logits at `token`, where their tokens part.
+RunDifference weigh(bool quantized, std::int64_t token, std::span<const float> reference, std::span<const float> other,
                     std::span<const std::int32_t> reference_tokens, std::span<const std::int32_t> other_tokens);
-/// Whether the runs parted at a tie within the rung's bound; then the rung's note says so.
-bool excused(RungResult& rung, bool quantized, const RunDifference& difference);
+/// Whether the runs parted at a tie within the step's bound; then the step's note says so.
+bool excused(StepResult& step, bool quantized, const RunDifference& difference);
 /// Tokens in a batch must be those alone, but for a measured tie; all answers are to `prompts`, in order.
-void expect_same_alone(Climb& climb, RungResult& rung, bool quantized, std::span<const ModelInput> prompts,
-                       const std::vector<std::vector<std::int32_t>>& alone,
+void expect_same_alone(Verification& verification, StepResult& step, bool quantized,
+                       std::span<const ModelInput> prompts, const std::vector<std::vector<std::int32_t>>& alone,
                        const std::vector<std::vector<std::int32_t>>& together);
 std::string ids_text(std::span<const std::int32_t> ids);  ///< "12 7 404", at most eight
-std::string number(double value);
 
 /// First row after the last picture's pads; 0 without pictures.
-std::int64_t first_row_after_pictures(const Climb& climb, const ModelInput& input);
-inline bool is_pad(const Climb& climb, std::int32_t id) { return is_pad(*climb.original, id); }
+std::int64_t first_row_after_pictures(const Verification& verification, const ModelInput& input);
+inline bool is_pad(const Verification& verification, std::int32_t id) {
+  return octavo::is_pad(*verification.original, id);
+}
 
-// --- Rungs (rungs_*.cpp, evaluation.cpp)
-// -------------------------------------------------------------------------------
+// --- Steps (steps/*.cpp) ---------------------------------------------------------------------------------------------
 
-void climb_open(Climb& climb, RungResult& rung);
-void climb_text(Climb& climb, RungResult& rung);
-void climb_one_token(Climb& climb, RungResult& rung);
-void climb_uncached(Climb& climb, RungResult& rung);
-void climb_cached(Climb& climb, RungResult& rung);
-void climb_image(Climb& climb, RungResult& rung);
-void climb_images(Climb& climb, RungResult& rung);
-void climb_long(Climb& climb, RungResult& rung);
-void climb_second_turn(Climb& climb, RungResult& rung);
-void climb_sampling(Climb& climb, RungResult& rung);
-void climb_batch(Climb& climb, RungResult& rung);
-void climb_evaluation(Climb& climb, RungResult& rung);
+void step_open(Verification& verification, StepResult& step);
+void step_text(Verification& verification, StepResult& step);
+void step_one_token(Verification& verification, StepResult& step);
+void step_uncached(Verification& verification, StepResult& step);
+void step_cached(Verification& verification, StepResult& step);
+void step_image(Verification& verification, StepResult& step);
+void step_images(Verification& verification, StepResult& step);
+void step_long(Verification& verification, StepResult& step);
+void step_second_turn(Verification& verification, StepResult& step);
+void step_sampling(Verification& verification, StepResult& step);
+void step_batch(Verification& verification, StepResult& step);
+void step_evaluation(Verification& verification, StepResult& step);
 
-// --- Judgement
-// ---------------------------------------------------------------------------------------------------------
+// --- Judgement -------------------------------------------------------------------------------------------------------
 
-/// Adds a failure for every bound that the metrics miss; a NaN misses. (judge.cpp)
-void judge(const VerifyThresholds& bounds, RungResult& rung);
 /// Runs the probe that tells, and says what it found. (diagnosis.cpp)
-Diagnosis diagnose(Climb& climb, const RungResult& rung);
+Diagnosis diagnose(Verification& verification, const StepResult& step);
 /// The same from measurements alone; `probe` may be null.
-Diagnosis explain(const RungResult& rung, const Evidence& evidence, const Probe* probe);
+Diagnosis explain(const StepResult& step, const Evidence& evidence, const Probe* probe);
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

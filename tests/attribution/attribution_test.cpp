@@ -7,10 +7,12 @@
 #include <random>
 #include <set>
 
-#include "../../lib/pipeline/activations.hpp"
-#include "../../lib/pipeline/suggestion.hpp"
+#include "../../lib/attribution/activations.hpp"
+#include "../../lib/attribution/suggestion.hpp"
 #include "catch.hpp"
 #include "damaged.hpp"
+#include "octavo/quantize.hpp"
+#include "octavo/verify.hpp"
 
 using namespace octavo;
 
@@ -63,7 +65,7 @@ std::string kl_profile(const test::Scratch& scratch, double bound) {
   return scratch.write("kl.json", R"({"extends": "lenient", "prompts": 1, "long_tokens": 8, "thresholds":
     {"min_token_agreement": null, "min_logit_cosine": null, "max_kl": null, "max_accuracy_drop": null,
      "min_top1_agreement": null, "min_top5_agreement": null, "max_perplexity_ratio": null},
-    "rungs": {"evaluation": {"max_kl": )" +
+    "steps": {"evaluation": {"max_kl": )" +
                                       std::to_string(bound) + "}}}");
 }
 
@@ -75,11 +77,11 @@ double kl_of(const std::string& model, const std::string& with) {
 
 }  // namespace
 
-TEST_CASE("a planted activation outlier is found, lifted, and a second run confirms the lift") {
+TEST_CASE("a planted activation outlier is found, raised, and a second run confirms the lift") {
   const test::Scratch scratch;
   const bool attention = GENERATE(true, false);
   const std::string layer = attention ? "model.layers.2" : "model.layers.1";
-  const std::string unit = layer + (attention ? ".self_attn.qkv_input" : ".mlp.gate_up_input");
+  const std::string group = layer + (attention ? ".self_attn.qkv_input" : ".mlp.gate_up_input");
   const std::string model = with_outlier(scratch.path("m"), layer, attention, 1024);
   const std::string recipe = "rtn";
   const double sound = kl_of(test::kModel, quantized(test::kModel, scratch.path("sound"), recipe));
@@ -93,20 +95,20 @@ TEST_CASE("a planted activation outlier is found, lifted, and a second run confi
   options.profile = kl_profile(scratch, bound);
   const Attribution found = attribute(model, hurt, options);
   INFO(found.to_text());
-  CHECK(found.worst_units().front()->input_group == unit);
-  CHECK(found.worst_units().front()->activations.largest_channel == 5);
+  CHECK(found.worst_groups().front()->input_group == group);
+  CHECK(found.worst_groups().front()->activations.largest_channel == 5);
   const Suggestion& suggestion = found.suggestion;
   REQUIRE(suggestion.status == SuggestionStatus::found);
   CHECK(suggestion.scheme == Scheme::w8a16);
-  CHECK(suggestion.units == std::vector<std::string>{unit});
+  CHECK(suggestion.groups == std::vector<std::string>{group});
   CHECK(suggestion.before.kl == Approx(lost).epsilon(1e-9));
   CHECK(suggestion.after.kl.value() <= bound);
   REQUIRE(suggestion.missed.size() == 1);
   CHECK(suggestion.missed.front().find("KL divergence") == 0);
 
   // The second run: quantize with the recipe, climb again with the same bound.
-  const std::string lifted = scratch.write("recipe.json", suggestion.recipe.to_json().dump());
-  const std::string again = quantized(model, scratch.path("again"), lifted);
+  const std::string raised = scratch.write("recipe.json", suggestion.recipe.to_json().dump());
+  const std::string again = quantized(model, scratch.path("again"), raised);
   const Checkpoint stored = Checkpoint::open(again);
   for (const std::string& linear : suggestion.linears) CHECK(stored.scheme_of(linear) == StoredScheme::w8a16);
   VerifyOptions climb;
@@ -141,14 +143,14 @@ TEST_CASE("weights at fault are left in float, since float activations do not he
   REQUIRE(found.suggestion.status == SuggestionStatus::found);
   CHECK(found.suggestion.scheme == Scheme::skip);
   CHECK(found.suggestion.linears == std::vector<std::string>{linear});
-  // Exactly: the unit alone costs about all there is, lifting it helps nothing, restoring it nearly everything.
-  const UnitSensitivity& unit = *found.worst_units().front();
-  CHECK(unit.linears == std::vector<std::string>{linear});
-  CHECK(unit.weight_error == Approx(unit.quantized_error).epsilon(0.05));
-  CHECK(unit.alone_kl.value() > 0.5 * lost);
-  CHECK(unit.lifted_kl.value() > 0.5 * lost);
-  CHECK(unit.restored_kl.value() < 2 * sound);
-  for (const UnitSensitivity& other : found.units) CHECK(other.alone_kl.has_value());
+  // Exactly: the group alone costs about all there is, lifting it helps nothing, restoring it nearly everything.
+  const GroupSensitivity& group = *found.worst_groups().front();
+  CHECK(group.linears == std::vector<std::string>{linear});
+  CHECK(group.weight_error == Approx(group.quantized_error).epsilon(0.05));
+  CHECK(group.alone_kl.value() > 0.5 * lost);
+  CHECK(group.w8a16_kl.value() > 0.5 * lost);
+  CHECK(group.restored_kl.value() < 2 * sound);
+  for (const GroupSensitivity& other : found.groups) CHECK(other.alone_kl.has_value());
 }
 
 TEST_CASE("what no linear explains is said to be out of reach") {
@@ -160,7 +162,7 @@ TEST_CASE("what no linear explains is said to be out of reach") {
   options.profile = kl_profile(scratch, 1e-3);
   const Attribution found = attribute(test::kModel, damaged.save(scratch.path("hurt")), options);
   CHECK(found.suggestion.status == SuggestionStatus::out_of_reach);
-  CHECK(found.suggestion.units.empty());
+  CHECK(found.suggestion.groups.empty());
   CHECK(found.to_text().find("outside the int8 linears") != std::string::npos);
 }
 
@@ -195,13 +197,13 @@ TEST_CASE("towers are told apart, and what holds needs no lift") {
     CHECK_FALSE(sample.original.empty());
     CHECK(sample.images.size() == sample.image_sizes.size());
   }
-  CHECK(Json::parse(found.to_json().dump(), "attribution").at("units").size() == found.units.size());
+  CHECK(Json::parse(found.to_json().dump(), "attribution").at("groups").size() == found.groups.size());
 }
 
 TEST_CASE("activations are summarised as by hand") {
   // One row at a time, so that steps are 127 and 2.
   const float rows[] = {127, 0.4F, -0.6F, 0, 1, -2, 0.5F, 0.001F};
-  pipeline::ActivationCollector collector;
+  detail::ActivationCollector collector;
   collector.add(Tensor::from<float>(rows, Shape{2, 4}));
   const ActivationSummary seen = collector.summary();
   CHECK(seen.rows == 2);
@@ -238,26 +240,26 @@ TEST_CASE("the search finds a choice that holds and from which nothing can be dr
     std::iota(order.begin(), order.end(), 0);
     std::shuffle(order.begin(), order.end(), random);
     int calls = 0;
-    const auto holds = [&](const std::vector<bool>& lifted) {
+    const auto holds = [&](const std::vector<bool>& raised) {
       ++calls;
       double sum = 0;
-      for (std::size_t i = 0; i < n; ++i) sum += lifted[i] ? gain[i] : 0;
+      for (std::size_t i = 0; i < n; ++i) sum += raised[i] ? gain[i] : 0;
       return sum >= needed;
     };
-    const auto chosen = pipeline::cheapest_lift(order, cost, holds, 1000);
+    const auto chosen = detail::cheapest_groups(order, cost, holds, 1000);
     const bool possible = std::accumulate(gain.begin(), gain.end(), 0.0) >= needed;
     REQUIRE(chosen.has_value() == possible);
     if (!chosen) continue;
     ++found;
     CHECK(calls <= 1 + 4 + static_cast<int>(n));  // all of them, log2(12) halvings, one drop each
     CHECK(std::is_sorted(chosen->begin(), chosen->end()));
-    std::vector<bool> lifted(n);
-    for (const std::size_t index : *chosen) lifted[index] = true;
-    CHECK(holds(lifted));
+    std::vector<bool> raised(n);
+    for (const std::size_t index : *chosen) raised[index] = true;
+    CHECK(holds(raised));
     for (const std::size_t index : *chosen) {
-      lifted[index] = false;
-      CHECK_FALSE(holds(lifted));
-      lifted[index] = true;
+      raised[index] = false;
+      CHECK_FALSE(holds(raised));
+      raised[index] = true;
     }
   }
   CHECK(found > 50);

@@ -1,10 +1,12 @@
 // check on directories that are wrong in one way, and in several: what it says, where, and whether that is fatal.
+#include "octavo/check.hpp"
+
 #include <algorithm>
 
 #include "catch.hpp"
-#include "octavo/pipeline.hpp"
+#include "jobs.hpp"
+#include "octavo/quantize.hpp"
 #include "sparse_checkpoint.hpp"
-#include "support.hpp"
 
 using octavo::check;
 using octavo::CheckOptions;

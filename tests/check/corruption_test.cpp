@@ -15,8 +15,8 @@
 #include <set>
 
 #include "../model/golden.hpp"
-#include "octavo/pipeline.hpp"
-#include "support.hpp"
+#include "jobs.hpp"
+#include "octavo/check.hpp"
 
 namespace {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "damaged.hpp"
+#include "jobs.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/compare.hpp"
-#include "support.hpp"
 
 namespace test {
 

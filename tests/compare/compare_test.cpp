@@ -1,8 +1,11 @@
+#include "octavo/compare.hpp"
+
 #include <cmath>
 
 #include "catch.hpp"
 #include "compare_support.hpp"
 #include "octavo/model.hpp"
+#include "octavo/quantize.hpp"
 
 using namespace octavo;
 using test::wrong;

@@ -4,6 +4,9 @@
 
 #include "catch.hpp"
 #include "compare_support.hpp"
+#include "octavo/compare.hpp"
+#include "octavo/quantize.hpp"
+#include "octavo/report.hpp"
 
 using namespace octavo;
 using test::found;
@@ -184,7 +187,7 @@ TEST_CASE("a comparison prints as text, JSON and one self-contained page") {
     copy.files.erase("<script>alert(1)</script>");
     return copy.save(scratch.path("a<b>&"));
   }());
-  const std::string html = result.to_html();
+  const std::string html = compare_page(result);
   CHECK_FALSE(test::contains(html, "<script"));
   CHECK_FALSE(test::contains(html, "<img"));
   CHECK_FALSE(test::contains(html, "http"));

@@ -1,8 +1,8 @@
 #include <string>
 
 #include "catch.hpp"
+#include "jobs.hpp"
 #include "octavo/verify.hpp"
-#include "support.hpp"
 
 using namespace octavo;
 
@@ -20,35 +20,35 @@ TEST_CASE("the presets get stricter in order, and the default has the documented
   const VerifyProfile strict = VerifyProfile::preset("strict");
   const VerifyProfile usual = VerifyProfile::preset("default");
   const VerifyProfile lenient = VerifyProfile::preset("lenient");
-  CHECK(usual.for_rung("text").min_logit_cosine == 0.99);
-  CHECK(usual.for_rung("text").max_kl == 0.05);
-  CHECK(usual.for_rung("text").min_top1_agreement == 0.9);
-  CHECK(usual.for_rung("evaluation").max_accuracy_drop == 0.02);
-  CHECK(usual.for_rung("evaluation").min_token_agreement == 0.9);
-  CHECK_FALSE(usual.for_rung("cached").min_token_agreement);
-  for (const char* rung : {"text", "long", "evaluation"}) {
-    CHECK(*strict.for_rung(rung).max_kl < *usual.for_rung(rung).max_kl);
-    CHECK(*usual.for_rung(rung).max_kl < *lenient.for_rung(rung).max_kl);
-    CHECK(*strict.for_rung(rung).min_logit_cosine > *usual.for_rung(rung).min_logit_cosine);
-    CHECK(*usual.for_rung(rung).min_logit_cosine > *lenient.for_rung(rung).min_logit_cosine);
+  CHECK(usual.for_step("text").min_logit_cosine == 0.99);
+  CHECK(usual.for_step("text").max_kl == 0.05);
+  CHECK(usual.for_step("text").min_top1_agreement == 0.9);
+  CHECK(usual.for_step("evaluation").max_accuracy_drop == 0.02);
+  CHECK(usual.for_step("evaluation").min_token_agreement == 0.9);
+  CHECK_FALSE(usual.for_step("cached").min_token_agreement);
+  for (const char* step : {"text", "long", "evaluation"}) {
+    CHECK(*strict.for_step(step).max_kl < *usual.for_step(step).max_kl);
+    CHECK(*usual.for_step(step).max_kl < *lenient.for_step(step).max_kl);
+    CHECK(*strict.for_step(step).min_logit_cosine > *usual.for_step(step).min_logit_cosine);
+    CHECK(*usual.for_step(step).min_logit_cosine > *lenient.for_step(step).min_logit_cosine);
   }
 }
 
 TEST_CASE("a profile changes what it names and leaves the rest to its base") {
   const VerifyProfile profile = parsed(R"({"name": "mine", "prompts": 2, "long_tokens": 32,
     "thresholds": {"max_kl": 0.2, "min_top5_agreement": 0.5},
-    "rungs": {"image": {"max_kl": 0.7, "min_logit_cosine": null}}})");
+    "steps": {"image": {"max_kl": 0.7, "min_logit_cosine": null}}})");
   CHECK(profile.name == "mine");
   CHECK(profile.prompts == 2);
   CHECK(profile.long_tokens == 32);
-  CHECK(profile.for_rung("text").max_kl == 0.2);
-  CHECK(profile.for_rung("text").min_top5_agreement == 0.5);
-  CHECK(profile.for_rung("text").min_logit_cosine == 0.99);
-  CHECK(profile.for_rung("long").max_kl == 0.2);  // a bound for all rungs goes before the preset's own of one
-  CHECK(profile.for_rung("image").max_kl == 0.7);
-  CHECK_FALSE(profile.for_rung("image").min_logit_cosine);
-  CHECK(profile.for_rung("image").min_top1_agreement == 0.9);
-  CHECK(parsed(R"({"extends": "strict"})").for_rung("text").max_kl == 0.01);
+  CHECK(profile.for_step("text").max_kl == 0.2);
+  CHECK(profile.for_step("text").min_top5_agreement == 0.5);
+  CHECK(profile.for_step("text").min_logit_cosine == 0.99);
+  CHECK(profile.for_step("long").max_kl == 0.2);  // a bound for all steps goes before the preset's own of one
+  CHECK(profile.for_step("image").max_kl == 0.7);
+  CHECK_FALSE(profile.for_step("image").min_logit_cosine);
+  CHECK(profile.for_step("image").min_top1_agreement == 0.9);
+  CHECK(parsed(R"({"extends": "strict"})").for_step("text").max_kl == 0.01);
 }
 
 TEST_CASE("what a caller states goes before the profile, wherever the metric is judged") {
@@ -57,21 +57,21 @@ TEST_CASE("what a caller states goes before the profile, wherever the metric is 
   given.max_kl = 3;
   given.min_token_agreement = 0.1;
   profile.override_with(given);
-  for (const char* rung : {"text", "long", "evaluation"}) CHECK(profile.for_rung(rung).max_kl == 3.0);
-  CHECK(profile.for_rung("evaluation").min_token_agreement == 0.1);
-  CHECK_FALSE(profile.for_rung("text").min_token_agreement);
-  CHECK(profile.for_rung("text").min_logit_cosine == 0.99);
+  for (const char* step : {"text", "long", "evaluation"}) CHECK(profile.for_step(step).max_kl == 3.0);
+  CHECK(profile.for_step("evaluation").min_token_agreement == 0.1);
+  CHECK_FALSE(profile.for_step("text").min_token_agreement);
+  CHECK(profile.for_step("text").min_logit_cosine == 0.99);
   VerifyProfile off = parsed(R"({"thresholds": {"max_kl": null}})");
-  CHECK_FALSE(off.for_rung("evaluation").max_kl);
+  CHECK_FALSE(off.for_step("evaluation").max_kl);
   off.override_with(given);
-  CHECK(off.for_rung("evaluation").max_kl == 3.0);
-  CHECK_FALSE(off.for_rung("text").max_kl);
+  CHECK(off.for_step("evaluation").max_kl == 3.0);
+  CHECK_FALSE(off.for_step("text").max_kl);
 }
 
 TEST_CASE("a profile survives its own JSON") {
   VerifyProfile profile = VerifyProfile::preset("strict");
-  profile.rungs["image"] = profile.thresholds;
-  profile.rungs["image"].max_kl = std::nullopt;
+  profile.steps["image"] = profile.thresholds;
+  profile.steps["image"].max_kl = std::nullopt;
   const std::string text = profile.to_json().dump();
   CHECK(parsed(text).to_json().dump() == text);
 }
@@ -82,9 +82,9 @@ TEST_CASE("profiles that cannot be meant are refused, naming file and key") {
   CHECK(test::contains(refused(R"({"thresholds": {"max_lk": 1}})"),
                        "p.json: thresholds.max_lk: unknown key; the thresholds are min_token_agreement,"));
   CHECK(
-      test::contains(refused(R"({"rungs": {"picture": {}}})"), "p.json: rungs.picture: unknown rung; there are open,"));
-  CHECK(test::contains(refused(R"({"rungs": {"image": {"kl": 1}}})"), "p.json: rungs.image.kl: unknown key"));
-  CHECK(test::contains(refused(R"({"rungs": {"image": 3}})"), "p.json: rungs.image must be an object"));
+      test::contains(refused(R"({"steps": {"picture": {}}})"), "p.json: steps.picture: unknown step; there are open,"));
+  CHECK(test::contains(refused(R"({"steps": {"image": {"kl": 1}}})"), "p.json: steps.image.kl: unknown key"));
+  CHECK(test::contains(refused(R"({"steps": {"image": 3}})"), "p.json: steps.image must be an object"));
   CHECK(test::contains(refused(R"({"thresholds": {"max_kl": -1}})"), "p.json: thresholds.max_kl is -1"));
   CHECK(test::contains(refused(R"({"thresholds": {"min_top1_agreement": 1.5}})"), "min_top1_agreement is 1.5"));
   CHECK(test::contains(refused(R"({"thresholds": {"max_kl": "low"}})"), "thresholds.max_kl"));

@@ -1,5 +1,5 @@
 #include "catch.hpp"
-#include "octavo/pipeline.hpp"
+#include "octavo/evaluation.hpp"
 
 using octavo::score_answer;
 

@@ -1,6 +1,6 @@
 #include "catch.hpp"
-#include "octavo/pipeline.hpp"
-#include "support.hpp"
+#include "jobs.hpp"
+#include "octavo/job.hpp"
 
 using octavo::read_samples;
 

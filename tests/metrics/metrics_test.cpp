@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "support.hpp"
+#include "jobs.hpp"
 
 using namespace octavo;
 

@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "octavo/parallel.hpp"
+#include "octavo/quantize.hpp"
 #include "support.hpp"
 
 using namespace octavo;

@@ -1,10 +1,12 @@
+#include "octavo/quantize.hpp"
+
 #include <atomic>
 #include <cmath>
 #include <map>
 
 #include "catch.hpp"
-#include "octavo/pipeline.hpp"
-#include "support.hpp"
+#include "jobs.hpp"
+#include "octavo/check.hpp"
 
 using namespace octavo;
 

@@ -4,10 +4,11 @@
 #include <set>
 
 #include "catch.hpp"
+#include "jobs.hpp"
+#include "octavo/check.hpp"
 #include "octavo/compare.hpp"
 #include "octavo/observer.hpp"
-#include "octavo/pipeline.hpp"
-#include "support.hpp"
+#include "octavo/quantize.hpp"
 
 using namespace octavo;
 

@@ -5,9 +5,11 @@
 
 #include "catch.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/compare.hpp"
 #include "octavo/image.hpp"
-#include "octavo/pipeline.hpp"
+#include "octavo/quantize.hpp"
 #include "octavo/report.hpp"
+#include "octavo/verify.hpp"
 #include "report_support.hpp"
 
 using namespace octavo;
@@ -27,7 +29,7 @@ TEST_CASE("the page holds what the report holds") {
                            "local error",
                            "0.4375",
                            "0.9999625",
-                           "a note of the rung",
+                           "a note of the step",
                            "8.00 MB",
                            "5.00 MB",
                            "62.5",
@@ -84,12 +86,12 @@ TEST_CASE("foreign text stays text, in every field") {
     *text = kHostile;
   VerifyResult& verify = report.verify;
   for (std::string& failure : verify.failures) failure = kHostile;
-  RungResult& rung = verify.rungs[0];
-  rung.name = rung.title = rung.note = kHostile;
-  rung.failures[0] = {Expectation::bound, kHostile, kHostile, kHostile};
-  rung.metrics.further = {{kHostile, kHostile, 1}};
+  StepResult& step = verify.steps[0];
+  step.name = step.title = step.note = kHostile;
+  step.failures[0] = {Expectation::bound, kHostile, kHostile, kHostile};
+  step.metrics.further = {{kHostile, kHostile, 1}};
   Diagnosis& diagnosis = *verify.diagnosis;
-  diagnosis.rung = diagnosis.expected = diagnosis.seen = diagnosis.module = kHostile;
+  diagnosis.step = diagnosis.expected = diagnosis.seen = diagnosis.module = kHostile;
   diagnosis.causes = diagnosis.next = {kHostile};
   diagnosis.measurements = {{kHostile, kHostile, 1}};
   verify.profile.name = kHostile;
@@ -107,9 +109,9 @@ TEST_CASE("foreign text stays text, in every field") {
   compare.config[0] = {kHostile, kHostile, kHostile, Verdict::wrong};
   compare.files[0].name = compare.files[0].original_sha256 = kHostile;
   Attribution& attribution = *report.attribution;
-  for (UnitSensitivity& entry : attribution.units) entry.input_group = entry.block = kHostile;
+  for (GroupSensitivity& entry : attribution.groups) entry.input_group = entry.block = kHostile;
   attribution.variants[0].name = kHostile;
-  attribution.suggestion.units = attribution.suggestion.linears = attribution.suggestion.missed = {kHostile};
+  attribution.suggestion.groups = attribution.suggestion.linears = attribution.suggestion.missed = {kHostile};
   attribution.suggestion.recipe.rules[0].match = kHostile;
   report.quantization =
       JsonBuilder::object()
@@ -148,13 +150,13 @@ TEST_CASE("values that are not finite are said, not drawn") {
     report.verify.kl = report.verify.token_agreement = report.verify.quantized_accuracy = value;
     report.verify.original_tokens_per_second = report.verify.quantized_tokens_per_second = value;
     report.verify.layers[2].relative_error = value;
-    report.verify.rungs[0].metrics.kl = report.verify.rungs[0].metrics.logit_cosine = value;
+    report.verify.steps[0].metrics.kl = report.verify.steps[0].metrics.logit_cosine = value;
     report.verify.seconds = report.seconds = value;
     for (SampleResult& answer : report.verify.answers) {
       answer.kl = answer.quantized_iou = value;
       answer.quantized_box = Box{value, 1, 2, 3};
     }
-    for (UnitSensitivity& entry : report.attribution->units) {
+    for (GroupSensitivity& entry : report.attribution->groups) {
       entry.quantized_error = entry.weight_error = value;
       entry.activations.histogram.fill(value);
       entry.activations.outlier_ratio = entry.activations.channel_ratio = value;
@@ -297,7 +299,7 @@ TEST_CASE("a picture embedded as it is decodes to the file's bytes") {
   CHECK(decoded == file);
 }
 
-TEST_CASE("charts of eighty layers and three hundred units stay charts") {
+TEST_CASE("charts of eighty layers and three hundred groups stay charts") {
   Report report;
   for (int i = 0; i < 80; ++i) {
     LayerReport layer;
@@ -308,10 +310,10 @@ TEST_CASE("charts of eighty layers and three hundred units stay charts") {
   report.attribution.emplace();
   for (int i = 0; i < 80; ++i)
     for (const char* kind : {"self_attn.qkv", "self_attn.o", "mlp.gate_up", "mlp.down"})
-      report.attribution->units.push_back(unit("model.layers." + std::to_string(i), kind, 0.04, 0.01));
+      report.attribution->groups.push_back(group("model.layers." + std::to_string(i), kind, 0.04, 0.01));
   const std::string html = report.to_html();
   const Markup page = page_of(report);
-  // A bar per layer; per unit a solid and a hollow one, one of outliers, one of what is rounded to 0.
+  // A bar per layer; per group a solid and a hollow one, one of outliers, one of what is rounded to 0.
   CHECK(rectangles(page, "solid").size() == 80 + 3 * 320 + 1);  // and one in the legend
   CHECK(rectangles(page, "hollow").size() == 320 + 1);
   CHECK(rectangles(page, "heat").size() == 320 * 12);

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "jobs.hpp"
 #include "markup.hpp"
+#include "octavo/compare.hpp"
 #include "octavo/image.hpp"
 #include "octavo/report.hpp"
-#include "support.hpp"
+#include "octavo/verify.hpp"
 
 namespace test {
 
@@ -21,8 +23,8 @@ inline const std::string kHostile = "</script><img src=x onerror=1>\"'&amp;<b>]]
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-inline UnitSensitivity unit(const std::string& block, const std::string& kind, double quantized, double weights) {
-  UnitSensitivity made;
+inline GroupSensitivity group(const std::string& block, const std::string& kind, double quantized, double weights) {
+  GroupSensitivity made;
   made.block = block;
   made.input_group = block + "." + kind + "_input";
   made.linears = {block + "." + kind + "_proj"};
@@ -75,25 +77,25 @@ inline Report full_report() {
   report.notes = {"compare: something was in the way"};
   VerifyResult& verify = report.verify;
   verify.profile = VerifyProfile::preset("default");
-  verify.thresholds = verify.profile.for_rung("evaluation");
+  verify.thresholds = verify.profile.for_step("evaluation");
   verify.failures = {"text: KL divergence is 0.77, expected at most 0.05", "evaluation: another"};
-  RungResult text;
+  StepResult text;
   text.name = "text";
   text.title = "one forward of text";
-  text.status = RungStatus::failed;
+  text.status = StepStatus::failed;
   text.failures = {{Expectation::bound, "KL divergence", "at most 0.05", "0.77"}};
   text.metrics.kl = 0.77;
   text.metrics.logit_cosine = 0.9999625;
   text.thresholds.max_kl = 0.05;
-  RungResult evaluation;
+  StepResult evaluation;
   evaluation.name = "evaluation";
   evaluation.title = "the samples";
-  evaluation.status = RungStatus::passed;
-  evaluation.note = "a note of the rung";
-  verify.rungs = {text, evaluation};
+  evaluation.status = StepStatus::passed;
+  evaluation.note = "a note of the step";
+  verify.steps = {text, evaluation};
   Diagnosis diagnosis;
   diagnosis.kind = DiagnosisKind::module;
-  diagnosis.rung = "text";
+  diagnosis.step = "text";
   diagnosis.expected = "at most 0.05";
   diagnosis.seen = "0.77";
   diagnosis.module = "model.layers.3.mlp.down_proj";
@@ -141,9 +143,9 @@ inline Report full_report() {
   report.compare = compare;
   Attribution attribution;
   for (const char* block : {"visual.blocks.0", "model.layers.0", "model.layers.1"})
-    for (const char* kind : {"attn.qkv", "mlp.down"}) attribution.units.push_back(unit(block, kind, 0.04, 0.01));
-  attribution.units[3].quantized_error = 0.0876;
-  attribution.units[3].alone_kl = 0.0375;
+    for (const char* kind : {"attn.qkv", "mlp.down"}) attribution.groups.push_back(group(block, kind, 0.04, 0.01));
+  attribution.groups[3].quantized_error = 0.0876;
+  attribution.groups[3].alone_kl = 0.0375;
   attribution.proxy_samples = 5;
   VariantMetrics variant;
   variant.name = "vision alone";
@@ -151,7 +153,7 @@ inline Report full_report() {
   variant.metrics.kl = 0.03125;
   attribution.variants = {variant};
   attribution.suggestion.status = SuggestionStatus::found;
-  attribution.suggestion.units = {"model.layers.0.mlp.down_input"};
+  attribution.suggestion.groups = {"model.layers.0.mlp.down_input"};
   attribution.suggestion.linears = {"model.layers.0.mlp.down_proj"};
   attribution.suggestion.share_of_multiplies = 0.05;
   attribution.suggestion.missed = {"KL divergence is 0.0625, expected at most 0.05"};

@@ -10,7 +10,7 @@
 #include "catch.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/image.hpp"
-#include "octavo/pipeline.hpp"
+#include "octavo/quantize.hpp"
 #include "report_support.hpp"
 
 using namespace octavo;
@@ -25,7 +25,7 @@ TEST_CASE("the JSON holds the report, and its schema is documented") {
   CHECK(json.at("verify").at("kl").as_number() == 0.0625);
   CHECK(json.at("verify").at("answers").size() == 3);
   CHECK(json.at("compare").at("counts").at("wrong").as_int() == 1);
-  CHECK(json.at("attribution").at("units").size() == 6);
+  CHECK(json.at("attribution").at("groups").size() == 6);
   CHECK(json.at("memory").at("quantized_prefill").as_int() == 6'200'000);
   CHECK(json.at("quantization").at("calibration_tokens").as_int() == 3210);
 
@@ -46,7 +46,7 @@ TEST_CASE("the JSON holds the report, and its schema is documented") {
   collect_keys(json.at("attribution"), keys);
   collect_keys(Recipe::preset("rtn").to_json().build(), keys);
   std::set<std::string>
-      elsewhere;  // a recipe's keys: docs/quantization.md; a rung's metrics and bounds: docs/verify.md
+      elsewhere;  // a recipe's keys: docs/quantization.md; a step's metrics and bounds: docs/verify.md
   for (const char* page_name : {"quantization.md", "verify.md"}) {
     const std::string other = test::read_file(docs + page_name);
     for (const std::string& key : keys)
@@ -167,7 +167,7 @@ TEST_CASE("a report of the bundled model, made and failed") {
   CHECK(failed.attribution);  // nothing but a threshold failed: where it loses can be told
   const Markup page = page_of(failed);
   CHECK(contains(page.text, "Failed"));
-  CHECK(contains(page.text, "a rung below it failed"));
+  CHECK(contains(page.text, "a step before it failed"));
 
   std::filesystem::resize_file(scratch.path("q/model.safetensors"), 1000);
   const Report damaged = make_report(test::kModel, scratch.path("q"), strict);

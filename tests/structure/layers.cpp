@@ -56,14 +56,15 @@ std::vector<Include> includes(const fs::path& folder) {
 }
 
 /// Rooms by floor; public headers that are no room of their own belong to one.
-const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm", 2},    {"checkpoint", 2},
-                                         {"trace", 2},  {"attention", 3}, {"quant", 3},   {"text", 3},
-                                         {"image", 3},  {"model", 4},     {"pipeline", 5}};
+const std::map<std::string, int> kFloors{{"tensor", 1},      {"json", 1},      {"gemm", 2},       {"checkpoint", 2},
+                                         {"trace", 2},       {"metrics", 2},   {"text", 3},       {"image", 3},
+                                         {"quant", 3},       {"attention", 3}, {"model", 4},      {"job", 5},
+                                         {"check", 6},       {"compare", 6},   {"evaluation", 6}, {"verify", 7},
+                                         {"attribution", 7}, {"report", 8},    {"quantize", 9}};
 const std::map<std::string, std::string> kRoomOfHeader{
-    {"error", "tensor"},      {"contract", "tensor"},  {"parallel", "tensor"},       {"observer", "tensor"},
-    {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"}, {"compare", "pipeline"},
-    {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"},       {"attribution", "pipeline"},
-    {"report", "pipeline"}};
+    {"version", "tensor"},  {"error", "tensor"},      {"contract", "tensor"}, {"parallel", "tensor"},
+    {"observer", "tensor"}, {"config", "checkpoint"}, {"plan", "model"},      {"structure", "model"},
+    {"sampling", "model"},  {"session", "model"},     {"blockwise", "model"}, {"model_contracts", "model"}};
 
 std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "jobs.hpp"
 #include "octavo/checkpoint.hpp"
-#include "support.hpp"
 
 namespace test {
 

@@ -2,21 +2,23 @@
 #include <limits>
 #include <vector>
 
-#include "../../lib/pipeline/ladder.hpp"
-#include "../../lib/pipeline/probe.hpp"
+#include "../../lib/verify/probe.hpp"
+#include "../../lib/verify/verification.hpp"
 #include "catch.hpp"
-#include "support.hpp"
+#include "jobs.hpp"
+#include "octavo/blockwise.hpp"
+#include "octavo/verify.hpp"
 
 using namespace octavo;
-using namespace octavo::pipeline;
+using namespace octavo::detail;
 
 namespace {
 
-RungResult failed(const char* name, Expectation expectation, const char* what = "logit cosine") {
-  RungResult rung;
-  rung.name = name;
-  rung.failures.push_back({expectation, what, "at least 0.99", "0.4"});
-  return rung;
+StepResult failed(const char* name, Expectation expectation, const char* what = "logit cosine") {
+  StepResult step;
+  step.name = name;
+  step.failures.push_back({expectation, what, "at least 0.99", "0.4"});
+  return step;
 }
 
 BlockProbe block(Tower tower, const char* path, double local, double accumulated = 0.1) {
@@ -68,23 +70,23 @@ TEST_CASE("tokens that part with the cache are excused only by a tie that was me
 }
 
 TEST_CASE("cached tokens that differ point at positions and cache, and at the runtime when the original does so, too") {
-  const RungResult rung = failed("cached", Expectation::same_cached, "tokens with the cache (original)");
+  const StepResult step = failed("cached", Expectation::same_cached, "tokens with the cache (original)");
   Evidence evidence;
   evidence.cache = RunDifference{"original", 7, 0.4, 0.2, 0.5};
-  const Diagnosis said = explain(rung, evidence, nullptr);
+  const Diagnosis said = explain(step, evidence, nullptr);
   CHECK(said.kind == DiagnosisKind::cache);
-  CHECK(test::contains(said.causes.front(), "positions or cache at step 7 of the original model"));
+  CHECK(test::contains(said.causes.front(), "positions or cache at token 7 of the original model"));
   CHECK(test::contains(said.causes.back(), "the runtime's"));
   CHECK(said.measurements.front().value == 0.4);
 }
 
 TEST_CASE("a batch that gives other tokens points at the batch, and at the runtime when the original does so, too") {
-  const RungResult rung = failed("batch", Expectation::same_batched, "tokens of prompt 2 in a batch of 6 (original)");
+  const StepResult step = failed("batch", Expectation::same_batched, "tokens of prompt 2 in a batch of 6 (original)");
   Evidence evidence;
   evidence.batch = RunDifference{"original", 3, 0.4, 0.2, 0.5};
-  const Diagnosis said = explain(rung, evidence, nullptr);
+  const Diagnosis said = explain(step, evidence, nullptr);
   CHECK(said.kind == DiagnosisKind::batch);
-  CHECK(test::contains(said.causes.front(), "at step 3 its logits differ by 40 % from those it gets alone"));
+  CHECK(test::contains(said.causes.front(), "at token 3 its logits differ by 40 % from those it gets alone"));
   CHECK(test::contains(said.causes.back(), "the runtime's"));
   CHECK(test::contains(said.next.front(), "--batch"));
   CHECK(said.measurements.front().value == 0.4);
@@ -93,29 +95,29 @@ TEST_CASE("a batch that gives other tokens points at the batch, and at the runti
 TEST_CASE("tokens that a sequence does not get alone fail the batch, and are measured") {
   // What the model gave, with one token of one sequence exchanged: a fault that only the comparison can see.
   VerifyOptions options;
-  Climb climb(test::kModel, test::kModel, options);
-  climb.original = Model::open(test::kModel);
-  climb.quantized = climb.original;
+  Verification verification(test::kModel, test::kModel, options);
+  verification.original = Model::open(test::kModel);
+  verification.quantized = verification.original;
   std::vector<ModelInput> prompts;
   for (const char* text : {"What colour is the circle?", "Hello", "How many squares are there in all?"})
-    prompts.push_back(climb.original->prepare(text, {}));
+    prompts.push_back(verification.original->prepare(text, {}));
   std::vector<std::vector<std::int32_t>> alone;
   for (const ModelInput& prompt : prompts)
-    alone.push_back(generate(climb, false, prompt, {.max_new_tokens = 6, .ignore_eos = true}).tokens);
-  RungResult rung;
-  rung.thresholds.max_cache_difference = 1e-3;
-  expect_same_alone(climb, rung, false, prompts, alone, alone);
-  CHECK(rung.failures.empty());
+    alone.push_back(generate(verification, false, prompt, {.max_new_tokens = 6, .ignore_eos = true}).tokens);
+  StepResult step;
+  step.thresholds.max_cache_difference = 1e-3;
+  expect_same_alone(verification, step, false, prompts, alone, alone);
+  CHECK(step.failures.empty());
   std::vector<std::vector<std::int32_t>> together = alone;
   together[1][4] = together[1][4] == 5 ? 6 : 5;
-  expect_same_alone(climb, rung, false, prompts, alone, together);
-  REQUIRE(rung.failures.size() == 1);
-  CHECK(rung.failures[0].expectation == Expectation::same_batched);
-  CHECK(rung.failures[0].what == "tokens of prompt 1 in a batch of 3 (original)");
-  REQUIRE(climb.evidence.batch);
-  CHECK(climb.evidence.batch->step == 4);
-  CHECK(climb.evidence.batch->logit_difference < 1e-4);  // the logits are alike: no tie explains the token
-  CHECK(climb.evidence.batch->gap > 2 * climb.evidence.batch->largest);
+  expect_same_alone(verification, step, false, prompts, alone, together);
+  REQUIRE(step.failures.size() == 1);
+  CHECK(step.failures[0].expectation == Expectation::same_batched);
+  CHECK(step.failures[0].what == "tokens of prompt 1 in a batch of 3 (original)");
+  REQUIRE(verification.evidence.batch);
+  CHECK(verification.evidence.batch->token == 4);
+  CHECK(verification.evidence.batch->logit_difference < 1e-4);  // the logits are alike: no tie explains the token
+  CHECK(verification.evidence.batch->gap > 2 * verification.evidence.batch->largest);
 }
 
 TEST_CASE("weights that fit but outputs that do not are outliers, and the linear is named") {
@@ -159,24 +161,6 @@ TEST_CASE("no module that stands out: error that gathers over layers, over token
                       {block(Tower::vision, "visual.blocks.0", 0.3), block(Tower::vision, "visual.blocks.1", 0.3)});
   said = explain(failed("image", Expectation::bound), {}, &probe);
   CHECK(said.kind == DiagnosisKind::vision);
-}
-
-TEST_CASE("a metric that is NaN misses its bound, one that is absent is not judged") {
-  VerifyThresholds bounds;
-  bounds.max_kl = 1;
-  bounds.min_logit_cosine = 0.5;
-  bounds.max_perplexity_ratio = 1.1;
-  RungResult rung;
-  judge(bounds, rung);
-  CHECK(rung.failures.empty());
-  rung.metrics.kl = std::numeric_limits<double>::quiet_NaN();
-  rung.metrics.logit_cosine = 0.5;
-  rung.metrics.original_perplexity = 2;
-  rung.metrics.quantized_perplexity = 3;
-  judge(bounds, rung);
-  REQUIRE(rung.failures.size() == 2);
-  CHECK(rung.failures[0].what == "KL divergence");
-  CHECK(rung.failures[1].line() == "perplexity ratio is 1.5 (from 2 to 3), expected at most 1.1");
 }
 
 TEST_CASE("pictures made here are the same every time and have the sizes asked for") {

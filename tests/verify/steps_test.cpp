@@ -1,4 +1,4 @@
-// Sound models climb to the top; copies damaged on purpose fail at the rung that can show it, and are told why.
+// Sound models climb to the top; copies damaged on purpose fail at the step that can show it, and are told why.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -6,7 +6,8 @@
 
 #include "catch.hpp"
 #include "damaged.hpp"
-#include "octavo/pipeline.hpp"
+#include "octavo/quantize.hpp"
+#include "octavo/verify.hpp"
 
 using namespace octavo;
 
@@ -24,44 +25,44 @@ std::string quantized(const std::string& model, const std::string& target, const
 }
 
 /// The bundled model on two of its samples, the whole climb kept short.
-VerifyOptions short_climb(const test::Scratch& scratch) {
+VerifyOptions short_verification(const test::Scratch& scratch) {
   VerifyOptions options;
   options.samples = test::kSamples;
   options.max_samples = 2;
   options.max_new_tokens = 6;
   options.profile = scratch.write("profile.json", R"({"extends": "lenient", "prompts": 2, "long_tokens": 24,
-    "rungs": {"evaluation": {"min_token_agreement": null, "max_accuracy_drop": null}}})");
+    "steps": {"evaluation": {"min_token_agreement": null, "max_accuracy_drop": null}}})");
   return options;
 }
 
 std::vector<std::string> statuses(const VerifyResult& result) {
   std::vector<std::string> list;
-  for (const RungResult& rung : result.rungs) list.push_back(rung.name + " " + rung_status_name(rung.status));
+  for (const StepResult& step : result.steps) list.push_back(step.name + " " + step_status_name(step.status));
   return list;
 }
 
-const RungResult& rung(const VerifyResult& result, const std::string& name) {
+const StepResult& step(const VerifyResult& result, const std::string& name) {
   const auto found =
-      std::find_if(result.rungs.begin(), result.rungs.end(), [&](const RungResult& r) { return r.name == name; });
-  REQUIRE(found != result.rungs.end());
+      std::find_if(result.steps.begin(), result.steps.end(), [&](const StepResult& r) { return r.name == name; });
+  REQUIRE(found != result.steps.end());
   return *found;
 }
 
-/// Every rung before `name` passed, and `name` is the first that did not.
+/// Every step before `name` passed, and `name` is the first that did not.
 void check_fails_at(const VerifyResult& result, const std::string& name) {
   INFO(result.to_json().dump(1));
   CHECK_FALSE(result.passed);
   REQUIRE(result.diagnosis);
-  CHECK(result.diagnosis->rung == name);
+  CHECK(result.diagnosis->step == name);
   CHECK_FALSE(result.diagnosis->causes.empty());
   CHECK_FALSE(result.diagnosis->next.empty());
   bool reached = false;
-  for (const RungResult& each : result.rungs) {
+  for (const StepResult& each : result.steps) {
     if (each.name == name) {
       reached = true;
-      CHECK(each.status == RungStatus::failed);
+      CHECK(each.status == StepStatus::failed);
     } else {
-      CHECK(each.status == (reached ? RungStatus::not_reached : RungStatus::passed));
+      CHECK(each.status == (reached ? StepStatus::not_reached : StepStatus::passed));
     }
   }
 }
@@ -105,26 +106,26 @@ TEST_CASE("the golden models, quantized, climb as far as they have samples") {
     INFO(result.to_json().dump(1));
     CHECK(result.passed);
     CHECK(result.failures.empty());
-    REQUIRE(result.rungs.size() == 12);
-    CHECK(result.rungs.back().status == RungStatus::skipped);
-    for (const RungResult& each : result.rungs)
-      CHECK((each.status == RungStatus::passed || each.status == RungStatus::skipped));
-    CHECK(rung(result, "text").metrics.positions > 20);
-    CHECK_FALSE(rung(result, "text").metrics.tokens);  // no answer, so nothing to count
-    CHECK_FALSE(rung(result, "text").metrics.original_perplexity);
-    CHECK(rung(result, "long").metrics.tokens > 16);
-    CHECK(*rung(result, "second_turn").metrics.original_cache_difference < 1e-4);
-    CHECK(*rung(result, "cached").metrics.original_perplexity >= 1);
-    CHECK(rung(result, "batch").metrics.prompts == 5);  // four texts and the built-in picture
-    CHECK(rung(result, "batch").metrics.further.front().value < 1e-4);
+    REQUIRE(result.steps.size() == 12);
+    CHECK(result.steps.back().status == StepStatus::skipped);
+    for (const StepResult& each : result.steps)
+      CHECK((each.status == StepStatus::passed || each.status == StepStatus::skipped));
+    CHECK(step(result, "text").metrics.positions > 20);
+    CHECK_FALSE(step(result, "text").metrics.tokens);  // no answer, so nothing to count
+    CHECK_FALSE(step(result, "text").metrics.original_perplexity);
+    CHECK(step(result, "long").metrics.tokens > 16);
+    CHECK(*step(result, "second_turn").metrics.original_cache_difference < 1e-4);
+    CHECK(*step(result, "cached").metrics.original_perplexity >= 1);
+    CHECK(step(result, "batch").metrics.prompts == 5);  // four texts and the built-in picture
+    CHECK(step(result, "batch").metrics.further.front().value < 1e-4);
   }
 }
 
-TEST_CASE("the bundled model climbs to the top, telling each rung as it ends, and progress never runs backwards") {
+TEST_CASE("the bundled model climbs to the top, telling each step as it ends, and progress never runs backwards") {
   const test::Scratch scratch;
-  VerifyOptions options = short_climb(scratch);
+  VerifyOptions options = short_verification(scratch);
   std::vector<std::string> told;
-  options.on_rung = [&](const RungResult& result) { told.push_back(result.name); };
+  options.on_step = [&](const StepResult& result) { told.push_back(result.name); };
   std::int64_t last = 0;
   options.progress = [&](const Progress& progress) {
     CHECK(progress.done >= last);
@@ -143,8 +144,8 @@ TEST_CASE("the bundled model climbs to the top, telling each rung as it ends, an
   CHECK(told.front() == "open");
   const Json document = result.to_json().build();
   CHECK(document.at("diagnosis").is_null());
-  CHECK(document.at("rungs").at(1).at("metrics").find("tokens") == std::nullopt);
-  CHECK(document.at("rungs").at(4).at("metrics").at("tokens").as_int() > 0);
+  CHECK(document.at("steps").at(1).at("metrics").find("tokens") == std::nullopt);
+  CHECK(document.at("steps").at(4).at("metrics").at("tokens").as_int() > 0);
   CHECK(document.at("profile").at("prompts").as_int() == 2);
 }
 
@@ -152,7 +153,7 @@ TEST_CASE("scales that are eight times too large fail at the first text, and the
   const test::Scratch scratch;
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("model.layers.2.mlp.up_proj.weight_scale", [](float scale) { return 8 * scale; });
-  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
   check_fails_at(result, "text");
   CHECK(result.diagnosis->kind == DiagnosisKind::module);
   CHECK(result.diagnosis->module == "model.layers.2.mlp.up_proj");
@@ -168,17 +169,17 @@ TEST_CASE("all the scales of one layer too large: the layer is named") {
   for (auto& [name, tensor] : copy.tensors)
     if (name.starts_with("model.layers.1.") && name.ends_with("_scale"))
       copy.edit(name, [](float scale) { return 8 * scale; });
-  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
   check_fails_at(result, "text");
   CHECK(result.diagnosis->kind == DiagnosisKind::module);
   CHECK(result.diagnosis->module.starts_with("model.layers.1."));
 }
 
-TEST_CASE("a damaged vision tower passes every text rung and fails at the picture") {
+TEST_CASE("a damaged vision tower passes every text step and fails at the picture") {
   const test::Scratch scratch;
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("visual.blocks.2.mlp.down_proj.weight", [](float weight) { return -6 * weight; });
-  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
   check_fails_at(result, "image");
   CHECK(result.diagnosis->kind == DiagnosisKind::vision);
   CHECK(result.diagnosis->module == "visual.blocks.2.mlp.down_proj");
@@ -188,7 +189,7 @@ TEST_CASE("a merger that is not the original's fails at the picture, too") {
   const test::Scratch scratch;
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("visual.merger.mlp.2.weight", [](float weight) { return -4 * weight; });
-  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
   check_fails_at(result, "image");
   CHECK(result.diagnosis->kind == DiagnosisKind::vision);
   CHECK(result.diagnosis->module == "visual.merger.mlp.2");
@@ -199,7 +200,7 @@ TEST_CASE("a scale that is NaN keeps the model from opening, and is named") {
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("model.layers.3.self_attn.o_proj.weight_scale",
             [n = 0](float scale) mutable { return n++ == 5 ? std::numeric_limits<float>::quiet_NaN() : scale; });
-  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
   check_fails_at(result, "open");
   CHECK(result.diagnosis->kind == DiagnosisKind::not_finite);
   CHECK(result.diagnosis->module == "model.layers.3.self_attn.o_proj");
@@ -210,7 +211,7 @@ TEST_CASE("a norm with one infinite value: the first layer that is not finite is
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("model.layers.3.post_attention_layernorm.weight",
             [n = 0](float weight) mutable { return n++ == 0 ? std::numeric_limits<float>::infinity() : weight; });
-  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+  const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
   check_fails_at(result, "text");
   CHECK(result.diagnosis->kind == DiagnosisKind::not_finite);
   CHECK(result.diagnosis->module == "model.layers.3.post_attention_layernorm");
@@ -222,7 +223,7 @@ TEST_CASE("files that are not the original's are told from weights") {
   SECTION("other stop ids") {
     test::Damaged copy(sound);
     copy.edit_file("generation_config.json", "404,", "405,");
-    const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+    const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
     check_fails_at(result, "open");
     CHECK(result.diagnosis->kind == DiagnosisKind::different_model);
     CHECK(result.diagnosis->module == "generation_config.json");
@@ -234,7 +235,7 @@ TEST_CASE("files that are not the original's are told from weights") {
     JsonBuilder mean = JsonBuilder::array();
     for (int i = 0; i < 3; ++i) mean.push(0.1);
     copy.files["preprocessor_config.json"] = processor.set("image_mean", std::move(mean)).dump();
-    const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+    const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
     check_fails_at(result, "image");
     CHECK(result.diagnosis->kind == DiagnosisKind::input);
     CHECK(result.diagnosis->module == "preprocessor_config.json");
@@ -242,34 +243,34 @@ TEST_CASE("files that are not the original's are told from weights") {
   SECTION("a tensor that is missing") {
     test::Damaged copy(sound);
     copy.tensors.erase("model.layers.0.input_layernorm.weight");
-    const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_climb(scratch));
+    const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
     check_fails_at(result, "open");
     CHECK(result.diagnosis->kind == DiagnosisKind::structure);
     CHECK(test::contains(result.diagnosis->causes.front(), "model.layers.0.input_layernorm.weight"));
   }
 }
 
-TEST_CASE("run_all climbs on, and keeps the diagnosis of the first rung that failed") {
+TEST_CASE("run_all climbs on, and keeps the diagnosis of the first step that failed") {
   const test::Scratch scratch;
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("model.layers.0.mlp.down_proj.weight_scale", [](float scale) { return 8 * scale; });
-  VerifyOptions options = short_climb(scratch);
+  VerifyOptions options = short_verification(scratch);
   options.run_all = true;
   const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), options);
   CHECK_FALSE(result.passed);
-  CHECK(result.diagnosis->rung == "text");
-  for (const RungResult& each : result.rungs) CHECK(each.status != RungStatus::not_reached);
+  CHECK(result.diagnosis->step == "text");
+  for (const StepResult& each : result.steps) CHECK(each.status != StepStatus::not_reached);
   // Whatever the weights, the runtime holds its promises.
-  for (const RungResult& each : result.rungs)
-    for (const RungFailure& failure : each.failures) CHECK(failure.expectation == Expectation::bound);
+  for (const StepResult& each : result.steps)
+    for (const StepFailure& failure : each.failures) CHECK(failure.expectation == Expectation::bound);
   CHECK(result.samples == 2);
 }
 
-TEST_CASE("a climb can be cancelled at every rung, by flag and by callback") {
+TEST_CASE("a climb can be cancelled at every step, by flag and by callback") {
   const test::Scratch scratch;
   const std::string sound = quantized(test::kModel, scratch.path("q"));
   for (const char* stage : {"open", "cached", "images", "long", "batch", "evaluation"}) {
-    VerifyOptions options = short_climb(scratch);
+    VerifyOptions options = short_verification(scratch);
     bool begun = false;
     options.progress = [&](const Progress& progress) {
       begun = begun || progress.stage.starts_with(stage);
@@ -281,20 +282,20 @@ TEST_CASE("a climb can be cancelled at every rung, by flag and by callback") {
     CHECK(test::contains(message, "no result"));
   }
   std::atomic<bool> cancel{true};
-  VerifyOptions options = short_climb(scratch);
+  VerifyOptions options = short_verification(scratch);
   options.cancel = &cancel;
   CHECK(test::contains(test::message_of([&] { verify(test::kModel, sound, options); }), "cancelled"));
 }
 
-TEST_CASE("what the caller gave wrong is an error, not a failed rung") {
+TEST_CASE("what the caller gave wrong is an error, not a failed step") {
   const test::Scratch scratch;
   const std::string sound = quantized(test::kModel, scratch.path("q"));
-  VerifyOptions options = short_climb(scratch);
+  VerifyOptions options = short_verification(scratch);
   options.samples = scratch.write("s.jsonl", "{\"prompt\": \"What?\", \"image\": \"bad.png\"}\n");
   CHECK(test::contains(test::message_of([&] { verify(test::kModel, sound, options); }), "bad.png"));
   scratch.write("bad.png", "not a picture");
   CHECK(test::contains(test::message_of([&] { verify(test::kModel, sound, options); }), "bad.png"));
-  options = short_climb(scratch);
+  options = short_verification(scratch);
   options.profile = "no such profile";
   CHECK(test::contains(test::message_of([&] { verify(test::kModel, sound, options); }), "neither a preset"));
 }

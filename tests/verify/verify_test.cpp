@@ -1,9 +1,12 @@
+#include "octavo/verify.hpp"
+
 #include <cmath>
 #include <limits>
 
 #include "catch.hpp"
-#include "octavo/pipeline.hpp"
-#include "support.hpp"
+#include "jobs.hpp"
+#include "octavo/check.hpp"
+#include "octavo/quantize.hpp"
 
 using namespace octavo;
 
@@ -40,10 +43,10 @@ TEST_CASE("verify compares a model with its int8 form, and fails only what misse
   options.thresholds.max_perplexity_ratio = std::numeric_limits<double>::infinity();
   const VerifyResult missed = verify(test::kModel, scratch.path("out"), options);
   CHECK_FALSE(missed.passed);
-  REQUIRE(missed.rungs.back().name == "evaluation");
-  CHECK(missed.rungs.back().failures.size() == 4);
+  REQUIRE(missed.steps.back().name == "evaluation");
+  CHECK(missed.steps.back().failures.size() == 4);
   REQUIRE(missed.diagnosis);
-  CHECK(missed.diagnosis->rung == "text");
+  CHECK(missed.diagnosis->step == "text");
 }
 
 TEST_CASE("verify refuses two originals and nothing to compare") {

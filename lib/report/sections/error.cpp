@@ -1,12 +1,12 @@
-// Where the error is: blocks, units, towers, and what the units' inputs look like.
+// Where the error is: blocks, groups, towers, and what the groups' inputs look like.
 #include <algorithm>
 #include <cmath>
 
+#include "charts.hpp"
 #include "html.hpp"
-#include "report/charts.hpp"
-#include "report/sections.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::code;
@@ -14,7 +14,7 @@ using html::escaped;
 using html::number;
 using html::percent;
 
-constexpr std::size_t kWorstUnits = 6;
+constexpr std::size_t kWorstGroups = 6;
 
 /// "model.layers" as a reader would say it.
 std::string tower_title(const std::string& prefix) {
@@ -23,94 +23,94 @@ std::string tower_title(const std::string& prefix) {
   return prefix.empty() ? "Outside the blocks" : prefix;
 }
 
-std::vector<std::string> groups_of(const std::vector<UnitSensitivity>& units) {
+std::vector<std::string> groups_of(const std::vector<GroupSensitivity>& groups) {
   std::vector<std::string> paths;
-  for (const UnitSensitivity& unit : units) paths.push_back(unit.input_group);
+  for (const GroupSensitivity& group : groups) paths.push_back(group.input_group);
   return paths;
 }
 
 /// "mlp.gate_up", of "mlp.gate_up_input".
-std::string unit_kind(const std::string& kind) {
+std::string group_kind(const std::string& kind) {
   return kind.ends_with("_input") ? kind.substr(0, kind.size() - 6) : kind;
 }
 
-struct UnitFigure {
+struct GroupFigure {
   std::string name, look;
-  double (*value)(const UnitSensitivity& unit);
+  double (*value)(const GroupSensitivity& group);
 };
 
-/// One chart per tower and kind of unit, a group of bars per block; one scale for a tower.
-std::string unit_charts(const std::vector<UnitSensitivity>& units, const std::vector<UnitFigure>& figures) {
-  const std::vector<KindGroup> groups = by_kind(groups_of(units));
+/// One chart per tower and kind of group, a group of bars per block; one scale for a tower.
+std::string group_charts(const std::vector<GroupSensitivity>& groups, const std::vector<GroupFigure>& figures) {
+  const std::vector<KindGroup> kinds = by_kind(groups_of(groups));
   std::string out, tower;
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    const KindGroup& group = groups[g];
-    if (g == 0 || group.tower != tower) {
-      out += std::string(g == 0 ? "" : "</div>\n") + "<h4>" + escaped(tower_title(group.tower)) +
+  for (std::size_t g = 0; g < kinds.size(); ++g) {
+    const KindGroup& kind = kinds[g];
+    if (g == 0 || kind.tower != tower) {
+      out += std::string(g == 0 ? "" : "</div>\n") + "<h4>" + escaped(tower_title(kind.tower)) +
              "</h4><div class=\"charts\">\n";
-      tower = group.tower;
+      tower = kind.tower;
     }
     BarChart chart;
-    chart.title = unit_kind(group.kind);
+    chart.title = group_kind(kind.kind);
     double top = 0;
-    for (const KindGroup& other : groups)
+    for (const KindGroup& other : kinds)
       for (const std::size_t i : other.members)
         if (other.tower == tower)
-          for (const UnitFigure& figure : figures) {
-            const double value = figure.value(units[i]);
+          for (const GroupFigure& figure : figures) {
+            const double value = figure.value(groups[i]);
             if (std::isfinite(value)) top = std::max(top, value);
           }
     chart.top = round_top(top);
-    for (const UnitFigure& figure : figures) chart.series.push_back({figure.name, figure.look, {}});
-    for (const std::size_t i : group.members) {
-      chart.names.push_back(units[i].input_group);
-      chart.ticks.push_back(split_module(units[i].input_group).tick);
-      for (std::size_t s = 0; s < figures.size(); ++s) chart.series[s].values.push_back(figures[s].value(units[i]));
+    for (const GroupFigure& figure : figures) chart.series.push_back({figure.name, figure.look, {}});
+    for (const std::size_t i : kind.members) {
+      chart.names.push_back(groups[i].input_group);
+      chart.ticks.push_back(split_module(groups[i].input_group).tick);
+      for (std::size_t s = 0; s < figures.size(); ++s) chart.series[s].values.push_back(figures[s].value(groups[i]));
     }
     out += bar_chart(chart);
   }
-  return out + (groups.empty() ? "" : "</div>\n");
+  return out + (kinds.empty() ? "" : "</div>\n");
 }
 
 std::string optional_number(const std::optional<double>& value) { return value ? number(*value) : ""; }
 
-std::vector<std::string> unit_row(const UnitSensitivity& unit, bool exact) {
-  const ActivationSummary& seen = unit.activations;
-  std::vector<std::string> row{code(unit.input_group),
-                               percent(unit.quantized_error),
-                               percent(unit.weight_error),
+std::vector<std::string> group_row(const GroupSensitivity& group, bool exact) {
+  const ActivationSummary& seen = group.activations;
+  std::vector<std::string> row{code(group.input_group),
+                               percent(group.quantized_error),
+                               percent(group.weight_error),
                                percent(seen.outlier_ratio),
                                percent(seen.zeroed_ratio),
                                number(seen.rms),
                                number(seen.min) + " to " + number(seen.max),
                                std::to_string(seen.largest_channel) + ", " + number(seen.channel_ratio) + " times"};
   if (exact) {
-    row.push_back(optional_number(unit.alone_kl));
-    row.push_back(optional_number(unit.lifted_kl));
-    row.push_back(optional_number(unit.restored_kl));
+    row.push_back(optional_number(group.alone_kl));
+    row.push_back(optional_number(group.w8a16_kl));
+    row.push_back(optional_number(group.restored_kl));
   }
   return row;
 }
 
-std::string units_table(const std::vector<const UnitSensitivity*>& units, bool exact, const std::string& summary) {
-  std::vector<std::string> head{"unit", "error", "of weights alone", "outliers", "rounded to 0",
-                                "rms",  "range", "largest channel"};
+std::string groups_table(const std::vector<const GroupSensitivity*>& groups, bool exact, const std::string& summary) {
+  std::vector<std::string> head{"module group", "error", "of weights alone", "outliers", "rounded to 0",
+                                "rms",          "range", "largest channel"};
   if (exact) {
     head.emplace_back("KL, alone quantized");
-    head.emplace_back("KL, lifted to W8A16");
+    head.emplace_back("KL, raised to W8A16");
     head.emplace_back("KL, restored");
   }
   std::vector<std::vector<std::string>> rows;
-  for (const UnitSensitivity* unit : units) rows.push_back(unit_row(*unit, exact));
+  for (const GroupSensitivity* group : groups) rows.push_back(group_row(*group, exact));
   return folded_table(summary, head, rows);
 }
 
-std::string worst_list(const std::vector<const UnitSensitivity*>& units) {
+std::string worst_list(const std::vector<const GroupSensitivity*>& groups) {
   std::string out = "<ol class=\"worst\">";
-  for (std::size_t i = 0; i < std::min(kWorstUnits, units.size()); ++i) {
-    const UnitSensitivity& unit = *units[i];
-    out += "<li>" + code(unit.input_group) + " moves its block&#39;s output by <b>" + percent(unit.quantized_error) +
-           "</b>, by " + percent(unit.weight_error) + " with float activations</li>";
+  for (std::size_t i = 0; i < std::min(kWorstGroups, groups.size()); ++i) {
+    const GroupSensitivity& group = *groups[i];
+    out += "<li>" + code(group.input_group) + " moves its block&#39;s output by <b>" + percent(group.quantized_error) +
+           "</b>, by " + percent(group.weight_error) + " with float activations</li>";
   }
   return out + "</ol>\n";
 }
@@ -151,30 +151,32 @@ std::string layers_html(const VerifyResult& verify) {
   return out + "</div>\n" + folded_table("As a table", {"block", "error", "rows"}, rows);
 }
 
-std::string units_html(const Attribution& attribution) {
-  if (attribution.units.empty()) return "";
-  std::vector<const UnitSensitivity*> units;
-  for (const UnitSensitivity& unit : attribution.units) units.push_back(&unit);
-  const bool exact =
-      std::any_of(units.begin(), units.end(), [](const UnitSensitivity* unit) { return unit->alone_kl.has_value(); });
-  std::vector<const UnitSensitivity*> worst = units;
-  std::stable_sort(worst.begin(), worst.end(), [](const UnitSensitivity* a, const UnitSensitivity* b) {
+std::string groups_html(const Attribution& attribution) {
+  if (attribution.groups.empty()) return "";
+  std::vector<const GroupSensitivity*> groups;
+  for (const GroupSensitivity& group : attribution.groups) groups.push_back(&group);
+  const bool exact = std::any_of(groups.begin(), groups.end(),
+                                 [](const GroupSensitivity* group) { return group->alone_kl.has_value(); });
+  std::vector<const GroupSensitivity*> worst = groups;
+  std::stable_sort(worst.begin(), worst.end(), [](const GroupSensitivity* a, const GroupSensitivity* b) {
     const bool nan_a = std::isnan(a->quantized_error), nan_b = std::isnan(b->quantized_error);
     return nan_a != nan_b ? nan_a : a->quantized_error > b->quantized_error;
   });
   std::string out =
-      "<p>A unit is the int8 linears of a block that see the same input. What each does to its own block&#39;s output, "
+      "<p>A group is the int8 linears of a block that see the same input. What each does to its own block&#39;s "
+      "output, "
       "with all else as in the original (" +
       html::plural(attribution.proxy_samples, "sample") + "):</p>" + worst_list(worst);
   out += legend({{"solid", "as stored: int8 weights and activations"}, {"hollow", "int8 weights, float activations"}});
-  out += unit_charts(attribution.units,
-                     {{"as stored", "solid", [](const UnitSensitivity& unit) { return unit.quantized_error; }},
-                      {"float activations", "hollow", [](const UnitSensitivity& unit) { return unit.weight_error; }}});
   out +=
-      "<p>Where the solid bar is much the higher one, the activations are at fault, and a lift to W8A16 helps; where "
+      group_charts(attribution.groups,
+                   {{"as stored", "solid", [](const GroupSensitivity& group) { return group.quantized_error; }},
+                    {"float activations", "hollow", [](const GroupSensitivity& group) { return group.weight_error; }}});
+  out +=
+      "<p>Where the solid bar is much the higher one, the activations are at fault, and raising to W8A16 helps; where "
       "both are high, it is the weights.</p>";
-  out +=
-      units_table(units, exact, "All " + html::plural(static_cast<std::int64_t>(units.size()), "unit") + " as a table");
+  out += groups_table(groups, exact,
+                      "All " + html::plural(static_cast<std::int64_t>(groups.size()), "group") + " as a table");
   return out;
 }
 
@@ -184,11 +186,11 @@ std::string towers_html(const Attribution& attribution) {
   for (const VariantMetrics& variant : attribution.variants)
     if (variant.metrics.kl && std::isfinite(*variant.metrics.kl)) largest = std::max(largest, *variant.metrics.kl);
   std::string out =
-      "<p>Models between the two, on the same samples: quantized in one tower alone, or with every unit lifted.</p>"
+      "<p>Models between the two, on the same samples: quantized in one tower alone, or with every group raised.</p>"
       "<div class=\"card scroll\"><table class=\"stack figures\"><thead><tr><th>model</th><th>int8 linears</th><th>KL, "
       "nats</th><th>token agreement</th><th>right answers</th></tr></thead><tbody>\n";
   for (const VariantMetrics& variant : attribution.variants) {
-    const RungMetrics& metrics = variant.metrics;
+    const StepMetrics& metrics = variant.metrics;
     const double share = metrics.kl && largest > 0 ? std::clamp(*metrics.kl / largest, 0.0, 1.0) : 0;
     out += "<tr><td>" + escaped(variant.name) + "</td><td data-l=\"int8 linears\">" +
            std::to_string(variant.int8_linears) + "</td><td data-l=\"KL, nats\">";
@@ -201,8 +203,8 @@ std::string towers_html(const Attribution& attribution) {
   }
   out += "</tbody></table></div>\n";
   for (const Tower tower : {Tower::vision, Tower::language}) {
-    const bool quantized = std::any_of(attribution.units.begin(), attribution.units.end(),
-                                       [&](const UnitSensitivity& unit) { return unit.tower == tower; });
+    const bool quantized = std::any_of(attribution.groups.begin(), attribution.groups.end(),
+                                       [&](const GroupSensitivity& group) { return group.tower == tower; });
     if (!quantized)
       out += std::string("<p>The ") + (tower == Tower::vision ? "vision tower" : "language model") +
              " has no int8 linear here and loses nothing.</p>\n";
@@ -211,25 +213,25 @@ std::string towers_html(const Attribution& attribution) {
 }
 
 std::string activations_html(const Attribution& attribution) {
-  if (attribution.units.empty()) return "";
+  if (attribution.groups.empty()) return "";
   constexpr std::size_t kBins = std::tuple_size_v<decltype(ActivationSummary::histogram)>;
   // Half a step of int8 is absmax/254: what is above 2^-8 of the row's largest rounds to a step at least, the rest to
   // 0.
   constexpr std::size_t kHeld = 8;
-  const std::vector<UnitSensitivity>& units = attribution.units;
+  const std::vector<GroupSensitivity>& groups = attribution.groups;
   double top = 0;
-  for (const UnitSensitivity& unit : units)
-    for (const double share : unit.activations.histogram)
+  for (const GroupSensitivity& group : groups)
+    for (const double share : group.activations.histogram)
       if (std::isfinite(share)) top = std::max(top, share);
   std::string out =
-      "<p>The values that enter each unit in the original, by size within their row: the first column holds what is "
+      "<p>The values that enter each group in the original, by size within their row: the first column holds what is "
       "more than half of the row&#39;s largest value, each further one values down to half of those before it, the "
       "last "
       "one everything smaller. int8 rounds what is right of the line to 0. Rows are blocks; the strongest colour is " +
       percent(top) + ".</p>";
   std::string tower;
   bool open = false;
-  for (const KindGroup& group : by_kind(groups_of(units))) {
+  for (const KindGroup& group : by_kind(groups_of(groups))) {
     if (!open || group.tower != tower) {
       out += std::string(open ? "</div>\n" : "") + "<h4>" + escaped(tower_title(group.tower)) +
              "</h4><div class=\"charts\">\n";
@@ -237,7 +239,7 @@ std::string activations_html(const Attribution& attribution) {
       open = true;
     }
     HeatMap map;
-    map.title = unit_kind(group.kind);
+    map.title = group_kind(group.kind);
     map.boundary = kHeld;
     map.top = top;
     for (std::size_t bin = 0; bin < kBins; ++bin) {
@@ -247,21 +249,21 @@ std::string activations_html(const Attribution& attribution) {
       map.column_ticks.push_back(bin % 4 == 0 ? upper : "");
     }
     for (const std::size_t i : group.members) {
-      map.names.push_back(units[i].input_group);
-      map.ticks.push_back(split_module(units[i].input_group).tick);
-      map.values.emplace_back(units[i].activations.histogram.begin(), units[i].activations.histogram.end());
+      map.names.push_back(groups[i].input_group);
+      map.ticks.push_back(split_module(groups[i].input_group).tick);
+      map.values.emplace_back(groups[i].activations.histogram.begin(), groups[i].activations.histogram.end());
     }
     out += heat_map(map);
   }
   out += "</div>\n<h3>Outliers</h3><p>Share of the values beyond 6 rms, by block:</p>";
-  out += unit_charts(
-      units, {{"beyond 6 rms", "solid", [](const UnitSensitivity& unit) { return unit.activations.outlier_ratio; }}});
+  out += group_charts(groups, {{"beyond 6 rms", "solid",
+                                [](const GroupSensitivity& group) { return group.activations.outlier_ratio; }}});
   out +=
       "<h3>Rounded to 0</h3><p>Share of the values other than 0 that int8 makes 0, since another in the row is so much "
       "larger:</p>";
-  out += unit_charts(
-      units, {{"rounded to 0", "solid", [](const UnitSensitivity& unit) { return unit.activations.zeroed_ratio; }}});
+  out += group_charts(groups, {{"rounded to 0", "solid",
+                                [](const GroupSensitivity& group) { return group.activations.zeroed_ratio; }}});
   return out;
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "charts.hpp"
 #include "html.hpp"
-#include "internal.hpp"
-#include "report/charts.hpp"
-#include "report/sections.hpp"
+#include "octavo/version.hpp"
+#include "sections.hpp"
 
 namespace octavo {
-namespace pipeline::report {
+namespace report {
 namespace {
 
 using html::escaped;
@@ -127,16 +127,15 @@ std::optional<Json> quantization_of(const Report& report) {
   return Json::parse(report.quantization, "octavo_report.json");
 }
 
-}  // namespace pipeline::report
+}  // namespace report
 
-std::string QuantizeResult::to_html() const {
-  namespace html = pipeline::html;
+std::string quantization_page(const Json& quantization) {
   std::string body =
-      "<h1>What was quantized, and how</h1>" + pipeline::report::quantization_html(to_json().build("the result")) +
-      "<footer>Octavo " + std::string(pipeline::kVersion) +
+      "<h1>What was quantized, and how</h1>" + report::quantization_html(quantization) + "<footer>Octavo " +
+      std::string(kVersion) +
       ". Whether the model still answers like its original: <code>octavo verify MODEL QUANTIZED --samples "
       "FILE --report FILE.html</code></footer>\n";
-  return html::document("Octavo: quantization", pipeline::report::style(), body);
+  return html::document("Octavo: quantization", report::style(), body);
 }
 
 }  // namespace octavo

@@ -1,11 +1,10 @@
 #include <algorithm>
 
 #include "html.hpp"
-#include "internal.hpp"
 #include "octavo/quant.hpp"
-#include "report/sections.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::escaped;
@@ -70,4 +69,4 @@ std::string provenance_html(const Report& report) {
   return out;
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

@@ -3,10 +3,10 @@
 #include <set>
 
 #include "html.hpp"
-#include "report/picture.hpp"
-#include "report/sections.hpp"
+#include "picture.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::escaped;
@@ -174,4 +174,4 @@ std::string samples_html(const VerifyResult& verify) {
   return out;
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

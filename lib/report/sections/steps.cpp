@@ -1,7 +1,7 @@
 #include "html.hpp"
-#include "report/sections.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::escaped;
@@ -29,9 +29,9 @@ class Metrics {
   std::string out_;
 };
 
-std::string metrics_html(const RungResult& rung) {
-  const RungMetrics& metrics = rung.metrics;
-  const VerifyThresholds& bounds = rung.thresholds;
+std::string metrics_html(const StepResult& step) {
+  const StepMetrics& metrics = step.metrics;
+  const VerifyThresholds& bounds = step.thresholds;
   Metrics out;
   if (metrics.identical_prefix && metrics.tokens)
     out.add_text("same tokens", std::to_string(*metrics.identical_prefix) + " of " + std::to_string(*metrics.tokens));
@@ -61,15 +61,15 @@ struct Look {
   const char* word;
 };
 
-Look look_of(RungStatus status) {
+Look look_of(StepStatus status) {
   switch (status) {
-    case RungStatus::passed:
+    case StepStatus::passed:
       return {"good", "\xE2\x9C\x93 passed"};
-    case RungStatus::failed:
+    case StepStatus::failed:
       return {"wrong", "\xE2\x9C\x97 failed"};
-    case RungStatus::skipped:
+    case StepStatus::skipped:
       return {"harmless", "skipped"};
-    case RungStatus::not_reached:
+    case StepStatus::not_reached:
       break;
   }
   return {"same", "not reached"};
@@ -77,23 +77,23 @@ Look look_of(RungStatus status) {
 
 }  // namespace
 
-std::string ladder_html(const VerifyResult& verify) {
-  if (verify.rungs.empty()) return "";
+std::string steps_html(const VerifyResult& verify) {
+  if (verify.steps.empty()) return "";
   std::string out = "<ol class=\"card ladder\">\n";
-  for (const RungResult& rung : verify.rungs) {
-    const Look look = look_of(rung.status);
-    out += "<li><div class=\"rung\">" + html::tag(look.kind, look.word) + "<b>" + escaped(rung.title) + "</b>" +
-           html::code(rung.name);
-    if (rung.status == RungStatus::passed || rung.status == RungStatus::failed)
-      out += "<span class=\"count\">" + html::seconds_text(rung.seconds) + "</span>";
+  for (const StepResult& step : verify.steps) {
+    const Look look = look_of(step.status);
+    out += "<li><div class=\"step\">" + html::tag(look.kind, look.word) + "<b>" + escaped(step.title) + "</b>" +
+           html::code(step.name);
+    if (step.status == StepStatus::passed || step.status == StepStatus::failed)
+      out += "<span class=\"count\">" + html::seconds_text(step.seconds) + "</span>";
     out += "</div>";
-    for (const RungFailure& failure : rung.failures) out += "<p class=\"failure\">" + escaped(failure.line()) + "</p>";
-    if (!rung.note.empty()) out += "<p class=\"soft\">" + escaped(rung.note) + "</p>";
-    const std::string metrics = metrics_html(rung);
+    for (const StepFailure& failure : step.failures) out += "<p class=\"failure\">" + escaped(failure.line()) + "</p>";
+    if (!step.note.empty()) out += "<p class=\"soft\">" + escaped(step.note) + "</p>";
+    const std::string metrics = metrics_html(step);
     if (!metrics.empty()) out += "<div class=\"metrics\">" + metrics + "</div>";
     out += "</li>\n";
   }
   return out + "</ol>\n";
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

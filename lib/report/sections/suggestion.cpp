@@ -1,8 +1,8 @@
 #include "html.hpp"
 #include "octavo/quant.hpp"
-#include "report/sections.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::escaped;
@@ -15,7 +15,7 @@ std::string metric_row(const char* name, const std::optional<double>& before, co
 }
 
 std::string before_after(const Suggestion& suggestion) {
-  const RungMetrics &before = suggestion.before, &after = suggestion.after;
+  const StepMetrics &before = suggestion.before, &after = suggestion.after;
   return "<div class=\"scroll\"><table class=\"figures\"><thead><tr><th></th><th>as it is</th><th>as "
          "suggested</th></tr></thead><tbody>\n" +
          metric_row("KL, nats", before.kl, after.kl) +
@@ -48,13 +48,13 @@ std::string suggestion_html(const Suggestion& suggestion) {
     case SuggestionStatus::found:
       break;
   }
-  const bool lift = suggestion.scheme != Scheme::skip;
+  const bool w8a16 = suggestion.scheme != Scheme::skip;
   out += "<p>" + html::tag("good", "found") + " " +
-         (lift ? "Lift to W8A16 (int8 weights, float activations): " : "Leave in float: ") +
-         html::plural(static_cast<std::int64_t>(suggestion.units.size()), "unit") + ", " +
+         (w8a16 ? "Keep in W8A16 (int8 weights, float activations): " : "Leave in float: ") +
+         html::plural(static_cast<std::int64_t>(suggestion.groups.size()), "group") + ", " +
          html::percent(suggestion.share_of_multiplies) + " of the int8 products. Found by running " +
          html::plural(suggestion.variants, "model") + " over the samples.</p>";
-  out += list(suggestion.units, true);
+  out += list(suggestion.groups, true);
   if (!suggestion.missed.empty()) out += "<p>What the model misses as it is:</p>" + list(suggestion.missed, false);
   out += before_after(suggestion);
   out += "<details><summary>The recipe, to quantize with again</summary><pre>" +
@@ -62,4 +62,4 @@ std::string suggestion_html(const Suggestion& suggestion) {
   return out;
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

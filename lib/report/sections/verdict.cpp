@@ -2,18 +2,18 @@
 #include <cmath>
 
 #include "html.hpp"
-#include "report/sections.hpp"
+#include "sections.hpp"
 
-namespace octavo::pipeline::report {
+namespace octavo::report {
 namespace {
 
 using html::escaped;
 using html::number;
 using html::percent;
 
-std::int64_t count(const VerifyResult& verify, RungStatus status) {
-  return std::count_if(verify.rungs.begin(), verify.rungs.end(),
-                       [&](const RungResult& rung) { return rung.status == status; });
+std::int64_t count(const VerifyResult& verify, StepStatus status) {
+  return std::count_if(verify.steps.begin(), verify.steps.end(),
+                       [&](const StepResult& step) { return step.status == status; });
 }
 
 std::string list(const char* element, const std::vector<std::string>& lines) {
@@ -24,8 +24,8 @@ std::string list(const char* element, const std::vector<std::string>& lines) {
 
 std::string diagnosis_html(const Diagnosis& diagnosis) {
   std::string out = "<div class=\"card diagnosis\"><h3>Diagnosis " +
-                    html::tag("wrong", diagnosis_kind_name(diagnosis.kind)) + "</h3><p>Rung " +
-                    html::code(diagnosis.rung) + " expected <b>" + escaped(diagnosis.expected) + "</b> and saw <b>" +
+                    html::tag("wrong", diagnosis_kind_name(diagnosis.kind)) + "</h3><p>Step " +
+                    html::code(diagnosis.step) + " expected <b>" + escaped(diagnosis.expected) + "</b> and saw <b>" +
                     escaped(diagnosis.seen) + "</b>.";
   if (!diagnosis.module.empty()) out += " At fault: " + html::code(diagnosis.module) + ".";
   out += "</p><div class=\"pair\">";
@@ -95,9 +95,9 @@ void add_evaluation(const VerifyResult& verify, std::vector<Tile>& tiles) {
 
 std::string verdict_html(const Report& report) {
   const VerifyResult& verify = report.verify;
-  const std::int64_t passed = count(verify, RungStatus::passed), skipped = count(verify, RungStatus::skipped);
-  const std::int64_t rungs = static_cast<std::int64_t>(verify.rungs.size());
-  std::string facts = std::to_string(passed) + " of " + html::plural(rungs, "rung") + " passed";
+  const std::int64_t passed = count(verify, StepStatus::passed), skipped = count(verify, StepStatus::skipped);
+  const std::int64_t steps = static_cast<std::int64_t>(verify.steps.size());
+  std::string facts = std::to_string(passed) + " of " + html::plural(steps, "step") + " passed";
   if (skipped > 0) facts += ", " + std::to_string(skipped) + " skipped";
   if (verify.samples > 0) facts += "; " + html::plural(verify.samples, "sample");
   if (!verify.profile.name.empty()) facts += "; profile " + verify.profile.name;
@@ -143,4 +143,4 @@ std::string figures_html(const Report& report) {
   return out + "</div>\n";
 }
 
-}  // namespace octavo::pipeline::report
+}  // namespace octavo::report

@@ -1,23 +1,24 @@
-// The last rung: the samples. Answers of both models and their score, agreement of tokens and logits, what each block's
+// The last step: the samples. Answers of both models and their score, agreement of tokens and logits, what each block's
 // output is off by, speed and size.
 #include <algorithm>
 #include <utility>
 
-#include "ladder.hpp"
+#include "verification.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 class Evaluation {
  public:
-  Evaluation(Climb& climb, RungResult& rung) : climb_(climb), rung_(rung), result_(climb.result) {}
+  Evaluation(Verification& verification, StepResult& step)
+      : verification_(verification), step_(step), result_(verification.result) {}
 
   void run() {
-    for (std::size_t i = 0; i < climb_.samples.size(); ++i) {
-      const Sample& sample = climb_.samples[i];
+    for (std::size_t i = 0; i < verification_.samples.size(); ++i) {
+      const Sample& sample = verification_.samples[i];
       const ModelInput input = prepare(sample);
       in_context("sample \"" + sample.id + "\"",
-                 [&] { compare(sample, input, static_cast<std::int64_t>(i) < climb_.options.layer_samples); });
+                 [&] { compare(sample, input, static_cast<std::int64_t>(i) < verification_.options.layer_samples); });
     }
     summarise();
   }
@@ -31,8 +32,8 @@ class Evaluation {
 
   ModelInput prepare(const Sample& sample) const {
     try {
-      ModelInput input = prepare_question(*climb_.original, sample);
-      require_room(sample, input, room(climb_, input));
+      ModelInput input = prepare_question(*verification_.original, sample);
+      require_room(sample, input, room(verification_, input));
       return input;
     } catch (const Error& error) {
       throw InputError(error);
@@ -40,9 +41,10 @@ class Evaluation {
   }
 
   GenerateResult answer(const Sample& sample, bool quantized, const ModelInput& input, Speed& speed) {
-    climb_.steps.stage("evaluation: " + sample.id + ": " + side(quantized));
-    GenerateResult result = generate(climb_, quantized, input, {.max_new_tokens = climb_.options.max_new_tokens});
-    climb_.steps.advance();
+    verification_.steps.stage("evaluation: " + sample.id + ": " + side(quantized));
+    GenerateResult result =
+        generate(verification_, quantized, input, {.max_new_tokens = verification_.options.max_new_tokens});
+    verification_.steps.advance();
     speed.seconds += result.decode_seconds;
     speed.tokens +=
         std::max<std::int64_t>(0, static_cast<std::int64_t>(result.tokens.size()) - 1);  // the first is prefill's
@@ -52,17 +54,19 @@ class Evaluation {
   void compare(const Sample& sample, const ModelInput& input, bool with_layers) {
     const GenerateResult a = answer(sample, false, input, original_speed_);
     const GenerateResult b = answer(sample, true, input, quantized_speed_);
-    SampleResult answered = describe(sample, input, a.text, b.text);
+    SampleResult answered = score_sample(sample, input, a.text, b.text);
     score(answered);
-    add_answers(rung_.metrics, a.tokens, b.tokens);
+    step_.metrics.add_answers(a.tokens, b.tokens);
     exact_ += a.tokens == b.tokens ? 1 : 0;
-    climb_.steps.stage("evaluation: " + sample.id + ": logits");
+    verification_.steps.stage("evaluation: " + sample.id + ": logits");
     HiddenStates hidden;
-    const ForcedRun run = forced_run(climb_, input, a.tokens, with_layers ? &hidden : nullptr);
-    const LogitComparison logits = compare_rows(climb_, rung_, run, run.first);
+    const ForcedRun run = forced_run(verification_, input, a.tokens, with_layers ? &hidden : nullptr);
+    const LogitComparison logits = compare_rows(verification_, step_, run, run.first);
     logits_.add(logits);
     answered.token_agreement = prefix_agreement(a.tokens, b.tokens);
     answered.kl = logits.mean_kl();
+    answered.original_tokens = a.tokens;
+    answered.quantized_tokens = b.tokens;
     result_.answers.push_back(std::move(answered));
     layers_.resize(std::max(layers_.size(), hidden.original.size()));
     for (std::size_t layer = 0; layer < hidden.original.size(); ++layer)
@@ -80,8 +84,8 @@ class Evaluation {
   }
 
   void summarise() {
-    RungMetrics& metrics = rung_.metrics;
-    set_logit_metrics(metrics, logits_);
+    StepMetrics& metrics = step_.metrics;
+    metrics.set_logits(logits_);
     TaskScore all;
     for (const TaskScore& task : result_.tasks) {
       all.total += task.total;
@@ -92,8 +96,8 @@ class Evaluation {
       metrics.original_accuracy = static_cast<double>(all.original_right) / static_cast<double>(all.total);
       metrics.quantized_accuracy = static_cast<double>(all.quantized_right) / static_cast<double>(all.total);
     }
-    result_.samples = static_cast<std::int64_t>(climb_.samples.size());
-    result_.exact_match = static_cast<double>(exact_) / static_cast<double>(climb_.samples.size());
+    result_.samples = static_cast<std::int64_t>(verification_.samples.size());
+    result_.exact_match = static_cast<double>(exact_) / static_cast<double>(verification_.samples.size());
     result_.token_agreement = metrics.token_agreement.value_or(0);
     result_.logit_cosine = logits_.mean_cosine();
     result_.kl = logits_.mean_kl();
@@ -115,8 +119,8 @@ class Evaluation {
     }
   }
 
-  Climb& climb_;
-  RungResult& rung_;
+  Verification& verification_;
+  StepResult& step_;
   VerifyResult& result_;
   Speed original_speed_, quantized_speed_;
   std::int64_t exact_ = 0;
@@ -126,37 +130,13 @@ class Evaluation {
 
 }  // namespace
 
-SampleResult describe(const Sample& sample, const ModelInput& input, std::string original, std::string quantized) {
-  SampleResult result;
-  result.id = sample.id;
-  result.task = sample.task;
-  result.prompt = sample.prompt;
-  result.images = sample.images;
-  for (const PixelPatches& image : input.images) result.image_sizes.push_back(image.resized);
-  result.expected = sample.answer;
-  result.original_box = answer_box(sample.task, original);
-  result.quantized_box = answer_box(sample.task, quantized);
-  if (!sample.answer.empty()) {
-    result.expected_box = answer_box(sample.task, sample.answer);
-    const AnswerScore a = score_answer(sample.task, sample.answer, original);
-    const AnswerScore b = score_answer(sample.task, sample.answer, quantized);
-    result.original_right = a.right;
-    result.quantized_right = b.right;
-    result.original_iou = a.iou;
-    result.quantized_iou = b.iou;
-  }
-  result.original = std::move(original);
-  result.quantized = std::move(quantized);
-  return result;
-}
-
-void climb_evaluation(Climb& climb, RungResult& rung) {
-  if (climb.samples.empty()) {
-    rung.status = RungStatus::skipped;
-    rung.note = "no samples were given";
+void step_evaluation(Verification& verification, StepResult& step) {
+  if (verification.samples.empty()) {
+    step.status = StepStatus::skipped;
+    step.note = "no samples were given";
     return;
   }
-  Evaluation(climb, rung).run();
+  Evaluation(verification, step).run();
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail

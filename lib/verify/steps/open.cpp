@@ -1,17 +1,18 @@
-// The first rung: do both directories hold models, and the same one?
+// The first step: do both directories hold models, and the same one?
 #include <algorithm>
 #include <set>
 #include <utility>
 
-#include "ladder.hpp"
+#include "octavo/check.hpp"
 #include "octavo/config.hpp"
+#include "verification.hpp"
 
-namespace octavo::pipeline {
+namespace octavo::detail {
 namespace {
 
 constexpr std::size_t kShownProblems = 8;
 
-void expect_sound(RungResult& rung, const std::string& directory, bool quantized) {
+void expect_sound(StepResult& step, const std::string& directory, bool quantized) {
   const CheckResult checked = check(directory);
   std::size_t shown = 0;
   std::size_t more = 0;
@@ -22,11 +23,11 @@ void expect_sound(RungResult& rung, const std::string& directory, bool quantized
       ++more;
       continue;
     }
-    rung.failures.push_back({Expectation::structure, what, "no problem",
+    step.failures.push_back({Expectation::structure, what, "no problem",
                              problem.what + (problem.remedy.empty() ? "" : "; " + problem.remedy)});
   }
   if (more > 0)
-    rung.failures.push_back({Expectation::structure, what, "no problem", std::to_string(more) + " more problems"});
+    step.failures.push_back({Expectation::structure, what, "no problem", std::to_string(more) + " more problems"});
 }
 
 /// Names of weights and biases; what quantizing adds beside them is left out.
@@ -37,12 +38,12 @@ std::set<std::string> module_tree(const Checkpoint& checkpoint) {
   return names;
 }
 
-void expect_equal(RungResult& rung, const char* what, const std::string& original, const std::string& quantized) {
+void expect_equal(StepResult& step, const char* what, const std::string& original, const std::string& quantized) {
   if (original != quantized)
-    rung.failures.push_back({Expectation::same_model, what, original + " as in the original", quantized});
+    step.failures.push_back({Expectation::same_model, what, original + " as in the original", quantized});
 }
 
-void expect_same_tree(RungResult& rung, const Checkpoint& original, const Checkpoint& quantized) {
+void expect_same_tree(StepResult& step, const Checkpoint& original, const Checkpoint& quantized) {
   const std::set<std::string> a = module_tree(original);
   const std::set<std::string> b = module_tree(quantized);
   std::vector<std::string> missing;
@@ -53,10 +54,10 @@ void expect_same_tree(RungResult& rung, const Checkpoint& original, const Checkp
   std::erase(missing, "lm_head.weight");
   std::erase(extra, "lm_head.weight");
   if (!missing.empty())
-    rung.failures.push_back({Expectation::same_model, "module tree", "every module of the original",
+    step.failures.push_back({Expectation::same_model, "module tree", "every module of the original",
                              std::to_string(missing.size()) + " missing, the first is " + missing.front()});
   if (!extra.empty())
-    rung.failures.push_back({Expectation::same_model, "module tree", "only modules of the original",
+    step.failures.push_back({Expectation::same_model, "module tree", "only modules of the original",
                              std::to_string(extra.size()) + " more, the first is " + extra.front()});
 }
 
@@ -70,28 +71,28 @@ std::string stop_ids(const Checkpoint& checkpoint) {
 
 }  // namespace
 
-void climb_open(Climb& climb, RungResult& rung) {
-  expect_sound(rung, climb.original_dir, false);
-  climb.steps.advance();
-  expect_sound(rung, climb.quantized_dir, true);
-  climb.steps.advance();
-  if (!rung.failures.empty()) return;
-  climb.original = in_context("original", [&] { return Model::open(climb.original_dir); });
-  climb.steps.advance();
-  climb.quantized = in_context("quantized", [&] { return Model::open(climb.quantized_dir); });
-  const Model& a = *climb.original;
-  const Model& b = *climb.quantized;
+void step_open(Verification& verification, StepResult& step) {
+  expect_sound(step, verification.original_dir, false);
+  verification.steps.advance();
+  expect_sound(step, verification.quantized_dir, true);
+  verification.steps.advance();
+  if (!step.failures.empty()) return;
+  verification.original = in_context("original", [&] { return Model::open(verification.original_dir); });
+  verification.steps.advance();
+  verification.quantized = in_context("quantized", [&] { return Model::open(verification.quantized_dir); });
+  const Model& a = *verification.original;
+  const Model& b = *verification.quantized;
   for (const Model* model : {&a, &b}) {  // read now, so that a broken file fails here
     in_context(side(model == &b), [&] {
       model->tokenizer();
       model->image_processor();
     });
   }
-  expect_equal(rung, "vocabulary", std::to_string(a.vocab_size()), std::to_string(b.vocab_size()));
-  expect_equal(rung, "max_position_embeddings", std::to_string(a.max_position_embeddings()),
+  expect_equal(step, "vocabulary", std::to_string(a.vocab_size()), std::to_string(b.vocab_size()));
+  expect_equal(step, "max_position_embeddings", std::to_string(a.max_position_embeddings()),
                std::to_string(b.max_position_embeddings()));
-  expect_equal(rung, "stop ids", stop_ids(a.checkpoint()), stop_ids(b.checkpoint()));
-  expect_same_tree(rung, a.checkpoint(), b.checkpoint());
+  expect_equal(step, "stop ids", stop_ids(a.checkpoint()), stop_ids(b.checkpoint()));
+  expect_same_tree(step, a.checkpoint(), b.checkpoint());
 }
 
-}  // namespace octavo::pipeline
+}  // namespace octavo::detail
