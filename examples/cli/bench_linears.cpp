@@ -84,7 +84,8 @@ std::vector<LinearShape> shapes_of(const octavo::Model& model) {
       continue;
     }
     ++same->count;
-    if ((", " + same->name + ",").find(", " + name + ",") == std::string::npos) same->name += ", " + name;
+    const std::string own = name.substr(tower.size());
+    if (same->name.find(own) == std::string::npos) same->name += ", " + (same->name.rfind(tower, 0) == 0 ? own : name);
   }
   return shapes;
 }

@@ -30,7 +30,7 @@ std::string action(const Value& value) {
     case ValueKind::choice:
       return "(" + words + ")";
     case ValueKind::choice_or_file:
-      return "_alternative \"words:word:(" + words + ")\" \"files:file:_files\"";
+      return "_alternative \"words\\:word\\:(" + words + ")\" \"files\\:file\\:_files\"";
   }
   return " ";
 }

@@ -1,6 +1,14 @@
 #include "describe.hpp"
 
+#include <algorithm>
+
 namespace cli {
+
+std::string prose(const CommandText& command) {
+  std::string text = command.summary + ".";
+  if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return command.details.empty() ? text : text + " " + command.details;
+}
 
 std::string joined(const std::vector<std::string>& words, const std::string& between) {
   std::string text;
@@ -35,6 +43,7 @@ CommandText describe(const Program& program, const CLI::App& command) {
   text.example = command.get_footer();
   for (const CLI::Option* option : command.get_options())
     (option->get_positional() ? text.positionals : text.options).push_back(describe(program, *option));
+  std::rotate(text.options.begin(), text.options.begin() + 1, text.options.end());  // --help is the first; last, now
   return text;
 }
 

@@ -24,6 +24,8 @@ CommandText describe(const Program& program, const CLI::App& command);
 std::vector<CommandText> describe_commands(const Program& program);
 OptionText describe(const Program& program, const CLI::Option& option);
 
+/// Summary and details as sentences.
+std::string prose(const CommandText& command);
 std::string joined(const std::vector<std::string>& words, const std::string& between);
 
 }  // namespace cli

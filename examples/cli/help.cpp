@@ -9,27 +9,6 @@ namespace {
 
 constexpr std::size_t kColumns = 100;  // lines are broken here
 
-// Words of `text`, broken before the last column, every line after the first behind `indent` spaces.
-std::string wrapped(const std::string& text, std::size_t first_column, std::size_t indent) {
-  std::string out;
-  std::size_t column = first_column;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const bool first = out.empty();
-    if (!first && column + 1 + end - begin > kColumns) {
-      out += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (!first) {
-      out += ' ';
-      ++column;
-    }
-    out.append(text, begin, end - begin);
-    column += end - begin;
-    begin = end + 1;
-  }
-  return out;
-}
-
 std::string left_side(const OptionText& option) {
   const bool positional = option.names.front()[0] != '-';
   std::string text = positional || option.names.size() > 1 || option.names.front().size() == 2 ? "" : "    ";
@@ -43,7 +22,7 @@ void print_option(std::FILE* to, const OptionText& option) {
   std::string line = "  " + left_side(option);
   line += line.size() + 2 > kHelpColumn ? "\n" + std::string(kHelpColumn, ' ')
                                         : std::string(kHelpColumn - line.size(), ' ');
-  std::fprintf(to, "%s%s\n", line.c_str(), wrapped(option.help, kHelpColumn, kHelpColumn).c_str());
+  std::fprintf(to, "%s%s\n", line.c_str(), wrapped(option.help, kColumns, kHelpColumn, kHelpColumn).c_str());
 }
 
 std::vector<std::string> distinct(const std::vector<OptionText>& options) {
@@ -54,6 +33,26 @@ std::vector<std::string> distinct(const std::vector<OptionText>& options) {
 }
 
 }  // namespace
+
+std::string wrapped(const std::string& text, std::size_t columns, std::size_t first_column, std::size_t indent) {
+  std::string out;
+  std::size_t column = first_column;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const bool first = out.empty();
+    if (!first && column + 1 + end - begin > columns) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (!first) {
+      out += ' ';
+      ++column;
+    }
+    out.append(text, begin, end - begin);
+    column += end - begin;
+    begin = end + 1;
+  }
+  return out;
+}
 
 std::string synopsis(const CommandText& command) {
   std::string text = "octavo " + command.name;
@@ -86,13 +85,10 @@ void print_overview(std::FILE* to, const Program& program) {
 
 void print_help(std::FILE* to, const Program& program, const CLI::App& app) {
   const CommandText command = describe(program, app);
-  std::fprintf(to, "usage: %s\n\n%s\n", synopsis(command).c_str(), wrapped(command.summary, 0, 0).c_str());
-  if (!command.details.empty()) std::fprintf(to, "%s\n", wrapped(command.details, 0, 0).c_str());
+  std::fprintf(to, "usage: %s\n\n%s\n", synopsis(command).c_str(), wrapped(prose(command), kColumns).c_str());
   if (!command.positionals.empty()) std::fprintf(to, "\n");
   for (const OptionText& positional : command.positionals) print_option(to, positional);
-  std::vector<std::string> groups = distinct(command.options);
-  std::rotate(groups.begin(), groups.begin() + 1, groups.end());  // --help, which comes first, goes last
-  for (const std::string& group : groups) {
+  for (const std::string& group : distinct(command.options)) {
     std::fprintf(to, "\n%s\n", group.c_str());
     for (const OptionText& option : command.options)
       if (option.group == group) print_option(to, option);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kDate = "2026-11-26";  // of the last change to what this file says itself
 
-// Text as roff: a backslash and a minus as such, no line that begins with a control character.
+// A word or line as roff: backslash, minus and apostrophe as such.
 std::string roff(const std::string& text) {
   std::string out;
   for (const char letter : text) {
@@ -26,7 +26,21 @@ std::string roff(const std::string& text) {
     else
       out += letter;
   }
-  if (!out.empty() && out.front() == '.') out.insert(0, "\\&");
+  return out;
+}
+
+// Text that is filled: short lines, each sentence on its own, none that begins with a control character.
+std::string paragraph(const std::string& text) {
+  std::string out;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t stop = text.find(". ", begin);
+    const std::size_t end = stop == std::string::npos ? text.size() : stop + 1;
+    out += wrapped(roff(text.substr(begin, end - begin)), 76) + "\n";
+    begin = end + 1;
+  }
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (out[i] == '.' && (i == 0 || out[i - 1] == '\n')) out.insert(i++, "\\&"), ++i;
   return out;
 }
 
@@ -36,15 +50,12 @@ std::string entry(const OptionText& option) {
   for (std::size_t i = 0; i < option.names.size(); ++i)
     out += (i == 0 ? "" : ", ") + std::string(positional ? "\\fI" : "\\fB") + roff(option.names[i]) + "\\fR";
   if (option.takes_value && !positional) out += " \\fI" + roff(option.value.name) + "\\fR";
-  return out + "\n" + roff(option.help) + "\n";
+  return out + "\n" + paragraph(option.help);
 }
 
 std::string section(const CommandText& command) {
   std::string out = ".SS octavo " + roff(command.name) + "\n.nf\n" + roff(synopsis(command)) + "\n.fi\n.PP\n";
-  std::string summary = command.summary;
-  if (!summary.empty() && summary[0] >= 'a' && summary[0] <= 'z')
-    summary[0] = static_cast<char>(summary[0] - 'a' + 'A');
-  out += roff(summary) + ".\n" + (command.details.empty() ? "" : roff(command.details) + "\n");
+  out += paragraph(prose(command));
   for (const OptionText& positional : command.positionals) out += entry(positional);
   for (const OptionText& option : command.options) out += entry(option);
   if (!command.example.empty()) out += ".PP\nExample:\n.PP\n.RS\n.nf\n" + roff(command.example) + "\n.fi\n.RE\n";
@@ -62,14 +73,14 @@ std::string page(const Program& program) {
   for (const CLI::Option* option : program.app().get_options()) out += entry(describe(program, *option));
   return out +
          ".PP\nAfter\n.B \\-\\-\nevery word is an argument, whatever it begins with.\n"
-         ".SH STREAMS\nResults are written to standard output, with\n.B \\-\\-json\nas one document; progress, notes "
-         "and errors to standard error. Errors are one line that begins with \\(lqoctavo:\\(rq.\n"
+         ".SH STREAMS\nResults are written to standard output, with\n.B \\-\\-json\nas one document;\n"
+         "progress, notes and errors to standard error.\nErrors are one line that begins with \\(lqoctavo:\\(rq.\n"
          ".SH EXIT STATUS\n.TP\n.B 0\nFine.\n.TP\n.B 1\nThe job failed, or found a difference.\n.TP\n.B 2\nWrong "
          "usage.\n"
          ".SH ENVIRONMENT\n.TP\n.B OCTAVO_INT8_BACKEND\nThe int8 backend to use; octavo \\-\\-version lists them.\n"
          ".TP\n.B OMP_NUM_THREADS\nThreads, where \\-\\-threads is not given.\n"
-         ".TP\n.B OMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\nHow idle threads wait. Where neither is set they sleep "
-         "after some ten microseconds.\n"
+         ".TP\n.B OMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\nHow idle threads wait.\n"
+         "Where neither is set they sleep after some ten microseconds.\n"
          ".TP\n.B NO_COLOR\nSet to anything but nothing: no colours on a terminal.\n";
 }
 

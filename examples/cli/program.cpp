@@ -33,9 +33,11 @@ std::string one_line(std::string text) {
   return text;
 }
 
+std::string help_command(const CLI::App& command) { return "octavo " + command.get_name() + " --help"; }
+
 }  // namespace
 
-Program::Program() : app_("vision-language models in W8A8: quantized, verified and run on a CPU", "octavo") {
+Program::Program() : app_("quantizes, verifies and runs vision-language models in W8A8 on a CPU", "octavo") {
   app_.set_help_flag();
   app_.require_subcommand(1);
   bool& unused = json_;
@@ -73,11 +75,15 @@ void Program::refuse_command(const std::string& word) const {
 }
 
 void Program::refuse_leftovers(const CLI::App& command) const {
-  const std::vector<std::string> left = command.remaining();
-  if (left.empty()) return;
-  const std::string help = "octavo " + command.get_name() + " --help";
-  const auto found = std::find_if(left.begin(), left.end(), is_option);
-  if (found == left.end()) throw UsageError("unexpected argument " + left.front() + "; " + usage_line(*this, command));
+  std::vector<std::string> left = command.remaining();
+  // CLI11 leaves the mark itself; behind it, nothing is an option.
+  const auto mark = std::find(left.begin(), left.end(), "--");
+  const auto found = std::find_if(left.begin(), mark, is_option);
+  if (found == mark) {
+    if (mark != left.end()) left.erase(mark);
+    if (left.empty()) return;
+    throw UsageError("unexpected argument " + left.front() + "; " + usage_line(*this, command));
+  }
   const std::string word = found->substr(0, found->find('='));
   if (const auto old = renamed_.find(command.get_name() + " " + word); old != renamed_.end())
     throw UsageError(word + " is now " + old->second);
@@ -85,14 +91,11 @@ void Program::refuse_leftovers(const CLI::App& command) const {
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   const std::string near = nearest(word, known);
-  throw UsageError("unknown option " + word + (near.empty() ? "; see " + help : "; did you mean " + near + "?"));
+  throw UsageError("unknown option " + word +
+                   (near.empty() ? "; see " + help_command(command) : "; did you mean " + near + "?"));
 }
 
-void Program::refuse_gaps(const CLI::App& command, const std::string& last_word) const {
-  if (is_option(last_word))
-    if (const CLI::Option* option = command.get_option_no_throw(last_word);
-        option != nullptr && value_of(option) != nullptr && option->count() == 0)
-      throw UsageError(last_word + " needs a value, " + value_of(option)->name);
+void Program::refuse_gaps(const CLI::App& command) const {
   std::string missing;
   for (const CLI::Option* option : command.get_options()) {
     if (!option->get_required() || option->count() > 0) continue;
@@ -102,6 +105,30 @@ void Program::refuse_gaps(const CLI::App& command, const std::string& last_word)
   }
   if (!missing.empty())
     throw UsageError("octavo " + command.get_name() + " needs " + missing + "; " + usage_line(*this, command));
+}
+
+void Program::refuse_values(const CLI::App& command, const std::vector<std::string>& words) const {
+  for (const std::string& word : words) {
+    if (!is_option(word)) continue;
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option == nullptr) continue;
+    if (equals != std::string::npos && value_of(option) == nullptr) throw UsageError(name + " takes no value");
+    if (equals == std::string::npos && value_of(option) != nullptr && &word == &words.back())
+      throw UsageError(name + " needs a value, " + value_of(option)->name);
+  }
+}
+
+void Program::explain(const CLI::App& command, const std::exception_ptr& problem,
+                      const std::vector<std::string>& words) const {
+  try {
+    std::rethrow_exception(problem);
+  } catch (const CLI::ParseError& error) {
+    refuse_values(command, words);
+    refuse_gaps(command);
+    throw UsageError(one_line(error.what()) + "; see " + help_command(command));
+  }
 }
 
 int Program::main(int argc, const char* const* argv) {
@@ -120,7 +147,10 @@ int Program::main(int argc, const char* const* argv) {
   // What is wrong, most telling first: a word that nothing knows explains what seems to be missing.
   const std::vector<CLI::App*> chosen = app_.get_subcommands();
   const CLI::App& command = chosen.empty() ? app_ : *chosen.front();
-  if (const std::vector<std::string> left = app_.remaining(); !left.empty()) refuse_command(left.front());
+  if (const std::vector<std::string> left = app_.remaining(); !left.empty()) {
+    if (chosen.empty()) refuse_command(left.front());
+    throw UsageError("unexpected argument " + left.back() + "; " + usage_line(*this, command));
+  }
   if (is_given(command, "--help")) {
     chosen.empty() ? print_overview(stdout, *this) : print_help(stdout, *this, command);
     return 0;
@@ -130,12 +160,7 @@ int Program::main(int argc, const char* const* argv) {
     throw UsageError("options stand after the command: octavo COMMAND [options]");
   if (chosen.empty()) throw UsageError("a command is needed; octavo --help lists them");
   refuse_leftovers(command);
-  refuse_gaps(command, words.back());
-  try {
-    if (problem) std::rethrow_exception(problem);
-  } catch (const CLI::ParseError& error) {
-    throw UsageError(one_line(error.what()) + "; see octavo " + command.get_name() + " --help");
-  }
+  if (problem) explain(command, problem, words);
   if (threads_) octavo::set_num_threads(static_cast<int>(*threads_));
   return jobs_.at(&command)();
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <map>
@@ -85,7 +86,10 @@ class Program {
   friend class Command;
 
   void refuse_leftovers(const CLI::App& command) const;
-  void refuse_gaps(const CLI::App& command, const std::string& last_word) const;
+  void refuse_gaps(const CLI::App& command) const;
+  void refuse_values(const CLI::App& command, const std::vector<std::string>& words) const;
+  [[noreturn]] void explain(const CLI::App& command, const std::exception_ptr& problem,
+                            const std::vector<std::string>& words) const;
 
   CLI::App app_;
   bool version_ = false, json_ = false;

@@ -13,7 +13,7 @@ struct BuildInfo {
   long cxx_standard = 0;       ///< __cplusplus: 202002
   std::string onednn_built;    ///< version of the headers compiled against, "2.6.3"
   std::string onednn_running;  ///< of the library that is loaded
-  std::string onednn_isa;      ///< the instructions that oneDNN dispatches to, in its words: "Intel AVX-512 with ..."
+  std::string onednn_isa;      ///< what oneDNN dispatches to, in its words: "avx512_core_amx"
   /// Those of interest here that the operating system reports of this processor, by Linux's names ("avx2",
   /// "avx512_vnni", "asimddp"); empty where it does not tell.
   std::vector<std::string> instruction_sets;

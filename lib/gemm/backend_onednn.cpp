@@ -108,6 +108,10 @@ std::string onednn_running() {
   return dotted(version->major, version->minor, version->patch);
 }
 
-std::string onednn_isa() { return dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa()); }
+std::string onednn_isa() {
+  const std::string name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+  const std::string prefix = "cpu_isa_";
+  return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
+}
 
 }  // namespace octavo::gemm
