@@ -151,7 +151,11 @@ int Program::main(int argc, const char* const* argv) {
     if (chosen.empty()) refuse_command(left.front());
     throw UsageError("unexpected argument " + left.back() + "; " + usage_line(*this, command));
   }
-  if (is_given(command, "--help")) {
+  if (!chosen.empty() && !is_option(words.front()))  // read by CLI11 as the program's, behind a "--" of the command
+    for (const char* option : {"--help", "--version", "--json"})
+      if (is_given(app_, option))
+        throw UsageError("unexpected argument " + std::string(option) + "; " + usage_line(*this, command));
+  if (is_given(command, "--help") || is_given(app_, "--help")) {
     chosen.empty() ? print_overview(stdout, *this) : print_help(stdout, *this, command);
     return 0;
   }

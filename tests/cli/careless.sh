@@ -3,31 +3,8 @@
 # exit status, nothing half-written and no crash.
 #   tests/cli/careless.sh OCTAVO MODEL
 set -uo pipefail
-octavo=$(realpath "$1")
+source "$(dirname "$0")/support.sh"
 model=$(realpath "$2")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-cases=0
-
-fail() {
-  echo "FAILED: $1"
-  sed 's/^/    stderr: /' "$work/err"
-  failures=$((failures + 1))
-}
-
-# refused NAME STATUS TEXT ARGS...: exits with STATUS, says TEXT, in one line.
-refused() {
-  local name=$1 status=$2 text=$3 got
-  shift 3
-  cases=$((cases + 1))
-  timeout 60 "$octavo" "$@" >"$work/out" 2>"$work/err" </dev/null
-  got=$?
-  grep -Ev '^ *[0-9]+ %' "$work/err" >"$work/lines"  # progress is not the message
-  [ "$got" -eq "$status" ] || fail "$name: exit status $got, expected $status"
-  [ "$(wc -l <"$work/lines")" -eq 1 ] || fail "$name: $(wc -l <"$work/lines") lines on standard error, expected 1"
-  grep -qF -- "$text" "$work/lines" || fail "$name: the message does not say \"$text\""
-}
 
 # A copy of the model to damage; files of our own, never links to the original.
 damaged() {
@@ -274,5 +251,4 @@ assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>"),
 "$octavo" verify "$model" "$work/kept_float" "${judged[@]}" >"$work/out" 2>"$work/err" ||
   fail "the second run does not confirm the suggestion"
 
-echo "$cases cases, $failures failures"
-[ "$failures" -eq 0 ]
+finish
