@@ -3,9 +3,9 @@
  * Reads from simple to detailed: whole jobs first (open, check, quantize, verify, generate), then the parts they are
  * made of (tensors, shape contracts, GPTQ of one layer, the int8 linear, attention with a cache).
  *
- * Conduct, once for all functions:
+ * Rules that hold for every function:
  *  - Status. A function that can fail returns octavo_status; 0 is OCTAVO_OK. Out-parameters are written on success
- * only.
+ *    only.
  *  - Last error. A failure leaves a message, and the fields of a broken shape contract, on the calling thread, valid
  *    until the next failing call of that thread. Successes and releases leave it alone.
  *  - Handles are opaque and yours: release them with the named function, which accepts NULL and cannot fail.
@@ -14,8 +14,8 @@
  *  - Options start with struct_size = sizeof(the struct); use the _INIT macros. Zero is the default of every field.
  *    A larger struct from a newer header is accepted as long as the bytes that this library does not know are zero.
  *  - Threads. Distinct handles are independent. An octavo_model and an octavo_linear are immutable and may be shared;
- *    a cache or a Hessian belongs to one thread at a time. Callbacks run on the calling thread and may call anything
- * but the job that called them; an exception must not leave them.
+ *    a cache or a Hessian belongs to one thread at a time. Callbacks run on the calling thread and may call
+ *    anything but the job that called them; an exception must not leave them.
  *  - No function writes to standard output or error, and none ends the process.
  *
  * C99. Since 0.1: everything below.
@@ -54,9 +54,9 @@ enum {
   OCTAVO_INTERNAL = 99 /* a bug in Octavo */
 };
 
-/* "0.1.0"; borrowed for ever. */
+/* "0.1.0"; borrowed, never released. */
 OCTAVO_API const char* octavo_version(void);
-/* "shape_mismatch"; borrowed for ever; "unknown" for other numbers. */
+/* "shape_mismatch"; borrowed, never released; "unknown" for other numbers. */
 OCTAVO_API const char* octavo_status_name(octavo_status status);
 /* The message of this thread's last failure, "" before any; borrowed until the next failing call of this thread. */
 OCTAVO_API const char* octavo_last_error(void);
@@ -169,7 +169,7 @@ typedef struct octavo_compare_options {
 } octavo_compare_options;
 #define OCTAVO_COMPARE_OPTIONS_INIT \
   { sizeof(octavo_compare_options), 0, 0, 0, 0, 0 }
-/* Holds a quantized model against its original: shapes, types, config, files, values. *out_wrong counts the differences
+/* Compares a quantized model with its original: shapes, types, config, files, values. *out_wrong counts the differences
  * that are neither expected nor harmless. *out_json (may be NULL) receives {"ok", "counts", "differences": [{"class",
  * "where", "what", "original", "quantized", "remedy"}], "tensors", "config", "files"}. options may be NULL. A directory
  * that cannot be read as a checkpoint fails. */
@@ -184,7 +184,7 @@ typedef struct octavo_attribute_options {
   int64_t max_samples;    /* 0 means all */
   int64_t max_new_tokens; /* 0 means 64 */
   const char* profile;    /* whose thresholds for the evaluation must hold; NULL means default */
-  int32_t exact;          /* not 0: measures every unit end to end, three runs over the samples each */
+  int32_t exact;          /* not 0: measures every module group end to end, three runs over the samples each */
   int32_t no_suggestion;  /* not 0: no search for a recipe */
   octavo_progress_fn progress;
   void* user_data;
@@ -192,7 +192,8 @@ typedef struct octavo_attribute_options {
 } octavo_attribute_options;
 #define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
   { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-/* Where a quantized model loses, and the cheapest linears to keep in W8A16 so that the thresholds hold.
+/* Which module groups cost a quantized model its quality, and the cheapest ones to keep in W8A16 so that the
+ * thresholds hold.
  * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
  * NULL unless one was found. *out_json (may be NULL; schema: docs/attribution.md) receives everything. */
 OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,

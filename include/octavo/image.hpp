@@ -30,7 +30,8 @@ std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 struct ImageSize {
   std::int64_t height = 0, width = 0;
 };
-/// Spec 6.2. Throws when the aspect ratio is above 200 or a side is not positive.
+/// The size that the model sees: both sides multiples of `factor`, the area within the limits. Source: smart_resize of
+/// transformers' image_processing_qwen2_vl.py. Throws when the aspect ratio is above 200 or a side is not positive.
 ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pixels, std::int64_t max_pixels);
 /// Pillow's antialiased bicubic, bit for bit.
 Image resize_bicubic(const Image& image, ImageSize size);
