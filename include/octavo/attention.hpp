@@ -1,3 +1,4 @@
+/// @file
 /// Attention and what must agree with it: positions, masks and the key/value cache, all derived from
 /// one SequenceState so that they cannot disagree.
 #pragma once

@@ -1,3 +1,4 @@
+/// @file
 /// Attribution: which linears cost a quantized model its quality, and which ones to keep in W8A16 to get it back.
 ///
 ///     AttributionOptions options;

@@ -1,3 +1,4 @@
+/// @file
 /// Checkpoint directories as Hugging Face publishes them: safetensors (one file or shards with an index),
 /// config.json, and the compressed-tensors form of W8A8 and W8A16; reading is lazy and memory-mapped, writing is
 /// atomic.

@@ -1,3 +1,4 @@
+/// @file
 /// Shape contracts: one line of text per operation, parsed at compile time, checked before the operation
 /// runs.
 ///

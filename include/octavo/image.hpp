@@ -1,3 +1,4 @@
+/// @file
 /// Pictures to patches, equal to Hugging Face's image processor (Pillow path).
 #pragma once
 
@@ -23,7 +24,7 @@ struct Image {
 /// convert("RGB") does. Dimensions are bounded before anything is allocated. Throws format / not_found naming the file.
 Image load_image(const std::string& path);
 Image decode_image(std::span<const std::byte> bytes, const std::string& origin);
-/// A JPEG file's bytes. @param quality  1 to 100.
+/// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100.
 /// @throws Error  invalid_argument for sides outside 1 to 65535, and for `rgb` of another size than they give.
 std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 

@@ -1,3 +1,4 @@
+/// @file
 /// What every whole job shares: samples to work on, progress and cancelling, and what it says of one layer. Jobs of
 /// your own (a calibration loop, an evaluation) can be written on the same parts.
 #pragma once

@@ -1,3 +1,4 @@
+/// @file
 /// A vision-language model: open a directory, prepare a prompt, run it, generate.
 ///
 ///     Model model = Model::open("Qwen2.5-VL-3B-Instruct");

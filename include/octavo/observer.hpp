@@ -1,3 +1,4 @@
+/// @file
 /// Watching a run: what each operation bound and what it computed, told as it happens to whoever asked.
 ///
 /// Operations check their contract before they compute (Binder::check) and hand in their outputs when they are done

@@ -1,3 +1,4 @@
+/// @file
 /// Octavo: quantizes vision-language models to W8A8 with GPTQ, proves the result, and runs it.
 /// Each module has one header, lowest level first:
 #pragma once

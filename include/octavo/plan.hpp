@@ -1,3 +1,4 @@
+/// @file
 /// What can be known of a model without reading a weight: everything that is wrong with its config.json and headers,
 /// the symbolic plan of its calls, and how it divides among ranks.
 ///

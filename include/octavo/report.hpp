@@ -1,3 +1,4 @@
+/// @file
 /// The report: everything that is known of a quantized model, on one page that needs no network.
 ///
 ///     ReportOptions options;

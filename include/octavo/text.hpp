@@ -1,3 +1,4 @@
+/// @file
 /// Text in, token ids out, and back: byte-level BPE as in tokenizer.json, the Qwen2.5-VL chat template,
 /// and streaming decode that never splits a UTF-8 character.
 #pragma once

@@ -1,3 +1,4 @@
+/// @file
 /// Traces: the dims that every operation of a run bound and, on request, the values it computed; as records, JSON
 /// lines, a table; and the first operation at which two runs differ.
 ///

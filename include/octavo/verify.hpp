@@ -1,3 +1,4 @@
+/// @file
 /// Verify: does a quantized model still answer like its original? Steps from simple to hard; the first one that fails
 /// ends the verification, with a diagnosis.
 ///
