@@ -174,6 +174,7 @@ class Quantizer {
       const Tensor weight = block.weight(path);
       QuantizedLayer layer;
       if (linear.rule.options.method == QuantMethod::gptq) {
+        if (collector == nullptr) throw Error(ErrorCode::internal, path + ": GPTQ without calibration was let in");
         const std::string key = shared_key(linear);
         auto entry = prepared.find(key);
         if (entry == prepared.end()) {
