@@ -2,7 +2,8 @@
 # Runs the commands of docs/tutorial.md in a scratch directory, with the bundled model in place of the published one.
 # Fails when a command fails, or when a block is marked in a way that this test does not know.
 #   tutorial.sh PAGE BUILD_DIR SCRATCH
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "tutorial: a command of the last block shown failed" >&2' ERR
 page=$(realpath "$1") build=$(realpath "$2") scratch=$3
 source_dir=$(cd "$(dirname "$page")/.." && pwd)
 
