@@ -1,5 +1,6 @@
-/// Traces: what every operation of a run bound and, when asked, computed; as records, JSON lines, a table; and where
-/// two runs part.
+/// @file
+/// Traces: the dims that every operation of a run bound and, on request, the values it computed; as records, JSON
+/// lines, a table; and the first operation at which two runs differ.
 ///
 ///     Trace trace({.values = true});
 ///     {
