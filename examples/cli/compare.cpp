@@ -19,7 +19,7 @@ int run_compare(const CompareCommand& command) {
     result = octavo::compare(command.original, command.model, options);
   }
   if (!command.page.empty()) {
-    const std::string html = result.to_html();
+    const std::string html = octavo::compare_page(result);
     const std::array<octavo::NewFile, 1> files{octavo::NewFile{command.page, html}};
     octavo::write_files(files);
   }

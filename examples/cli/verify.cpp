@@ -62,7 +62,7 @@ int run(const VerifyCommand& command) {
   octavo::VerifyOptions job = command.job;
   job.progress = bar.callback();
   job.cancel = &interrupted;
-  job.on_rung = [&](const octavo::RungResult& step) {
+  job.on_step = [&](const octavo::StepResult& step) {
     bar.clear();
     if (!command.json)
       print_step(stdout, step);

@@ -16,16 +16,16 @@ void print_metric(std::FILE* out, const char* name, const std::optional<double>&
 
 }  // namespace
 
-void print_step(std::FILE* out, const octavo::RungResult& step) {
-  const bool failed = step.status == octavo::RungStatus::failed;
-  const std::string status = failed ? "FAILED" : octavo::rung_status_name(step.status);
+void print_step(std::FILE* out, const octavo::StepResult& step) {
+  const bool failed = step.status == octavo::StepStatus::failed;
+  const std::string status = failed ? "FAILED" : octavo::step_status_name(step.status);
   const std::string shown = failed                                      ? coloured(out, Colour::red, status)
-                            : step.status == octavo::RungStatus::passed ? coloured(out, Colour::green, status)
+                            : step.status == octavo::StepStatus::passed ? coloured(out, Colour::green, status)
                                                                         : status;
   const std::size_t gap = status.size() < 7 ? 7 - status.size() : 0;
   std::fprintf(out, "%s%s %-11s %-28s", shown.c_str(), std::string(gap, ' ').c_str(), step.name.c_str(),
                step.title.c_str());
-  const octavo::RungMetrics& metrics = step.metrics;
+  const octavo::StepMetrics& metrics = step.metrics;
   if (metrics.identical_prefix && metrics.tokens)
     std::fprintf(out, "  same tokens %lld/%lld", static_cast<long long>(*metrics.identical_prefix),
                  static_cast<long long>(*metrics.tokens));
@@ -37,13 +37,13 @@ void print_step(std::FILE* out, const octavo::RungResult& step) {
     std::fprintf(out, "  ppl %.3f > %.3f", *metrics.original_perplexity, *metrics.quantized_perplexity);
   print_metric(out, "cache", metrics.quantized_cache_difference);
   std::fprintf(out, "  %.1f s%s%s\n", step.seconds, step.note.empty() ? "" : ": ", step.note.c_str());
-  for (const octavo::RungFailure& failure : step.failures) std::fprintf(out, "        %s\n", failure.line().c_str());
+  for (const octavo::StepFailure& failure : step.failures) std::fprintf(out, "        %s\n", failure.line().c_str());
   std::fflush(out);
 }
 
 void print_diagnosis(const octavo::Diagnosis& diagnosis) {
   std::printf("\ndiagnosis (%s): step \"%s\" expected %s, saw %s\n", octavo::diagnosis_kind_name(diagnosis.kind),
-              diagnosis.rung.c_str(), diagnosis.expected.c_str(), diagnosis.seen.c_str());
+              diagnosis.step.c_str(), diagnosis.expected.c_str(), diagnosis.seen.c_str());
   if (!diagnosis.module.empty()) std::printf("  where  %s\n", diagnosis.module.c_str());
   for (const std::string& cause : diagnosis.causes) std::printf("  cause  %s\n", cause.c_str());
   for (const std::string& next : diagnosis.next) std::printf("  next   %s\n", next.c_str());

@@ -6,7 +6,7 @@
 
 namespace cli {
 
-void print_step(std::FILE* out, const octavo::RungResult& step);
+void print_step(std::FILE* out, const octavo::StepResult& step);
 void print_diagnosis(const octavo::Diagnosis& diagnosis);
 void print_evaluation(const octavo::VerifyResult& result);
 

@@ -214,7 +214,7 @@ cases=$((cases + 1))
 "$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --json >"$work/out" 2>"$work/err" || fail "verify"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
-assert d["passed"] and d["diagnosis"] is None and len(d["rungs"]) >= 12, d' "$work/out" || fail "verify --json"
+assert d["passed"] and d["diagnosis"] is None and len(d["steps"]) >= 12, d' "$work/out" || fail "verify --json"
 cases=$((cases + 1))
 cp -r "$work/good" "$work/other_stop"
 echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
@@ -230,7 +230,7 @@ refused "verify: report that is no page" 1 ".html" verify "$model" "$work/good" 
 refused "verify: report into nowhere" 1 "$work/nowhere" verify "$model" "$work/good" --report "$work/nowhere/report.html"
 [ ! -e "$work/keep.json" ] && [ ! -e "$work/report.txt" ] || fail "verify: something was written"
 cases=$((cases + 1))
-limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "rungs": {"evaluation": {"max_kl": 1e-4}}}'
+limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "steps": {"evaluation": {"max_kl": 1e-4}}}'
 echo "$limit" >"$work/profile.json"
 judged=(--profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 24 --max-new-tokens 24)
 "$octavo" quantize "$model" -o "$work/int8" --calibration "$model/calib/calibration.jsonl" >"$work/out" 2>"$work/err"
