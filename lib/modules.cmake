@@ -23,6 +23,8 @@ octavo_add_module(json LINKS nlohmann_json::nlohmann_json)
 octavo_add_module(checkpoint)
 octavo_add_module(trace)
 octavo_add_module(gemm LINKS DNNL::dnnl)
+set_property(SOURCE lib/gemm/build_info.cpp PROPERTY COMPILE_DEFINITIONS OCTAVO_VERSION_STRING="${PROJECT_VERSION}"
+                                                     OCTAVO_BUILD_TYPE="$<CONFIG>")
 octavo_add_module(attention)
 octavo_add_module(text LINKS PkgConfig::UTF8PROC)
 octavo_add_module(image)

@@ -16,6 +16,7 @@
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/gemm.hpp"        // float and int8 products
+#include "octavo/build_info.hpp"  // how it was built, what this machine offers
 #include "octavo/attention.hpp"   // positions, masks, cache, attention
 #include "octavo/text.hpp"        // tokenizer, chat template
 #include "octavo/image.hpp"       // pictures to patches

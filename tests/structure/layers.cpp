@@ -62,10 +62,10 @@ const std::map<std::string, int> kLevels{{"tensor", 1},      {"json", 1},      {
                                          {"check", 6},       {"compare", 6},   {"evaluation", 6}, {"verify", 7},
                                          {"attribution", 7}, {"report", 8},    {"quantize", 9}};
 const std::map<std::string, std::string> kModuleOfHeader{
-    {"version", "tensor"},     {"error", "tensor"},         {"contract", "tensor"}, {"parallel", "tensor"},
-    {"memory_pool", "tensor"}, {"ledger", "tensor"},        {"observer", "tensor"}, {"config", "checkpoint"},
-    {"plan", "model"},         {"structure", "model"},      {"sampling", "model"},  {"session", "model"},
-    {"blockwise", "model"},    {"model_contracts", "model"}};
+    {"version", "tensor"},    {"error", "tensor"},       {"contract", "tensor"},      {"parallel", "tensor"},
+    {"build_info", "gemm"},   {"memory_pool", "tensor"}, {"ledger", "tensor"},        {"observer", "tensor"},
+    {"config", "checkpoint"}, {"plan", "model"},         {"structure", "model"},      {"sampling", "model"},
+    {"session", "model"},     {"blockwise", "model"},    {"model_contracts", "model"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";
@@ -120,6 +120,7 @@ TEST_CASE("a file of lib includes public headers and its own folder's only") {
 
 TEST_CASE("third-party names end where the architecture says") {
   const std::map<std::string, std::set<std::string>> allowed{
+      {"CLI/", {"examples/cli"}},
       {"Eigen/", {"lib/quant"}},
       {"dnnl", {"lib/gemm/backend_onednn.cpp", "lib/gemm/onednn_version.hpp"}},
       {"oneapi/", {}},
@@ -140,7 +141,7 @@ TEST_CASE("third-party names end where the architecture says") {
       }
     }
   }
-  CHECK(seen.size() == 6);  // each is used somewhere; oneapi/ nowhere
+  CHECK(seen.size() == 7);  // each is used somewhere; oneapi/ nowhere
 }
 
 TEST_CASE("the C ABI and the examples stand on the public API alone") {
