@@ -1,3 +1,4 @@
+/// @file
 /// How this library was built and what it finds on this machine: what a bug report has to say.
 #pragma once
 
