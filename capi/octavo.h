@@ -1,8 +1,9 @@
 /** @file
  * octavo.h: the C interface of Octavo, which quantizes vision-language models to W8A8 and runs them on a CPU.
  *
- * Reads from simple to detailed: whole jobs first (open, check, quantize, verify, generate), then the parts they are
- * made of (tensors, shape contracts, GPTQ of one layer, the int8 linear, attention with a cache).
+ * Reads as a course: a model and its answers, then what a directory holds, quantizing and verifying, watching what
+ * runs, and last the parts that all of it is made of (tensors, shape contracts, GPTQ of one layer, the int8 linear,
+ * attention with a cache).
  *
  * Rules that hold for every function:
  *  - Status. A function that can fail returns octavo_status; 0 is OCTAVO_OK. Out-parameters are written on success
@@ -37,7 +38,7 @@
 extern "C" {
 #endif
 
-/* ---- Status and errors ------------------------------------------------------------------------------------ */
+/* ---- Status and errors ----------------------------------------------------------------------------------- */
 
 typedef int32_t octavo_status; /**< fixed width; values are pinned */
 enum {
@@ -80,19 +81,72 @@ OCTAVO_API octavo_status octavo_last_shape_error(octavo_shape_error* out);
 
 OCTAVO_API void octavo_string_release(char* string);
 
+/** Threads that parallel loops use, for the whole process; 0 restores the machine's default. Between jobs only. */
+OCTAVO_API octavo_status octavo_set_num_threads(int32_t count);
+
+/* ---- 1. A model and its answers -------------------------------------------------------------------------- */
+
 /** Asks running jobs to stop, from any thread or signal handler. */
 typedef struct octavo_cancel octavo_cancel;
 OCTAVO_API octavo_status octavo_cancel_create(octavo_cancel** out);
 OCTAVO_API void octavo_cancel_request(octavo_cancel* cancel);
 OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 
-/** Threads that parallel loops use, for the whole process; 0 restores the machine's default. Between jobs only. */
-OCTAVO_API octavo_status octavo_set_num_threads(int32_t count);
+typedef struct octavo_model octavo_model;
+OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
+OCTAVO_API void octavo_model_release(octavo_model* model);
 
-/* ---- Whole jobs --------------------------------------------------------------------------------------------- */
+/** Called per generated token with its id and the text that became complete (may be ""); borrowed during the call.
+ * Anything but 0 ends the generation. */
+typedef int32_t (*octavo_token_fn)(int32_t token, const char* text, void* user_data);
 
-/** Called with the stage's name, and how much of it is done; anything but 0 cancels the job. */
-typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t total, void* user_data);
+enum { OCTAVO_CACHE_ON = 0, OCTAVO_CACHE_OFF = 1 };
+enum { OCTAVO_SAMPLING_FROM_MODEL = 0, OCTAVO_SAMPLING_GREEDY = 1, OCTAVO_SAMPLING_ON = 2 };
+enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED = 2 };
+
+typedef struct octavo_generate_options {
+  size_t struct_size;
+  int64_t max_new_tokens;    /**< tokens; 0 means 256 */
+  int32_t cache_mode;        /**< OCTAVO_CACHE_ON or OFF: slower, same tokens */
+  int32_t sampling;          /**< OCTAVO_SAMPLING_*; FROM_MODEL follows generation_config.json */
+  double temperature;        /**< with SAMPLING_ON; 0 means 1.0 */
+  double top_p;              /**< 0 means 1.0 */
+  int64_t top_k;             /**< 0 means off */
+  double repetition_penalty; /**< 0 means 1.0; with GREEDY and ON */
+  uint64_t seed;
+  octavo_token_fn on_token;
+  void* user_data;
+  const octavo_cancel* cancel;
+} octavo_generate_options;
+#define OCTAVO_GENERATE_OPTIONS_INIT \
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+typedef struct octavo_generate_result {
+  size_t struct_size;
+  int64_t prompt_tokens;
+  int64_t new_tokens;
+  int32_t finish_reason; /**< OCTAVO_FINISH_* */
+  int32_t reserved0;
+  double prefill_seconds; /**< vision and prompt */
+  double decode_seconds;
+  char* text; /**< yours: octavo_string_release */
+} octavo_generate_result;
+#define OCTAVO_GENERATE_RESULT_INIT \
+  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0 }
+/** One user message: image_count picture files, then the text, in the model's chat template. */
+OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
+                                         size_t image_count, const octavo_generate_options* options,
+                                         octavo_generate_result* out_result);
+/** `count` user messages as one batch, each answered as octavo_generate would: prompts[i] with image_counts[i] pictures
+ * image_paths[i][0 ..]; both may be NULL when there are none. Ragged: nothing is padded, and each weight is read once
+ * per step. options->on_token must be NULL. out_results points to `count` initialised results; the text of each is
+ * yours. All are written, or, when anything fails, none; the message names the sequence. */
+OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
+                                               const char* const* const* image_paths, const size_t* image_counts,
+                                               size_t count, const octavo_generate_options* options,
+                                               octavo_generate_result* out_results);
+
+/* ---- 2. What is known of a directory without reading a weight -------------------------------------------- */
 
 /** Structure of a checkpoint directory from config.json and the safetensors headers alone. *out_problems counts the
  * fatal ones; *out_json (may be NULL) receives a document {"ok", "problems": [...]}. A directory that cannot be read at
@@ -115,6 +169,11 @@ typedef struct octavo_plan_options {
  * "dims", "inputs", "weights", "outputs"}]}]}}; "plan" is absent when config.json cannot be used. Reads no weight.
  * options may be NULL. Problems are told in the document, not by the status. */
 OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json);
+
+/* ---- 3. Quantizing and verifying ------------------------------------------------------------------------- */
+
+/** Called with the stage's name, and how much of it is done; anything but 0 cancels the job. */
+typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t total, void* user_data);
 
 typedef struct octavo_quantize_options {
   size_t struct_size;
@@ -201,61 +260,24 @@ OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* 
                                           const octavo_attribute_options* options, int32_t* out_suggestion,
                                           char** out_recipe, char** out_json);
 
-typedef struct octavo_model octavo_model;
-OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
-OCTAVO_API void octavo_model_release(octavo_model* model);
+/* ---- 4. Watching what runs: traces ----------------------------------------------------------------------- */
 
-/** Called per generated token with its id and the text that became complete (may be ""); borrowed during the call.
- * Anything but 0 ends the generation. */
-typedef int32_t (*octavo_token_fn)(int32_t token, const char* text, void* user_data);
-
-enum { OCTAVO_CACHE_ON = 0, OCTAVO_CACHE_OFF = 1 };
-enum { OCTAVO_SAMPLING_FROM_MODEL = 0, OCTAVO_SAMPLING_GREEDY = 1, OCTAVO_SAMPLING_ON = 2 };
-enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED = 2 };
-
-typedef struct octavo_generate_options {
+typedef struct octavo_trace_options {
   size_t struct_size;
-  int64_t max_new_tokens;    /**< tokens; 0 means 256 */
-  int32_t cache_mode;        /**< OCTAVO_CACHE_ON or OFF: slower, same tokens */
-  int32_t sampling;          /**< OCTAVO_SAMPLING_*; FROM_MODEL follows generation_config.json */
-  double temperature;        /**< with SAMPLING_ON; 0 means 1.0 */
-  double top_p;              /**< 0 means 1.0 */
-  int64_t top_k;             /**< 0 means off */
-  double repetition_penalty; /**< 0 means 1.0; with GREEDY and ON */
-  uint64_t seed;
-  octavo_token_fn on_token;
-  void* user_data;
-  const octavo_cancel* cancel;
-} octavo_generate_options;
-#define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  int32_t values;    /**< not 0: statistics of every output, which reads them all once more */
+  int32_t reserved0; /**< must be 0 */
+} octavo_trace_options;
+#define OCTAVO_TRACE_OPTIONS_INIT \
+  { sizeof(octavo_trace_options), 0, 0 }
+/** Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
+ * shapes, written to the file `path`, which is replaced. Meanwhile the message of a broken contract carries the last
+ * operations. One trace per thread: INVALID_ARGUMENT when one is running. options may be NULL. */
+OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
+/** Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
+ * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
+OCTAVO_API octavo_status octavo_trace_end(void);
 
-typedef struct octavo_generate_result {
-  size_t struct_size;
-  int64_t prompt_tokens;
-  int64_t new_tokens;
-  int32_t finish_reason; /**< OCTAVO_FINISH_* */
-  int32_t reserved0;
-  double prefill_seconds; /**< vision and prompt */
-  double decode_seconds;
-  char* text; /**< yours: octavo_string_release */
-} octavo_generate_result;
-#define OCTAVO_GENERATE_RESULT_INIT \
-  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0 }
-/** One user message: image_count picture files, then the text, in the model's chat template. */
-OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
-                                         size_t image_count, const octavo_generate_options* options,
-                                         octavo_generate_result* out_result);
-/** `count` user messages as one batch, each answered as octavo_generate would: prompts[i] with image_counts[i] pictures
- * image_paths[i][0 ..]; both may be NULL when there are none. Ragged: nothing is padded, and each weight is read once
- * per step. options->on_token must be NULL. out_results points to `count` initialised results; the text of each is
- * yours. All are written, or, when anything fails, none; the message names the sequence. */
-OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
-                                               const char* const* const* image_paths, const size_t* image_counts,
-                                               size_t count, const octavo_generate_options* options,
-                                               octavo_generate_result* out_results);
-
-/* ---- Parts: tensors ----------------------------------------------------------------------------------------- */
+/* ---- 5. Parts: tensors ----------------------------------------------------------------------------------- */
 
 enum { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2, OCTAVO_S8 = 3, OCTAVO_U8 = 4, OCTAVO_S32 = 5, OCTAVO_I64 = 6 };
 
@@ -277,7 +299,7 @@ OCTAVO_API octavo_status octavo_tensor_data(octavo_tensor* tensor, void** out_da
 OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
                                              const char* const* image_paths, size_t image_count, octavo_tensor** out);
 
-/* ---- Parts: shape contracts --------------------------------------------------------------------------------- */
+/* ---- 6. Parts: shape contracts --------------------------------------------------------------------------- */
 
 /** Checks `count` named tensors against a contract such as "linear: x[M,K] w[N,K] -> y[M,N]". A NULL tensor is an
  * absent optional argument. `module_path` (may be NULL) is quoted in the message. Letters that no argument shows come
@@ -287,7 +309,7 @@ OCTAVO_API octavo_status octavo_contract_check(const char* contract, const char*
                                                const char* const* dim_names, const int64_t* dim_values,
                                                size_t dim_count);
 
-/* ---- Parts: GPTQ of one layer ------------------------------------------------------------------------------- */
+/* ---- 7. Parts: GPTQ of one layer ------------------------------------------------------------------------- */
 
 /** H = 2/n sum x^T x over the rows seen. */
 typedef struct octavo_hessian octavo_hessian;
@@ -320,7 +342,7 @@ OCTAVO_API octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight,
                                                     const octavo_gptq_options* options, octavo_tensor** out_weight,
                                                     octavo_tensor** out_scales, octavo_gptq_result* out_result);
 
-/* ---- Parts: the int8 linear --------------------------------------------------------------------------------- */
+/* ---- 8. Parts: the int8 linear --------------------------------------------------------------------------- */
 
 /** y = x W^T + b with per-token int8 activations. Packed at creation; the tensors may be released after. */
 typedef struct octavo_linear octavo_linear;
@@ -336,7 +358,7 @@ OCTAVO_API void octavo_linear_release(octavo_linear* linear);
 OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
                                                     const octavo_tensor* bias, octavo_linear** out);
 
-/* ---- Parts: attention with a cache -------------------------------------------------------------------------- */
+/* ---- 9. Parts: attention with a cache -------------------------------------------------------------------- */
 
 typedef struct octavo_kv_cache octavo_kv_cache;
 OCTAVO_API octavo_status octavo_kv_cache_create(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
@@ -354,23 +376,6 @@ OCTAVO_API void octavo_kv_cache_release(octavo_kv_cache* cache);
 OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, const octavo_tensor* v,
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
-
-/* ---- Traces ------------------------------------------------------------------------------------------------- */
-
-typedef struct octavo_trace_options {
-  size_t struct_size;
-  int32_t values;    /**< not 0: statistics of every output, which reads them all once more */
-  int32_t reserved0; /**< must be 0 */
-} octavo_trace_options;
-#define OCTAVO_TRACE_OPTIONS_INIT \
-  { sizeof(octavo_trace_options), 0, 0 }
-/** Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
- * shapes, written to the file `path`, which is replaced. Meanwhile the message of a broken contract carries the last
- * operations. One trace per thread: INVALID_ARGUMENT when one is running. options may be NULL. */
-OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
-/** Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
- * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
-OCTAVO_API octavo_status octavo_trace_end(void);
 
 #ifdef __cplusplus
 }
