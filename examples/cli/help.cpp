@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <octavo/version.hpp>
 
 namespace cli {
 
@@ -72,7 +73,7 @@ std::string short_name(const CLI::Option& option) {
 }
 
 void print_overview(std::FILE* to, const Program& program) {
-  std::fprintf(to, "octavo %s: %s\n\nusage: octavo COMMAND [options]\n", OCTAVO_VERSION_STRING,
+  std::fprintf(to, "octavo %s: %s\n\nusage: octavo COMMAND [options]\n", octavo::kVersion,
                program.app().get_description().c_str());
   std::string section;
   for (const CommandText& command : describe_commands(program)) {

@@ -2,6 +2,7 @@
 #include "man.hpp"
 
 #include <cstdio>
+#include <octavo/version.hpp>
 #include <string>
 
 #include "describe.hpp"
@@ -64,7 +65,7 @@ std::string section(const CommandText& command) {
 
 std::string page(const Program& program) {
   std::string out = ".\\\" Made by: octavo man\n.TH OCTAVO 1 \"" + std::string(kDate) + "\" \"octavo " +
-                    OCTAVO_VERSION_STRING + "\" \"User Commands\"\n.SH NAME\noctavo \\- " +
+                    octavo::kVersion + "\" \"User Commands\"\n.SH NAME\noctavo \\- " +
                     roff(program.app().get_description()) + "\n.SH SYNOPSIS\n.B octavo\n.I COMMAND\n[options]\n" +
                     ".br\n.B octavo help\n.I COMMAND\n.br\n.B octavo\n\\fB\\-\\-version\\fR [\\fB\\-\\-json\\fR]\n" +
                     ".SH COMMANDS\n";

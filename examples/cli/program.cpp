@@ -40,11 +40,14 @@ std::string help_command(const CLI::App& command) { return "octavo " + command.g
 Program::Program() : app_("quantizes, verifies and runs vision-language models in W8A8 on a CPU", "octavo") {
   app_.set_help_flag();
   app_.require_subcommand(1);
-  bool& unused = json_;
-  app_.add_flag_function(
-      "-h,--help", [](std::int64_t) {}, "show this");
-  app_.add_flag("-V,--version", version_, "version, how it was built, and what this machine offers it");
-  app_.add_flag("--json", unused, "with --version: as one JSON document");
+  // Asked by count(): targets are not set where the parse ends early.
+  const auto flag = [this](const char* names, const char* help) {
+    app_.add_flag_function(
+        names, [](std::int64_t) {}, help);
+  };
+  flag("-h,--help", "show this");
+  flag("-V,--version", "version, how it was built, and what this machine offers it");
+  flag("--json", "with --version: as one JSON document");
 }
 
 Command Program::command(const std::string& name, const std::string& section, const std::string& description) {
@@ -159,8 +162,8 @@ int Program::main(int argc, const char* const* argv) {
     chosen.empty() ? print_overview(stdout, *this) : print_help(stdout, *this, command);
     return 0;
   }
-  if (version_ && chosen.empty()) return print_version(json_);
-  if (version_ || (json_ && !chosen.empty()))
+  if (is_given(app_, "--version") && chosen.empty()) return print_version(is_given(app_, "--json"));
+  if (!chosen.empty() && (is_given(app_, "--version") || is_given(app_, "--json")))
     throw UsageError("options stand after the command: octavo COMMAND [options]");
   if (chosen.empty()) throw UsageError("a command is needed; octavo --help lists them");
   refuse_leftovers(command);

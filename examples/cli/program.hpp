@@ -92,7 +92,6 @@ class Program {
                             const std::vector<std::string>& words) const;
 
   CLI::App app_;
-  bool version_ = false, json_ = false;
   std::optional<std::int64_t> threads_;
   std::map<const CLI::Option*, Value> values_;
   std::map<const CLI::App*, std::function<int()>> jobs_;

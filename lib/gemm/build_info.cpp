@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "backend.hpp"
+#include "octavo/version.hpp"
 
 namespace octavo {
 
@@ -44,7 +45,7 @@ std::vector<std::string> instruction_sets() {
 
 BuildInfo build_info() {
   BuildInfo info;
-  info.version = OCTAVO_VERSION_STRING;
+  info.version = kVersion;
   info.compiler = compiler();
   info.build_type = OCTAVO_BUILD_TYPE;
   info.cxx_standard = __cplusplus;
