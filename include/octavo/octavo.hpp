@@ -6,6 +6,7 @@
 #include "octavo/error.hpp"       // how failure is reported
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
+#include "octavo/ledger.hpp"      // bytes that tensors without data would take
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from

@@ -3,6 +3,7 @@
 
 #include "contract_terms.hpp"
 #include "octavo/contract.hpp"
+#include "octavo/ledger.hpp"
 
 namespace octavo {
 
@@ -75,7 +76,36 @@ Binder& Binder::arg(std::string_view name, const Tensor& tensor) {
     throw Error(ErrorCode::invalid_argument, std::string(contract_.op()) +
                                                  (module_path_.empty() ? "" : " (" + module_path_ + ")") + ": " +
                                                  std::string(name) + " is an undefined tensor");
+  has_data_ = has_data_ && !tensor.is_meta();
   return arg(name, tensor.dtype(), tensor.shape());
+}
+
+Binder& Binder::weight(std::string_view name, const Tensor& tensor) {
+  arg(name, tensor);
+  given_.back().is_weight = true;
+  return *this;
+}
+
+Binder& Binder::weight(std::string_view name, DType dtype, const Shape& shape, bool has_data) {
+  has_data_ = has_data_ && has_data;
+  arg(name, dtype, shape);
+  given_.back().is_weight = true;
+  return *this;
+}
+
+Binder& Binder::given(std::string_view name, const Tensor& tensor) {
+  if (!Ledger::counts(tensor)) caller_bytes_ += tensor.size_bytes();
+  return arg(name, tensor);
+}
+
+Binder& Binder::given(std::string_view name, DType dtype, const Shape& shape) {
+  caller_bytes_ += static_cast<std::uint64_t>(shape.numel()) * size_of(dtype);
+  return arg(name, dtype, shape);
+}
+
+Binder& Binder::workspace(std::uint64_t bytes) {
+  workspace_bytes_ = bytes;
+  return *this;
 }
 
 Binder& Binder::arg_if(std::string_view name, const Tensor& tensor) {
@@ -86,7 +116,7 @@ Binder& Binder::arg(std::string_view name, DType dtype, const Shape& shape) {
   const ParsedContract& parsed = contract_.parsed();
   for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
     if (parsed.text(parsed.arguments[i].name) != name) continue;
-    given_.push_back({i, dtype, shape});
+    given_.push_back({i, dtype, shape, false});
     bind_letters(given_.back());
     return *this;
   }
@@ -325,15 +355,28 @@ class BinderCheck {
 };
 
 void Binder::check() const {
-  const OperationObserver* observer = current_observer();
+  checked_ = true;
+  OperationObserver* observer = current_observer();
   if (observer == nullptr) return BinderCheck(*this).run();
   try {
     BinderCheck(*this).run();
   } catch (const Error& error) {
+    broken_ = observer->on_problem(error);
+    if (broken_) return;
     const std::string recent = observer->recent();
     if (recent.empty() || error.shape() == nullptr) throw;
     throw Error(error.code(), std::string(error.what()) + "\n" + recent, *error.shape());
   }
+}
+
+Tensor Binder::output(std::string_view name, DType dtype, const Shape& expected) const {
+  if (has_data_) return Tensor::empty(dtype, expected);
+  return Tensor::meta(dtype, broken_ ? expected : shape_of(name));
+}
+
+Tensor Binder::view(std::string_view name, const Tensor& of, const Shape& expected) const {
+  if (broken_ && of.numel() != expected.numel()) return Tensor::meta(of.dtype(), expected);
+  return of.reshape(broken_ ? expected : shape_of(name));
 }
 
 std::int64_t Binder::value(std::string_view letter) const {
