@@ -66,7 +66,7 @@ struct TraceValue {
   // Of outputs, when values are recorded.
   std::optional<ValueStatistics> all;
   std::optional<ValueStatistics>
-      last_row;  ///< of the last token, position or patch: what cached and uncached runs share
+      last_row;            ///< of the last token, position or patch: what cached and uncached runs share
   bool is_weight = false;  ///< of arguments: as stored
   std::uint64_t size_bytes() const noexcept {
     return static_cast<std::uint64_t>(shape.numel()) * static_cast<std::uint64_t>(size_of(dtype));

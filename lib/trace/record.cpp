@@ -70,7 +70,7 @@ std::vector<TraceValue> values_from(const Json& json) {
   std::vector<TraceValue> values;
   for (std::size_t i = 0; i < json.size(); ++i) {
     const Json item = json.at(i);
-    TraceValue value{item.at("name").as_string(), dtype_from(item.at("dtype")), shape_from(item.at("shape")), {}, {},
+    TraceValue value{item.at("name").as_string(),   dtype_from(item.at("dtype")), shape_from(item.at("shape")), {}, {},
                      item.get_bool("weight", false)};
     if (const auto found = item.find("values")) value.all = statistics_from(*found);
     if (const auto found = item.find("last_row")) value.last_row = statistics_from(*found);

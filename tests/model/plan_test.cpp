@@ -11,28 +11,27 @@ using golden::message_of;
 using golden::Values;
 using octavo::CallKind;
 using octavo::PlannedCall;
-using octavo::PlanStep;
 using octavo::Shape;
+using octavo::TraceRecord;
 
 namespace {
 
-const PlanStep* find_step(const PlannedCall& call, const std::string& module, std::string_view operation) {
-  for (const PlanStep& step : call.steps)
+const TraceRecord* find_step(const PlannedCall& call, const std::string& module, std::string_view operation) {
+  for (const TraceRecord& step : call.steps)
     if (step.module_path == module && step.operation == operation) return &step;
   return nullptr;
 }
 
-const PlanStep& step_of(const PlannedCall& call, const std::string& module, std::string_view operation) {
-  const PlanStep* step = find_step(call, module, operation);
+const TraceRecord& step_of(const PlannedCall& call, const std::string& module, std::string_view operation) {
+  const TraceRecord* step = find_step(call, module, operation);
   INFO(module << " " << operation);
   REQUIRE(step != nullptr);
   return *step;
 }
 
-std::string input_of(const PlanStep& step, std::string_view name) {
-  for (const octavo::PlanTensor& tensor : step.inputs)
-    if (tensor.name == name) return tensor.shape.to_string();
-  return "none";
+std::string input_of(const TraceRecord& step, std::string_view name) {
+  const octavo::TraceValue* value = step.argument(name);
+  return value == nullptr ? "none" : value->shape.to_string();
 }
 
 /// The plan of a golden prompt, as Model::forward runs it.
@@ -75,7 +74,7 @@ TEST_CASE("the plan has the shapes that the runtime computes") {
   REQUIRE(step_of(*prefill, "lm_head", "linear").outputs[0].shape == logits.shape());
 
   const octavo::Tensor vision = model.encode_images(input);
-  const PlanStep* restored = find_step(*prefill, "visual.merger", "window_restore");
+  const TraceRecord* restored = find_step(*prefill, "visual.merger", "window_restore");
   REQUIRE((restored != nullptr) == vision.defined());
   if (restored != nullptr) {
     REQUIRE(restored->outputs[0].shape == vision.shape());
@@ -194,7 +193,7 @@ TEST_CASE("the batched calls share rows, and attend and cache each sequence by i
   REQUIRE(step_of(*prefill, "visual.merger", "window_restore").times == 3);
   // nested: 4 query heads, 2 key/value heads of 8.
   REQUIRE(input_of(step_of(*prefill, "model.layers.0.self_attn.q_proj", "linear"), "x") == "[33, 32]");
-  const PlanStep& attention = step_of(*prefill, "model.layers.0.self_attn", "attention");
+  const TraceRecord& attention = step_of(*prefill, "model.layers.0.self_attn", "attention");
   REQUIRE(attention.times == 3);
   REQUIRE(input_of(attention, "q") == "[1, 4, 11, 8]");
   REQUIRE(input_of(attention, "k") == "[1, 2, 11, 8]");

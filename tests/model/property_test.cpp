@@ -244,7 +244,7 @@ std::string described(std::string_view module, std::string_view operation, const
 void compare_with_call(const octavo::PlannedCall* call, const std::function<void()>& run, Counts& counts) {
   REQUIRE(call != nullptr);
   std::vector<std::string> on_paper;
-  for (const octavo::PlanStep& step : call->steps)
+  for (const octavo::TraceRecord& step : call->steps)
     on_paper.insert(on_paper.end(), static_cast<std::size_t>(step.times),
                     described(step.module_path, step.operation, step.dims));
   octavo::Trace trace;
@@ -388,7 +388,7 @@ TEST_CASE("the plan binds each linear by the scheme that it is stored in") {
     Counts counts;
     compare_with_plan(model, directory, random_part(random), random, counts);
     const octavo::ModelPlan plan = octavo::plan_model(octavo::Checkpoint::open(directory), {});
-    for (const octavo::PlanStep& step : plan.find(octavo::CallKind::decode)->steps)
+    for (const octavo::TraceRecord& step : plan.find(octavo::CallKind::decode)->steps)
       if (step.operation.starts_with("linear")) seen.emplace(step.operation);
   }
   REQUIRE(seen == std::set<std::string>{"linear", "linear_w8a16", "linear_w8a8"});
