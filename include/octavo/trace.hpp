@@ -95,7 +95,7 @@ struct TraceRecord {
 };
 
 struct TraceOptions {
-  bool values = false;  ///< statistics of every output; reads them all once more
+  bool values = false;  ///< statistics of every output that has data; reads them all once more
   std::string path{};   ///< records go there, one JSON line each, and are not kept in memory; "": kept
   // For runs over tensors without data.
   const Ledger* ledger = nullptr;  ///< fills live_bytes; outlives the trace

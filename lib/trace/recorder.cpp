@@ -52,7 +52,7 @@ void Trace::on_operation(const ObservedOperation& operation) {
         {std::string(argument.name), argument.dtype, argument.shape, {}, {}, argument.is_weight});
   for (const ObservedValue& output : operation.outputs) {
     TraceValue value{std::string(output.name), output.dtype, output.shape, {}, {}, false};
-    if (options_.values) {
+    if (options_.values && !output.tensor->is_meta()) {
       value.all = statistics_of(*output.tensor);
       const std::int64_t rows = output.row_dim < 0 ? 0 : output.shape[output.row_dim];
       if (rows > 0) value.last_row = statistics_of(output.tensor->slice(output.row_dim, rows - 1, rows));

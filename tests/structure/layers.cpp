@@ -60,10 +60,10 @@ const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm
                                          {"trace", 2},  {"attention", 3}, {"quant", 3},   {"text", 3},
                                          {"image", 3},  {"model", 4},     {"pipeline", 5}};
 const std::map<std::string, std::string> kRoomOfHeader{
-    {"error", "tensor"},      {"contract", "tensor"},  {"parallel", "tensor"},       {"observer", "tensor"},
-    {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"}, {"compare", "pipeline"},
-    {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"},       {"attribution", "pipeline"},
-    {"report", "pipeline"}};
+    {"error", "tensor"},         {"contract", "tensor"},   {"parallel", "tensor"},  {"observer", "tensor"},
+    {"ledger", "tensor"},        {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"},
+    {"compare", "pipeline"},     {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"},
+    {"attribution", "pipeline"}, {"report", "pipeline"}};
 
 std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";
