@@ -141,13 +141,13 @@ typedef struct octavo_verify_options {
   void* user_data;
   const octavo_cancel* cancel;
   const char* profile; /* strict, default, lenient or the path of a JSON profile; NULL means default */
-  int32_t run_all;     /* not 0: climbs on after a rung that failed */
+  int32_t run_all;     /* not 0: goes on after a step that failed */
   int32_t reserved0;   /* must be 0 */
 } octavo_verify_options;
 #define OCTAVO_VERIFY_OPTIONS_INIT \
   { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-/* Climbs from one forward pass to the samples, and stops with a diagnosis at the first rung that fails.
- * *out_passed: 1 when every rung passed, else 0 (which is no failure of the call). out_json (schema: docs/verify.md)
+/* Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
+ * *out_passed: 1 when every step passed, else 0 (which is no failure of the call). out_json (schema: docs/verify.md)
  * may be NULL. */
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
@@ -192,7 +192,7 @@ typedef struct octavo_attribute_options {
 } octavo_attribute_options;
 #define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
   { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-/* Where a quantized model loses, and the cheapest linears to lift to W8A16 so that the thresholds hold.
+/* Where a quantized model loses, and the cheapest linears to keep in W8A16 so that the thresholds hold.
  * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
  * NULL unless one was found. *out_json (may be NULL; schema: docs/attribution.md) receives everything. */
 OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,

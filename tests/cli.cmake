@@ -6,7 +6,7 @@ if(TARGET octavo_cli)
   set_tests_properties("cli: careless user" PROPERTIES LABELS model TIMEOUT 600)
 endif()
 if(TARGET octavo_core)
-  # Not a test: writes a checkpoint of exact Qwen2.5-VL-3B shapes, to measure time and memory on (see docs/pipeline.md).
+  # Not a test: writes a checkpoint of exact Qwen2.5-VL-3B shapes, to measure time and memory on (see docs/quantize.md).
   add_executable(make_synthetic EXCLUDE_FROM_ALL bench/make_synthetic.cpp)
   target_link_libraries(make_synthetic PRIVATE octavo::octavo octavo_build_flags)
   # Not a test: how long check takes on 72B-shaped headers (see docs/check.md).

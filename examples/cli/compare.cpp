@@ -21,7 +21,7 @@ int run_compare(const Args& args) {
     result = octavo::compare(args.text("--against"), args.positional(0), options);
   }
   if (!page.empty()) {
-    const std::string html = result.to_html();
+    const std::string html = octavo::compare_page(result);
     const std::array<octavo::NewFile, 1> files{octavo::NewFile{page, html}};
     octavo::write_files(files);
   }

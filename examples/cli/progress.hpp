@@ -2,7 +2,7 @@
 #pragma once
 
 #include <chrono>
-#include <octavo/pipeline.hpp>
+#include <octavo/job.hpp>
 
 namespace cli {
 

@@ -15,21 +15,22 @@ namespace cli {
 const Command kVerify{
     "verify",
     "MODEL QUANTIZED [--samples FILE] [options]",
-    "Climbs from simple to hard: check, one forward, one token, cache, pictures, long answers, a second "
-    "turn, sampling, the samples. Stops with a diagnosis at the first rung that fails, exit status 1.",
+    "Verifies from simple to hard: check, one forward, one token, cache, pictures, long answers, a second "
+    "turn, sampling, the samples. Stops with a diagnosis at the first step that fails, exit status 1.",
     "octavo verify Qwen2.5-VL-3B Qwen2.5-VL-3B-w8a8 --samples held_out.jsonl",
     2,
     {{"--samples", "FILE", "samples, one JSON object a line: image, prompt, answer, task"},
      {"--max-samples", "N", "use the first N samples"},
      {"--max-new-tokens", "N", "per answer to a sample (64)"},
      {"--profile", "NAME|FILE", "thresholds: strict, default, lenient, or a profile file"},
-     {"--run-all", "", "climb on after a rung that failed"},
-     {"--min-token-agreement", "X", "goes before the profile's (0.90)"},
-     {"--min-logit-cosine", "X", "goes before the profile's (0.99)"},
-     {"--max-kl", "X", "goes before the profile's, nats (0.05)"},
-     {"--max-accuracy-drop", "X", "goes before the profile's, absolute (0.02)"},
+     {"--run-all", "", "go on after a step that failed"},
+     {"--min-token-agreement", "X", "overrides the profile's (0.90)"},
+     {"--min-logit-cosine", "X", "overrides the profile's (0.99)"},
+     {"--max-kl", "X", "overrides the profile's, nats (0.05)"},
+     {"--max-accuracy-drop", "X", "overrides the profile's, absolute (0.02)"},
      {"--report", "FILE.html", "one page with all of it, and FILE.json; also compares and attributes"},
-     {"--suggest", "RECIPE.json", "say where the loss is; write the recipe that lifts the fewest linears, if needed"},
+     {"--suggest", "RECIPE.json",
+      "say where the loss is; write the recipe that keeps the fewest linears in W8A16, if needed"},
      {"--exact", "", "with --suggest or --report: measure each group of linears end to end (slow)"},
      {"--threads", "N", "threads to use"},
      {"--json", "", "the result as one JSON document on standard output"}}};
@@ -40,11 +41,11 @@ void print_metric(std::FILE* out, const char* name, const std::optional<double>&
   if (value) std::fprintf(out, "  %s %.4g", name, *value);
 }
 
-void print_rung(std::FILE* out, const octavo::RungResult& rung) {
-  const bool failed = rung.status == octavo::RungStatus::failed;
-  std::fprintf(out, "%-7s %-11s %-28s", failed ? "FAILED" : octavo::rung_status_name(rung.status), rung.name.c_str(),
-               rung.title.c_str());
-  const octavo::RungMetrics& metrics = rung.metrics;
+void print_step(std::FILE* out, const octavo::StepResult& step) {
+  const bool failed = step.status == octavo::StepStatus::failed;
+  std::fprintf(out, "%-7s %-11s %-28s", failed ? "FAILED" : octavo::step_status_name(step.status), step.name.c_str(),
+               step.title.c_str());
+  const octavo::StepMetrics& metrics = step.metrics;
   if (metrics.identical_prefix && metrics.tokens)
     std::fprintf(out, "  same tokens %lld/%lld", static_cast<long long>(*metrics.identical_prefix),
                  static_cast<long long>(*metrics.tokens));
@@ -55,14 +56,14 @@ void print_rung(std::FILE* out, const octavo::RungResult& rung) {
   if (metrics.original_perplexity && metrics.quantized_perplexity)
     std::fprintf(out, "  ppl %.3f > %.3f", *metrics.original_perplexity, *metrics.quantized_perplexity);
   print_metric(out, "cache", metrics.quantized_cache_difference);
-  std::fprintf(out, "  %.1f s%s%s\n", rung.seconds, rung.note.empty() ? "" : ": ", rung.note.c_str());
-  for (const octavo::RungFailure& failure : rung.failures) std::fprintf(out, "        %s\n", failure.line().c_str());
+  std::fprintf(out, "  %.1f s%s%s\n", step.seconds, step.note.empty() ? "" : ": ", step.note.c_str());
+  for (const octavo::StepFailure& failure : step.failures) std::fprintf(out, "        %s\n", failure.line().c_str());
   std::fflush(out);
 }
 
 void print_diagnosis(const octavo::Diagnosis& diagnosis) {
-  std::printf("\ndiagnosis (%s): rung \"%s\" expected %s, saw %s\n", octavo::diagnosis_kind_name(diagnosis.kind),
-              diagnosis.rung.c_str(), diagnosis.expected.c_str(), diagnosis.seen.c_str());
+  std::printf("\ndiagnosis (%s): step \"%s\" expected %s, saw %s\n", octavo::diagnosis_kind_name(diagnosis.kind),
+              diagnosis.step.c_str(), diagnosis.expected.c_str(), diagnosis.seen.c_str());
   if (!diagnosis.module.empty()) std::printf("  where  %s\n", diagnosis.module.c_str());
   for (const std::string& cause : diagnosis.causes) std::printf("  cause  %s\n", cause.c_str());
   for (const std::string& next : diagnosis.next) std::printf("  next   %s\n", next.c_str());
@@ -95,7 +96,7 @@ struct Outcome {
   std::vector<std::string> notes;  // why a part of the report is absent
 };
 
-Outcome climb(const Args& args, const octavo::VerifyOptions& options) {
+Outcome verify_only(const Args& args, const octavo::VerifyOptions& options) {
   Outcome outcome;
   outcome.verify = octavo::verify(args.positional(0), args.positional(1), options);
   // Where more than a threshold failed, the diagnosis says what; there is no loss to attribute.
@@ -105,7 +106,7 @@ Outcome climb(const Args& args, const octavo::VerifyOptions& options) {
 }
 
 /// All of it, on one page; that it can be written is asked before the work.
-Outcome climb_and_report(const Args& args, const octavo::VerifyOptions& options) {
+Outcome verify_and_report(const Args& args, const octavo::VerifyOptions& options) {
   const std::string path = args.text("--report");
   octavo::check_report_path(path);
   octavo::ReportOptions job;
@@ -137,13 +138,13 @@ int run_verify(const Args& args) {
   require_samples(args);
   options.progress = bar.callback();
   options.cancel = &interrupted;
-  options.on_rung = [&](const octavo::RungResult& rung) {
+  options.on_step = [&](const octavo::StepResult& step) {
     bar.clear();
-    print_rung(json ? stderr : stdout, rung);
+    print_step(json ? stderr : stdout, step);
   };
   const std::string recipe = args.text("--suggest");
   if (args.has("--suggest")) octavo::check_new_file(recipe);
-  const Outcome outcome = args.has("--report") ? climb_and_report(args, options) : climb(args, options);
+  const Outcome outcome = args.has("--report") ? verify_and_report(args, options) : verify_only(args, options);
   const octavo::VerifyResult& result = outcome.verify;
   bar.clear();
   if (outcome.attribution) write_suggestion(outcome.attribution->suggestion, recipe);

@@ -1,5 +1,5 @@
 /// What can be known of a model without reading a weight: everything that is wrong with its config.json and headers,
-/// the symbolic plan of its calls, and how it divides among ranks.
+/// the plan of its calls, and how it divides among ranks.
 ///
 ///     Checkpoint checkpoint = Checkpoint::open("Qwen2.5-VL-72B");
 ///     PlanOptions options;

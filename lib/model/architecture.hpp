@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/blockwise.hpp"
 #include "octavo/config.hpp"
 #include "octavo/model.hpp"
 #include "octavo/plan.hpp"

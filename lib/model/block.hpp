@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/blockwise.hpp"
 #include "octavo/model.hpp"
 #include "weight_source.hpp"
 

@@ -1,3 +1,5 @@
+#include "octavo/session.hpp"
+
 #include <string>
 #include <vector>
 

@@ -226,7 +226,7 @@ cases=$((cases + 1))
 "$octavo" trace "$work/trace.jsonl" >"$work/out" 2>"$work/err" || fail "trace: table"
 [ "$(grep -c lm_head "$work/out")" -ge 1 ] || fail "trace: the table lacks lm_head"
 
-# Verify: what the caller got wrong is one line; what a model does wrong is a rung and a diagnosis on standard output.
+# Verify: what the caller got wrong is one line; what a model does wrong is a step and a diagnosis on standard output.
 refused "verify: the same model twice" 1 "is not quantized" verify "$model" "$model"
 refused "verify: no such directory" 1 "$work/nowhere" verify "$model" "$work/nowhere"
 refused "verify: no such profile" 1 "lenient" verify "$model" "$work/good" --profile best
@@ -237,7 +237,7 @@ cases=$((cases + 1))
 "$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --json >"$work/out" 2>"$work/err" || fail "verify"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
-assert d["passed"] and d["diagnosis"] is None and len(d["rungs"]) >= 12, d' "$work/out" || fail "verify --json"
+assert d["passed"] and d["diagnosis"] is None and len(d["steps"]) >= 12, d' "$work/out" || fail "verify --json"
 cases=$((cases + 1))
 cp -r "$work/good" "$work/other_stop"
 echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
@@ -246,30 +246,30 @@ echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
 grep -q '^FAILED  open' "$work/out" && grep -q 'where  generation_config.json' "$work/out" || fail "verify: diagnosis"
 
 # Suggest and report: asked before the work whether they can be written; a second run confirms what was suggested.
-refused "verify: suggest without samples" 2 "needs --samples" verify "$model" "$work/good" --suggest "$work/lift.json"
+refused "verify: suggest without samples" 2 "needs --samples" verify "$model" "$work/good" --suggest "$work/raised.json"
 refused "verify: suggest into nowhere" 1 "$work/nowhere" \
-  verify "$model" "$work/good" --samples "$model/eval/eval.jsonl" --suggest "$work/nowhere/lift.json"
+  verify "$model" "$work/good" --samples "$model/eval/eval.jsonl" --suggest "$work/nowhere/raised.json"
 refused "verify: report that is no page" 1 ".html" verify "$model" "$work/good" --report "$work/report.txt"
 refused "verify: report into nowhere" 1 "$work/nowhere" verify "$model" "$work/good" --report "$work/nowhere/report.html"
-[ ! -e "$work/lift.json" ] && [ ! -e "$work/report.txt" ] || fail "verify: something was written"
+[ ! -e "$work/raised.json" ] && [ ! -e "$work/report.txt" ] || fail "verify: something was written"
 cases=$((cases + 1))
-limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "rungs": {"evaluation": {"max_kl": 1e-4}}}'
+limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "steps": {"evaluation": {"max_kl": 1e-4}}}'
 echo "$limit" >"$work/profile.json"
 judged=(--profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 24 --max-new-tokens 24)
 "$octavo" quantize "$model" -o "$work/int8" --calibration "$model/calib/calibration.jsonl" >"$work/out" 2>"$work/err"
-"$octavo" verify "$model" "$work/int8" "${judged[@]}" --suggest "$work/lift.json" --report "$work/report.html" \
+"$octavo" verify "$model" "$work/int8" "${judged[@]}" --suggest "$work/raised.json" --report "$work/report.html" \
   >"$work/out" 2>"$work/err"
 [ $? -eq 1 ] || fail "verify: a bound of 1e-4 nats must be missed"
-grep -q '^suggestion: .* in W8A16' "$work/out" && grep -q '"w8a16"' "$work/lift.json" || fail "verify: no suggestion"
+grep -q '^suggestion: .* in W8A16' "$work/out" && grep -q '"w8a16"' "$work/raised.json" || fail "verify: no suggestion"
 python3 -c 'import json, sys
 report = json.load(open(sys.argv[1] + ".json"))
 assert report["attribution"]["suggestion"]["recipe"] == json.load(open(sys.argv[2]))
 page = open(sys.argv[1] + ".html").read()
 assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>"), page[:80]' \
-  "$work/report" "$work/lift.json" || fail "verify: report and recipe disagree"
-"$octavo" quantize "$model" -o "$work/lifted" --recipe "$work/lift.json" --calibration "$model/calib/calibration.jsonl" \
+  "$work/report" "$work/raised.json" || fail "verify: report and recipe disagree"
+"$octavo" quantize "$model" -o "$work/raised" --recipe "$work/raised.json" --calibration "$model/calib/calibration.jsonl" \
   >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
-"$octavo" verify "$model" "$work/lifted" "${judged[@]}" >"$work/out" 2>"$work/err" ||
+"$octavo" verify "$model" "$work/raised" "${judged[@]}" >"$work/out" 2>"$work/err" ||
   fail "the second run does not confirm the suggestion"
 
 echo "$cases cases, $failures failures"

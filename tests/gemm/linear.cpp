@@ -122,7 +122,7 @@ TEST_CASE("a row of zeros or denormals has a positive scale and quantizes to zer
   CHECK(integers<std::int8_t>(tiny.values) == std::vector<std::int64_t>{0, 0});
 }
 
-TEST_CASE("the largest finite float quantizes; NaN and infinity are refused by row") {
+TEST_CASE("the largest finite float quantizes, NaN and infinity are refused by row") {
   const float largest = std::numeric_limits<float>::max();
   CHECK(integers<std::int8_t>(quantize_per_token(row({largest, -largest})).values) ==
         std::vector<std::int64_t>{127, -127});

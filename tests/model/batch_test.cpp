@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "golden.hpp"
+#include "octavo/session.hpp"
 
 using golden::message_of;
 using golden::Values;

@@ -5,7 +5,9 @@
 #include <map>
 
 #include "golden.hpp"
+#include "octavo/blockwise.hpp"
 #include "octavo/model_contracts.hpp"
+#include "octavo/session.hpp"
 
 using golden::message_of;
 using golden::Values;

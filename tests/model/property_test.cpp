@@ -9,6 +9,7 @@
 
 #include "golden.hpp"
 #include "octavo/plan.hpp"
+#include "octavo/session.hpp"
 #include "octavo/trace.hpp"
 
 using octavo::Grid;

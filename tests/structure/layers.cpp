@@ -56,14 +56,16 @@ std::vector<Include> includes(const fs::path& folder) {
 }
 
 /// Rooms by floor; public headers that are no room of their own belong to one.
-const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm", 2},    {"checkpoint", 2},
-                                         {"trace", 2},  {"attention", 3}, {"quant", 3},   {"text", 3},
-                                         {"image", 3},  {"model", 4},     {"pipeline", 5}};
+const std::map<std::string, int> kFloors{{"tensor", 1},      {"json", 1},      {"gemm", 2},       {"checkpoint", 2},
+                                         {"trace", 2},       {"metrics", 2},   {"text", 3},       {"image", 3},
+                                         {"quant", 3},       {"attention", 3}, {"model", 4},      {"job", 5},
+                                         {"check", 6},       {"compare", 6},   {"evaluation", 6}, {"verify", 7},
+                                         {"attribution", 7}, {"report", 8},    {"quantize", 9}};
 const std::map<std::string, std::string> kRoomOfHeader{
-    {"error", "tensor"},         {"contract", "tensor"},   {"parallel", "tensor"},  {"observer", "tensor"},
-    {"ledger", "tensor"},        {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"},
-    {"compare", "pipeline"},     {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"},
-    {"attribution", "pipeline"}, {"report", "pipeline"}};
+    {"version", "tensor"},     {"error", "tensor"},         {"contract", "tensor"}, {"parallel", "tensor"},
+    {"memory_pool", "tensor"}, {"ledger", "tensor"},        {"observer", "tensor"}, {"config", "checkpoint"},
+    {"plan", "model"},         {"structure", "model"},      {"sampling", "model"},  {"session", "model"},
+    {"blockwise", "model"},    {"model_contracts", "model"}};
 
 std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";
@@ -159,6 +161,21 @@ TEST_CASE("every module has its header, its tests, and a place in the list of al
     CHECK(all.find("octavo/" + room + ".hpp") != std::string::npos);
     CHECK_FALSE(sources(fs::path("tests") / room).empty());
   }
+}
+
+TEST_CASE("no test has a name that a runner splits or that means something to it") {
+  // Catch2 2.13's discovery makes two tests of a name with `;`, which match nothing, run nothing and pass.
+  static const std::regex name(R"name(TEST_CASE\("([^"]*)")name");
+  std::int64_t looked_at = 0;
+  for (const fs::path& file : sources("tests")) {
+    const std::string text = text_of(file);
+    for (std::sregex_iterator match(text.begin(), text.end(), name), end; match != end; ++match) {
+      INFO(file.string() << ": " << (*match)[1]);
+      CHECK((*match)[1].str().find(';') == std::string::npos);
+      ++looked_at;
+    }
+  }
+  CHECK(looked_at > 400);
 }
 
 TEST_CASE("every link between documents leads somewhere") {

@@ -78,7 +78,7 @@ TEST_CASE("wrong views and reads are refused, saying why") {
                     "Tensor::from: 2 values do not fill the shape [3]");
 }
 
-TEST_CASE("borrowed memory is used in place; a const one is read-only; misalignment is refused") {
+TEST_CASE("borrowed memory is used in place, a const one is read-only, misalignment is refused") {
   std::array<float, 4> values{1, 2, 3, 4};
   Tensor t = Tensor::borrow(values.data(), DType::f32, {4});
   t.mutable_data<float>()[2] = 30;
