@@ -57,6 +57,8 @@ class Mask {
 class KvCache {
  public:
   KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
+  /// Without data: append takes keys and values of the right shapes, and stores nothing.
+  static KvCache meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
   std::int64_t num_layers() const noexcept;
   std::int64_t capacity() const noexcept;
   std::int64_t length() const noexcept;  ///< committed positions
@@ -67,12 +69,15 @@ class KvCache {
   View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
   void commit(std::int64_t new_positions);  ///< after all layers appended; throws when one did not
   void truncate(std::int64_t length);
+  /// As though positions had been appended and committed. @throws Error  invalid_argument unless without data.
+  void skip(std::int64_t positions);
   /// The committed positions in memory of its own; what was appended and not committed is not copied.
   KvCache clone() const;
   std::size_t size_bytes() const noexcept;
 
  private:
   struct Impl;
+  explicit KvCache(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };
 
@@ -98,10 +103,14 @@ class SequenceState {
   /// Plans feeding `new_ids` after what was committed; grids are those of the images in `new_ids`, in order.
   /// Throws when pads and grids do not fit (an image must be whole within one call). Changes nothing.
   CallPlan plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const;
+  /// Plans feeding tokens of which the number alone is known: the positions are without data.
+  CallPlan plan(std::int64_t q_len) const;
   void commit(const CallPlan& plan);  ///< advances past and the next position
   std::int64_t past() const noexcept;
   std::int64_t next_position() const noexcept;
   void reset() noexcept;
+  /// As though as many text tokens had been fed.
+  void skip(std::int64_t tokens) noexcept;
 
  private:
   Tokens tokens_;

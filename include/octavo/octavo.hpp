@@ -8,6 +8,7 @@
 #include "octavo/error.hpp"       // how failure is reported
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
+#include "octavo/ledger.hpp"      // bytes that tensors without data would take
 #include "octavo/memory_pool.hpp"  // memory reused from call to call
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts

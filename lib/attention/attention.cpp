@@ -133,9 +133,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
                     std::to_string(q_len) + " and k " + std::to_string(kv_len) +
                     " rows. The windows were derived for another grid: take them from the same images");
   // Laid out [B, Lq, Hq, D], so that joining the heads again is a view.
-  Tensor out = Tensor::empty(DType::f32, {batches, q_len, heads, width});
+  const Shape laid_out{batches, q_len, heads, width};
+  Tensor out = binder.has_data() ? Tensor::empty(DType::f32, laid_out) : Tensor::meta(DType::f32, laid_out);
   Tensor result = out.permute({0, 2, 1, 3});
-  if (out.numel() == 0) {
+  if (out.numel() == 0 || out.is_meta()) {
     binder.done({{"out", result}});
     return result;
   }

@@ -33,10 +33,14 @@ float half_to_even(float x) {
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode) {
   Binder binder(kQuantizePerTokenContract);
   binder.arg("x", x).check();
+  const std::int64_t m = x.dim(0);
+  const std::int64_t k = x.dim(1);
+  QuantizedRows result{binder.output("q", DType::s8, {m, k}), binder.output("scale", DType::f32, {m})};
+  if (!binder.has_data()) {
+    binder.done({{"q", result.values}, {"scale", result.scales}});
+    return result;
+  }
   const Tensor rows = x.contiguous();
-  const std::int64_t m = rows.dim(0);
-  const std::int64_t k = rows.dim(1);
-  QuantizedRows result{Tensor::empty(DType::s8, {m, k}), Tensor::empty(DType::f32, {m})};
   const float* from = rows.data<float>();
   std::int8_t* values = result.values.mutable_data<std::int8_t>();
   float* scales = result.scales.mutable_data<float>();

@@ -42,7 +42,7 @@ model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vecto
   model::SequenceCall call;
   call.state = &state;
   call.cache = &cache;
-  call.ids = input.ids;
+  call.ids = model::ids_over(input.ids);
   call.grids = grids;
   call.vision = architecture.encode_images(input, model::CancelToken());
   return call;
