@@ -1,14 +1,13 @@
 // The only file that knows oneDNN.
 #include <dnnl.h>
 
-#include <cstdlib>
 #include <dnnl.hpp>
 #include <map>
-#include <memory>
 #include <mutex>
 
 #include "backend.hpp"
 #include "onednn_version.hpp"
+#include "scratch.hpp"
 
 namespace octavo::gemm {
 
@@ -27,19 +26,6 @@ dnnl::primitive_attr own_scratchpad() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attributes;
-}
-
-void* scratchpad_of_thread(std::size_t size_bytes) {
-  thread_local std::unique_ptr<void, decltype(&std::free)> memory(nullptr, std::free);
-  thread_local std::size_t held = 0;
-  if (size_bytes > held) {
-    held = 0;
-    memory.reset(std::aligned_alloc(64, (size_bytes + 63) / 64 * 64));
-    if (memory == nullptr)
-      throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for oneDNN");
-    held = size_bytes;
-  }
-  return memory.get();
 }
 
 template <class Work>
@@ -75,7 +61,7 @@ class PackedOneDnn final : public PackedS8 {
     translated([&] {
       const Product product = product_of(m);
       dnnl::stream stream(cpu());
-      void* scratchpad = scratchpad_of_thread(product.scratchpad.get_size());
+      auto* scratchpad = scratch<std::byte>(Purpose::onednn, product.scratchpad.get_size());
       product.primitive.execute(stream, {{DNNL_ARG_SRC, memory(rows(m), cpu(), const_cast<std::int8_t*>(a))},
                                          {DNNL_ARG_WEIGHTS, packed_},
                                          {DNNL_ARG_DST, memory(sums(m), cpu(), acc)},
@@ -85,6 +71,8 @@ class PackedOneDnn final : public PackedS8 {
   }
 
  private:
+  std::int64_t out_features() const noexcept override { return n_; }
+
   static constexpr std::int64_t kTypicalRows = 64;
   static constexpr std::size_t kKeptProducts = 16;
 

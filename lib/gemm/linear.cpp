@@ -211,22 +211,10 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
   }
   const ObserverScope quiet(nullptr);  // a part of this operation
   const QuantizedRows quantized = quantize_per_token(rows, impl.mode);
-  Tensor sums = Tensor::empty(DType::s32, {m, n});
-  if (impl.packed)
-    impl.packed->multiply(quantized.values.data<std::int8_t>(), m, sums.mutable_data<std::int32_t>());
-  else
-    sums = Tensor::zeros(DType::s32, {m, n});
-  const std::int32_t* acc = sums.data<std::int32_t>();
-  const float* token_scale = quantized.scales.data<float>();
-  const float* scale = impl.weight_scale.data();
-  parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      for (std::int64_t j = 0; j < n; ++j) {
-        // This order of the two products is part of the contract: backends then agree to the bit.
-        const float value = (static_cast<float>(acc[i * n + j]) * token_scale[i]) * scale[j];
-        out[i * n + j] = bias != nullptr ? value + bias[j] : value;
-      }
-  });
+  const gemm::Scales scales{quantized.scales.data<float>(), impl.weight_scale.data(), bias};
+  if (impl.packed) return impl.packed->linear(quantized.values.data<std::int8_t>(), m, scales, out);
+  const std::vector<std::int32_t> no_terms(static_cast<std::size_t>(n));
+  gemm::scale_sums(no_terms.data(), 0, m, n, scales, out, n);
 }
 
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {

@@ -1,0 +1,67 @@
+#include "panels.hpp"
+
+#include <algorithm>
+
+#include "cpu.hpp"
+
+#ifdef OCTAVO_X86
+#include <immintrin.h>
+#endif
+
+namespace octavo::gemm {
+
+#ifdef OCTAVO_X86
+
+#define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+
+namespace {
+
+// 16 x 16 words, rows become columns: words, pairs and quarters are interleaved in turn.
+OCTAVO_TARGET inline void transpose(__m512i* rows) {
+  __m512i pairs[16];
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+  __m512i quads[16];
+  for (int i = 0; i < 16; i += 4)
+    for (int j = 0; j < 2; ++j) {
+      quads[i + 2 * j] = _mm512_unpacklo_epi64(pairs[i + j], pairs[i + j + 2]);
+      quads[i + 2 * j + 1] = _mm512_unpackhi_epi64(pairs[i + j], pairs[i + j + 2]);
+    }
+  for (int j = 0; j < 4; ++j) {
+    const __m512i low01 = _mm512_shuffle_i32x4(quads[j], quads[4 + j], 0x88);
+    const __m512i high01 = _mm512_shuffle_i32x4(quads[j], quads[4 + j], 0xdd);
+    const __m512i low23 = _mm512_shuffle_i32x4(quads[8 + j], quads[12 + j], 0x88);
+    const __m512i high23 = _mm512_shuffle_i32x4(quads[8 + j], quads[12 + j], 0xdd);
+    rows[j] = _mm512_shuffle_i32x4(low01, low23, 0x88);
+    rows[4 + j] = _mm512_shuffle_i32x4(high01, high23, 0x88);
+    rows[8 + j] = _mm512_shuffle_i32x4(low01, low23, 0xdd);
+    rows[12 + j] = _mm512_shuffle_i32x4(high01, high23, 0xdd);
+  }
+}
+
+}  // namespace
+
+OCTAVO_TARGET void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                              void* panel) {
+  const auto* bytes = static_cast<const std::int8_t*>(from);
+  auto* to = static_cast<std::int8_t*>(panel);
+  for (std::int64_t k = 0; k < row_bytes; k += kStepBytes, to += kStepBytes * kPanelColumns) {
+    const std::int64_t left = std::min(kStepBytes, row_bytes - k);
+    const __mmask64 mask = left == kStepBytes ? ~0ULL : (1ULL << static_cast<unsigned>(left)) - 1;
+    __m512i lines[16];
+    for (std::int64_t r = 0; r < 16; ++r)
+      lines[r] = r < rows ? _mm512_maskz_loadu_epi8(mask, bytes + r * row_stride + k) : _mm512_setzero_si512();
+    transpose(lines);
+    for (int r = 0; r < 16; ++r) _mm512_store_si512(to + r * kStepBytes, lines[r]);
+  }
+}
+
+#else
+
+void pack_panel(const void*, std::int64_t, std::int64_t, std::int64_t, void*) {}
+
+#endif
+
+}  // namespace octavo::gemm
