@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,10 @@
 #include "octavo/tensor.hpp"
 
 namespace octavo {
+
+namespace gemm {
+class SharedRows;
+}
 
 inline constexpr Contract kLinearContract{"linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
 inline constexpr Contract kLinearW8A8Contract{
@@ -72,9 +77,18 @@ class Linear {
 
  private:
   struct Impl;
-  static void multiply(const Impl& impl, const Tensor& rows, Tensor& y);
+  Tensor forward(const Tensor& x, gemm::SharedRows& shared) const;
+  static void multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& shared, Tensor& y);
+  friend std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x);
   std::shared_ptr<const Impl> impl_;
 };
+
+/// y[i] = layers[i]->forward(x), x[M,K] f32, for layers that share an input (q, k and v; gate and up): the rows of x
+/// are quantized once for those that are W8A8. The same bits as one call each, told to an observer in the same way.
+/// @code
+/// const std::vector<Tensor> qkv = forward_all({&q_proj, &k_proj, &v_proj}, x);
+/// @endcode
+std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x);
 
 /// int32 product of int8 operands, exact: a[M,K] s8, w[N,K] s8 -> acc[M,N] s32. By the named backend.
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend = "");

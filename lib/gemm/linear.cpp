@@ -5,6 +5,7 @@
 #include "dot.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
+#include "quantize.hpp"
 
 namespace octavo {
 
@@ -169,6 +170,20 @@ std::size_t Linear::weight_bytes() const noexcept {
 }
 
 Tensor Linear::forward(const Tensor& x) const {
+  gemm::SharedRows own;
+  return forward(x, own);
+}
+
+std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x) {
+  const Tensor rows = x.contiguous();
+  gemm::SharedRows shared;
+  std::vector<Tensor> results;
+  results.reserve(layers.size());
+  for (const Linear* layer : layers) results.push_back(layer->forward(rows, shared));
+  return results;
+}
+
+Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
   if (!impl_) throw Error(ErrorCode::invalid_argument, "linear: forward on an undefined layer");
   const Impl& impl = *impl_;
   const bool int8 = impl.kind != LinearKind::floating;
@@ -183,12 +198,12 @@ Tensor Linear::forward(const Tensor& x) const {
   const std::int64_t m = rows.dim(0);
   const std::int64_t n = impl.out_features;
   Tensor y = Tensor::empty(DType::f32, {m, n});
-  if (m > 0 && n > 0) multiply(impl, rows, y);
+  if (m > 0 && n > 0) multiply(impl, rows, shared, y);
   binder.done({{"y", y}});
   return y;
 }
 
-void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
+void Linear::multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& shared, Tensor& y) {
   const std::int64_t m = rows.dim(0);
   const std::int64_t n = impl.out_features;
   float* out = y.mutable_data<float>();
@@ -209,10 +224,9 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
       });
     return;
   }
-  const ObserverScope quiet(nullptr);  // a part of this operation
-  const QuantizedRows quantized = quantize_per_token(rows, impl.mode);
-  const gemm::Scales scales{quantized.scales.data<float>(), impl.weight_scale.data(), bias};
-  if (impl.packed) return impl.packed->linear(quantized.values.data<std::int8_t>(), m, scales, out);
+  const gemm::SharedRows::Rows quantized = shared.of(rows, impl.mode);
+  const gemm::Scales scales{quantized.scales, impl.weight_scale.data(), bias};
+  if (impl.packed) return impl.packed->linear(quantized.values, m, scales, out);
   const std::vector<std::int32_t> no_terms(static_cast<std::size_t>(n));
   gemm::scale_sums(no_terms.data(), 0, m, n, scales, out, n);
 }
