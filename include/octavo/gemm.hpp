@@ -46,6 +46,15 @@ struct QuantizedRows {
 };
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::absmax_127);
 
+/// How layers that stay in float (float weights in bf16, W8A16) multiply many rows, for the whole process.
+///   f32   float32's precision: x and every product as they are, sums in float32. The default.
+///   bf16  x is rounded to bf16 first, where the processor multiplies bf16 faster: each result is then off by at most
+///         2^-9 sum |x w| (bf16 keeps 8 bits of significand) besides the sums' own rounding.
+/// Products of few rows and weights in f32 or f16 are always f32. Set it between jobs, not during one.
+enum class FloatMath : std::uint8_t { f32, bf16 };
+void set_float_math(FloatMath math) noexcept;
+FloatMath float_math() noexcept;
+
 /// What a Linear multiplies by what: float by float weights; int8 per token by int8 (W8A8); float by int8 (W8A16).
 enum class LinearKind : std::uint8_t { floating, w8a8, w8a16 };
 

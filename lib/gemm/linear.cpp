@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "backend.hpp"
 #include "dot.hpp"
+#include "kernels/float_product.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 #include "quantize.hpp"
@@ -151,6 +153,12 @@ Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor
   return linear;
 }
 
+namespace {
+std::atomic<FloatMath> chosen_math{FloatMath::f32};
+}
+void set_float_math(FloatMath math) noexcept { chosen_math = math; }
+FloatMath float_math() noexcept { return chosen_math; }
+
 bool Linear::defined() const noexcept { return impl_ != nullptr; }
 LinearKind Linear::kind() const noexcept { return impl_ ? impl_->kind : LinearKind::floating; }
 std::int64_t Linear::in_features() const noexcept { return impl_ ? impl_->in_features : 0; }
@@ -210,8 +218,19 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& sh
   const float* bias = impl.bias.empty() ? nullptr : impl.bias.data();
   const std::int64_t grain = std::max<std::int64_t>(1, 32768 / n);
   if (impl.weight.defined()) {
-    float_forward(impl.weight, rows.data<float>(), m, out);
     const float* scale = impl.weight_scale.empty() ? nullptr : impl.weight_scale.data();
+    if (gemm::float_product({.x = rows.data<float>(),
+                             .m = m,
+                             .n = n,
+                             .k = impl.in_features,
+                             .weight = impl.weight.raw(),
+                             .dtype = impl.weight.dtype(),
+                             .scale = scale,
+                             .bias = bias,
+                             .y = out},
+                            float_math()))
+      return;
+    float_forward(impl.weight, rows.data<float>(), m, out);
     if (scale != nullptr)
       parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)

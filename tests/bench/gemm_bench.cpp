@@ -122,6 +122,9 @@ void linear_case(const Case& c, double budget) {
     report("quantize", c, m, measure(budget, [&] { (void)octavo::quantize_per_token(x); }), 0);
     report("w8a16", c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
     report("bf16", c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+    octavo::set_float_math(octavo::FloatMath::bf16);
+    report("bf16:rounded", c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+    octavo::set_float_math(octavo::FloatMath::f32);
     report("f32", c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
   }
 }

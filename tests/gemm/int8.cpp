@@ -1,4 +1,5 @@
 // The int8 product against 64-bit integer arithmetic, on every backend this machine has.
+#include <array>
 #include <cstdlib>
 
 #include "catch.hpp"
@@ -39,6 +40,17 @@ TEST_CASE("gemm_s8 is exact for every backend and odd sizes") {
           INFO(backend << " m " << m << " n " << n << " k " << k);
           REQUIRE(integers<std::int32_t>(gemm_s8(a, w, backend)) == exact(a, w));
         }
+}
+
+TEST_CASE("gemm_s8 is exact for more rows and columns than a block of any backend holds") {
+  for (const std::string& backend : available())
+    for (const auto& [m, n, k] :
+         {std::array<std::int64_t, 3>{1037, 70, 70}, {133, 1037, 200}, {530, 1300, 66}, {70, 300, 7000}}) {
+      const Tensor a = random_s8(m, k, 1);
+      const Tensor w = random_s8(n, k, 2);
+      INFO(backend << " m " << m << " n " << n << " k " << k);
+      CHECK(integers<std::int32_t>(gemm_s8(a, w, backend)) == exact(a, w));
+    }
 }
 
 TEST_CASE("gemm_s8 is exact at the widths of the published models") {

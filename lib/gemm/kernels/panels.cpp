@@ -1,6 +1,8 @@
 #include "panels.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 #include "cpu.hpp"
 
@@ -44,7 +46,8 @@ OCTAVO_TARGET inline void transpose(__m512i* rows) {
 }  // namespace
 
 OCTAVO_TARGET void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
-                              void* panel) {
+                              void* panel, std::uint8_t flip) {
+  const __m512i flips = _mm512_set1_epi8(static_cast<char>(flip));
   const auto* bytes = static_cast<const std::int8_t*>(from);
   auto* to = static_cast<std::int8_t*>(panel);
   for (std::int64_t k = 0; k < row_bytes; k += kStepBytes, to += kStepBytes * kPanelColumns) {
@@ -54,14 +57,32 @@ OCTAVO_TARGET void pack_panel(const void* from, std::int64_t row_stride, std::in
     for (std::int64_t r = 0; r < 16; ++r)
       lines[r] = r < rows ? _mm512_maskz_loadu_epi8(mask, bytes + r * row_stride + k) : _mm512_setzero_si512();
     transpose(lines);
-    for (int r = 0; r < 16; ++r) _mm512_store_si512(to + r * kStepBytes, lines[r]);
+    for (int r = 0; r < 16; ++r) _mm512_store_si512(to + r * kStepBytes, _mm512_xor_si512(lines[r], flips));
   }
 }
 
 #else
 
-void pack_panel(const void*, std::int64_t, std::int64_t, std::int64_t, void*) {}
+void pack_panel(const void*, std::int64_t, std::int64_t, std::int64_t, void*, std::uint8_t) {}
 
 #endif
+
+void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                     std::uint8_t flip, void* strip) {
+  if (rows == kInterleavedRows) return pack_panel(from, row_stride, rows, row_bytes, strip, flip);
+  const std::uint32_t flips = flip * 0x01010101U;
+  const std::int64_t whole = row_bytes / 4;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::byte* bytes = static_cast<const std::byte*>(from) + r * row_stride;
+    std::byte* to = static_cast<std::byte*>(strip) + 4 * r;
+    for (std::int64_t w = 0; w < steps_of(row_bytes) * 16; ++w) {
+      std::uint32_t word = 0;
+      if (w <= whole)
+        std::memcpy(&word, bytes + 4 * w, static_cast<std::size_t>(w < whole ? 4 : row_bytes - 4 * whole));
+      word ^= flips;
+      std::memcpy(to + 4 * w * rows, &word, sizeof word);
+    }
+  }
+}
 
 }  // namespace octavo::gemm

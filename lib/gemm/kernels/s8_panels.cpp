@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend.hpp"
+#include "blocks.hpp"
 #include "cpu.hpp"
 #include "octavo/parallel.hpp"
 #include "panels.hpp"
@@ -13,8 +14,7 @@ namespace octavo::gemm {
 
 namespace {
 
-constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes of weights read by a part, some 10 us
-constexpr std::int64_t kBlockBytes = std::int64_t{1} << 19;    // of weights that stay in the second cache
+constexpr std::int64_t kBlockBytes = std::int64_t{1} << 19;  // of weights that stay in the second cache
 constexpr std::int64_t kBlockPanels = 16;
 constexpr std::int64_t kBlockRows = 512;
 
@@ -78,70 +78,49 @@ class PackedPanels final : public PackedS8 {
   Rows rows_for(const S8Kernel& kernel, const std::int8_t* a, std::int64_t m) const {
     const std::int64_t stride = steps_ * kStepBytes;
     if (!kernel.interleaved && stride == k_) return {a, stride};
-    auto* to = scratch<std::int8_t>(Purpose::rows, static_cast<std::size_t>(m * stride));
     const std::int64_t strips = (m + kernel.rows - 1) / kernel.rows;
-    parallel_for(strips, std::max<std::int64_t>(1, kWorthAThread / (kernel.rows * stride)),
+    const std::int64_t strip_bytes = kernel.interleaved ? interleaved_bytes(k_) : kernel.rows * stride;
+    auto* to = scratch<std::int8_t>(Purpose::rows, static_cast<std::size_t>(strips * strip_bytes));
+    parallel_for(strips, std::max<std::int64_t>(1, kWorthAThread / strip_bytes),
                  [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t row = begin * kernel.rows; row < std::min(m, end * kernel.rows); ++row) {
-                     const std::int8_t* from = a + row * k_;
-                     if (!kernel.interleaved) {
-                       std::copy_n(from, k_, to + row * stride);
-                       std::fill_n(to + row * stride + k_, stride - k_, std::int8_t{0});
+                   for (std::int64_t strip = begin; strip < end; ++strip) {
+                     const std::int64_t row = strip * kernel.rows;
+                     const std::int64_t rows = std::min(kernel.rows, m - row);
+                     std::int8_t* into = to + strip * strip_bytes;
+                     if (kernel.interleaved) {
+                       interleave_rows(a + row * k_, k_, rows, k_, 0x80, into);
                        continue;
                      }
-                     const std::int64_t first = row / kernel.rows * kernel.rows;
-                     interleave(from, to + first * stride, row - first, std::min(kernel.rows, m - first));
+                     for (std::int64_t r = 0; r < rows; ++r) {
+                       std::copy_n(a + (row + r) * k_, k_, into + r * stride);
+                       std::fill_n(into + r * stride + k_, stride - k_, std::int8_t{0});
+                     }
                    }
                  });
     return {to, stride};
-  }
-
-  void interleave(const std::int8_t* from, std::int8_t* strip, std::int64_t row, std::int64_t rows) const {
-    std::int8_t* to = strip + 4 * row;
-    const auto put = [&](const std::int8_t* bytes, std::int64_t count) {
-      std::uint32_t word = 0;
-      std::memcpy(&word, bytes, static_cast<std::size_t>(count));
-      word ^= 0x80808080U;
-      std::memcpy(to, &word, sizeof word);
-      to += 4 * rows;
-    };
-    std::int64_t i = 0;
-    for (; i + 4 <= k_; i += 4) put(from + i, 4);
-    if (i < k_) put(from + i, k_ - i);
-    for (i = (k_ + 3) / 4; i < steps_ * 16; ++i) put(from, 0);  // by weights of 0
   }
 
   template <class Finish>
   void run(const std::int8_t* a, std::int64_t m, const Finish& finish) const {
     const S8Kernel& kernel = m <= few_rows_ ? few_ : many_;
     const Rows rows = rows_for(kernel, a, m);
-    const std::int64_t pairs = (panels_ + 1) / 2;  // what is cut among the threads: pairs of panels, blocks of rows
-    const std::int64_t block_rows = std::min(m, pairs < 32 ? kBlockRows / 4 : kBlockRows);
-    const std::int64_t blocks = (m + block_rows - 1) / block_rows;
+    const std::int64_t most = panels_ < 64 ? kBlockRows / 4 : kBlockRows;
+    const std::int64_t block_rows = std::min(m, most / kernel.rows * kernel.rows);  // whole strips
     const std::int64_t cuts = (steps_ + kernel.max_steps - 1) / kernel.max_steps;
     const std::int64_t cut_steps = (steps_ + cuts - 1) / cuts;
     const std::int64_t bytes_of_cut = cut_steps * kStepBytes * kPanelColumns;
-    const std::int64_t block_panels = std::clamp(kBlockBytes / bytes_of_cut / 2 * 2, std::int64_t{2}, kBlockPanels);
-    const std::int64_t part_bytes = 2 * panel_stride_ * std::max<std::int64_t>(1, block_rows / 8);
-    parallel_for(pairs * blocks, std::max<std::int64_t>(1, kWorthAThread / part_bytes),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   while (begin < end) {  // one block of rows after the other
-                     const std::int64_t block = begin / pairs;
-                     const std::int64_t last = std::min(end, (block + 1) * pairs);
-                     const std::int64_t row = block * block_rows;
-                     for (std::int64_t panel = begin % pairs * 2; panel < std::min(panels_, (last - block * pairs) * 2);
-                          panel += block_panels) {
-                       const std::int64_t stop = std::min({panel + block_panels, panels_, (last - block * pairs) * 2});
-                       multiply_block(kernel, rows, row, std::min(block_rows, m - row), m, panel, stop - panel,
-                                      cut_steps, finish);
-                     }
-                     begin = last;
-                   }
-                 });
+    const Blocks blocks{.rows = m,
+                        .panels = panels_,
+                        .block_rows = block_rows,
+                        .block_panels = std::clamp(kBlockBytes / bytes_of_cut / 2 * 2, std::int64_t{2}, kBlockPanels),
+                        .pair_cost = 2 * panel_stride_ * std::max<std::int64_t>(1, block_rows / 8)};
+    for_blocks(blocks, [&](std::int64_t row, std::int64_t count, std::int64_t panel, std::int64_t panels) {
+      multiply_block(kernel, rows, row, count, panel, panels, cut_steps, finish);
+    });
   }
 
   template <class Finish>
-  void multiply_block(const S8Kernel& kernel, const Rows& rows, std::int64_t row, std::int64_t count, std::int64_t m,
+  void multiply_block(const S8Kernel& kernel, const Rows& rows, std::int64_t row, std::int64_t count,
                       std::int64_t panel, std::int64_t panels, std::int64_t cut_steps, const Finish& finish) const {
     const bool cut = cut_steps < steps_;
     const std::int64_t width = panels * kPanelColumns;
@@ -151,8 +130,9 @@ class PackedPanels final : public PackedS8 {
       for (std::int64_t r = row; r < row + count; r += kernel.rows) {
         S8Strip s{};
         s.rows = std::min(kernel.rows, row + count - r);
-        const std::int64_t interleaved = std::min(kernel.rows, m - r);  // rows of the strip as it was written
-        s.a = rows.values + r * rows.stride + step * kStepBytes * (kernel.interleaved ? interleaved : 1);
+        s.a = kernel.interleaved ? rows.values + r / kernel.rows * interleaved_bytes(k_) +
+                                       step * kStepBytes * interleaved_width(s.rows)
+                                 : rows.values + r * rows.stride + step * kStepBytes;
         s.a_stride = rows.stride;
         s.weights = reinterpret_cast<const std::int8_t*>(packed_.get()) + panel * panel_stride_ +
                     step * kStepBytes * kPanelColumns;

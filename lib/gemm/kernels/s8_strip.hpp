@@ -22,7 +22,7 @@ struct S8Strip {
 
 struct S8Kernel {
   std::int64_t rows;  // of a strip
-  // Rows are wanted as unsigned bytes a + 128, interleaved by fours: [K/4][rows][4]; `start` takes 128 * sum(w) away.
+  // Rows are wanted as unsigned bytes a + 128, interleaved by words; `start` takes 128 * sum(w) away.
   bool interleaved;
   std::int64_t max_steps;  // longer sums are cut, so that the operands of a block stay in the second cache
   void (*strip)(const S8Strip&);
