@@ -3,48 +3,47 @@
 #include <algorithm>
 #include <bit>
 
-#include "blocks.hpp"
 #include "clones.hpp"
 #include "cpu.hpp"
 #include "dot.hpp"
-#include "float_strip.hpp"
-#include "panels.hpp"
-#include "scratch.hpp"
+#include "tile_loops.hpp"
 
 namespace octavo::gemm {
 
 namespace {
 
-constexpr std::int64_t kBlockBytes = std::int64_t{1} << 19;  // of packed weights that stay in the second cache
-constexpr std::int64_t kBlockPanels = 16;
-constexpr std::int64_t kBlockRows = 480;  // whole strips of 12 and of 32
+enum class RowForm : std::uint8_t { f32, split_bf16, rounded_bf16 };
 
-// x as three bf16: cutting float32's 24 bits of significand into 8 + 8 + 8 leaves no rest. What is not finite stays in
-// the first.
-OCTAVO_CLONES void split(const float* x, std::int64_t count, std::uint16_t* high, std::uint16_t* middle,
-                         std::uint16_t* low) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-    const std::uint32_t magnitude = bits & 0x7fffffffU;
-    const std::uint32_t quiet = magnitude > 0x7f800000U ? 0x00400000U : 0U;  // a NaN whose low bits alone say so
-    const std::uint32_t first = (bits | quiet) & 0xffff0000U;
-    const float rest = x[i] - std::bit_cast<float>(first);
-    const std::uint32_t rest_bits = magnitude >= 0x7f800000U ? 0U : std::bit_cast<std::uint32_t>(rest);
-    const std::uint32_t second = rest_bits & 0xffff0000U;
-    const float last = std::bit_cast<float>(rest_bits) - std::bit_cast<float>(second);
-    high[i] = static_cast<std::uint16_t>(first >> 16U);
-    middle[i] = static_cast<std::uint16_t>(second >> 16U);
-    low[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(last) >> 16U);
-  }
+// One row as three bf16 in lines of 32, `step` values apart, `part` between the parts: cutting float32's 24 bits of
+// significand into 8 + 8 + 8 leaves no rest. What is not finite stays in the first.
+OCTAVO_CLONES void split_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t part,
+                             std::int64_t step) {
+  for (std::int64_t first = 0; first < count; first += 32, to += step)
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(32, count - first); ++i) {
+      const float value = x[first + i];
+      const auto bits = std::bit_cast<std::uint32_t>(value);
+      const std::uint32_t magnitude = bits & 0x7fffffffU;
+      const std::uint32_t quiet = magnitude > 0x7f800000U ? 0x00400000U : 0U;  // a NaN whose low bits alone say so
+      const std::uint32_t high = (bits | quiet) & 0xffff0000U;
+      const float rest = value - std::bit_cast<float>(high);
+      const std::uint32_t rest_bits = magnitude >= 0x7f800000U ? 0U : std::bit_cast<std::uint32_t>(rest);
+      const std::uint32_t middle = rest_bits & 0xffff0000U;
+      const float low = std::bit_cast<float>(rest_bits) - std::bit_cast<float>(middle);
+      to[i] = static_cast<std::uint16_t>(high >> 16U);
+      to[part + i] = static_cast<std::uint16_t>(middle >> 16U);
+      to[2 * part + i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(low) >> 16U);
+    }
 }
 
-OCTAVO_CLONES void round_to_bf16(const float* x, std::int64_t count, std::uint16_t* to) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-    const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
-    to[i] = static_cast<std::uint16_t>((nan ? bits | 0x00400000U : rounded) >> 16U);
-  }
+// One row rounded half to even, in the same lines.
+OCTAVO_CLONES void round_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t step) {
+  for (std::int64_t first = 0; first < count; first += 32, to += step)
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(32, count - first); ++i) {
+      const auto bits = std::bit_cast<std::uint32_t>(x[first + i]);
+      const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
+      const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
+      to[i] = static_cast<std::uint16_t>((nan ? bits | 0x00400000U : rounded) >> 16U);
+    }
 }
 
 OCTAVO_CLONES void bytes_to_bf16(const std::int8_t* from, std::int64_t count, std::uint16_t* to) {
@@ -68,115 +67,92 @@ OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int6
   }
 }
 
-const FloatKernel* kernel_for(DType weight, FloatMath math) {
-  if (!has_avx512()) return nullptr;
+struct Way {
+  const TileKernel* kernel = nullptr;
+  RowForm rows = RowForm::f32;
+  DType panels = DType::f32;
+};
+
+Way way_for(DType weight, FloatMath math) {
+  if (!has_avx512()) return {};
   if ((weight == DType::bf16 || weight == DType::s8) && has_amx_bf16())
-    return math == FloatMath::bf16 ? &kAmxRoundedKernel : &kAmxSplitKernel;
-  return &kAvx512FmaKernel;
+    return math == FloatMath::bf16 ? Way{&kAmxRoundedKernel, RowForm::rounded_bf16, DType::bf16}
+                                   : Way{&kAmxSplitKernel, RowForm::split_bf16, DType::bf16};
+  return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
 }
 
 class TiledProduct {
  public:
-  TiledProduct(const FloatProduct& product, const FloatKernel& kernel)
+  TiledProduct(const FloatProduct& product, const Way& way)
       : p_(product),
-        kernel_(kernel),
-        element_(static_cast<std::int64_t>(size_of(kernel.panels))),
-        stride_(steps_of(p_.k * element_) * kStepBytes) {
-    const std::int64_t steps = stride_ / kStepBytes;
-    const std::int64_t cuts = (steps + kernel.max_steps - 1) / kernel.max_steps;
-    cut_steps_ = (steps + cuts - 1) / cuts;
-  }
+        kernel_(*way.kernel),
+        way_(way),
+        element_(static_cast<std::int64_t>(size_of(way.panels))),
+        steps_(steps_of(product.k * element_)) {}
 
+  // Some rows after the other, so that the working memory is bounded; the weights are packed anew for each.
   void run() const {
-    const std::int64_t panel_cut_bytes = cut_steps_ * kStepBytes * kPanelColumns;
-    const std::int64_t block_panels = std::clamp(kBlockBytes / panel_cut_bytes / 2 * 2, std::int64_t{4}, kBlockPanels);
     for (std::int64_t row = 0; row < p_.m; row += kBlockRows) {
       const std::int64_t rows = std::min(kBlockRows, p_.m - row);
-      const std::byte* a = prepare(row, rows);
-      const Blocks blocks{.rows = rows,
-                          .panels = (p_.n + kPanelColumns - 1) / kPanelColumns,
-                          .block_rows = rows,
-                          .block_panels = block_panels,
-                          .pair_cost = stride_ * 2 * kPanelColumns * std::max<std::int64_t>(1, rows / 8)};
-      for_blocks(blocks, [&](std::int64_t, std::int64_t, std::int64_t panel, std::int64_t panels) {
-        multiply_block(a, row, rows, panel, panels);
-      });
+      const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
+      for_blocks(rows, rows, (p_.n + kPanelColumns - 1) / kPanelColumns, steps_,
+                 [&](std::int64_t, std::int64_t, std::int64_t panel, std::int64_t panels) {
+                   block(prepared, row, rows, panel, panels);
+                 });
     }
   }
 
  private:
-  // Rows as the kernel reads them, in the calling thread's working memory.
-  const std::byte* prepare(std::int64_t first, std::int64_t rows) const {
-    const std::int64_t strips = (rows + kernel_.rows - 1) / kernel_.rows;
-    const std::int64_t parts = kernel_.form == RowForm::split_bf16 ? 3 : 1;
-    const bool interleaved = kernel_.form == RowForm::interleaved_f32;
-    auto* to = scratch<std::byte>(
-        Purpose::rows,
-        static_cast<std::size_t>(interleaved ? strips * interleaved_bytes(p_.k * element_) : parts * rows * stride_));
-    parallel_for(strips, std::max<std::int64_t>(1, kWorthAThread / (kernel_.rows * stride_)),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t strip = begin; strip < end; ++strip) {
-                     const std::int64_t row = strip * kernel_.rows;
-                     const std::int64_t count = std::min(kernel_.rows, rows - row);
-                     const float* x = p_.x + (first + row) * p_.k;
-                     if (interleaved)
-                       interleave_rows(x, p_.k * element_, count, p_.k * element_, 0,
-                                       to + strip * interleaved_bytes(p_.k * element_));
-                     else
-                       for (std::int64_t r = 0; r < count; ++r)
-                         narrow(x + r * p_.k, to + (row + r) * stride_, rows * stride_);
-                   }
-                 });
-    return to;
-  }
-
-  void narrow(const float* x, std::byte* to, std::int64_t part_stride) const {
-    const auto part = [&](std::int64_t i) { return reinterpret_cast<std::uint16_t*>(to + i * part_stride); };
-    const std::int64_t padding = stride_ - p_.k * element_;
-    const std::int64_t parts = kernel_.form == RowForm::split_bf16 ? 3 : 1;
-    if (parts == 3)
-      split(x, p_.k, part(0), part(1), part(2));
-    else
-      round_to_bf16(x, p_.k, part(0));
-    for (std::int64_t i = 0; i < parts; ++i) std::fill_n(to + i * part_stride + p_.k * element_, padding, std::byte{0});
-  }
-
-  void multiply_block(const std::byte* a, std::int64_t first, std::int64_t rows, std::int64_t panel,
-                      std::int64_t panels) const {
-    const std::int64_t steps = stride_ / kStepBytes;
-    const bool cut = cut_steps_ < steps;
-    const std::int64_t width = panels * kPanelColumns;
-    auto* sums =
-        scratch<float>(Purpose::sums, static_cast<std::size_t>((cut ? rows : std::min(rows, kernel_.rows)) * width));
-    const std::int64_t panel_stride = cut_steps_ * kStepBytes * kPanelColumns;
-    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * panel_stride));
-    const std::int64_t column = panel * kPanelColumns;
-    const std::int64_t columns = std::min(width, p_.n - column);
-    for (std::int64_t step = 0; step < steps; step += cut_steps_) {
-      const std::int64_t begin = step * kStepBytes / element_;
-      const std::int64_t terms = std::min(cut_steps_ * kStepBytes / element_, p_.k - begin);
-      for (std::int64_t j = 0; j < panels; ++j) pack(panel + j, begin, terms, packed + j * panel_stride);
-      for (std::int64_t row = 0; row < rows; row += kernel_.rows) {
-        FloatStrip s{};
-        s.rows = std::min(kernel_.rows, rows - row);
-        s.a = kernel_.form == RowForm::interleaved_f32 ? a + row / kernel_.rows * interleaved_bytes(p_.k * element_) +
-                                                             step * kStepBytes * interleaved_width(s.rows)
-                                                       : a + row * stride_ + step * kStepBytes;
-        s.a_stride = stride_;
-        s.part_stride = rows * stride_;
-        s.weights = packed;
-        s.panel_stride = panel_stride;
-        s.panels = panels;
-        s.steps = std::min(cut_steps_, steps - step);
-        s.sums = sums + (cut ? row * width : 0);
-        s.sums_stride = width;
-        s.add = step > 0;
-        kernel_.strip(s);
-        if (step + cut_steps_ >= steps)
-          finish(s.sums, width, s.rows, columns, p_.scale == nullptr ? nullptr : p_.scale + column,
-                 p_.bias == nullptr ? nullptr : p_.bias + column, p_.y + (first + row) * p_.n + column, p_.n);
+  PreparedRows prepare(const float* x, std::int64_t m) const {
+    const std::int64_t strips = (m + kernel_.rows - 1) / kernel_.rows;
+    const std::int64_t stride = (kernel_.interleaved ? 16 : kernel_.rows) * kernel_.parts * steps_ * kStepBytes;
+    auto* to = scratch<std::byte>(Purpose::rows, static_cast<std::size_t>(strips * stride));
+    parallel_for(strips, std::max<std::int64_t>(1, kWorthAThread / stride), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t strip = begin; strip < end; ++strip) {
+        const float* from = x + strip * kernel_.rows * p_.k;
+        const std::int64_t rows = std::min(kernel_.rows, m - strip * kernel_.rows);
+        if (way_.rows == RowForm::f32)
+          interleave_rows(from, p_.k * 4, rows, p_.k * 4, 0, to + strip * stride);
+        else
+          narrow(from, rows, to + strip * stride);
       }
-    }
+    });
+    return {to, stride};
+  }
+
+  void narrow(const float* x, std::int64_t rows, std::byte* to) const {
+    auto* lines = reinterpret_cast<std::uint16_t*>(to);
+    const std::int64_t part = rows * 32;  // values between the parts of a row
+    const std::int64_t step = part * kernel_.parts;
+    if (p_.k % 32 != 0)  // what lies beyond K
+      std::fill_n(lines + (steps_ - 1) * step, step, std::uint16_t{0});
+    for (std::int64_t r = 0; r < rows; ++r)
+      if (way_.rows == RowForm::split_bf16)
+        split_row(x + r * p_.k, p_.k, lines + r * 32, part, step);
+      else
+        round_row(x + r * p_.k, p_.k, lines + r * 32, step);
+  }
+
+  void block(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
+             std::int64_t panels) const {
+    const std::int64_t panel_stride = cut_of(kernel_, rows, steps_) * kStepBytes * kPanelColumns;
+    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * panel_stride));
+    multiply_block(
+        kernel_, prepared, 0, rows, steps_, panels, nullptr,
+        [&](std::int64_t step, std::int64_t count) {
+          const std::int64_t begin = step * kStepBytes / element_;
+          const std::int64_t terms = std::min(count * kStepBytes / element_, p_.k - begin);
+          for (std::int64_t j = 0; j < panels; ++j) pack(panel + j, begin, terms, packed + j * panel_stride);
+          return PackedPanels{packed, panel_stride};
+        },
+        [&](const std::byte* sums, std::int64_t from, std::int64_t count) {
+          for (std::int64_t j = 0; j < count; j += 2) {
+            const std::int64_t column = (panel + from + j) * kPanelColumns;
+            finish(reinterpret_cast<const float*>(sums + j / 2 * rows * kSumBytes), 2 * kPanelColumns, rows,
+                   std::min(2 * kPanelColumns, p_.n - column), p_.scale == nullptr ? nullptr : p_.scale + column,
+                   p_.bias == nullptr ? nullptr : p_.bias + column, p_.y + first * p_.n + column, p_.n);
+          }
+        });
   }
 
   // One panel of `terms` of K from `begin`, in the kernel's type.
@@ -184,11 +160,11 @@ class TiledProduct {
     const std::int64_t stored = static_cast<std::int64_t>(size_of(p_.dtype));
     const std::int64_t rows = std::min(kPanelColumns, p_.n - panel * kPanelColumns);
     const std::byte* from = static_cast<const std::byte*>(p_.weight) + (panel * kPanelColumns * p_.k + begin) * stored;
-    if (p_.dtype == kernel_.panels) return pack_panel(from, p_.k * stored, rows, terms * stored, to);
+    if (p_.dtype == way_.panels) return pack_panel(from, p_.k * stored, rows, terms * stored, to);
     auto* wide = scratch<std::byte>(Purpose::widened, static_cast<std::size_t>(kPanelColumns * terms * element_));
     for (std::int64_t r = 0; r < rows; ++r) {
       std::byte* row = wide + r * terms * element_;
-      if (kernel_.panels == DType::bf16)
+      if (way_.panels == DType::bf16)
         bytes_to_bf16(reinterpret_cast<const std::int8_t*>(from + r * p_.k), terms,
                       reinterpret_cast<std::uint16_t*>(row));
       else
@@ -198,10 +174,10 @@ class TiledProduct {
   }
 
   const FloatProduct& p_;
-  const FloatKernel& kernel_;
-  std::int64_t element_;    // bytes of a panel's element
-  std::int64_t stride_;     // bytes of K, in whole steps
-  std::int64_t cut_steps_;  // steps of a cut
+  const TileKernel& kernel_;
+  Way way_;
+  std::int64_t element_;  // bytes of a panel's element
+  std::int64_t steps_;
 };
 
 void stream(const FloatProduct& p) {
@@ -220,12 +196,12 @@ void stream(const FloatProduct& p) {
 }  // namespace
 
 bool float_product(const FloatProduct& p, FloatMath math) {
-  const FloatKernel* kernel = kernel_for(p.dtype, math);
-  if (kernel == nullptr || p.k == 0) return false;
+  const Way way = way_for(p.dtype, math);
+  if (way.kernel == nullptr || p.k == 0) return false;
   if (p.m <= kStreamedRows)
     stream(p);
   else
-    TiledProduct(p, *kernel).run();
+    TiledProduct(p, way).run();
   return true;
 }
 

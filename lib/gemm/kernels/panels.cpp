@@ -85,4 +85,18 @@ void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t row
   }
 }
 
+void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines) {
+  const std::int64_t whole = row_bytes / kStepBytes;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::byte* row = static_cast<const std::byte*>(from) + r * row_stride;
+    std::byte* to = static_cast<std::byte*>(lines) + r * kStepBytes;
+    for (std::int64_t step = 0; step < whole; ++step)
+      std::memcpy(to + step * rows * kStepBytes, row + step * kStepBytes, kStepBytes);
+    if (const std::int64_t rest = row_bytes - whole * kStepBytes; rest > 0) {
+      std::memcpy(to + whole * rows * kStepBytes, row + whole * kStepBytes, static_cast<std::size_t>(rest));
+      std::memset(to + whole * rows * kStepBytes + rest, 0, static_cast<std::size_t>(kStepBytes - rest));
+    }
+  }
+}
+
 }  // namespace octavo::gemm

@@ -25,6 +25,9 @@ inline std::int64_t interleaved_bytes(std::int64_t row_bytes) { return panel_byt
 void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
                      std::uint8_t flip, void* strip);
 
+// Rows for tiles: [steps][rows][64 bytes], the last step filled up with zeros. Any processor.
+void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines);
+
 // Writes one panel of `rows` <= 16 rows, row_stride bytes apart; what lies beyond rows and row_bytes becomes 0,
 // and then every byte is xored with `flip`. AVX512BW.
 void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* panel,

@@ -3,8 +3,6 @@
 // modulo 2^32 without saturating, so that the end is exact whenever it fits into int32, whatever is passed on the way.
 #include <cstring>
 
-#include "s8_strip.hpp"
-
 #define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 #include "word_tiles.hpp"
 
@@ -29,28 +27,14 @@ struct Step {
   OCTAVO_TARGET static Sum plus(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
 };
 
-void strip(const S8Strip& s) {
-  const auto* weights = reinterpret_cast<const std::byte*>(s.weights);
-  for (std::int64_t panel = 0; panel < s.panels; panel += 2) {
-    const std::byte* left = weights + panel * s.panel_stride;
-    word_tile_of<Step>(s.rows, {.rows = reinterpret_cast<const std::byte*>(s.a),
-                                .left = left,
-                                .right = panel + 1 < s.panels ? left + s.panel_stride : nullptr,
-                                .words = s.steps * 16,
-                                .out = s.sums + 16 * panel,
-                                .out_stride = s.sums_stride,
-                                .start = s.start + 16 * panel,
-                                .add = s.add});
-  }
-}
-
-#else
-
-void strip(const S8Strip&) {}
 #endif
 
 }  // namespace
 
-const S8Kernel kAvx512VnniKernel{kInterleavedRows, true, std::int64_t{1} << 40, strip};
+#ifdef OCTAVO_X86
+const TileKernel kAvx512VnniKernel{kInterleavedRows, 1, true, 16, multiply_words<Step>};
+#else
+const TileKernel kAvx512VnniKernel{kInterleavedRows, 1, true, 16, nullptr};
+#endif
 
 }  // namespace octavo::gemm

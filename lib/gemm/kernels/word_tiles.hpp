@@ -8,6 +8,7 @@
 
 #include "cpu.hpp"
 #include "panels.hpp"
+#include "tile_work.hpp"
 
 #ifdef OCTAVO_X86
 #include <immintrin.h>
@@ -16,15 +17,14 @@ namespace octavo::gemm {
 
 namespace {
 
-// rows' words interleaved (interleave_rows); each panel [words][16]. out[rows][stride] = sums, += where add.
+// rows' words interleaved; each panel [words][16]. out[rows][32] = sums, += where add.
 struct WordTile {
   const std::byte* rows;
   const std::byte* left;
   const std::byte* right;  // the panel beside it, or null
   std::int64_t words;      // a multiple of 16
-  void* out;
-  std::int64_t out_stride;  // in words
-  const void* start;        // [32] words that the sums start from, or null for 0; unless add
+  std::byte* out;
+  const void* start;  // [32] words that the sums start from, or null for 0; unless add
   bool add;
 };
 
@@ -63,7 +63,7 @@ OCTAVO_TARGET void word_tile(const WordTile& t) {
       sums[0][r][0] = Step::plus(sums[0][r][0], sums[u][r][0]);
       sums[0][r][1] = Step::plus(sums[0][r][1], sums[u][r][1]);
     }
-    std::byte* to = static_cast<std::byte*>(t.out) + 4 * r * t.out_stride;
+    std::byte* to = t.out + r * kSumBytes;
     const auto* from = t.add ? to : static_cast<const std::byte*>(t.start);
     const bool both = t.right != nullptr;
     if (from != nullptr) {
@@ -94,6 +94,25 @@ void word_tile_of(std::int64_t rows, const WordTile& t) {
       word_tile<Step, 12, 1>,
   };
   kTiles[rows](t);
+}
+
+template <class Step>
+void multiply_words(const TileWork& w) {
+  for (std::int64_t panel = 0; panel < w.panel_count; panel += 2) {
+    const std::byte* left = w.panels + panel * w.panel_stride;
+    for (std::int64_t row = 0; row < w.row_count; row += kInterleavedRows) {
+      const std::int64_t left_over = w.row_count - row;
+      const std::int64_t rows = left_over < kInterleavedRows ? left_over : kInterleavedRows;
+      word_tile_of<Step>(rows, {.rows = w.rows + row / kInterleavedRows * w.strip_stride +
+                                        w.first_step * kStepBytes * interleaved_width(rows),
+                                .left = left,
+                                .right = panel + 1 < w.panel_count ? left + w.panel_stride : nullptr,
+                                .words = w.steps * 16,
+                                .out = w.sums + (panel / 2 * w.row_count + row) * kSumBytes,
+                                .start = w.start == nullptr ? nullptr : w.start + panel * kPanelColumns,
+                                .add = w.add});
+    }
+  }
 }
 
 }  // namespace
