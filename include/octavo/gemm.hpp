@@ -115,4 +115,11 @@ std::string int8_backend_in_use();
 /// Forces one by name for packing done from now on; unknown or unavailable names throw. "" restores the default.
 void force_int8_backend(std::string_view name);
 
+/// Engines of the products of layers that stay in float, best first; the last is "onednn", which runs anywhere. Their
+/// results differ by the rounding of float32 sums.
+std::vector<BackendInfo> float_backends();
+/// Forces one by name for products from now on; unknown or unavailable names throw. "" restores the default: the one
+/// that OCTAVO_FLOAT_BACKEND names, or the best.
+void force_float_backend(std::string_view name);
+
 }  // namespace octavo

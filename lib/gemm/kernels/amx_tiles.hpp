@@ -19,11 +19,15 @@ constexpr std::int64_t kTileRows = 32;  // of a strip: two tiles
 struct Strip {
   const std::byte* lines;  // [steps][parts][rows][64 bytes]
   std::int64_t rows;
-  std::byte* sums;  // of its first row
+  std::byte* sums;            // of its first row
+  std::int64_t index, count;  // of all strips
 };
 
 // Tiles 0 to 3 are sums, 4 and 5 rows, 6 and 7 weights. Two tiles of rows by two panels: four products for four loads,
 // or less where the rows have parts.
+//
+// The first pass over a pair of panels finds them in memory: while one pair is multiplied, each strip fetches its share
+// of the next.
 template <int parts>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
   std::byte* below = s.sums + 16 * kSumBytes;
@@ -39,7 +43,14 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
     _tile_zero(3);
   }
   const std::byte* a = s.lines;
+  const std::int64_t fetch_bytes = w.next == nullptr ? 0 : (16 + s.count - 1) / s.count * 64;  // of a step and a panel
+  const std::byte* fetch = w.next + s.index * w.steps * fetch_bytes;
   for (std::int64_t step = 0; step < w.steps; ++step) {
+    for (const std::byte* line = fetch; line < fetch + fetch_bytes; line += 64) {
+      _mm_prefetch(line, _MM_HINT_T0);
+      _mm_prefetch(line + w.panel_stride, _MM_HINT_T0);
+    }
+    fetch += fetch_bytes;
     _tile_loadd(6, b, 64);
     _tile_loadd(7, b + w.panel_stride, 64);
 #pragma GCC unroll 3
@@ -138,7 +149,7 @@ void multiply_tiles(const TileWork& w) {
     for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;
          row += rows) {
       Strip s{w.rows + row / kTileRows * w.strip_stride + w.first_step * parts * rows * 64, rows,
-              w.sums + row * kSumBytes};
+              w.sums + row * kSumBytes, row / kTileRows, (w.row_count + kTileRows - 1) / kTileRows};
       const std::int64_t pair_bytes = w.row_count * kSumBytes;
       std::int64_t panel = 0;
       if (rows <= 16)

@@ -14,36 +14,45 @@ namespace {
 
 enum class RowForm : std::uint8_t { f32, split_bf16, rounded_bf16 };
 
-// One row as three bf16 in lines of 32, `step` values apart, `part` between the parts: cutting float32's 24 bits of
-// significand into 8 + 8 + 8 leaves no rest. What is not finite stays in the first.
-OCTAVO_CLONES void split_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t part,
-                             std::int64_t step) {
-  for (std::int64_t first = 0; first < count; first += 32, to += step)
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(32, count - first); ++i) {
-      const float value = x[first + i];
-      const auto bits = std::bit_cast<std::uint32_t>(value);
-      const std::uint32_t magnitude = bits & 0x7fffffffU;
-      const std::uint32_t quiet = magnitude > 0x7f800000U ? 0x00400000U : 0U;  // a NaN whose low bits alone say so
-      const std::uint32_t high = (bits | quiet) & 0xffff0000U;
-      const float rest = value - std::bit_cast<float>(high);
-      const std::uint32_t rest_bits = magnitude >= 0x7f800000U ? 0U : std::bit_cast<std::uint32_t>(rest);
-      const std::uint32_t middle = rest_bits & 0xffff0000U;
-      const float low = std::bit_cast<float>(rest_bits) - std::bit_cast<float>(middle);
-      to[i] = static_cast<std::uint16_t>(high >> 16U);
-      to[part + i] = static_cast<std::uint16_t>(middle >> 16U);
-      to[2 * part + i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(low) >> 16U);
-    }
+constexpr std::int64_t kLine = 32;  // bf16 of a row in a step
+
+// Values as three bf16, `part` apart: cutting float32's 24 bits of significand into 8 + 8 + 8 leaves no rest. What is
+// not finite stays in the first.
+inline void split(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t part) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
+    const std::uint32_t magnitude = bits & 0x7fffffffU;
+    const std::uint32_t quiet = magnitude > 0x7f800000U ? 0x00400000U : 0U;  // a NaN whose low bits alone say so
+    const std::uint32_t high = (bits | quiet) & 0xffff0000U;
+    const float rest = x[i] - std::bit_cast<float>(high);
+    const std::uint32_t rest_bits = magnitude >= 0x7f800000U ? 0U : std::bit_cast<std::uint32_t>(rest);
+    const std::uint32_t middle = rest_bits & 0xffff0000U;
+    const float low = std::bit_cast<float>(rest_bits) - std::bit_cast<float>(middle);
+    to[i] = static_cast<std::uint16_t>(high >> 16U);
+    to[part + i] = static_cast<std::uint16_t>(middle >> 16U);
+    to[2 * part + i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(low) >> 16U);
+  }
 }
 
-// One row rounded half to even, in the same lines.
+inline void round_half_to_even(const float* x, std::int64_t count, std::uint16_t* to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
+    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
+    const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
+    to[i] = static_cast<std::uint16_t>((nan ? bits | 0x00400000U : rounded) >> 16U);
+  }
+}
+
+// One row in lines, `step` values apart. Whole lines apart from the rest, so that their loops are unrolled.
+OCTAVO_CLONES void split_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t part,
+                             std::int64_t step) {
+  for (; count >= kLine; count -= kLine, x += kLine, to += step) split(x, kLine, to, part);
+  split(x, count, to, part);
+}
+
 OCTAVO_CLONES void round_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t step) {
-  for (std::int64_t first = 0; first < count; first += 32, to += step)
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(32, count - first); ++i) {
-      const auto bits = std::bit_cast<std::uint32_t>(x[first + i]);
-      const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-      const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
-      to[i] = static_cast<std::uint16_t>((nan ? bits | 0x00400000U : rounded) >> 16U);
-    }
+  for (; count >= kLine; count -= kLine, x += kLine, to += step) round_half_to_even(x, kLine, to);
+  round_half_to_even(x, count, to);
 }
 
 OCTAVO_CLONES void bytes_to_bf16(const std::int8_t* from, std::int64_t count, std::uint16_t* to) {
@@ -73,9 +82,9 @@ struct Way {
   DType panels = DType::f32;
 };
 
-Way way_for(DType weight, FloatMath math) {
-  if (!has_avx512()) return {};
-  if ((weight == DType::bf16 || weight == DType::s8) && has_amx_bf16())
+Way way_for(DType weight, FloatEngine engine, FloatMath math) {
+  if (engine == FloatEngine::onednn) return {};
+  if ((weight == DType::bf16 || weight == DType::s8) && engine == FloatEngine::amx_bf16)
     return math == FloatMath::bf16 ? Way{&kAmxRoundedKernel, RowForm::rounded_bf16, DType::bf16}
                                    : Way{&kAmxSplitKernel, RowForm::split_bf16, DType::bf16};
   return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
@@ -122,15 +131,15 @@ class TiledProduct {
 
   void narrow(const float* x, std::int64_t rows, std::byte* to) const {
     auto* lines = reinterpret_cast<std::uint16_t*>(to);
-    const std::int64_t part = rows * 32;  // values between the parts of a row
+    const std::int64_t part = rows * kLine;  // values between the parts of a row
     const std::int64_t step = part * kernel_.parts;
-    if (p_.k % 32 != 0)  // what lies beyond K
+    if (p_.k % kLine != 0)  // what lies beyond K
       std::fill_n(lines + (steps_ - 1) * step, step, std::uint16_t{0});
     for (std::int64_t r = 0; r < rows; ++r)
       if (way_.rows == RowForm::split_bf16)
-        split_row(x + r * p_.k, p_.k, lines + r * 32, part, step);
+        split_row(x + r * p_.k, p_.k, lines + r * kLine, part, step);
       else
-        round_row(x + r * p_.k, p_.k, lines + r * 32, step);
+        round_row(x + r * p_.k, p_.k, lines + r * kLine, step);
   }
 
   void block(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
@@ -143,7 +152,7 @@ class TiledProduct {
           const std::int64_t begin = step * kStepBytes / element_;
           const std::int64_t terms = std::min(count * kStepBytes / element_, p_.k - begin);
           for (std::int64_t j = 0; j < panels; ++j) pack(panel + j, begin, terms, packed + j * panel_stride);
-          return PackedPanels{packed, panel_stride};
+          return PackedPanels{packed, panel_stride, false};
         },
         [&](const std::byte* sums, std::int64_t from, std::int64_t count) {
           for (std::int64_t j = 0; j < count; j += 2) {
@@ -195,8 +204,8 @@ void stream(const FloatProduct& p) {
 
 }  // namespace
 
-bool float_product(const FloatProduct& p, FloatMath math) {
-  const Way way = way_for(p.dtype, math);
+bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math) {
+  const Way way = way_for(p.dtype, engine, math);
   if (way.kernel == nullptr || p.k == 0) return false;
   if (p.m <= kStreamedRows)
     stream(p);

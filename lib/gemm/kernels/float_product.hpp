@@ -18,9 +18,12 @@ struct FloatProduct {
   float* y;
 };
 
-// False, and nothing done, where this processor lacks the instructions. The order of every sum depends on the shape and
-// the processor alone.
-bool float_product(const FloatProduct& p, FloatMath math);
+// What multiplies floats, each taking what it is no better at from the one before.
+enum class FloatEngine : std::uint8_t { onednn, avx512, amx_bf16 };
+FloatEngine chosen_float_engine();  // forced, named by the environment, or the best this processor has
+
+// False, and nothing done, for oneDNN. The order of every sum depends on the shape and the engine alone.
+bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math);
 
 // Rows up to which a product streams the weights and multiplies them in float32; more are multiplied in tiles.
 inline constexpr std::int64_t kStreamedRows = 8;

@@ -56,31 +56,36 @@ struct Byte {
   }
 };
 
-// `rows` rows of x by four rows of the weight, or by `count` of them: then the others repeat the last.
-template <class Weight, int rows>
+// `rows` rows of x by four rows of the weight, or by `count` of them: then the others repeat the last. `apart` sums of
+// each result are kept apart, where there are so few that the latency of the instruction would show.
+template <class Weight, int rows, int apart>
 OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, std::int64_t k, std::int64_t count,
                         float* y, std::int64_t y_stride) {
   const typename Weight::Stored* w[4];
   for (std::int64_t j = 0; j < 4; ++j) w[j] = weight + std::min(j, count - 1) * k;
-  __m512 sums[rows][4];
+  __m512 sums[rows][apart][4];
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) sums[r][j] = _mm512_setzero_ps();
+    for (int u = 0; u < apart; ++u)
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_setzero_ps();
   std::int64_t i = 0;
-  for (; i + 16 <= k; i += 16) {
-    __m512 wide[4];
+  for (; i + 16 * apart <= k; i += 16 * apart)
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i);
+    for (int u = 0; u < apart; ++u) {
+      __m512 wide[4];
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; ++r) {
-      const __m512 values = _mm512_loadu_ps(x + r * k + i);
+      for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i + 16 * u);
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) sums[r][j] = _mm512_fmadd_ps(values, wide[j], sums[r][j]);
+      for (int r = 0; r < rows; ++r) {
+        const __m512 values = _mm512_loadu_ps(x + r * k + i + 16 * u);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_fmadd_ps(values, wide[j], sums[r][u][j]);
+      }
     }
-  }
-  if (i < k) {
-    const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(k - i)) - 1);
+  for (; i < k; i += 16) {
+    const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(std::min<std::int64_t>(16, k - i))) - 1);
     __m512 wide[4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i, mask);
@@ -88,16 +93,22 @@ OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, s
     for (int r = 0; r < rows; ++r) {
       const __m512 values = _mm512_maskz_loadu_ps(mask, x + r * k + i);
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) sums[r][j] = _mm512_fmadd_ps(values, wide[j], sums[r][j]);
+      for (int j = 0; j < 4; ++j) sums[r][0][j] = _mm512_fmadd_ps(values, wide[j], sums[r][0][j]);
     }
   }
-  // Halves are added to each other, for four columns at a time.
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j)
+#pragma GCC unroll 4
+      for (int u = 1; u < apart; ++u) sums[r][0][j] = _mm512_add_ps(sums[r][0][j], sums[r][u][j]);
+        // Halves are added to each other, for four columns at a time.
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r) {
     __m256 halves[4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j)
-      halves[j] = _mm256_add_ps(_mm512_castps512_ps256(sums[r][j]), _mm512_extractf32x8_ps(sums[r][j], 1));
+      halves[j] = _mm256_add_ps(_mm512_castps512_ps256(sums[r][0][j]), _mm512_extractf32x8_ps(sums[r][0][j], 1));
     const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(halves[0], halves[1]), _mm256_hadd_ps(halves[2], halves[3]));
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
     _mm_mask_storeu_ps(y + r * y_stride, static_cast<__mmask8>((1U << static_cast<unsigned>(count)) - 1), four);
@@ -107,7 +118,8 @@ OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, s
 template <class Weight>
 void tiles(const FloatProduct& p, std::int64_t first, std::int64_t count) {
   using Tile = void (*)(const float*, const typename Weight::Stored*, std::int64_t, std::int64_t, float*, std::int64_t);
-  static constexpr Tile kTiles[5] = {nullptr, tile<Weight, 1>, tile<Weight, 2>, tile<Weight, 3>, tile<Weight, 4>};
+  static constexpr Tile kTiles[5] = {nullptr, tile<Weight, 1, 4>, tile<Weight, 2, 2>, tile<Weight, 3, 1>,
+                                     tile<Weight, 4, 1>};
   const auto* weight = static_cast<const typename Weight::Stored*>(p.weight);
   for (std::int64_t j = first; j < first + count; j += 4)  // stay in the first cache for all rows of x
     for (std::int64_t row = 0; row < p.m; row += 4)

@@ -84,7 +84,8 @@ class PackedWeights final : public PackedS8 {
     const PreparedRows prepared = prepare(kernel, a, m);
     const auto packed_from = [&](std::int64_t panel) {
       return [this, panel](std::int64_t step, std::int64_t) {
-        return PackedPanels{packed_.get() + panel * panel_stride_ + step * kStepBytes * kPanelColumns, panel_stride_};
+        return PackedPanels{packed_.get() + panel * panel_stride_ + step * kStepBytes * kPanelColumns, panel_stride_,
+                            true};
       };
     };
     for_blocks(m, panels_ < 64 ? kFewBlockRows : kBlockRows, panels_, steps_,

@@ -57,6 +57,7 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
 struct PackedPanels {
   const std::byte* first;
   std::int64_t stride;
+  bool lasting;  // packed once: what follows in memory is what follows in K
 };
 template <class Packed, class Finish>
 void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
@@ -77,6 +78,10 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
       work.panels = weights.first + panel * weights.stride;
       work.panel_stride = weights.stride;
       work.panel_count = std::min(together, panels - panel);
+      work.next = kernel.interleaved || !weights.lasting ? nullptr
+                  : panel + together < panels            ? work.panels + together * weights.stride
+                  : step + count < steps                 ? weights.first + count * kStepBytes * kPanelColumns
+                                                         : nullptr;
       work.first_step = step;
       work.steps = count;
       work.start = start == nullptr ? nullptr : start + panel * kPanelColumns;

@@ -20,6 +20,7 @@ struct TileWork {
   std::int64_t panel_stride;  // bytes between panels
   std::int64_t panel_count;   // 1 or 2; any number when there is a single strip
   std::int64_t first_step, steps;
+  const std::byte* next;      // the pair of panels after these, to be fetched meanwhile; null: none
   const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
   std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
   bool add;
