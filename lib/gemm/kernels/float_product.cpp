@@ -76,6 +76,8 @@ OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int6
   }
 }
 
+constexpr std::int64_t kStripCut = 16;
+
 struct Way {
   const TileKernel* kernel = nullptr;
   RowForm rows = RowForm::f32;
@@ -144,10 +146,12 @@ class TiledProduct {
 
   void block(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
              std::int64_t panels) const {
-    const std::int64_t panel_stride = cut_of(kernel_, rows, steps_) * kStepBytes * kPanelColumns;
+    // A single strip passes the weights once: what has just been packed should be near, and no sum waits for long.
+    const std::int64_t cut = std::min(steps_, rows <= kernel_.rows ? kStripCut : kernel_.cut_steps);
+    const std::int64_t panel_stride = cut * kStepBytes * kPanelColumns;
     auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * panel_stride));
     multiply_block(
-        kernel_, prepared, 0, rows, steps_, panels, nullptr,
+        kernel_, prepared, 0, rows, steps_, cut, panels, nullptr,
         [&](std::int64_t step, std::int64_t count) {
           const std::int64_t begin = step * kStepBytes / element_;
           const std::int64_t terms = std::min(count * kStepBytes / element_, p_.k - begin);

@@ -90,7 +90,8 @@ class PackedWeights final : public PackedS8 {
     };
     for_blocks(m, panels_ < 64 ? kFewBlockRows : kBlockRows, panels_, steps_,
                [&](std::int64_t row, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
-                 multiply_block(kernel, prepared, row, rows, steps_, panels, start_.data() + panel * kPanelColumns,
+                 const std::int64_t cut = rows <= kernel.rows ? steps_ : std::min(steps_, kernel.cut_steps);
+                 multiply_block(kernel, prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns,
                                 packed_from(panel), [&](const std::byte* sums, std::int64_t first, std::int64_t count) {
                                   for (std::int64_t j = 0; j < count; j += 2)
                                     finish(reinterpret_cast<const std::int32_t*>(sums + j / 2 * rows * kSumBytes), row,

@@ -25,10 +25,6 @@ struct PreparedRows {
   std::int64_t strip_stride;
 };
 
-inline std::int64_t cut_of(const TileKernel& kernel, std::int64_t rows, std::int64_t steps) {
-  return rows <= kernel.rows ? steps : std::min(steps, kernel.cut_steps);
-}
-
 // body(row, rows, panel, panels) over all blocks. Threads share pairs of panels of blocks of rows.
 template <class Body>
 void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_count, std::int64_t steps,
@@ -51,9 +47,10 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
                });
 }
 
-// One block: rows [row, row + rows) by `panels` panels. packed(first_step, steps) gives their weights at first_step and
-// the bytes between panels; finish(sums, first panel, panels) takes the sums [rows][32] of a pair of panels, or of as
-// many pairs as there are, one after the other, when the rows are a single strip.
+// One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
+// gives their weights at first_step and the bytes between panels; finish(sums, first panel, panels) takes the sums
+// [rows][32] of a pair of panels, or of as many pairs as there are, one after the other, when the rows are a single
+// strip.
 struct PackedPanels {
   const std::byte* first;
   std::int64_t stride;
@@ -61,9 +58,8 @@ struct PackedPanels {
 };
 template <class Packed, class Finish>
 void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
-                    std::int64_t steps, std::int64_t panels, const std::int32_t* start, const Packed& packed,
-                    const Finish& finish) {
-  const std::int64_t cut = cut_of(kernel, rows, steps);
+                    std::int64_t steps, std::int64_t cut, std::int64_t panels, const std::int32_t* start,
+                    const Packed& packed, const Finish& finish) {
   const std::int64_t together = rows <= kernel.rows ? panels : 2;  // panels of one call
   const std::int64_t pairs = cut < steps ? (panels + 1) / 2 : (together + 1) / 2;
   auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(pairs * rows * kSumBytes));
