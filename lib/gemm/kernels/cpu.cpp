@@ -47,11 +47,13 @@ bool has_avx512() noexcept {
          __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0;
 }
 bool has_avx512_vnni() noexcept { return has_avx512() && __builtin_cpu_supports("avx512vnni") != 0; }
+bool has_avx512_bf16() noexcept { return has_avx512() && __builtin_cpu_supports("avx512bf16") != 0; }
 
 #else
 
 bool has_avx512() noexcept { return false; }
 bool has_avx512_vnni() noexcept { return false; }
+bool has_avx512_bf16() noexcept { return false; }
 
 #endif
 

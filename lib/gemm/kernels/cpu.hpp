@@ -12,6 +12,7 @@ namespace octavo::gemm {
 
 bool has_avx512() noexcept;       // F, BW, VL and DQ
 bool has_avx512_vnni() noexcept;  // and VNNI
+bool has_avx512_bf16() noexcept;  // and BF16
 bool has_amx_int8() noexcept;     // AVX512-VNNI and tiles of bytes
 bool has_amx_bf16() noexcept;     // AVX512 and tiles of bf16
 

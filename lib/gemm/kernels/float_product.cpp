@@ -86,7 +86,10 @@ struct Way {
 
 Way way_for(DType weight, FloatEngine engine, FloatMath math) {
   if (engine == FloatEngine::onednn) return {};
-  if ((weight == DType::bf16 || weight == DType::s8) && engine == FloatEngine::amx_bf16)
+  const bool narrow = weight == DType::bf16 || weight == DType::s8;
+  if (narrow && engine == FloatEngine::avx512_bf16 && math == FloatMath::bf16)
+    return {&kAvx512Bf16Kernel, RowForm::rounded_bf16, DType::bf16};
+  if (narrow && engine == FloatEngine::amx_bf16)
     return math == FloatMath::bf16 ? Way{&kAmxRoundedKernel, RowForm::rounded_bf16, DType::bf16}
                                    : Way{&kAmxSplitKernel, RowForm::split_bf16, DType::bf16};
   return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
@@ -124,11 +127,19 @@ class TiledProduct {
         const std::int64_t rows = std::min(kernel_.rows, m - strip * kernel_.rows);
         if (way_.rows == RowForm::f32)
           interleave_rows(from, p_.k * 4, rows, p_.k * 4, 0, to + strip * stride);
+        else if (kernel_.interleaved)
+          round_and_interleave(from, rows, to + strip * stride);
         else
           narrow(from, rows, to + strip * stride);
       }
     });
     return {to, stride};
+  }
+
+  void round_and_interleave(const float* x, std::int64_t rows, std::byte* to) const {
+    auto* rounded = scratch<std::uint16_t>(Purpose::widened, static_cast<std::size_t>(rows * p_.k));
+    for (std::int64_t r = 0; r < rows; ++r) round_row(x + r * p_.k, p_.k, rounded + r * p_.k, kLine);
+    interleave_rows(rounded, p_.k * 2, rows, p_.k * 2, 0, to);
   }
 
   void narrow(const float* x, std::int64_t rows, std::byte* to) const {

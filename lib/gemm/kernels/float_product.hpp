@@ -19,7 +19,7 @@ struct FloatProduct {
 };
 
 // What multiplies floats, each taking what it is no better at from the one before.
-enum class FloatEngine : std::uint8_t { onednn, avx512, amx_bf16 };
+enum class FloatEngine : std::uint8_t { onednn, avx512, avx512_bf16, amx_bf16 };
 FloatEngine chosen_float_engine();  // forced, named by the environment, or the best this processor has
 
 // False, and nothing done, for oneDNN. The order of every sum depends on the shape and the engine alone.

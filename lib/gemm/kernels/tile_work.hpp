@@ -39,6 +39,7 @@ struct TileKernel {
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
 extern const TileKernel kAmxInt8Kernel;
 extern const TileKernel kAvx512FmaKernel;   // float32
+extern const TileKernel kAvx512Bf16Kernel;  // bf16 by bf16
 extern const TileKernel kAmxSplitKernel;    // float32 as three bf16, by bf16
 extern const TileKernel kAmxRoundedKernel;  // bf16 by bf16
 
