@@ -4,7 +4,8 @@
 //     gemm_bench [seconds per case] [threads] [text that a case's name contains]      0.2 0 ""
 //
 // Every int8 backend that runs here is compared with `portable` before it is timed, as a whole layer ("w8a8:NAME") and
-// as the bare product of rows that are int8 already ("product:NAME"). One JSON document on standard output.
+// as the bare product of rows that are int8 already ("product:NAME"); every float backend as "bf16:NAME" and so on. One
+// JSON document on standard output.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -120,12 +121,17 @@ void linear_case(const Case& c, double budget) {
   for (const std::int64_t m : {1, 4, 16, 64, 128, 512}) {
     const Tensor x = noise({m, c.k}, 6);
     report("quantize", c, m, measure(budget, [&] { (void)octavo::quantize_per_token(x); }), 0);
-    report("w8a16", c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
-    report("bf16", c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
-    octavo::set_float_math(octavo::FloatMath::bf16);
-    report("bf16:rounded", c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
-    octavo::set_float_math(octavo::FloatMath::f32);
-    report("f32", c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
+    for (const octavo::BackendInfo& backend : octavo::float_backends()) {
+      if (!backend.available) continue;
+      octavo::force_float_backend(backend.name);
+      report("w8a16:" + backend.name, c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
+      report("bf16:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+      report("f32:" + backend.name, c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
+      octavo::set_float_math(octavo::FloatMath::bf16);
+      report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+      octavo::set_float_math(octavo::FloatMath::f32);
+    }
+    octavo::force_float_backend("");
   }
 }
 
@@ -158,7 +164,7 @@ void print_limits() {
   double read = 0, fma = 0, vnni = 0, amx = 0, amx_bf16 = 0;
 #ifdef OCTAVO_X86
   if (octavo::gemm::has_avx512()) {
-    const std::vector<std::int64_t> memory(32 << 20, 1);
+    const std::vector<std::int64_t> memory(3 << 20, 1);
     read = limits::best_of_five([&] { return limits::read_gb_s(memory); });
     fma = limits::best_of_five(limits::fma_gflops);
   }
