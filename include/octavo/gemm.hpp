@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,10 @@
 #include "octavo/tensor.hpp"
 
 namespace octavo {
+
+namespace gemm {
+class SharedRows;
+}
 
 inline constexpr Contract kLinearContract{"linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
 inline constexpr Contract kLinearW8A8Contract{
@@ -41,6 +46,15 @@ struct QuantizedRows {
   Tensor scales;  // f32 [M]
 };
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::absmax_127);
+
+/// How layers that stay in float (float weights in bf16, W8A16) multiply many rows, for the whole process.
+///   f32   float32's precision: x and every product as they are, sums in float32. The default.
+///   bf16  x is rounded to bf16 first, where the processor multiplies bf16 faster: each result is then off by at most
+///         2^-9 sum |x w| (bf16 keeps 8 bits of significand) besides the sums' own rounding.
+/// Products of few rows and weights in f32 or f16 are always f32. Set it between jobs, not during one.
+enum class FloatMath : std::uint8_t { f32, bf16 };
+void set_float_math(FloatMath math) noexcept;
+FloatMath float_math() noexcept;
 
 /// What a Linear multiplies by what: float by float weights; int8 per token by int8 (W8A8); float by int8 (W8A16).
 enum class LinearKind : std::uint8_t { floating, w8a8, w8a16 };
@@ -77,9 +91,18 @@ class Linear {
 
  private:
   struct Impl;
-  static void multiply(const Impl& impl, const Tensor& rows, Tensor& y);
+  Tensor forward(const Tensor& x, gemm::SharedRows& shared) const;
+  static void multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& shared, Tensor& y);
+  friend std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x);
   std::shared_ptr<const Impl> impl_;
 };
+
+/// y[i] = layers[i]->forward(x), x[M,K] f32, for layers that share an input (q, k and v; gate and up): the rows of x
+/// are quantized once for those that are W8A8. The same bits as one call each, told to an observer in the same way.
+/// @code
+/// const std::vector<Tensor> qkv = forward_all({&q_proj, &k_proj, &v_proj}, x);
+/// @endcode
+std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x);
 
 /// int32 product of int8 operands, exact: a[M,K] s8, w[N,K] s8 -> acc[M,N] s32. By the named backend.
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend = "");
@@ -96,5 +119,12 @@ std::vector<BackendInfo> int8_backends();
 std::string int8_backend_in_use();
 /// Forces one by name for packing done from now on; unknown or unavailable names throw. "" restores the default.
 void force_int8_backend(std::string_view name);
+
+/// Engines of the products of layers that stay in float, best first; the last is "onednn", which runs anywhere. Their
+/// results differ by the rounding of float32 sums.
+std::vector<BackendInfo> float_backends();
+/// Forces one by name for products from now on; unknown or unavailable names throw. "" restores the default: the one
+/// that OCTAVO_FLOAT_BACKEND names, or the best.
+void force_float_backend(std::string_view name);
 
 }  // namespace octavo

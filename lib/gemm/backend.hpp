@@ -10,14 +10,27 @@
 
 namespace octavo::gemm {
 
-// Weights [N,K] in the layout their backend likes. Immutable; multiply may be called from many threads.
+// What turns sums into results: y[i,j] = (sum[i,j] * token[i]) * channel[j] + bias[j], each step rounded to float32 in
+// this order on every backend.
+struct Scales {
+  const float* token;    // [M]
+  const float* channel;  // [N]
+  const float* bias;     // [N], or null
+};
+
+// Weights [N,K] in the layout their backend likes. Immutable; may be used from many threads.
 class PackedS8 {
  public:
   virtual ~PackedS8() = default;
   virtual std::size_t size_bytes() const noexcept = 0;
   // acc[M,N] = a[M,K] w^T. Exact up to Backend::exact_k terms; beyond, sums above 2^24 may have been rounded once to
-  // float32, which is what Linear's epilogue does to them next: its results are the same to the bit.
+  // float32, which is what the scales do to them next: the results of `linear` are the same to the bit.
   virtual void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const = 0;
+  // y[M,N] from a[M,K]. An engine of its own scales each tile while it is in cache; this one scales after `multiply`.
+  virtual void linear(const std::int8_t* a, std::int64_t m, const Scales& scales, float* y) const;
+
+ protected:
+  virtual std::int64_t out_features() const noexcept = 0;
 };
 
 struct Backend {
@@ -30,6 +43,8 @@ struct Backend {
 
 inline constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fit in int32
 
+extern const Backend kAmxInt8Backend;
+extern const Backend kAvx512VnniBackend;
 extern const Backend kOneDnnBackend;
 extern const Backend kAvx2Backend;
 extern const Backend kPortableBackend;
@@ -38,6 +53,10 @@ inline bool runs_anywhere() noexcept { return true; }
 
 // The backend of that name, or the best available one for "". Throws for unknown and unavailable names.
 const Backend& choose_backend(std::string_view name);
+
+// y[i,j] of `rows` rows and `columns` columns by Scales, whose arrays start at the first row and column.
+void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
+                const Scales& scales, float* y, std::int64_t y_stride);
 
 // C = alpha op(A) op(B) + beta C by oneDNN; 0 on success.
 int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,

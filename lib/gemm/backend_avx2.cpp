@@ -95,6 +95,8 @@ class PackedAvx2 final : public PackedS8 {
   }
 
  private:
+  std::int64_t out_features() const noexcept override { return n_; }
+
   static std::int64_t rows_of(std::int64_t group, std::int64_t m) {
     return std::min<std::int64_t>(kRows, m - group * kRows);
   }

@@ -8,6 +8,7 @@
 
 #include "backend.hpp"
 #include "onednn_version.hpp"
+#include "scratch.hpp"
 
 namespace octavo::gemm {
 
@@ -18,6 +19,14 @@ using dnnl::memory;
 const dnnl::engine& cpu() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
+}
+
+// The scratchpad that oneDNN keeps by default belongs to the thread that made a primitive: two threads that run
+// primitives of one maker overwrite each other's sums. So each thread brings its own, kept for its next call.
+dnnl::primitive_attr own_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
 }
 
 template <class Work>
@@ -36,7 +45,8 @@ class PackedOneDnn final : public PackedS8 {
       // The layout is chosen for a middling number of rows and then kept: repacking per call would cost more than it
       // gains.
       const memory::desc any({k, n}, memory::data_type::s8, memory::format_tag::any);
-      const dnnl::matmul::primitive_desc typical = make_matmul(cpu(), rows(kTypicalRows), any, sums(kTypicalRows));
+      const dnnl::matmul::primitive_desc typical =
+          make_matmul(cpu(), rows(kTypicalRows), any, sums(kTypicalRows), own_scratchpad());
       const memory::desc stored({k, n}, memory::data_type::s8, memory::dims{1, k});
       packed_ = memory(typical.weights_desc(), cpu());
       memory source(stored, cpu(), const_cast<std::int8_t*>(weight));  // read only
@@ -50,33 +60,44 @@ class PackedOneDnn final : public PackedS8 {
 
   void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const override {
     translated([&] {
-      const dnnl::matmul product = primitive(m);
+      const Product product = product_of(m);
       dnnl::stream stream(cpu());
-      product.execute(stream, {{DNNL_ARG_SRC, memory(rows(m), cpu(), const_cast<std::int8_t*>(a))},
-                               {DNNL_ARG_WEIGHTS, packed_},
-                               {DNNL_ARG_DST, memory(sums(m), cpu(), acc)}});
+      auto* scratchpad = scratch<std::byte>(Purpose::onednn, product.scratchpad.get_size());
+      product.primitive.execute(stream, {{DNNL_ARG_SRC, memory(rows(m), cpu(), const_cast<std::int8_t*>(a))},
+                                         {DNNL_ARG_WEIGHTS, packed_},
+                                         {DNNL_ARG_DST, memory(sums(m), cpu(), acc)},
+                                         {DNNL_ARG_SCRATCHPAD, memory(product.scratchpad, cpu(), scratchpad)}});
       stream.wait();
     });
   }
 
  private:
+  std::int64_t out_features() const noexcept override { return n_; }
+
   static constexpr std::int64_t kTypicalRows = 64;
-  static constexpr std::size_t kKeptPrimitives = 16;
+  static constexpr std::size_t kKeptProducts = 16;
 
   memory::desc rows(std::int64_t m) const { return {{m, k_}, memory::data_type::s8, memory::format_tag::ab}; }
   memory::desc sums(std::int64_t m) const { return {{m, n_}, memory::data_type::s32, memory::format_tag::ab}; }
 
-  dnnl::matmul primitive(std::int64_t m) const {
+  struct Product {
+    dnnl::matmul primitive;
+    memory::desc scratchpad;
+  };
+
+  Product product_of(std::int64_t m) const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (const auto found = primitives_.find(m); found != primitives_.end()) return found->second;
-    if (primitives_.size() >= kKeptPrimitives) primitives_.clear();
-    return primitives_.emplace(m, dnnl::matmul(make_matmul(cpu(), rows(m), packed_.get_desc(), sums(m)))).first->second;
+    if (const auto found = products_.find(m); found != products_.end()) return found->second;
+    if (products_.size() >= kKeptProducts) products_.clear();
+    const dnnl::matmul::primitive_desc made =
+        make_matmul(cpu(), rows(m), packed_.get_desc(), sums(m), own_scratchpad());
+    return products_.emplace(m, Product{dnnl::matmul(made), made.scratchpad_desc()}).first->second;
   }
 
   std::int64_t n_, k_;
   memory packed_;
   mutable std::mutex mutex_;
-  mutable std::map<std::int64_t, dnnl::matmul> primitives_;
+  mutable std::map<std::int64_t, Product> products_;
 };
 
 std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::int64_t k) {

@@ -30,6 +30,8 @@ class PackedPortable final : public PackedS8 {
   }
 
  private:
+  std::int64_t out_features() const noexcept override { return n_; }
+
   std::int64_t n_, k_;
   std::vector<std::int8_t> weight_;
 };

@@ -4,13 +4,7 @@
 #include <cstring>
 #include <vector>
 
-// One clone per instruction set, picked when the program loads. Sanitizers run before such resolvers may.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define OCTAVO_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define OCTAVO_CLONES
-#endif
+#include "clones.hpp"
 
 namespace octavo::gemm {
 

@@ -4,8 +4,10 @@
 
 #include "backend.hpp"
 #include "dot.hpp"
+#include "kernels/float_product.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
+#include "quantize.hpp"
 
 namespace octavo {
 
@@ -89,7 +91,11 @@ const Contract& contract_of(LinearKind kind) {
                                      : kLinearContract;
 }
 
-// y = x W^T over the weight as stored.
+bool fits(const Tensor& x, std::int64_t in_features) {
+  return x.defined() && !x.is_meta() && x.dtype() == DType::f32 && x.rank() == 2 && x.dim(1) == in_features;
+}
+
+// y = x W^T over the weight as stored, on any processor.
 void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* y) {
   const std::int64_t n = weight.dim(0);
   const std::int64_t k = weight.dim(1);
@@ -224,32 +230,62 @@ std::size_t Linear::weight_bytes() const noexcept {
 }
 
 Tensor Linear::forward(const Tensor& x) const {
+  gemm::SharedRows own;
+  return forward(x, own);
+}
+
+std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x) {
+  const Tensor rows = x.contiguous();
+  gemm::SharedRows shared;
+  std::vector<Tensor> results;
+  results.reserve(layers.size());
+  for (const Linear* layer : layers) results.push_back(layer->forward(rows, shared));
+  return results;
+}
+
+Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
   if (!impl_) throw Error(ErrorCode::invalid_argument, "linear: forward on an undefined layer");
   const Impl& impl = *impl_;
-  Binder binder(contract_of(impl.kind), impl.module_path);
-  const Stored& w = impl.stored_weight;
-  if (w.shape.rank() == 2) binder.dim("K", w.shape[1], "the layer's weight " + w.shape.to_string() + " dim 1");
-  binder.arg("x", x).weight("w", w.dtype, w.shape, impl.has_data);
-  if (impl.stored_scale) binder.weight("w_scale", impl.stored_scale->dtype, impl.stored_scale->shape);
-  if (impl.stored_bias) binder.weight("bias", impl.stored_bias->dtype, impl.stored_bias->shape);
-  binder.check();
+  // Weights with data fit their contract since the layer was made, so that only x can break it. Where x fits and nobody
+  // listens, the words are not made: for one token of a small model they cost as much as the product.
+  std::optional<Binder> binder;
+  if (current_observer() != nullptr || !impl.has_data || !fits(x, impl.in_features)) {
+    binder.emplace(contract_of(impl.kind), impl.module_path);
+    const Stored& w = impl.stored_weight;
+    if (w.shape.rank() == 2) binder->dim("K", w.shape[1], "the layer's weight " + w.shape.to_string() + " dim 1");
+    binder->arg("x", x).weight("w", w.dtype, w.shape, impl.has_data);
+    if (impl.stored_scale) binder->weight("w_scale", impl.stored_scale->dtype, impl.stored_scale->shape);
+    if (impl.stored_bias) binder->weight("bias", impl.stored_bias->dtype, impl.stored_bias->shape);
+    binder->check();
+  }
   const std::int64_t m = x.dim(0);
   const std::int64_t n = impl.out_features;
-  Tensor y = binder.output("y", DType::f32, {m, n});
-  if (!y.is_meta() && m > 0 && n > 0) multiply(impl, x.contiguous(), y);
-  binder.workspace(impl.workspace_bytes(m)).done({{"y", y}});
+  Tensor y = binder ? binder->output("y", DType::f32, {m, n}) : Tensor::empty(DType::f32, {m, n});
+  if (!y.is_meta() && m > 0 && n > 0) multiply(impl, x.contiguous(), shared, y);
+  if (binder) binder->workspace(impl.workspace_bytes(m)).done({{"y", y}});
   return y;
 }
 
-void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
+void Linear::multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& shared, Tensor& y) {
   const std::int64_t m = rows.dim(0);
   const std::int64_t n = impl.out_features;
   float* out = y.mutable_data<float>();
   const float* bias = impl.bias.empty() ? nullptr : impl.bias.data();
   const std::int64_t grain = std::max<std::int64_t>(1, 32768 / n);
   if (impl.weight.defined()) {
-    float_forward(impl.weight, rows.data<float>(), m, out);
     const float* scale = impl.weight_scale.empty() ? nullptr : impl.weight_scale.data();
+    if (gemm::float_product({.x = rows.data<float>(),
+                             .m = m,
+                             .n = n,
+                             .k = impl.in_features,
+                             .weight = impl.weight.raw(),
+                             .dtype = impl.weight.dtype(),
+                             .scale = scale,
+                             .bias = bias,
+                             .y = out},
+                            gemm::chosen_float_engine(), float_math()))
+      return;
+    float_forward(impl.weight, rows.data<float>(), m, out);
     if (scale != nullptr)
       parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
@@ -262,24 +298,11 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, Tensor& y) {
       });
     return;
   }
-  const ObserverScope quiet(nullptr);  // a part of this operation
-  const QuantizedRows quantized = quantize_per_token(rows, impl.mode);
-  Tensor sums = Tensor::empty(DType::s32, {m, n});
-  if (impl.packed)
-    impl.packed->multiply(quantized.values.data<std::int8_t>(), m, sums.mutable_data<std::int32_t>());
-  else
-    sums = Tensor::zeros(DType::s32, {m, n});
-  const std::int32_t* acc = sums.data<std::int32_t>();
-  const float* token_scale = quantized.scales.data<float>();
-  const float* scale = impl.weight_scale.data();
-  parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      for (std::int64_t j = 0; j < n; ++j) {
-        // This order of the two products is part of the contract: backends then agree to the bit.
-        const float value = (static_cast<float>(acc[i * n + j]) * token_scale[i]) * scale[j];
-        out[i * n + j] = bias != nullptr ? value + bias[j] : value;
-      }
-  });
+  const gemm::SharedRows::Rows quantized = shared.of(rows, impl.mode);
+  const gemm::Scales scales{quantized.scales, impl.weight_scale.data(), bias};
+  if (impl.packed) return impl.packed->linear(quantized.values, m, scales, out);
+  const std::vector<std::int32_t> no_terms(static_cast<std::size_t>(n));
+  gemm::scale_sums(no_terms.data(), 0, m, n, scales, out, n);
 }
 
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {

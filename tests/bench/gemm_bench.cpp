@@ -1,16 +1,19 @@
 // Speed of linears and attention at the shapes of the published models, beside this machine's limits as measured in
-// the same run: int8 and float32 products at their best size, and a sum over memory.
+// the same run (tests/bench/limits.hpp).
 //
-//     gemm_bench [seconds per case] [threads]      0.2 0
+//     gemm_bench [seconds per case] [threads] [text that a case's name contains]      0.2 0 ""
 //
-// The int8 result is compared with the portable backend's before it is timed. One JSON document on standard output.
+// Every int8 backend that runs here is compared with `portable` before it is timed, as a whole layer ("w8a8:NAME") and
+// as the bare product of rows that are int8 already ("product:NAME"); every float backend as "bf16:NAME" and so on. One
+// JSON document on standard output.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "backend.hpp"
+#include "limits.hpp"
 #include "octavo/attention.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
@@ -25,15 +28,18 @@ struct Timing {
   double best = 1e30, median = 0;  // seconds
 };
 
+// With one thread, its own time: other jobs on the machine then disturb less.
+double seconds() { return octavo::num_threads() == 1 ? limits::thread_seconds() : limits::wall_seconds(); }
+
 template <class Job>
 Timing measure(double budget, Job&& job) {
   std::vector<double> runs;
   double total = 0;
   job();  // warm
   while (runs.size() < 3 || (total < budget && runs.size() < 10000)) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = seconds();
     job();
-    runs.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    runs.push_back(seconds() - start);
     total += runs.back();
   }
   std::sort(runs.begin(), runs.end());
@@ -64,39 +70,69 @@ struct Case {
   std::int64_t n, k;
 };
 constexpr Case kCases[] = {
-    {"3b.q_proj", 2048, 2048}, {"3b.gate_proj", 11008, 2048}, {"3b.down_proj", 2048, 11008}, {"vit.gate", 3420, 1280}};
+    {"3b.q_proj", 2048, 2048},     {"3b.kv_proj", 256, 2048}, {"3b.gate_proj", 11008, 2048},
+    {"3b.down_proj", 2048, 11008}, {"vit.gate", 3420, 1280},  {"vit.down", 1280, 3420},
+    {"tiny.q_proj", 192, 192},     {"tiny.gate", 512, 192},   {"tiny.down", 192, 512},
+};
 
-double read_peak(double budget) {  // GB/s of a float sum over 256 MiB, far beyond the caches
-  const std::int64_t count = 64 << 20;
-  const Tensor memory = Tensor::zeros(DType::f32, {count});
-  const float* values = memory.data<float>();
-  std::vector<double> sums(4096);
-  const Timing timing = measure(budget, [&] {
-    octavo::parallel_for(count, count / 64, [&](std::int64_t begin, std::int64_t end) {
-      float lanes[64] = {};
-      for (std::int64_t i = begin; i + 64 <= end; i += 64)
-        for (std::int64_t j = 0; j < 64; ++j) lanes[j] += values[i + j];
-      sums[static_cast<std::size_t>(begin % 4096)] = double{lanes[0]};
-    });
-  });
-  return static_cast<double>(count) * 4e-9 / timing.best;
-}
-
-Linear w8a8(const Tensor& weight, const char* backend) {
+Linear w8a8(const Tensor& weight, const std::string& backend) {
   octavo::force_int8_backend(backend);
-  const Tensor scale = noise({weight.dim(0)}, 3);
-  Linear layer = Linear::w8a8("bench", weight, scale, {});
+  Linear layer = Linear::w8a8("bench", weight, noise({weight.dim(0)}, 3), {});
   octavo::force_int8_backend("");
   return layer;
 }
 
-void report(const char* op, const char* name, std::int64_t m, const Case& c, const Timing& t, double bytes) {
+void report(const std::string& op, const Case& c, std::int64_t m, const Timing& t, double bytes_per_weight) {
   std::printf(
       "  {\"op\": \"%s\", \"name\": \"%s\", \"M\": %lld, \"N\": %lld, \"K\": %lld, \"best_ms\": %.4f, "
       "\"median_ms\": %.4f, \"gops\": %.1f, \"gb_s\": %.1f},\n",
-      op, name, static_cast<long long>(m), static_cast<long long>(c.n), static_cast<long long>(c.k), t.best * 1e3,
-      t.median * 1e3, 2e-9 * static_cast<double>(m * c.n * c.k) / t.best, bytes * 1e-9 / t.best);
+      op.c_str(), c.name, static_cast<long long>(m), static_cast<long long>(c.n), static_cast<long long>(c.k),
+      t.best * 1e3, t.median * 1e3, 2e-9 * static_cast<double>(m * c.n * c.k) / t.best,
+      static_cast<double>(c.n * c.k) * bytes_per_weight * 1e-9 / t.best);
   std::fflush(stdout);
+}
+
+void linear_case(const Case& c, double budget) {
+  const Tensor weight = weights_s8(c.n, c.k);
+  const Tensor probe = noise({3, c.k}, 9);
+  const Tensor expected = w8a8(weight, "portable").forward(probe);
+  const Linear weight_only = Linear::w8a16("bench", weight, noise({c.n}, 3), {});
+  const Linear bf16 = Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {});
+  const Linear f32 = Linear::floating("bench", noise({c.n, c.k}, 4), {});
+  for (const octavo::BackendInfo& backend : octavo::int8_backends()) {
+    if (!backend.available || backend.name == "portable") continue;
+    const Linear int8 = w8a8(weight, backend.name);
+    const Tensor got = int8.forward(probe);
+    if (!std::equal(got.values<float>().begin(), got.values<float>().end(), expected.values<float>().begin()))
+      throw octavo::Error(octavo::ErrorCode::internal,
+                          backend.name + " differs from portable at " + std::string(c.name));
+    const auto packed = octavo::gemm::choose_backend(backend.name).pack(weight.data<std::int8_t>(), c.n, c.k);
+    for (const std::int64_t m : {1, 4, 16, 64, 128, 512}) {
+      const Tensor x = noise({m, c.k}, 6);
+      const octavo::QuantizedRows rows = octavo::quantize_per_token(x);
+      Tensor sums = Tensor::empty(DType::s32, {m, c.n});
+      report("w8a8:" + backend.name, c, m, measure(budget, [&] { (void)int8.forward(x); }), 1);
+      report("product:" + backend.name, c, m,
+             measure(budget,
+                     [&] { packed->multiply(rows.values.data<std::int8_t>(), m, sums.mutable_data<std::int32_t>()); }),
+             1);
+    }
+  }
+  for (const std::int64_t m : {1, 4, 16, 64, 128, 512}) {
+    const Tensor x = noise({m, c.k}, 6);
+    report("quantize", c, m, measure(budget, [&] { (void)octavo::quantize_per_token(x); }), 0);
+    for (const octavo::BackendInfo& backend : octavo::float_backends()) {
+      if (!backend.available) continue;
+      octavo::force_float_backend(backend.name);
+      report("w8a16:" + backend.name, c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
+      report("bf16:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+      report("f32:" + backend.name, c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
+      octavo::set_float_math(octavo::FloatMath::bf16);
+      report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+      octavo::set_float_math(octavo::FloatMath::f32);
+    }
+    octavo::force_float_backend("");
+  }
 }
 
 void attention_case(const char* name, std::int64_t q_len, std::int64_t kv_len, double budget) {
@@ -108,9 +144,40 @@ void attention_case(const char* name, std::int64_t q_len, std::int64_t kv_len, d
       static_cast<double>(q_len) * (static_cast<double>(kv_len) - 0.5 * static_cast<double>(q_len - 1));
   std::printf(
       "  {\"op\": \"attention\", \"name\": \"%s\", \"Lq\": %lld, \"Lk\": %lld, \"best_ms\": %.4f, \"median_ms\": %.4f, "
-      "\"gops\": %.1f}",
+      "\"gops\": %.1f},\n",
       name, static_cast<long long>(q_len), static_cast<long long>(kv_len), t.best * 1e3, t.median * 1e3,
       4e-9 * 16 * 128 * pairs / t.best);
+}
+
+void sgemm_case(std::int64_t side, double budget) {
+  const Tensor square = noise({side, side}, 5);
+  Tensor product = Tensor::empty(DType::f32, {side, side});
+  const Timing t = measure(budget, [&] {
+    octavo::sgemm(side, side, side, square.data<float>(), side, square.data<float>(), side,
+                  product.mutable_data<float>(), side);
+  });
+  std::printf("  {\"op\": \"sgemm\", \"side\": %lld, \"best_ms\": %.4f, \"gops\": %.1f},\n",
+              static_cast<long long>(side), t.best * 1e3, 2e-9 * static_cast<double>(side * side * side) / t.best);
+}
+
+void print_limits() {
+  double read = 0, fma = 0, vnni = 0, amx = 0, amx_bf16 = 0;
+#ifdef OCTAVO_X86
+  if (octavo::gemm::has_avx512()) {
+    const std::vector<std::int64_t> memory(3 << 20, 1);
+    read = limits::best_of_five([&] { return limits::read_gb_s(memory); });
+    fma = limits::best_of_five(limits::fma_gflops);
+  }
+  if (octavo::gemm::has_avx512_vnni()) vnni = limits::best_of_five(limits::vnni_gops);
+#endif
+#ifdef OCTAVO_AMX
+  if (octavo::gemm::has_amx_int8()) amx = limits::best_of_five(limits::amx_gops<true>);
+  if (octavo::gemm::has_amx_bf16()) amx_bf16 = limits::best_of_five(limits::amx_gops<false>);
+#endif
+  std::printf(
+      "{\"threads\": %d, \"one_thread_limits\": {\"read_gb_s\": %.1f, \"fma_gflops\": %.0f, \"vnni_gops\": %.0f, "
+      "\"amx_int8_gops\": %.0f, \"amx_bf16_gflops\": %.0f},\n \"runs\": [\n",
+      octavo::num_threads(), read, fma, vnni, amx, amx_bf16);
 }
 
 }  // namespace
@@ -118,48 +185,17 @@ void attention_case(const char* name, std::int64_t q_len, std::int64_t kv_len, d
 int main(int argc, char** argv) {
   const double budget = argc > 1 ? std::strtod(argv[1], nullptr) : 0.2;
   octavo::set_num_threads(argc > 2 ? static_cast<int>(std::strtol(argv[2], nullptr, 10)) : 0);
+  const std::string wanted = argc > 3 ? argv[3] : "";
   try {
-    const std::vector<octavo::BackendInfo> table = octavo::int8_backends();
-    const char* wanted = std::getenv("OCTAVO_INT8_BACKEND");
-    const std::string backend =
-        wanted != nullptr
-            ? wanted
-            : std::find_if(table.begin(), table.end(), [](const auto& info) { return info.available; })->name;
-    const std::int64_t side = 2048;
-    const Tensor square = noise({side, side}, 5);
-    Tensor product = Tensor::empty(DType::f32, {side, side});
-    const Timing sgemm = measure(budget, [&] {
-      octavo::sgemm(side, side, side, square.data<float>(), side, square.data<float>(), side,
-                    product.mutable_data<float>(), side);
-    });
-    std::printf(
-        "{\"threads\": %d, \"int8_backend\": \"%s\", \"read_gb_s\": %.1f, \"sgemm_2048_gflops\": %.1f, \"runs\": [\n",
-        octavo::num_threads(), backend.c_str(), read_peak(budget),
-        2e-9 * static_cast<double>(side * side * side) / sgemm.best);
-    for (const Case& c : kCases) {
-      const Tensor weight = weights_s8(c.n, c.k);
-      const Linear int8 = w8a8(weight, backend.c_str());
-      const Tensor probe = noise({3, c.k}, 9);
-      const Tensor expected = w8a8(weight, "portable").forward(probe);
-      const Tensor got = int8.forward(probe);
-      if (!std::equal(got.values<float>().begin(), got.values<float>().end(), expected.values<float>().begin())) {
-        std::fprintf(stderr, "gemm_bench: %s differs from portable\n", c.name);
-        return 1;
-      }
-      const Linear bf16 = Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {});
-      const Linear weight_only = Linear::w8a16("bench", weight, noise({c.n}, 3), {});
-      const double weights = static_cast<double>(c.n * c.k);
-      for (const std::int64_t m : {1, 4, 64, 512}) {
-        const Tensor x = noise({m, c.k}, 6);
-        report("w8a8", c.name, m, c, measure(budget, [&] { (void)int8.forward(x); }), weights);
-        report("w8a16", c.name, m, c, measure(budget, [&] { (void)weight_only.forward(x); }), weights);
-        report("bf16", c.name, m, c, measure(budget, [&] { (void)bf16.forward(x); }), 2 * weights);
-      }
+    print_limits();
+    for (const Case& c : kCases)
+      if (std::string(c.name).find(wanted) != std::string::npos) linear_case(c, budget);
+    if (wanted.empty()) {
+      sgemm_case(2048, budget);
+      attention_case("decode", 1, 1024, budget);
+      attention_case("prefill", 1024, 1024, budget);
     }
-    attention_case("decode", 1, 1024, budget);
-    std::printf(",\n");
-    attention_case("prefill", 1024, 1024, budget);
-    std::printf("\n]}\n");
+    std::printf("  {\"op\": \"end\"}\n]}\n");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "gemm_bench: %s\n", error.what());
     return 1;

@@ -1,4 +1,5 @@
 // The int8 product against 64-bit integer arithmetic, on every backend this machine has.
+#include <array>
 #include <cstdlib>
 
 #include "catch.hpp"
@@ -20,23 +21,36 @@ std::vector<std::string> available() {
 
 TEST_CASE("the table of backends ends with portable, which is always available") {
   const std::vector<octavo::BackendInfo> table = octavo::int8_backends();
-  REQUIRE(table.size() == 3);
-  CHECK(table[0].name == "onednn");
-  CHECK(table[1].name == "avx2");
-  CHECK(table[2].name == "portable");
+  REQUIRE(table.size() == 5);
+  CHECK(table[0].name == "amx_int8");
+  CHECK(table[1].name == "avx512_vnni");
+  CHECK(table[2].name == "onednn");
+  CHECK(table[3].name == "avx2");
+  CHECK(table[4].name == "portable");
   CHECK(table.back().available);
 }
 
 TEST_CASE("gemm_s8 is exact for every backend and odd sizes") {
   for (const std::string& backend : available())
-    for (const std::int64_t m : {1, 2, 3, 4, 5, 6, 12, 17})
-      for (const std::int64_t n : {1, 7, 16, 31, 65})
+    for (const std::int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 33})
+      for (const std::int64_t n : {1, 7, 16, 31, 65, 130})
         for (const std::int64_t k : {1, 3, 7, 63, 64, 65, 129, 515}) {
           const Tensor a = random_s8(m, k, static_cast<unsigned>(m * 1000 + k));
           const Tensor w = random_s8(n, k, static_cast<unsigned>(n * 1000 + k));
           INFO(backend << " m " << m << " n " << n << " k " << k);
           REQUIRE(integers<std::int32_t>(gemm_s8(a, w, backend)) == exact(a, w));
         }
+}
+
+TEST_CASE("gemm_s8 is exact for more rows and columns than a block of any backend holds") {
+  for (const std::string& backend : available())
+    for (const auto& [m, n, k] :
+         {std::array<std::int64_t, 3>{1037, 70, 70}, {133, 1037, 200}, {530, 1300, 66}, {70, 300, 7000}}) {
+      const Tensor a = random_s8(m, k, 1);
+      const Tensor w = random_s8(n, k, 2);
+      INFO(backend << " m " << m << " n " << n << " k " << k);
+      CHECK(integers<std::int32_t>(gemm_s8(a, w, backend)) == exact(a, w));
+    }
 }
 
 TEST_CASE("gemm_s8 is exact at the widths of the published models") {
@@ -95,15 +109,15 @@ TEST_CASE("gemm_s8 refuses what could overflow, and operands that do not fit") {
 
 TEST_CASE("forcing a backend is strict") {
   CHECK(message_of([] { octavo::force_int8_backend("avx9"); }) ==
-        "there is no int8 backend \"avx9\"; known are onednn, avx2, portable");
+        "there is no int8 backend \"avx9\"; known are amx_int8, avx512_vnni, onednn, avx2, portable");
   CHECK(message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1), "Portable"); }) ==
-        "there is no int8 backend \"Portable\"; known are onednn, avx2, portable");
+        "there is no int8 backend \"Portable\"; known are amx_int8, avx512_vnni, onednn, avx2, portable");
   ::setenv("OCTAVO_INT8_BACKEND", "fastest", 1);
   const std::string message = message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1)); });
   octavo::force_int8_backend("portable");  // a name given in the program overrides the environment
   const std::string forced = message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1)); });
   octavo::force_int8_backend("");
   ::unsetenv("OCTAVO_INT8_BACKEND");
-  CHECK(message == "there is no int8 backend \"fastest\"; known are onednn, avx2, portable");
+  CHECK(message == "there is no int8 backend \"fastest\"; known are amx_int8, avx512_vnni, onednn, avx2, portable");
   CHECK(forced == "nothing was thrown");
 }

@@ -95,6 +95,37 @@ TEST_CASE("quantize_per_token rounds half to even and keeps the largest at 127")
   CHECK(integers<std::int8_t>(rows.values) == std::vector<std::int64_t>{127, -127, 0, 2, 2, 0, -2, 0, 126});
 }
 
+TEST_CASE("quantize_per_token divides: near a half it does not matter how the processor is fast") {
+  // Quotients of all shapes, halves and their neighbours among them, against the division of the definition.
+  for (const TokenScale mode : {TokenScale::absmax_127, TokenScale::absmax_127_5})
+    for (const std::int64_t k : {1, 15, 16, 17, 63, 64, 65, 200, 4099})
+      for (const float spread : {1e-30F, 1e-3F, 1.0F, 3e37F}) {
+        Tensor x = random(3, k, static_cast<unsigned>(k));
+        for (std::int64_t i = 0; i < 3 * k; ++i) {
+          float& value = x.mutable_data<float>()[i];
+          if (i % 3 != 0) {  // a half, or next to it, once divided by row 0's scale of 1/127 or so
+            const float half = (static_cast<float>(i % 254) - 127.0F + 0.5F) / 127.0F;
+            value = i % 3 == 1 ? half : std::nextafter(half, i % 2 == 0 ? 2.0F : -2.0F);
+          }
+          value *= spread;
+        }
+        const octavo::QuantizedRows rows = quantize_per_token(x, mode);
+        for (std::int64_t i = 0; i < 3; ++i) {
+          float largest = 0;
+          for (std::int64_t j = 0; j < k; ++j) largest = std::max(largest, std::fabs(x.data<float>()[i * k + j]));
+          const float ratio = largest / (mode == TokenScale::absmax_127 ? 127.0F : 127.5F);
+          const float scale = std::max(ratio, std::numeric_limits<float>::epsilon());
+          REQUIRE(rows.scales.data<float>()[i] == scale);
+          for (std::int64_t j = 0; j < k; ++j) {
+            const float quotient = x.data<float>()[i * k + j] / scale;
+            const float nearest = std::min(127.0F, std::nearbyint(quotient));
+            INFO("row " << i << " column " << j << " quotient " << quotient);
+            REQUIRE(static_cast<float>(rows.values.data<std::int8_t>()[i * k + j]) == nearest);
+          }
+        }
+      }
+}
+
 TEST_CASE("absmax / 127.5 reaches -128 and clamps at 127") {
   const octavo::QuantizedRows rows = quantize_per_token(row({-127.5F, 127.5F, 1}), TokenScale::absmax_127_5);
   CHECK(floats(rows.scales) == std::vector<float>{1});
@@ -164,6 +195,28 @@ TEST_CASE("a w8a8 linear is (acc * token scale) * channel scale + bias, to the b
     for (std::int64_t m = 1; m <= 5; ++m)  // a row does not depend on its neighbours
       CHECK(floats(layer.forward(x.slice(0, 0, m))) == std::vector<float>(expected.begin(), expected.begin() + m * 19));
   }
+}
+
+TEST_CASE("layers that share an input give the bits of one call each") {
+  const Tensor wide = random(9, 90, 1);
+  const Tensor x = wide.slice(1, 3, 80);  // strided
+  const auto ones = [](int n) { return vector_of(std::vector<float>(static_cast<std::size_t>(n), 0.5F)); };
+  const Linear q = Linear::w8a8("q", random_s8(33, 77, 2), ones(33), ones(33));
+  const Linear k = Linear::w8a8("k", random_s8(8, 77, 3), ones(8), {});
+  const Linear other = Linear::w8a8("other", random_s8(8, 77, 3), ones(8), {}, TokenScale::absmax_127_5);
+  const Linear f = Linear::floating("f", random(5, 77, 4), {});
+  const std::vector<const Linear*> layers{&q, &k, &other, &f, &q};
+  const std::vector<Tensor> results = octavo::forward_all({&q, &k, &other, &f, &q}, x);
+  REQUIRE(results.size() == layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    INFO(layers[i]->module_path());
+    CHECK(floats(results[i]) == floats(layers[i]->forward(x)));
+  }
+  CHECK(floats(results[1]) != floats(results[2]));
+  CHECK(message_of([&] {
+          octavo::forward_all({&f, &q}, random(2, 76, 1));
+        }) == message_of([&] { f.forward(random(2, 76, 1)); }));
+  CHECK(octavo::forward_all({}, x).empty());
 }
 
 TEST_CASE("backends agree to the bit where sums exceed float32's integers") {

@@ -1,0 +1,174 @@
+// Tiles of AMX: 16 rows of 64 bytes by 16 columns of 64 bytes into 16 x 16 sums. The file that includes this defines
+// OCTAVO_TARGET and OCTAVO_TILE_PRODUCT(sums, rows, weights), the instruction with its three tile numbers.
+#pragma once
+
+#include "cpu.hpp"
+#include "panels.hpp"
+#include "tile_config.hpp"
+#include "tile_work.hpp"
+
+#ifdef OCTAVO_AMX
+
+namespace octavo::gemm {
+
+namespace {
+
+constexpr std::int64_t kTileRows = 32;  // of a strip: two tiles
+
+// One strip of up to 32 rows.
+struct Strip {
+  const std::byte* lines;  // [steps][parts][rows][64 bytes]
+  std::int64_t rows;
+  std::byte* sums;            // of its first row
+  std::int64_t index, count;  // of all strips
+};
+
+// Tiles 0 to 3 are sums, 4 and 5 rows, 6 and 7 weights. Two tiles of rows by two panels: four products for four loads,
+// or less where the rows have parts.
+//
+// The first pass over a pair of panels finds them in memory: while one pair is multiplied, each strip fetches its share
+// of the next.
+template <int parts>
+OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
+  std::byte* below = s.sums + 16 * kSumBytes;
+  if (w.add) {
+    _tile_loadd(0, s.sums, kSumBytes);
+    _tile_loadd(1, s.sums + 64, kSumBytes);
+    _tile_loadd(2, below, kSumBytes);
+    _tile_loadd(3, below + 64, kSumBytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const std::byte* a = s.lines;
+  const std::int64_t fetch_bytes = w.next == nullptr ? 0 : (16 + s.count - 1) / s.count * 64;  // of a step and a panel
+  const std::byte* fetch = w.next + s.index * w.steps * fetch_bytes;
+  for (std::int64_t step = 0; step < w.steps; ++step) {
+    for (const std::byte* line = fetch; line < fetch + fetch_bytes; line += 64) {
+      _mm_prefetch(line, _MM_HINT_T0);
+      _mm_prefetch(line + w.panel_stride, _MM_HINT_T0);
+    }
+    fetch += fetch_bytes;
+    _tile_loadd(6, b, 64);
+    _tile_loadd(7, b + w.panel_stride, 64);
+#pragma GCC unroll 3
+    for (int part = 0; part < parts; ++part) {
+      _tile_loadd(4, a, 64);
+      OCTAVO_TILE_PRODUCT(0, 4, 6);
+      OCTAVO_TILE_PRODUCT(1, 4, 7);
+      _tile_loadd(5, a + 1024, 64);
+      OCTAVO_TILE_PRODUCT(2, 5, 6);
+      OCTAVO_TILE_PRODUCT(3, 5, 7);
+      a += s.rows * 64;
+    }
+    b += 1024;
+  }
+  _tile_stored(0, s.sums, kSumBytes);
+  _tile_stored(1, s.sums + 64, kSumBytes);
+  _tile_stored(2, below, kSumBytes);
+  _tile_stored(3, below + 64, kSumBytes);
+}
+
+// One panel: the first 16 rows, and the others where there are any.
+template <int parts>
+OCTAVO_TARGET void by_one(const TileWork& w, const Strip& s, const std::byte* b) {
+  const bool two = s.rows > 16;
+  std::byte* below = s.sums + 16 * kSumBytes;
+  if (w.add) {
+    _tile_loadd(0, s.sums, kSumBytes);
+    if (two) _tile_loadd(2, below, kSumBytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(2);
+  }
+  const std::byte* a = s.lines;
+  for (std::int64_t step = 0; step < w.steps; ++step) {
+    _tile_loadd(6, b, 64);
+#pragma GCC unroll 3
+    for (int part = 0; part < parts; ++part) {
+      _tile_loadd(4, a, 64);
+      OCTAVO_TILE_PRODUCT(0, 4, 6);
+      if (two) {
+        _tile_loadd(5, a + 1024, 64);
+        OCTAVO_TILE_PRODUCT(2, 5, 6);
+      }
+      a += s.rows * 64;
+    }
+    b += 1024;
+  }
+  _tile_stored(0, s.sums, kSumBytes);
+  if (two) _tile_stored(2, below, kSumBytes);
+}
+
+// Up to 16 rows by four panels: as many sums under way as the instruction's latency asks for.
+template <int parts>
+OCTAVO_TARGET void one_by_four(const TileWork& w, const Strip& s, const std::byte* b, std::byte* next) {
+  if (w.add) {
+    _tile_loadd(0, s.sums, kSumBytes);
+    _tile_loadd(1, s.sums + 64, kSumBytes);
+    _tile_loadd(2, next, kSumBytes);
+    _tile_loadd(3, next + 64, kSumBytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const std::byte* a = s.lines;
+  for (std::int64_t step = 0; step < w.steps; ++step) {
+#pragma GCC unroll 3
+    for (int part = 0; part < parts; ++part) {
+      _tile_loadd(4, a, 64);
+      _tile_loadd(6, b, 64);
+      OCTAVO_TILE_PRODUCT(0, 4, 6);
+      _tile_loadd(7, b + w.panel_stride, 64);
+      OCTAVO_TILE_PRODUCT(1, 4, 7);
+      _tile_loadd(6, b + 2 * w.panel_stride, 64);
+      OCTAVO_TILE_PRODUCT(2, 4, 6);
+      _tile_loadd(7, b + 3 * w.panel_stride, 64);
+      OCTAVO_TILE_PRODUCT(3, 4, 7);
+      a += s.rows * 64;
+    }
+    b += 1024;
+  }
+  _tile_stored(0, s.sums, kSumBytes);
+  _tile_stored(1, s.sums + 64, kSumBytes);
+  _tile_stored(2, next, kSumBytes);
+  _tile_stored(3, next + 64, kSumBytes);
+}
+
+template <int parts>
+void multiply_tiles(const TileWork& w) {
+  for (std::int64_t row = 0; row < w.row_count;) {
+    const std::int64_t left = w.row_count - row;
+    const std::int64_t rows = left < kTileRows ? left : kTileRows;
+    const TileConfig config(rows);
+    // All strips of this height under one configuration.
+    for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;
+         row += rows) {
+      Strip s{w.rows + row / kTileRows * w.strip_stride + w.first_step * parts * rows * 64, rows,
+              w.sums + row * kSumBytes, row / kTileRows, (w.row_count + kTileRows - 1) / kTileRows};
+      const std::int64_t pair_bytes = w.row_count * kSumBytes;
+      std::int64_t panel = 0;
+      if (rows <= 16)
+        for (; panel + 4 <= w.panel_count; panel += 4, s.sums += 2 * pair_bytes)
+          one_by_four<parts>(w, s, w.panels + panel * w.panel_stride, s.sums + pair_bytes);
+      else
+        for (; panel + 2 <= w.panel_count; panel += 2, s.sums += pair_bytes)
+          two_by_two<parts>(w, s, w.panels + panel * w.panel_stride);
+      for (; panel < w.panel_count; ++panel) {
+        Strip one = s;
+        one.sums += panel % 2 * 64;
+        by_one<parts>(w, one, w.panels + panel * w.panel_stride);
+        if (panel % 2 == 1) s.sums += pair_bytes;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+}  // namespace octavo::gemm
+#endif

@@ -1,0 +1,37 @@
+// float32 products by AVX-512's multiply-add.
+#include <cstring>
+
+#define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#include "word_tiles.hpp"
+
+namespace octavo::gemm {
+
+namespace {
+
+#ifdef OCTAVO_X86
+
+struct Step {
+  using Sum = __m512;
+  OCTAVO_TARGET static Sum zero() { return _mm512_setzero_ps(); }
+  OCTAVO_TARGET static Sum load(const void* words) { return _mm512_loadu_ps(words); }
+  OCTAVO_TARGET static void store(void* words, Sum sum) { _mm512_storeu_ps(words, sum); }
+  OCTAVO_TARGET static Sum broadcast(const std::byte* word) {
+    float value = 0;
+    std::memcpy(&value, word, sizeof value);
+    return _mm512_set1_ps(value);
+  }
+  OCTAVO_TARGET static void add(Sum& sum, Sum x, Sum w) { sum = _mm512_fmadd_ps(x, w, sum); }
+  OCTAVO_TARGET static Sum plus(Sum a, Sum b) { return _mm512_add_ps(a, b); }
+};
+
+#endif
+
+}  // namespace
+
+#ifdef OCTAVO_X86
+const TileKernel kAvx512FmaKernel{kInterleavedRows, 1, true, 16, multiply_words<Step>};
+#else
+const TileKernel kAvx512FmaKernel{kInterleavedRows, 1, true, 16, nullptr};
+#endif
+
+}  // namespace octavo::gemm

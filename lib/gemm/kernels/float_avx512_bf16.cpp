@@ -1,0 +1,42 @@
+// Products of bf16 by bf16 by AVX512-BF16: vdpbf16ps adds two of them to each of 16 float32 sums. Denormals count as
+// zero. Twice the speed of float32's multiply-adds on AMD's Zen 4 and 5, half of it on Intel's Sapphire Rapids, which
+// has AMX instead.
+#include <cstring>
+
+#define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#include "word_tiles.hpp"
+
+namespace octavo::gemm {
+
+namespace {
+
+#ifdef OCTAVO_X86
+
+struct Step {
+  using Sum = __m512;
+  OCTAVO_TARGET static Sum zero() { return _mm512_setzero_ps(); }
+  OCTAVO_TARGET static Sum load(const void* words) { return _mm512_loadu_ps(words); }
+  OCTAVO_TARGET static void store(void* words, Sum sum) { _mm512_storeu_ps(words, sum); }
+  OCTAVO_TARGET static Sum broadcast(const std::byte* word) {
+    std::int32_t value = 0;
+    std::memcpy(&value, word, sizeof value);
+    return _mm512_castsi512_ps(_mm512_set1_epi32(value));
+  }
+  // Not the intrinsic, whose vector of bf16 compilers spell differently.
+  OCTAVO_TARGET static void add(Sum& sum, Sum x, Sum w) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+  }
+  OCTAVO_TARGET static Sum plus(Sum a, Sum b) { return _mm512_add_ps(a, b); }
+};
+
+#endif
+
+}  // namespace
+
+#ifdef OCTAVO_X86
+const TileKernel kAvx512Bf16Kernel{kInterleavedRows, 1, true, 16, multiply_words<Step>};
+#else
+const TileKernel kAvx512Bf16Kernel{kInterleavedRows, 1, true, 16, nullptr};
+#endif
+
+}  // namespace octavo::gemm

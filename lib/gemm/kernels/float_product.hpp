@@ -1,0 +1,34 @@
+// Float products over weights as stored, on AVX-512 and AMX.
+#pragma once
+
+#include <cstdint>
+
+#include "octavo/gemm.hpp"
+
+namespace octavo::gemm {
+
+// y[M,N] = (x[M,K] w[N,K]^T) * scale[j] + bias[j]; scale and bias may be null.
+struct FloatProduct {
+  const float* x;
+  std::int64_t m, n, k;
+  const void* weight;
+  DType dtype;  // of the weight: f32, bf16, f16 or s8
+  const float* scale;
+  const float* bias;
+  float* y;
+};
+
+// What multiplies floats, each taking what it is no better at from the one before.
+enum class FloatEngine : std::uint8_t { onednn, avx512, avx512_bf16, amx_bf16 };
+FloatEngine chosen_float_engine();  // forced, named by the environment, or the best this processor has
+
+// False, and nothing done, for oneDNN. The order of every sum depends on the shape and the engine alone.
+bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math);
+
+// Rows up to which a product streams the weights and multiplies them in float32; more are multiplied in tiles.
+inline constexpr std::int64_t kStreamedRows = 8;
+
+// y[r * n + j] for `count` weight rows from `first`. AVX-512.
+void stream_rows_avx512(const FloatProduct& p, std::int64_t first, std::int64_t count);
+
+}  // namespace octavo::gemm

@@ -1,0 +1,146 @@
+// Few rows of float32 by weights as stored: the weights are read once, widened in registers, and memory is the limit.
+#include <algorithm>
+
+#include "cpu.hpp"
+#include "float_product.hpp"
+
+#ifdef OCTAVO_X86
+#include <immintrin.h>
+#endif
+
+namespace octavo::gemm {
+
+#ifdef OCTAVO_X86
+
+#define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+
+namespace {
+
+// Sixteen weights, widened exactly; those that the mask leaves out are 0 and not read.
+struct Float32 {
+  using Stored = float;
+  OCTAVO_TARGET static __m512 load(const float* w) { return _mm512_loadu_ps(w); }
+  OCTAVO_TARGET static __m512 load(const float* w, __mmask16 mask) { return _mm512_maskz_loadu_ps(mask, w); }
+};
+
+struct BFloat {
+  using Stored = std::uint16_t;
+  OCTAVO_TARGET static __m512 widened(__m256i w) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(w), 16));
+  }
+  OCTAVO_TARGET static __m512 load(const std::uint16_t* w) {
+    return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+  }
+  OCTAVO_TARGET static __m512 load(const std::uint16_t* w, __mmask16 mask) {
+    return widened(_mm256_maskz_loadu_epi16(mask, w));
+  }
+};
+
+struct Half {
+  using Stored = std::uint16_t;
+  OCTAVO_TARGET static __m512 load(const std::uint16_t* w) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+  }
+  OCTAVO_TARGET static __m512 load(const std::uint16_t* w, __mmask16 mask) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, w));
+  }
+};
+
+struct Byte {
+  using Stored = std::int8_t;
+  OCTAVO_TARGET static __m512 load(const std::int8_t* w) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w))));
+  }
+  OCTAVO_TARGET static __m512 load(const std::int8_t* w, __mmask16 mask) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, w)));
+  }
+};
+
+// `rows` rows of x by four rows of the weight, or by `count` of them: then the others repeat the last. `apart` sums of
+// each result are kept apart, where there are so few that the latency of the instruction would show.
+template <class Weight, int rows, int apart>
+OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, std::int64_t k, std::int64_t count,
+                        float* y, std::int64_t y_stride) {
+  const typename Weight::Stored* w[4];
+  for (std::int64_t j = 0; j < 4; ++j) w[j] = weight + std::min(j, count - 1) * k;
+  __m512 sums[rows][apart][4];
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int u = 0; u < apart; ++u)
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_setzero_ps();
+  std::int64_t i = 0;
+  for (; i + 16 * apart <= k; i += 16 * apart)
+#pragma GCC unroll 4
+    for (int u = 0; u < apart; ++u) {
+      __m512 wide[4];
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i + 16 * u);
+#pragma GCC unroll 4
+      for (int r = 0; r < rows; ++r) {
+        const __m512 values = _mm512_loadu_ps(x + r * k + i + 16 * u);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_fmadd_ps(values, wide[j], sums[r][u][j]);
+      }
+    }
+  for (; i < k; i += 16) {
+    const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(std::min<std::int64_t>(16, k - i))) - 1);
+    __m512 wide[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i, mask);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) {
+      const __m512 values = _mm512_maskz_loadu_ps(mask, x + r * k + i);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) sums[r][0][j] = _mm512_fmadd_ps(values, wide[j], sums[r][0][j]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j)
+#pragma GCC unroll 4
+      for (int u = 1; u < apart; ++u) sums[r][0][j] = _mm512_add_ps(sums[r][0][j], sums[r][u][j]);
+        // Halves are added to each other, for four columns at a time.
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r) {
+    __m256 halves[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j)
+      halves[j] = _mm256_add_ps(_mm512_castps512_ps256(sums[r][0][j]), _mm512_extractf32x8_ps(sums[r][0][j], 1));
+    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(halves[0], halves[1]), _mm256_hadd_ps(halves[2], halves[3]));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+    _mm_mask_storeu_ps(y + r * y_stride, static_cast<__mmask8>((1U << static_cast<unsigned>(count)) - 1), four);
+  }
+}
+
+template <class Weight>
+void tiles(const FloatProduct& p, std::int64_t first, std::int64_t count) {
+  using Tile = void (*)(const float*, const typename Weight::Stored*, std::int64_t, std::int64_t, float*, std::int64_t);
+  static constexpr Tile kTiles[5] = {nullptr, tile<Weight, 1, 4>, tile<Weight, 2, 2>, tile<Weight, 3, 1>,
+                                     tile<Weight, 4, 1>};
+  const auto* weight = static_cast<const typename Weight::Stored*>(p.weight);
+  for (std::int64_t j = first; j < first + count; j += 4)  // stay in the first cache for all rows of x
+    for (std::int64_t row = 0; row < p.m; row += 4)
+      kTiles[std::min<std::int64_t>(4, p.m - row)](p.x + row * p.k, weight + j * p.k, p.k,
+                                                   std::min<std::int64_t>(4, first + count - j), p.y + row * p.n + j,
+                                                   p.n);
+}
+
+}  // namespace
+
+void stream_rows_avx512(const FloatProduct& p, std::int64_t first, std::int64_t count) {
+  if (p.dtype == DType::f32) return tiles<Float32>(p, first, count);
+  if (p.dtype == DType::bf16) return tiles<BFloat>(p, first, count);
+  if (p.dtype == DType::f16) return tiles<Half>(p, first, count);
+  tiles<Byte>(p, first, count);
+}
+
+#else
+
+void stream_rows_avx512(const FloatProduct&, std::int64_t, std::int64_t) {}
+
+#endif
+
+}  // namespace octavo::gemm

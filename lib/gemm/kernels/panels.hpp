@@ -1,0 +1,36 @@
+// The layout of packed weights that all kernels here share, whatever the type: panels of 16 rows of the weight (columns
+// of the result), each [K / per_word][16 columns][per_word] where a word of 32 bits holds per_word values along K: four
+// bytes, two bf16 or one float. One 64-byte line then feeds one vector instruction, 16 lines one tile, and a panel is
+// read from one end to the other.
+#pragma once
+
+#include <cstdint>
+
+namespace octavo::gemm {
+
+inline constexpr std::int64_t kPanelColumns = 16;
+inline constexpr std::int64_t kStepBytes = 64;  // of K per step: 16 words, the height of a tile
+
+inline std::int64_t steps_of(std::int64_t row_bytes) { return (row_bytes + kStepBytes - 1) / kStepBytes; }
+inline std::int64_t panel_bytes(std::int64_t row_bytes) { return steps_of(row_bytes) * kStepBytes * kPanelColumns; }
+
+// Rows of the other operand for kernels that take a word of each row at a time: [words][width] for strips of up to 12
+// rows, so many that 24 sums, two weights and a word fill the registers, at 14 loads to 24 products. Full strips are as
+// wide as a panel, which makes them fast to write; others are not, which keeps a single row short.
+inline constexpr std::int64_t kInterleavedRows = 12;
+inline constexpr std::int64_t interleaved_width(std::int64_t rows) { return rows == kInterleavedRows ? 16 : rows; }
+inline std::int64_t interleaved_bytes(std::int64_t row_bytes) { return panel_bytes(row_bytes); }  // at most, of a strip
+
+// Writes one strip, its K rounded up to whole steps by zeros; then every byte is xored with that of `flip`. AVX512BW.
+void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                     std::uint8_t flip, void* strip);
+
+// Rows for tiles: [steps][rows][64 bytes], the last step filled up with zeros. Any processor.
+void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines);
+
+// Writes one panel of `rows` <= 16 rows, row_stride bytes apart; what lies beyond rows and row_bytes becomes 0,
+// and then every byte is xored with `flip`. AVX512BW.
+void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* panel,
+                std::uint8_t flip = 0);
+
+}  // namespace octavo::gemm

@@ -1,0 +1,109 @@
+#include "quantize_row.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "clones.hpp"
+#include "cpu.hpp"
+
+#ifdef OCTAVO_X86
+#include <immintrin.h>
+#endif
+
+namespace octavo::gemm {
+
+namespace {
+
+constexpr std::uint32_t kMagnitude = 0x7fffffffU;  // all but the sign; as integers, magnitudes are ordered
+constexpr std::uint32_t kInfinity = 0x7f800000U;   // and above it are the NaN
+
+float scale_of(std::uint32_t largest, float divisor) {
+  return std::max(std::bit_cast<float>(largest) / divisor, std::numeric_limits<float>::epsilon());
+}
+
+// As the reference rounds. Adding 1.5 * 2^23 pushes the fraction out of the significand; |x| stays below 128 here.
+// Unlike nearbyintf, a call without SSE4.1, this becomes two vector instructions.
+inline float half_to_even(float x) {
+  constexpr float kPush = 12582912.0F;
+  return (x + kPush) - kPush;
+}
+
+}  // namespace
+
+OCTAVO_CLONES bool quantize_row_portable(const float* x, std::int64_t k, float divisor, std::int8_t* q, float* scale) {
+  std::uint32_t largest = 0;
+  for (std::int64_t i = 0; i < k; ++i) largest = std::max(largest, std::bit_cast<std::uint32_t>(x[i]) & kMagnitude);
+  if (largest >= kInfinity) return false;
+  const float step = scale_of(largest, divisor);
+  *scale = step;
+  for (std::int64_t i = 0; i < k; ++i)
+    q[i] = static_cast<std::int8_t>(std::clamp(half_to_even(x[i] / step), -128.0F, 127.0F));
+  return true;
+}
+
+#ifdef OCTAVO_X86
+
+#define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+
+namespace {
+
+// Dividing is slow: x * (1 / scale) is within 2^-14 of x / scale (128 * 3 roundings of 2^-24), so it rounds to the same
+// integer unless it lies that close to a half; only then is the quotient itself taken.
+OCTAVO_TARGET inline __m512i rounded(__m512 x, __m512 scale, __m512 inverse) {
+  constexpr int kHalfToEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  const __m512 near = _mm512_mul_ps(x, inverse);
+  const __m512 fraction = _mm512_sub_ps(near, _mm512_roundscale_ps(near, kHalfToEven));
+  const __mmask16 unsure = _mm512_cmp_ps_mask(_mm512_abs_ps(fraction), _mm512_set1_ps(0.5F - 1.0F / 16384), _CMP_GT_OQ);
+  if (__builtin_expect(unsure != 0, 0)) return _mm512_cvt_roundps_epi32(_mm512_div_ps(x, scale), kHalfToEven);
+  return _mm512_cvt_roundps_epi32(near, kHalfToEven);
+}
+
+}  // namespace
+
+OCTAVO_TARGET bool quantize_row_avx512(const float* x, std::int64_t k, float divisor, std::int8_t* q, float* scale) {
+  const __m512i magnitude = _mm512_set1_epi32(static_cast<int>(kMagnitude));
+  const auto load = [&](std::int64_t i) __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))) {
+    const std::int64_t left = std::min<std::int64_t>(16, k - i);
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << static_cast<unsigned>(left)) - 1), x + i);
+  };
+  __m512i largest[4];
+  for (__m512i& lane : largest) lane = _mm512_setzero_si512();
+  std::int64_t i = 0;
+  for (; i + 64 <= k; i += 64)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j)
+      largest[j] = _mm512_max_epu32(largest[j], _mm512_and_si512(_mm512_loadu_si512(x + i + 16 * j), magnitude));
+  for (; i < k; i += 16)
+    largest[0] = _mm512_max_epu32(largest[0], _mm512_and_si512(_mm512_castps_si512(load(i)), magnitude));
+  const std::uint32_t found = _mm512_reduce_max_epu32(
+      _mm512_max_epu32(_mm512_max_epu32(largest[0], largest[1]), _mm512_max_epu32(largest[2], largest[3])));
+  if (found >= kInfinity) return false;
+  *scale = scale_of(found, divisor);
+  const __m512 step = _mm512_set1_ps(*scale);
+  const __m512 inverse = _mm512_set1_ps(1.0F / *scale);
+  for (i = 0; i + 16 <= k; i += 16)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i),
+                     _mm512_cvtsepi32_epi8(rounded(_mm512_loadu_ps(x + i), step, inverse)));
+  if (i < k)
+    _mm512_mask_cvtsepi32_storeu_epi8(q + i, static_cast<__mmask16>((1U << static_cast<unsigned>(k - i)) - 1),
+                                      rounded(load(i), step, inverse));
+  return true;
+}
+
+QuantizeRow quantize_row() noexcept {
+  static const QuantizeRow chosen = has_avx512() ? quantize_row_avx512 : quantize_row_portable;
+  return chosen;
+}
+
+#else
+
+bool quantize_row_avx512(const float* x, std::int64_t k, float divisor, std::int8_t* q, float* scale) {
+  return quantize_row_portable(x, k, divisor, q, scale);
+}
+
+QuantizeRow quantize_row() noexcept { return quantize_row_portable; }
+
+#endif
+
+}  // namespace octavo::gemm

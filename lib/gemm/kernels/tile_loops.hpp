@@ -1,0 +1,92 @@
+// How a product is cut into blocks, by its shape alone: what is computed in which order never depends on the threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "octavo/parallel.hpp"
+#include "panels.hpp"
+#include "scratch.hpp"
+#include "tile_work.hpp"
+
+namespace octavo::gemm {
+
+inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes of memory read by a part, some 10 us
+
+// Rows multiplied by a block of panels before the next: whole strips of every kernel. With 16 panels their sums take
+// 480 KiB, and a cut of their rows less than that, so that a second cache of 2 MiB holds both.
+inline constexpr std::int64_t kBlockRows = 480;
+inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
+inline constexpr std::int64_t kBlockPanels = 16;
+
+// x[M,K] as a kernel reads it.
+struct PreparedRows {
+  const std::byte* strips;
+  std::int64_t strip_stride;
+};
+
+// body(row, rows, panel, panels) over all blocks. Threads share pairs of panels of blocks of rows.
+template <class Body>
+void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_count, std::int64_t steps,
+                const Body& body) {
+  const std::int64_t pairs = (panel_count + 1) / 2;
+  const std::int64_t down = (rows + block_rows - 1) / block_rows;
+  const std::int64_t pair_bytes = 2 * steps * kStepBytes * kPanelColumns;
+  const std::int64_t cost = pair_bytes * std::max<std::int64_t>(1, std::min(rows, block_rows) / 8);
+  parallel_for(pairs * down, std::max<std::int64_t>(1, kWorthAThread / cost),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t next = begin; next < end;) {  // one block of rows after the other
+                   const std::int64_t block = next / pairs;
+                   const std::int64_t stop = std::min(end, (block + 1) * pairs);
+                   const std::int64_t row = block * block_rows;
+                   const std::int64_t last = std::min(panel_count, (stop - block * pairs) * 2);
+                   for (std::int64_t panel = next % pairs * 2; panel < last; panel += kBlockPanels)
+                     body(row, std::min(block_rows, rows - row), panel, std::min(kBlockPanels, last - panel));
+                   next = stop;
+                 }
+               });
+}
+
+// One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
+// gives their weights at first_step and the bytes between panels; finish(sums, first panel, panels) takes the sums
+// [rows][32] of a pair of panels, or of as many pairs as there are, one after the other, when the rows are a single
+// strip.
+struct PackedPanels {
+  const std::byte* first;
+  std::int64_t stride;
+  bool lasting;  // packed once: what follows in memory is what follows in K
+};
+template <class Packed, class Finish>
+void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
+                    std::int64_t steps, std::int64_t cut, std::int64_t panels, const std::int32_t* start,
+                    const Packed& packed, const Finish& finish) {
+  const std::int64_t together = rows <= kernel.rows ? panels : 2;  // panels of one call
+  const std::int64_t pairs = cut < steps ? (panels + 1) / 2 : (together + 1) / 2;
+  auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(pairs * rows * kSumBytes));
+  for (std::int64_t step = 0; step < steps; step += cut) {
+    const std::int64_t count = std::min(cut, steps - step);
+    const PackedPanels weights = packed(step, count);
+    for (std::int64_t panel = 0; panel < panels; panel += together) {
+      TileWork work{};
+      work.rows = x.strips + row / kernel.rows * x.strip_stride;
+      work.strip_stride = x.strip_stride;
+      work.row_count = rows;
+      work.panels = weights.first + panel * weights.stride;
+      work.panel_stride = weights.stride;
+      work.panel_count = std::min(together, panels - panel);
+      work.next = kernel.interleaved || !weights.lasting ? nullptr
+                  : panel + together < panels            ? work.panels + together * weights.stride
+                  : step + count < steps                 ? weights.first + count * kStepBytes * kPanelColumns
+                                                         : nullptr;
+      work.first_step = step;
+      work.steps = count;
+      work.start = start == nullptr ? nullptr : start + panel * kPanelColumns;
+      work.sums = cut < steps ? sums + panel / 2 * rows * kSumBytes : sums;
+      work.add = step > 0;
+      kernel.multiply(work);
+      if (step + count == steps) finish(work.sums, panel, work.panel_count);
+    }
+  }
+}
+
+}  // namespace octavo::gemm

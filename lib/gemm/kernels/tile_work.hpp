@@ -1,0 +1,46 @@
+// What one instruction set has to provide for products over packed panels; tile_loops.hpp does the rest.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace octavo::gemm {
+
+// sums = rows * panels over some steps of K, or += where `add`. Words are of 32 bits: int32 or float32.
+//
+// Rows come in strips of TileKernel::rows, the last one shorter, strip_stride bytes apart, each in the order in which
+// it is read:
+//   lines        [steps][parts][rows][64 bytes]
+//   interleaved  [words][width], interleave_rows
+struct TileWork {
+  const std::byte* rows;
+  std::int64_t strip_stride;
+  std::int64_t row_count;
+  const std::byte* panels;    // at first_step
+  std::int64_t panel_stride;  // bytes between panels
+  std::int64_t panel_count;   // 1 or 2; any number when there is a single strip
+  std::int64_t first_step, steps;
+  const std::byte* next;      // the pair of panels after these, to be fetched meanwhile; null: none
+  const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
+  std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
+  bool add;
+};
+
+inline constexpr std::int64_t kSumBytes = 128;  // of a row of a pair of panels
+
+struct TileKernel {
+  std::int64_t rows;   // of a strip
+  std::int64_t parts;  // that a row is the sum of
+  bool interleaved;
+  std::int64_t cut_steps;  // sums of several strips are cut, so that a pair of panels stays in the first cache
+  void (*multiply)(const TileWork&);
+};
+
+extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
+extern const TileKernel kAmxInt8Kernel;
+extern const TileKernel kAvx512FmaKernel;   // float32
+extern const TileKernel kAvx512Bf16Kernel;  // bf16 by bf16
+extern const TileKernel kAmxSplitKernel;    // float32 as three bf16, by bf16
+extern const TileKernel kAmxRoundedKernel;  // bf16 by bf16
+
+}  // namespace octavo::gemm

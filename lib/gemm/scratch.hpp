@@ -1,0 +1,45 @@
+// Memory aligned to cache lines, and working memory that a thread keeps between calls.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "octavo/error.hpp"
+
+namespace octavo::gemm {
+
+using AlignedBytes = std::unique_ptr<std::byte[], decltype(&std::free)>;
+
+inline AlignedBytes aligned_bytes(std::size_t size_bytes) {
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(64, (size_bytes + 64) / 64 * 64)), std::free);
+  if (memory == nullptr)
+    throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
+  return memory;
+}
+
+// At least size_bytes that stay the calling thread's; grown when too small, kept otherwise, so that steady work does
+// not allocate. One memory per Purpose: what is in use at the same time has different ones.
+enum class Purpose : std::size_t { quantized, rows, panels, widened, sums, onednn };
+inline constexpr std::size_t kPurposes = 6;
+
+template <class T>
+T* scratch(Purpose purpose, std::size_t count) {
+  struct Kept {
+    AlignedBytes memory{nullptr, std::free};
+    std::size_t size_bytes = 0;
+  };
+  thread_local Kept kept[kPurposes];
+  Kept& own = kept[static_cast<std::size_t>(purpose)];
+  const std::size_t needed = count * sizeof(T);
+  if (needed > own.size_bytes || own.memory == nullptr) {
+    own.size_bytes = 0;
+    own.memory.reset();  // before the new one, so that both are never held
+    own.memory = aligned_bytes(needed);
+    own.size_bytes = needed;
+  }
+  return reinterpret_cast<T*>(own.memory.get());
+}
+
+}  // namespace octavo::gemm
