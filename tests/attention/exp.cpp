@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint32_t kMinusZero = 0x80000000U;
 const float kSmallest = -87.33654F;  // -126 ln 2; below, results would be subnormal
 
+constexpr double kStatedUlps = 1.02;  // lib/attention/kernels/exp.hpp
+
 /// Units in the last place of the float nearest to `exact`, a normal number.
 double ulp(double exact) { return std::ldexp(1.0, std::ilogb(exact) - 23); }
 
@@ -47,15 +49,15 @@ std::vector<float> exp_of(const std::vector<float>& x) {
 
 }  // namespace
 
-TEST_CASE("exp is within 1 ulp of float64") {
-  for_each_instruction_set([](const char*) { CHECK(worst_error(211) < 1); });  // 5 million numbers
+TEST_CASE("exp is within its stated error of float64") {
+  for_each_instruction_set([](const char*) { CHECK(worst_error(211) < kStatedUlps); });  // 5 million numbers
 }
 
-TEST_CASE("exp is within 1 ulp at every float of its range", "[.exhaustive]") {
+TEST_CASE("exp is within its stated error at every float of its range", "[.exhaustive]") {
   for_each_instruction_set([](const char* name) {
     const double worst = worst_error(1);
     WARN(name << ": largest error " << worst << " ulp");
-    CHECK(worst < 1);
+    CHECK(worst < kStatedUlps);
   });
 }
 
