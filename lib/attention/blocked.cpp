@@ -39,6 +39,10 @@ void pack_panels(const Kernels& kernels, std::int64_t count, std::int64_t width,
                  float* packed) {
   const float* rows[kMostLanes];
   for (std::int64_t first = 0; first < count; first += kernels.lanes) {
+    for (std::int64_t i = 0; i < kernels.lanes && first + kernels.lanes + i < count; ++i) {
+      const float* next = row_at(first + kernels.lanes + i);
+      for (std::int64_t c = 0; c < width; c += 16) __builtin_prefetch(next + c);
+    }
     for (std::int64_t i = 0; i < kernels.lanes; ++i) rows[i] = row_at(std::min(first + i, count - 1));
     kernels.pack(rows, width, scale, packed + first * width);
   }
@@ -222,10 +226,8 @@ void finish(const Problem& problem, const Task& task, const Kernels& kernels, fl
       for (std::int64_t d = 0; d < width; ++d) sum_out[d] = factor[0] * sum_out[d] + factor[1] * next_out[d];
     }
     float* to = problem.out + ((task.batch * problem.q_len + rows.query(r)) * problem.heads + rows.head(r)) * width;
-    if (first.sum[r] == 0 && may_see_nothing)
-      std::fill_n(to, width, 0.0F);
-    else
-      for (std::int64_t d = 0; d < width; ++d) to[d] = sum_out[d] / first.sum[r];
+    const float factor = first.sum[r] == 0 && may_see_nothing ? 0.0F : 1.0F / first.sum[r];
+    for (std::int64_t d = 0; d < width; ++d) to[d] = factor * sum_out[d];
   }
 }
 
