@@ -18,7 +18,7 @@ using attention_kernels::Operand;
 using attention_kernels::Problem;
 using attention_kernels::Schedule;
 
-constexpr std::int64_t kWorthAThread = std::int64_t{1} << 20;  // multiplications, some 20 us
+constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21;  // multiplications, some 30 us
 
 Tensor with_contiguous_rows(const Tensor& x) { return x.strides()[3] == 1 || x.dim(3) <= 1 ? x : x.contiguous(); }
 
