@@ -30,8 +30,8 @@ octavo_add_module(quant LINKS Eigen3::Eigen)
 octavo_add_module(model)
 octavo_add_module(pipeline)
 if(TARGET octavo_attention)
-  # One file per instruction set, chosen from when the program runs. Products are added in one step only where the source
-  # says so, so that AVX2 and AVX-512 give the same bits.
+  # One file per instruction set, chosen from when the program runs. Products are added in one step only where the
+  # source says so, so that AVX2 and AVX-512 give the same bits.
   set(octavo_attention_kernels ${CMAKE_CURRENT_SOURCE_DIR}/lib/attention/kernels)
   set_source_files_properties(${octavo_attention_kernels}/portable.cpp PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -3,7 +3,8 @@
     python attention_torch.py [repetitions] [threads]      31 1
 
 Grouped heads are given in each way that torch has (enable_gqa, or keys and values expanded to all heads, as a view),
-windows as a batch; the fastest way is printed. With one thread times are those that the thread ran, as in attention_bench.
+windows as a batch; the fastest way is printed. With one thread times are those that the thread ran, as in
+attention_bench.
 """
 
 import statistics

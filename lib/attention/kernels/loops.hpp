@@ -4,7 +4,7 @@
 //   S::kRows, S::kVectors           a tile's rows and vectors: as many sums as the registers hold
 //   load, store, broadcast, zero    unaligned
 //   add, subtract, multiply
-//   multiply_add(a, b, c)           a * b + c
+//   multiply_add(a, b, c)           a * b + c; multiply_add_one for single floats
 //   larger(x, kept)                 kept where x is not larger or is NaN
 //   largest_of(v)                   of all lanes
 //   power_of_two(v)                 2^n for the n in the low bits of v + 1.5 * 2^23
@@ -24,7 +24,7 @@ namespace octavo::attention_kernels {
 
 namespace {
 
-// c[r, n] = (scale ? factor[r] * c[r, n] : 0) + sum_k a[r * kARow + k * kAStep] * b[n * b_vector + k * b_step]
+// c[r, n] = (kAdd ? factor[r] * c[r, n] : 0) + sum_k a[r * kARow + k * kAStep] * b[n * b_vector + k * b_step]
 // for Rows rows and Vectors vectors.
 template <class S, int Rows, int Vectors, int kARow, int kAStep, bool kAdd>
 void product(const float* a, const float* b, std::int64_t b_vector, std::int64_t b_step, std::int64_t depth,
