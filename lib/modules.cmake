@@ -40,6 +40,20 @@ if(TARGET octavo_gemm)
     set_source_files_properties(${octavo_kernels} PROPERTIES COMPILE_OPTIONS "-Wno-maybe-uninitialized;-Wno-uninitialized")
   endif()
 endif()
+if(TARGET octavo_attention)
+  # One file per instruction set, chosen from when the program runs. Products are added in one step only where the
+  # source says so, so that AVX2 and AVX-512 give the same bits.
+  set(octavo_attention_kernels ${CMAKE_CURRENT_SOURCE_DIR}/lib/attention/kernels)
+  set_source_files_properties(${octavo_attention_kernels}/portable.cpp PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    # GCC 12 takes the don't-care operands of its own intrinsics for ours (PR 105593).
+    set(octavo_quiet $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized$<SEMICOLON>-Wno-uninitialized>)
+    set_source_files_properties(${octavo_attention_kernels}/avx2.cpp PROPERTIES
+                                COMPILE_OPTIONS "-ffp-contract=off;-mavx2;-mfma;${octavo_quiet}")
+    set_source_files_properties(${octavo_attention_kernels}/avx512.cpp PROPERTIES
+      COMPILE_OPTIONS "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;${octavo_quiet}")
+  endif()
+endif()
 if(TARGET octavo_image)
   target_include_directories(octavo_image SYSTEM PRIVATE ${OCTAVO_STB_INCLUDE_DIR})
 endif()
