@@ -81,8 +81,7 @@ void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, std::int6
   }
   const Tensor normed = post_norm_(hidden);
   observe(observer, gate_, normed);
-  Tensor gate = apply(gate_, normed);
-  silu_multiply(gate, apply(up_, normed), mlp_path_);
+  const Tensor gate = apply_gated(gate_, up_, normed, mlp_path_);
   observe(observer, down_, gate);
   add_in_place(hidden, apply(down_, gate), module_path());
 }

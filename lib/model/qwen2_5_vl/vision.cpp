@@ -92,8 +92,7 @@ void VisionBlock::run(Tensor& hidden, const VisionContext& context, LinearObserv
   }
   const Tensor normed = norm2_(hidden);
   observe(observer, gate_, normed);
-  Tensor gate = apply(gate_, normed);
-  silu_multiply(gate, apply(up_, normed), mlp_path_);
+  const Tensor gate = apply_gated(gate_, up_, normed, mlp_path_);
   observe(observer, down_, gate);
   add_in_place(hidden, apply(down_, gate), module_path());
 }
