@@ -1,5 +1,5 @@
-# The rooms of the library, from the ground up. Each is an object library, so that a test links exactly the rooms it
-# may know, and a call upwards fails to link; together they are the archive liboctavo_core.a.
+# The modules of the library, lowest level first. Each is an object library, so that a test links exactly the modules
+# it may know, and a call upwards fails to link; together they are the archive liboctavo_core.a.
 #
 #   octavo_add_module(gemm LINKS DNNL::dnnl)   takes every lib/gemm/**.cpp
 set(OCTAVO_MODULES "")
@@ -23,13 +23,14 @@ octavo_add_module(json LINKS nlohmann_json::nlohmann_json)
 octavo_add_module(checkpoint)
 octavo_add_module(trace)
 octavo_add_module(gemm LINKS DNNL::dnnl)
+set_property(SOURCE lib/gemm/build_info.cpp PROPERTY COMPILE_DEFINITIONS OCTAVO_BUILD_TYPE="$<CONFIG>")
 octavo_add_module(attention)
 octavo_add_module(text LINKS PkgConfig::UTF8PROC)
 octavo_add_module(image)
 octavo_add_module(quant LINKS Eigen3::Eigen)
 octavo_add_module(model)
-foreach(room job metrics check compare evaluation verify attribution report quantize)
-  octavo_add_module(${room})
+foreach(module job metrics check compare evaluation verify attribution report quantize)
+  octavo_add_module(${module})
 endforeach()
 if(TARGET octavo_image)
   target_include_directories(octavo_image SYSTEM PRIVATE ${OCTAVO_STB_INCLUDE_DIR})

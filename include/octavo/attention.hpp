@@ -1,3 +1,4 @@
+/// @file
 /// Attention and what must agree with it: positions, masks and the key/value cache, all derived from
 /// one SequenceState so that they cannot disagree.
 #pragma once
@@ -90,9 +91,10 @@ struct CallPlan {
 };
 
 /// The one source of positions, mask and cache length of a sequence. `ids` are token ids with image pads expanded.
+/// Source of the positions: get_rope_index of transformers' modeling_qwen2_5_vl.py.
 class SequenceState {
  public:
-  struct Tokens {  ///< what the positions depend on; see spec 4.2
+  struct Tokens {  ///< what the positions depend on
     std::int32_t image_token_id = 0, video_token_id = 0;
     std::int64_t spatial_merge_size = 2;
     double tokens_per_second = 2;
@@ -122,12 +124,14 @@ struct RotaryTable {
 };
 RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta,
                         std::array<std::int64_t, 3> sections, std::string_view module_path = "");
-/// Vision tower: angles by patch row and column, merge-group order, spec 3.3. [N, D]
+/// Vision tower: angles by patch row and column, in merge-group order: [N, D]. Source: rot_pos_emb of transformers'
+/// modeling_qwen2_5_vl.py.
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size);
 /// x[L,H,D] in place, rotate-half.
 void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_path = "");
 
-/// Window order and boundaries of the vision tower, spec 3.4. Indices count merge groups, lengths count patches.
+/// Window order and boundaries of the vision tower. Indices count merge groups, lengths count patches. Source:
+/// get_window_index of transformers' modeling_qwen2_5_vl.py.
 struct WindowIndex {
   std::vector<std::int64_t> window_index;
   std::vector<std::int32_t> cu_window_seqlens;

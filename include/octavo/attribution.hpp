@@ -1,20 +1,21 @@
-/// Attribution: where a quantized model loses what it loses, and the cheapest way to win it back.
+/// @file
+/// Attribution: which linears cost a quantized model its quality, and which ones to keep in W8A16 to get it back.
 ///
 ///     AttributionOptions options;
 ///     options.samples = "held_out.jsonl";
 ///     Attribution found = attribute("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8", options);
 ///     std::cout << found.to_text();
-///     if (found.suggestion.status == SuggestionStatus::found) ...  // found.suggestion.recipe: quantize with it,
-///     verify
+///     if (found.suggestion.status == SuggestionStatus::found)      // quantize again with this recipe, then verify
+///       save(found.suggestion.recipe.to_json().dump(2));
 ///
 /// Loss is attributed to module groups: the int8 linears of a block that see the same input (q, k and v; gate and up;
-/// ...). Engines run them as one product and want one scheme for all, so a group is raised in precision as a whole.
-/// Each group is measured first by a proxy that needs one pass over the blocks (its own effect on its own block's
-/// output), on request also end to end.
+/// ...). Runtimes fuse them into one product with one scheme (vLLM: fused linears), so a group is raised in precision
+/// as a whole. Each group is measured first by a proxy that needs one pass over the blocks (its own effect on its own
+/// block's output), on request also end to end.
 ///
-/// A group that is raised to W8A16 keeps its int8 weights, and its activations stay float: this gains back what the
-/// rounding of activations costs, at the speed of a float product. Where the weights themselves are at fault it cannot
-/// help, and the group is left in float ("skip") instead.
+/// A group that is raised to W8A16 keeps its int8 weights, and its activations stay float: this removes the
+/// rounding error of the activations, at the speed of a float product. Where the rounded weights cause the error,
+/// W8A16 cannot help, and the group stays in float instead ("skip").
 #pragma once
 
 #include <array>
@@ -68,7 +69,7 @@ struct GroupSensitivity {
   std::optional<double> restored_kl;  ///< QUANTIZED with this group as in the original
 };
 
-/// A model between the two, and how far it is from the original.
+/// A partly quantized model, and how far it is from the original.
 struct VariantMetrics {
   std::string name;  ///< "quantized", "vision alone", "language alone", "all in W8A16"
   std::int64_t int8_linears = 0;
@@ -84,7 +85,7 @@ const char* suggestion_status_name(SuggestionStatus status) noexcept;  ///< "not
 
 /// The cheapest module groups to raise in precision so that the thresholds hold. The search ranks the groups by gain
 /// per multiplication, takes the fewest from the top that meet the thresholds (by bisection), and then gives back every
-/// group, the most expensive first, without which the thresholds still hold.
+/// group, the most expensive first, whose raising the thresholds do not need.
 struct Suggestion {
   SuggestionStatus status = SuggestionStatus::not_needed;
   Scheme scheme = Scheme::skip;      ///< of the raised groups: w8a16, or skip where that does not suffice
@@ -109,8 +110,8 @@ struct AttributionOptions {
   std::string profile = "default";  ///< preset or path; its thresholds for the evaluation are what must hold
   VerifyThresholds thresholds;      ///< override the profile's
   /// Share of each bound that the suggested model must leave free, in [0, 1): of the way from the bound to what the
-  /// original itself would measure. A second run quantizes anew, and a choice that was made on these samples flatters
-  /// itself on them.
+  /// original itself would measure. A second run quantizes anew, and recipe chosen on these samples looks
+  /// better on them than on others.
   double margin = 0.3;
   bool exact = false;   ///< measure every group end to end: three runs over the samples per group
   bool suggest = true;  ///< false: no search for a recipe
@@ -132,8 +133,7 @@ struct Attribution {
 };
 
 /// @throws Error  as verify(): not_found, format, invalid_argument for what the caller gave; cancelled;
-/// invalid_argument
-///                when QUANTIZED holds no int8 linear or is not of the same model as MODEL.
+///                invalid_argument when QUANTIZED holds no int8 linear or is not of the same model as MODEL.
 Attribution attribute(const std::string& original_dir, const std::string& quantized_dir,
                       const AttributionOptions& options);
 

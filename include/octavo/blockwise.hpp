@@ -1,3 +1,4 @@
+/// @file
 /// A model block by block, for jobs that may hold only one block in memory: quantization walks it.
 ///
 ///     std::unique_ptr<BlockwiseModel> model = BlockwiseModel::open(checkpoint);

@@ -1,3 +1,4 @@
+/// @file
 /// Check: everything wrong with a model directory, found without reading a weight; and what a directory holds.
 ///
 ///     CheckResult result = check("Qwen2.5-VL-3B-Instruct");

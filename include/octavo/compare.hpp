@@ -1,3 +1,4 @@
+/// @file
 /// Two model directories held side by side: an original and what was made of it.
 ///
 ///     CompareResult result = compare("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8");

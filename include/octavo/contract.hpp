@@ -1,4 +1,6 @@
-/// Shape contracts: one line of text per operation, parsed at compile time, checked at the door.
+/// @file
+/// Shape contracts: one line of text per operation, parsed at compile time, checked before the operation
+/// runs.
 ///
 ///     attention:  q[B,Hq,Lq,D]  k[B,Hkv,Lk,D]  v[B,Hkv,Lk,D]  mask?[B|1,Hq|1,Lq,Lk]  ->  out[B,Hq,Lq,D]
 ///                 where Hq % Hkv == 0, Lk == past + Lq

@@ -1,3 +1,4 @@
+/// @file
 /// How a quantized model is judged against its original: what is measured, the bounds on it, and the score of answers.
 /// verify.hpp runs the measurements step by step; attribution.hpp asks where a missed bound comes from.
 #pragma once

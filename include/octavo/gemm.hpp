@@ -1,3 +1,4 @@
+/// @file
 /// Matrix products: float32 over weights as stored, int8 with per-token activations, float32 over int8 weights.
 #pragma once
 

@@ -1,3 +1,4 @@
+/// @file
 /// What every whole job shares: samples to work on, progress and cancelling, and what it says of one layer. Jobs of
 /// your own (a calibration loop, an evaluation) can be written on the same parts.
 #pragma once
@@ -75,7 +76,7 @@ void require_images(const std::vector<Sample>& samples);
 std::vector<Image> load_images(const Sample& sample);
 /// A sample's prompt and pictures, without its answer; what is wrong with them names the sample.
 ModelInput prepare_question(const Model& model, const Sample& sample);
-/// `room`: positions of the context that the prompt leaves.
+/// `room`: positions of the context that the prompt leaves free.
 /// @throws Error  invalid_argument naming the sample when there is none.
 void require_room(const Sample& sample, const ModelInput& input, std::int64_t room);
 

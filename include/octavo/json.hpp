@@ -1,3 +1,4 @@
+/// @file
 /// JSON as the rest of Octavo sees it: values that know which file and key they came from, so that
 /// every complaint names both. The parser behind it stays in lib/json.
 #pragma once

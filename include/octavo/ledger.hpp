@@ -1,3 +1,4 @@
+/// @file
 /// What tensors without data would take: bytes alive, from their real lifetimes.
 ///
 ///     Ledger ledger;

@@ -1,3 +1,4 @@
+/// @file
 /// Memory for the tensors of a job, reused from call to call instead of asked of the system each time.
 ///
 ///     MemoryPool pool;

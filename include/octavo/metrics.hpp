@@ -1,3 +1,4 @@
+/// @file
 /// Numbers that say how far two runs of the same input are apart: an original's and a quantized model's, or a cached
 /// and an uncached one's. Everything is accumulated in double.
 #pragma once

@@ -1,3 +1,4 @@
+/// @file
 /// A vision-language model: open a directory, prepare a prompt, run it, generate.
 ///
 ///     Model model = Model::open("Qwen2.5-VL-3B-Instruct");
@@ -93,9 +94,9 @@ class Model {
   /// A batch: one result per input, in order. The rows of all sequences go through the products together, so that each
   /// weight is read once per step; positions, cache and attention are each sequence's own, and nothing is padded. A
   /// sequence ends at its own stop token or limit and then leaves the batch. Each samples from its own generator,
-  /// started at the same seed as it would be alone: a sequence's tokens do not depend on which others share
-  /// the batch, nor on their order, but for ties
-  /// within float rounding. The seconds of a step count in every sequence that took part.
+  /// started at the same seed as it would be alone: a sequence's tokens depend neither on the other
+  /// sequences of the batch nor on their order, except where two logits tie within float rounding. The seconds of a
+  /// step count in every sequence that took part.
   /// @throws Error  as above, with the sequence's index; invalid_argument for an empty batch. Nothing is returned then.
   std::vector<GenerateResult> generate(std::span<const ModelInput> inputs, const GenerateOptions& options = {}) const;
 

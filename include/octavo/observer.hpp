@@ -1,6 +1,7 @@
+/// @file
 /// Watching a run: what each operation bound and what it computed, told as it happens to whoever asked.
 ///
-/// Operations check their contract at the door (Binder::check) and hand in their outputs when they are done
+/// Operations check their contract before they compute (Binder::check) and hand in their outputs when they are done
 /// (Binder::done). A thread that has an observer hears of both; a thread that has none pays one null check of a
 /// thread-local pointer. trace.hpp records runs on top of this, with data or without.
 ///
@@ -67,7 +68,7 @@ inline thread_local constinit OperationObserver* observer = nullptr;
 /// This thread's observer, or null.
 inline OperationObserver* current_observer() noexcept { return detail::observer; }
 
-/// While one lives, its thread has this observer instead of the one before; null: nobody hears. Scopes nest.
+/// While one lives, its thread has this observer instead of the one before; null: no observer. Scopes nest.
 class ObserverScope {
  public:
   explicit ObserverScope(OperationObserver* observer) noexcept : previous_(detail::observer) {

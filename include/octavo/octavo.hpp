@@ -1,5 +1,6 @@
+/// @file
 /// Octavo: quantizes vision-language models to W8A8 with GPTQ, proves the result, and runs it.
-/// Each module reads as one header; from the ground up:
+/// Each module has one header, lowest level first:
 #pragma once
 
 // clang-format off
@@ -16,6 +17,7 @@
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/gemm.hpp"        // float and int8 products
+#include "octavo/build_info.hpp"  // how it was built, what this machine offers
 #include "octavo/attention.hpp"   // positions, masks, cache, attention
 #include "octavo/text.hpp"        // tokenizer, chat template
 #include "octavo/image.hpp"       // pictures to patches
@@ -33,7 +35,7 @@
 #include "octavo/compare.hpp"     // an original and its quantized form, side by side
 #include "octavo/evaluation.hpp"  // how a quantized model is judged
 #include "octavo/verify.hpp"      // verification step by step, from simple to hard
-#include "octavo/attribution.hpp" // where a quantized model loses, and which linears to keep in W8A16
+#include "octavo/attribution.hpp" // which linears cost quality, and which to keep in W8A16
 #include "octavo/report.hpp"      // one page with all of it
 #include "octavo/quantize.hpp"    // a model directory in, a W8A8 one out
 // clang-format on

@@ -1,3 +1,4 @@
+/// @file
 /// What can be known of a model without reading a weight: everything that is wrong with its config.json and headers,
 /// the plan of its calls, and how it divides among ranks.
 ///
@@ -76,7 +77,7 @@ struct ModelPlan {
   std::uint64_t weight_bytes = 0;                 ///< resident: as stored; norms, biases and scales as f32
   std::uint64_t kv_cache_bytes_per_position = 0;  ///< keys and values of every layer, f32
 
-  /// The first call of that kind; null when the plan has none (no room for a second turn, a prompt of one token).
+  /// The first call of that kind; null when the plan has none (no space for a second turn, a prompt of one token).
   const PlannedCall* find(CallKind kind) const noexcept;
   std::uint64_t total_bytes(const PlannedCall& call) const noexcept;  ///< weights, cache and activations
   /// Memory first, then each call's operations; equal blocks are shown once.

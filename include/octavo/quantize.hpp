@@ -1,3 +1,4 @@
+/// @file
 /// Quantize: a model directory in, a W8A8 model directory out, by GPTQ over calibration samples.
 ///
 ///     QuantizeOptions options;

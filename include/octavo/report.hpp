@@ -1,3 +1,4 @@
+/// @file
 /// The report: everything that is known of a quantized model, on one page that needs no network.
 ///
 ///     ReportOptions options;
@@ -57,12 +58,12 @@ struct Report {
   JsonBuilder to_json() const;  ///< schema: docs/report.md
 };
 
-/// Verifies, compares and attributes. A quantized model that fails is a result; a later part that cannot be made is
-/// absent, and Report::notes says why.
+/// Verifies, compares and attributes. A quantized model that fails is a result. An error in the comparison, the
+/// attribution or the plan does not end the report: that section is absent, and Report::notes says why.
 /// @throws Error  as verify(); cancelled.
 Report make_report(const std::string& original_dir, const std::string& quantized_dir,
                    const ReportOptions& options = {});
-/// What would keep write_report from writing, to be asked before the work.
+/// Fails when write_report could not write there, so that a caller finds out before the work.
 /// @throws Error  invalid_argument unless the name ends in .html; as check_new_file.
 void check_report_path(const std::string& html_path);
 /// Writes `html_path` and the JSON beside it (the same name with the ending .json); both appear complete or not at all.

@@ -1,3 +1,4 @@
+/// @file
 /// How the next token is chosen among a model's logits.
 #pragma once
 

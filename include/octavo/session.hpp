@@ -1,3 +1,4 @@
+/// @file
 /// Sessions: a cache and its positions, for callers that drive prefill and decode themselves.
 ///
 ///     Session session(model, 4096);
@@ -18,7 +19,7 @@ namespace octavo {
 /// and cache length come from one SequenceState. One thread at a time; distinct sessions are independent.
 class Session {
  public:
-  /// @param capacity  Positions the cache can hold: 1 .. max_position_embeddings.
+  /// `capacity`: positions the cache can hold, 1 .. max_position_embeddings.
   Session(const Model& model, std::int64_t capacity);
   /// Feeds new tokens (and the images among them, each whole); logits of the last position, f32 [vocab].
   /// If it throws, the session is as before.

@@ -1,3 +1,4 @@
+/// @file
 /// What a checkpoint must hold, from config.json alone: its tensors, and its linears.
 #pragma once
 

@@ -1,3 +1,4 @@
+/// @file
 /// Tensors: an element type, a shape, strides, and storage that is owned, borrowed, memory-mapped or without data.
 ///
 /// A Tensor is a handle: copying it shares the storage, `clone()` copies the bytes. Dimensions are

@@ -1,5 +1,7 @@
-/// Traces: what every operation of a run bound and, when asked, computed; as records, JSON lines, a table; and where
-/// two runs part. A plan (plan.hpp) is made of the same records, from a run over tensors without data.
+/// @file
+/// Traces: the dims that every operation of a run bound and, on request, the values it computed; as records, JSON
+/// lines, a table; and the first operation at which two runs differ. A plan (plan.hpp) is made of the same records,
+/// from a run over tensors without data.
 ///
 ///     Trace trace({.values = true});
 ///     {

@@ -1,3 +1,4 @@
+/// @file
 /// Verify: does a quantized model still answer like its original? Steps from simple to hard; the first one that fails
 /// ends the verification, with a diagnosis.
 ///
@@ -15,7 +16,7 @@
 ///     cached       the same through the cache; the tokens must be identical
 ///     image        a picture
 ///     images       odd sizes, and several pictures in one prompt
-///     long         256 tokens, or as many as the context has room for
+///     long         256 tokens, or as many as fit the context
 ///     second_turn  a second question on a filled cache; must equal one uncached forward
 ///     sampling     sampling with a seed, twice; the tokens must be identical
 ///     batch        prompts of unequal length, some with pictures, as one batch; the tokens must be those of each alone

@@ -1,3 +1,4 @@
+/// @file
 /// The version of the library that a program was compiled against. Semantic versioning, see CHANGELOG.md.
 #pragma once
 

@@ -40,9 +40,10 @@ void print_variants(const Attribution& found, std::string& out) {
 void print_groups(const Attribution& found, std::string& out) {
   const std::vector<const GroupSensitivity*> worst = found.worst_groups();
   const bool exact = !worst.empty() && worst.front()->alone_kl.has_value();
-  out += format("\nworst of %zu groups, each alone on its block's output\n", worst.size());
+  out +=
+      format("\nworst of %zu module groups: relative change of the block's output by each group alone\n", worst.size());
   out += "  group                                         as stored    W8A16   rounded to 0   largest channel";
-  out += exact ? "    KL alone   KL raised\n" : "\n";
+  out += exact ? "    KL alone   KL W8A16\n" : "\n";
   for (std::size_t i = 0; i < std::min(kShownGroups, worst.size()); ++i) {
     const GroupSensitivity& group = *worst[i];
     out += format("  %-44s %7.3f %% %6.3f %% %12.1f %% %8lld x %-7.3g", group.input_group.c_str(),
@@ -58,29 +59,30 @@ void print_samples(const Attribution& found, std::string& out) {
   for (std::size_t i = 0; i < std::min(kShownSamples, found.samples.size()); ++i) {
     const SampleResult& sample = found.samples[i];
     out += format("  KL %-9.3g ", sample.kl) + sample.id + ": " + sample.original +
-           (sample.original == sample.quantized ? " (both)" : " > " + sample.quantized) + "\n";
+           (sample.original == sample.quantized ? " (both)" : " -> " + sample.quantized) + "\n";
   }
 }
 
 void print_suggestion(const Suggestion& suggestion, std::string& out) {
   if (suggestion.status == SuggestionStatus::not_needed) {
-    out += "\nnothing needs to be raised: the evaluation's thresholds hold on these samples\n";
+    out += "\nno change needed: the evaluation's thresholds hold on these samples\n";
     return;
   }
   out += '\n';
   for (const std::string& line : suggestion.missed) out += "missed: " + line + "\n";
   if (suggestion.status == SuggestionStatus::out_of_reach) {
     out +=
-        "not even with every linear as in the original do the thresholds hold: the loss is outside the int8 linears\n";
+        "the thresholds are missed even with every linear as in the original: the loss is outside the int8 linears\n";
     return;
   }
   const bool skip = suggestion.scheme == Scheme::skip;
-  if (skip) out += "W8A16 does not suffice, even for all groups: weights are at fault, too\n";
-  out += format("suggestion: %zu groups in %s (%.1f %% of the int8 multiplications), found with %lld models\n",
-                suggestion.groups.size(), skip ? "float" : "W8A16", 100 * suggestion.share_of_multiplies,
-                static_cast<long long>(suggestion.variants));
+  if (skip) out += "W8A16 does not suffice, even for all module groups: the int8 weights lose too much\n";
+  out +=
+      format("suggestion: keep %zu module groups in %s (%.1f %% of the int8 multiplications); %lld models were tried\n",
+             suggestion.groups.size(), skip ? "float" : "W8A16", 100 * suggestion.share_of_multiplies,
+             static_cast<long long>(suggestion.variants));
   for (const std::string& group : suggestion.groups) out += "  " + group + "\n";
-  out += format("mean KL %.3g > %.3g\n", suggestion.before.kl.value_or(0), suggestion.after.kl.value_or(0));
+  out += format("mean KL %.3g -> %.3g\n", suggestion.before.kl.value_or(0), suggestion.after.kl.value_or(0));
 }
 
 JsonBuilder activations_json(const ActivationSummary& seen) {

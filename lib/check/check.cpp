@@ -232,7 +232,7 @@ JsonBuilder inspect(const std::string& model_dir) {
   std::int64_t int8_linears = 0;
   for (const std::string& name : checkpoint.names()) {
     const TensorInfo& info = checkpoint.info(name);
-    parameters += info.shape.numel();
+    if (!name.ends_with(".weight_scale")) parameters += info.shape.numel();  // a scale says how a weight is stored
     JsonBuilder shape = JsonBuilder::array();
     for (const std::int64_t extent : info.shape.dims()) shape.push(extent);
     tensors.push(JsonBuilder::object()

@@ -1,4 +1,4 @@
-// What an architecture gives to the rest of the room; registry.cpp finds it by model_type.
+// What an architecture gives to the rest of the module; registry.cpp finds it by model_type.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// The page: which parts, in which order, and a word where one is missing.
+// The page: its sections in order; a missing one says why it is missing.
 #include <vector>
 
 #include "compare_page.hpp"
@@ -31,7 +31,7 @@ std::string architecture_html(const CompareResult& compare) {
   return out;
 }
 
-/// A part that cannot be read must not cost the others.
+/// An unreadable octavo_report.json must not keep the rest of the page from being written.
 std::string quantization_section(const Report& report) {
   try {
     const std::optional<Json> quantization = quantization_of(report);
@@ -57,7 +57,7 @@ std::vector<Section> sections_of(const Report& report) {
   sections.push_back({"steps", "Verification", steps_html(verify), "Nothing was run."});
   sections.push_back({"error", "Error by layer", layers_html(verify), no_evaluation});
   sections.push_back(
-      {"groups", "Where it comes from", attributed ? groups_html(*report.attribution) : "", no_attribution});
+      {"groups", "Error by module group", attributed ? groups_html(*report.attribution) : "", no_attribution});
   sections.push_back({"towers", "Vision and language", attributed ? towers_html(*report.attribution) : "", ""});
   sections.push_back(
       {"suggestion", "Suggestion", attributed ? suggestion_html(report.attribution->suggestion) : "", ""});
@@ -96,7 +96,7 @@ std::string Report::to_html() const {
   for (const std::string& note : notes) top += "<p class=\"absent\">" + html::escaped(note) + "</p>\n";
   top += report::figures_html(*this) + "<nav>" + nav + "</nav>\n";
   body += "<footer>Octavo " + html::escaped(octavo_version.empty() ? kVersion : octavo_version) +
-          ". The same as JSON lies beside this file.</footer>\n";
+          ". The same data as JSON is in the file beside this one.</footer>\n";
   return html::document("Octavo: " + title, report::style(), top + body);
 }
 

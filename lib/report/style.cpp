@@ -18,8 +18,8 @@ details.more{margin:8px 0}figure{margin:0}figcaption{font-size:.8rem;color:var(-
 .tile{display:flex;flex-direction:column;gap:2px;border-top:4px solid var(--line)}.tile b{font-size:.8rem;color:var(--soft)}
 .tile strong{font-size:1.25rem;line-height:1.25}.tile i{font-style:normal;font-weight:400;font-size:1rem;color:var(--soft);display:block}
 .tile span{font-size:.8rem;color:var(--soft)}.tile.missed{border-top-color:var(--wrong)}.tile.missed span{color:var(--wrong)}
-.ladder{list-style:none;margin:0;padding:6px 16px}.ladder li{padding:8px 0;border-bottom:1px solid var(--line)}.ladder li:last-child{border:0}
-.ladder p{margin:3px 0}.step{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.step .tag{min-width:86px;text-align:center}
+.steps{list-style:none;margin:0;padding:6px 16px}.steps li{padding:8px 0;border-bottom:1px solid var(--line)}.steps li:last-child{border:0}
+.steps p{margin:3px 0}.step{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.step .tag{min-width:86px;text-align:center}
 .step code{color:var(--soft)}.metrics{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;margin-top:3px}
 .metric i{font-style:normal;color:var(--soft)}.metric small{color:var(--soft)}.metric.missed,.metric.missed small{color:var(--wrong);font-weight:600}
 .charts{display:flex;flex-wrap:wrap;gap:14px 20px;align-items:flex-start}.charts figure{min-width:0;max-width:100%}

@@ -240,7 +240,7 @@ class Explanation {
                                   : "gives NaN or infinity") +
           (block.thrown.empty() ? "" : " (" + block.thrown + ")") + "; no block before it stands out");
     if (!tensors.empty()) {
-      next("quantize again; should it come back, the tool that wrote " + said_.module + " is at fault");
+      next("quantize again; if the error stays, the tool that wrote " + said_.module + " is at fault");
       return;
     }
     if (linear != probe_->linears.end())
@@ -248,7 +248,9 @@ class Explanation {
             ": its input holds outliers that int8 per token cannot carry");
     next("raise " + said_.module +
          " to W8A16: a recipe rule with \"scheme\": \"w8a16\" leaves its activations in float");
-    next("octavo verify --samples S.jsonl --suggest RECIPE.json writes that rule, and finds what else has to go");
+    next(
+        "octavo verify --samples S.jsonl --suggest RECIPE.json writes that rule, and finds what else has to stay in "
+        "W8A16");
     next("or quantize with the GPTQ recipe and more calibration samples");
   }
 
@@ -299,10 +301,11 @@ class Explanation {
     if (late > kGrowth * early)
       cause("the error grows with the answer: KL is " + number_text(early) + " in its first half and " +
             number_text(late) + " in its second");
-    if (close) cause("the logits are within their bounds, but answers tip: the margin between answers is small");
+    if (close)
+      cause("the logits are within their bounds, but some answers change: they were close calls in the original");
     const BlockProbe& last = probe_->blocks.back();
-    cause("quantization error that gathers over the layers: no block alone is off by more than " +
-          percent(std::max(vision, language)) + ", behind " + last.module_path + " it is " +
+    cause("quantization error that accumulates over the layers: no block alone is off by more than " +
+          percent(std::max(vision, language)) + ", after " + last.module_path + " it is " +
           percent(last.accumulated_error));
     next("quantize with the GPTQ recipe and calibration samples like those that matter");
     next("octavo verify --samples S.jsonl --suggest RECIPE.json finds the fewest linears to keep in W8A16");

@@ -125,7 +125,7 @@ ForcedRun forced_run(Verification& verification, const ModelInput& prompt, std::
 LogitComparison compare_rows(Verification& verification, StepResult& step, const ForcedRun& run, std::int64_t from);
 /// Greedy tokens must be what the uncached forward pass finds most likely.
 void expect_greedy(Verification& verification, StepResult& step, const ForcedRun& run, bool quantized);
-/// The two runs' logits at `token`, where their tokens part.
+/// The two runs' logits at `token`, the first that differs.
 RunDifference weigh(bool quantized, std::int64_t token, std::span<const float> reference, std::span<const float> other,
                     std::span<const std::int32_t> reference_tokens, std::span<const std::int32_t> other_tokens);
 /// Whether the runs parted at a tie within the step's bound; then the step's note says so.

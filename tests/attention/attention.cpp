@@ -189,7 +189,7 @@ TEST_CASE("the prompt fed again over its own cache is named, with the remedy") {
         "tokens were passed again: pass only the new token, or reset the cache.");
 }
 
-TEST_CASE("broken attention is refused at the door") {
+TEST_CASE("broken attention is refused before it computes") {
   const Tensor q = random({1, 4, 3, 8}, 1);
   const Tensor k = random({1, 2, 3, 8}, 2);
   const auto fails = [&](const Tensor& a, const Tensor& b, const Tensor& c, const octavo::AttentionOptions& options) {

@@ -77,7 +77,7 @@ double kl_of(const std::string& model, const std::string& with) {
 
 }  // namespace
 
-TEST_CASE("a planted activation outlier is found, raised, and a second run confirms the lift") {
+TEST_CASE("a planted activation outlier is found, raised to W8A16, and a second run confirms it") {
   const test::Scratch scratch;
   const bool attention = GENERATE(true, false);
   const std::string layer = attention ? "model.layers.2" : "model.layers.1";
@@ -106,20 +106,20 @@ TEST_CASE("a planted activation outlier is found, raised, and a second run confi
   REQUIRE(suggestion.missed.size() == 1);
   CHECK(suggestion.missed.front().find("KL divergence") == 0);
 
-  // The second run: quantize with the recipe, climb again with the same bound.
+  // The second run: quantize with the recipe, verify again with the same bound.
   const std::string raised = scratch.write("recipe.json", suggestion.recipe.to_json().dump());
   const std::string again = quantized(model, scratch.path("again"), raised);
   const Checkpoint stored = Checkpoint::open(again);
   for (const std::string& linear : suggestion.linears) CHECK(stored.scheme_of(linear) == StoredScheme::w8a16);
-  VerifyOptions climb;
-  climb.samples = options.samples;
-  climb.max_samples = options.max_samples;
-  climb.max_new_tokens = options.max_new_tokens;
-  climb.profile = options.profile;
-  const VerifyResult before = verify(model, hurt, climb);
+  VerifyOptions again_options;
+  again_options.samples = options.samples;
+  again_options.max_samples = options.max_samples;
+  again_options.max_new_tokens = options.max_new_tokens;
+  again_options.profile = options.profile;
+  const VerifyResult before = verify(model, hurt, again_options);
   CHECK_FALSE(before.passed);
   CHECK(before.kl == Approx(lost).epsilon(1e-9));
-  const VerifyResult after = verify(model, again, climb);
+  const VerifyResult after = verify(model, again, again_options);
   INFO(after.to_json().dump(1));
   CHECK(after.passed);
   CHECK(after.kl <= bound);
@@ -143,7 +143,7 @@ TEST_CASE("weights at fault are left in float, since float activations do not he
   REQUIRE(found.suggestion.status == SuggestionStatus::found);
   CHECK(found.suggestion.scheme == Scheme::skip);
   CHECK(found.suggestion.linears == std::vector<std::string>{linear});
-  // Exactly: the group alone costs about all there is, lifting it helps nothing, restoring it nearly everything.
+  // Exactly: the group alone costs about all there is, W8A16 gains nothing for it, float nearly everything.
   const GroupSensitivity& group = *found.worst_groups().front();
   CHECK(group.linears == std::vector<std::string>{linear});
   CHECK(group.weight_error == Approx(group.quantized_error).epsilon(0.05));
@@ -166,7 +166,7 @@ TEST_CASE("what no linear explains is said to be out of reach") {
   CHECK(found.to_text().find("outside the int8 linears") != std::string::npos);
 }
 
-TEST_CASE("towers are told apart, and what holds needs no lift") {
+TEST_CASE("towers are told apart, and a model that meets the bounds gets no suggestion") {
   const test::Scratch scratch;
   const std::string both = quantized(test::kModel, scratch.path("both"), "vision");
   AttributionOptions options = on_samples();

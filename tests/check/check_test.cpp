@@ -351,3 +351,16 @@ TEST_CASE("vLLM does not load W8A16 linears, in whatever block they are") {
     REQUIRE_FALSE(contains(dim.effect, "Triton"));  // 3696 = 231 * 16
   }
 }
+
+TEST_CASE("inspect counts the same parameters before and after quantization: scales are none") {
+  const Scratch scratch;
+  const octavo::Json original = octavo::inspect(kNested).build();
+  const octavo::Json int8 = octavo::inspect(quantized(scratch)).build();
+  CHECK(int8.at("int8_linears").as_int() > 0);
+  CHECK(int8.at("tensors").size() > original.at("tensors").size());
+  CHECK(int8.at("parameters").as_int() == original.at("parameters").as_int());
+  std::int64_t values = 0;  // of the original, straight from its headers
+  const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(kNested);
+  for (const std::string& name : checkpoint.names()) values += checkpoint.info(name).shape.numel();
+  CHECK(original.at("parameters").as_int() == values);
+}

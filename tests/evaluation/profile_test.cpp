@@ -44,14 +44,14 @@ TEST_CASE("a profile changes what it names and leaves the rest to its base") {
   CHECK(profile.for_step("text").max_kl == 0.2);
   CHECK(profile.for_step("text").min_top5_agreement == 0.5);
   CHECK(profile.for_step("text").min_logit_cosine == 0.99);
-  CHECK(profile.for_step("long").max_kl == 0.2);  // a bound for all steps goes before the preset's own of one
+  CHECK(profile.for_step("long").max_kl == 0.2);  // a bound for all steps overrides the preset's own of one
   CHECK(profile.for_step("image").max_kl == 0.7);
   CHECK_FALSE(profile.for_step("image").min_logit_cosine);
   CHECK(profile.for_step("image").min_top1_agreement == 0.9);
   CHECK(parsed(R"({"extends": "strict"})").for_step("text").max_kl == 0.01);
 }
 
-TEST_CASE("what a caller states goes before the profile, wherever the metric is judged") {
+TEST_CASE("what a caller states overrides the profile wherever the metric is judged") {
   VerifyProfile profile = VerifyProfile::preset("default");
   VerifyThresholds given;
   given.max_kl = 3;

@@ -300,7 +300,7 @@ TEST_CASE("a layer knows itself") {
   CHECK((h.kind() == octavo::LinearKind::w8a16 && Linear().kind() == octavo::LinearKind::floating));
 }
 
-TEST_CASE("broken linears are refused at the door") {
+TEST_CASE("broken linears are refused before they compute") {
   CHECK(message_of([] { Linear().forward(random(1, 1, 1)); }) == "linear: forward on an undefined layer");
   CHECK(message_of([] { Linear::floating("m.q", random(3, 5, 1), {}).forward(random(2, 6, 1)); }) ==
         "linear (m.q): x [2, 6] dim 1 (K, in_features) is 6, but the layer's weight [3, 5] dim 1 set in_features to 5. "

@@ -1,4 +1,4 @@
-// Sound models climb to the top; copies damaged on purpose fail at the step that can show it, and are told why.
+// Sound models pass every step; copies damaged on purpose fail at the step that can show it, and are told why.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -24,7 +24,7 @@ std::string quantized(const std::string& model, const std::string& target, const
   return target;
 }
 
-/// The bundled model on two of its samples, the whole climb kept short.
+/// The bundled model on two of its samples, every step kept short.
 VerifyOptions short_verification(const test::Scratch& scratch) {
   VerifyOptions options;
   options.samples = test::kSamples;
@@ -91,7 +91,7 @@ std::string with_tokenizer(const std::string& name, const std::string& target, s
 
 }  // namespace
 
-TEST_CASE("the golden models, quantized, climb as far as they have samples") {
+TEST_CASE("the golden models, quantized, pass every step but the evaluation") {
   struct Golden {
     const char* name;
     std::int64_t bytes, first_special;
@@ -121,7 +121,7 @@ TEST_CASE("the golden models, quantized, climb as far as they have samples") {
   }
 }
 
-TEST_CASE("the bundled model climbs to the top, telling each step as it ends, and progress never runs backwards") {
+TEST_CASE("the bundled model passes every step, telling each as it ends, and progress never runs backwards") {
   const test::Scratch scratch;
   VerifyOptions options = short_verification(scratch);
   std::vector<std::string> told;
@@ -250,7 +250,7 @@ TEST_CASE("files that are not the original's are told from weights") {
   }
 }
 
-TEST_CASE("run_all climbs on, and keeps the diagnosis of the first step that failed") {
+TEST_CASE("run_all runs the remaining steps, and keeps the diagnosis of the first step that failed") {
   const test::Scratch scratch;
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("model.layers.0.mlp.down_proj.weight_scale", [](float scale) { return 8 * scale; });
@@ -266,7 +266,7 @@ TEST_CASE("run_all climbs on, and keeps the diagnosis of the first step that fai
   CHECK(result.samples == 2);
 }
 
-TEST_CASE("a climb can be cancelled at every step, by flag and by callback") {
+TEST_CASE("a verification can be cancelled at every step, by flag and by callback") {
   const test::Scratch scratch;
   const std::string sound = quantized(test::kModel, scratch.path("q"));
   for (const char* stage : {"open", "cached", "images", "long", "batch", "evaluation"}) {

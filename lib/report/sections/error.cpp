@@ -97,8 +97,8 @@ std::string groups_table(const std::vector<const GroupSensitivity*>& groups, boo
                                 "rms",          "range", "largest channel"};
   if (exact) {
     head.emplace_back("KL, alone quantized");
-    head.emplace_back("KL, raised to W8A16");
-    head.emplace_back("KL, restored");
+    head.emplace_back("KL, in W8A16");
+    head.emplace_back("KL, in float");
   }
   std::vector<std::vector<std::string>> rows;
   for (const GroupSensitivity* group : groups) rows.push_back(group_row(*group, exact));
@@ -109,8 +109,8 @@ std::string worst_list(const std::vector<const GroupSensitivity*>& groups) {
   std::string out = "<ol class=\"worst\">";
   for (std::size_t i = 0; i < std::min(kWorstGroups, groups.size()); ++i) {
     const GroupSensitivity& group = *groups[i];
-    out += "<li>" + code(group.input_group) + " moves its block&#39;s output by <b>" + percent(group.quantized_error) +
-           "</b>, by " + percent(group.weight_error) + " with float activations</li>";
+    out += "<li>" + code(group.input_group) + " changes its block&#39;s output by <b>" +
+           percent(group.quantized_error) + "</b>, by " + percent(group.weight_error) + " with float activations</li>";
   }
   return out + "</ol>\n";
 }
@@ -131,8 +131,8 @@ std::string layers_html(const VerifyResult& verify) {
   }
   if (layers.empty()) return "";
   std::string out =
-      "<p>How far the hidden states behind each block are from the original&#39;s, as the error gathers from block to "
-      "block: <span class=\"formula\">||h&#39; - h|| / ||h||</span>.</p><div class=\"charts\">\n";
+      "<p>How far the hidden states behind each block are from the original&#39;s, as the error accumulates from block "
+      "to block: <span class=\"formula\">||h&#39; - h|| / ||h||</span>.</p><div class=\"charts\">\n";
   for (const std::string& tower : towers) {
     BarChart chart;
     chart.title = tower_title(tower);
@@ -163,9 +163,8 @@ std::string groups_html(const Attribution& attribution) {
     return nan_a != nan_b ? nan_a : a->quantized_error > b->quantized_error;
   });
   std::string out =
-      "<p>A group is the int8 linears of a block that see the same input. What each does to its own block&#39;s "
-      "output, "
-      "with all else as in the original (" +
+      "<p>A module group is the int8 linears of a block that see the same input; runtimes fuse them. Relative "
+      "change of the block&#39;s output by each group alone, all else as in the original (" +
       html::plural(attribution.proxy_samples, "sample") + "):</p>" + worst_list(worst);
   out += legend({{"solid", "as stored: int8 weights and activations"}, {"hollow", "int8 weights, float activations"}});
   out +=
@@ -173,8 +172,8 @@ std::string groups_html(const Attribution& attribution) {
                    {{"as stored", "solid", [](const GroupSensitivity& group) { return group.quantized_error; }},
                     {"float activations", "hollow", [](const GroupSensitivity& group) { return group.weight_error; }}});
   out +=
-      "<p>Where the solid bar is much the higher one, the activations are at fault, and raising to W8A16 helps; where "
-      "both are high, it is the weights.</p>";
+      "<p>Where the solid bar is much higher, the error comes from int8 activations, and W8A16 helps; where both are "
+      "high, it comes from the int8 weights.</p>";
   out += groups_table(groups, exact,
                       "All " + html::plural(static_cast<std::int64_t>(groups.size()), "group") + " as a table");
   return out;
@@ -186,7 +185,7 @@ std::string towers_html(const Attribution& attribution) {
   for (const VariantMetrics& variant : attribution.variants)
     if (variant.metrics.kl && std::isfinite(*variant.metrics.kl)) largest = std::max(largest, *variant.metrics.kl);
   std::string out =
-      "<p>Models between the two, on the same samples: quantized in one tower alone, or with every group raised.</p>"
+      "<p>Partly quantized models on the same samples: only one tower quantized, or every group in W8A16.</p>"
       "<div class=\"card scroll\"><table class=\"stack figures\"><thead><tr><th>model</th><th>int8 linears</th><th>KL, "
       "nats</th><th>token agreement</th><th>right answers</th></tr></thead><tbody>\n";
   for (const VariantMetrics& variant : attribution.variants) {
@@ -207,7 +206,7 @@ std::string towers_html(const Attribution& attribution) {
                                        [&](const GroupSensitivity& group) { return group.tower == tower; });
     if (!quantized)
       out += std::string("<p>The ") + (tower == Tower::vision ? "vision tower" : "language model") +
-             " has no int8 linear here and loses nothing.</p>\n";
+             " has no int8 linear, so it loses nothing.</p>\n";
   }
   return out;
 }

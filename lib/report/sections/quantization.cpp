@@ -102,8 +102,8 @@ std::string quantization_html(const Json& quantization) {
   std::string out = "<div class=\"card\"><dl class=\"facts\"><dt>Octavo</dt><dd>" +
                     escaped(quantization.get_string("octavo_version", "?")) + "</dd><dt>calibration</dt><dd>" +
                     html::plural(quantization.get_int("calibration_samples", 0), "sample") + ", " +
-                    html::plural(quantization.get_int("calibration_tokens", 0), "token") + "</dd><dt>size</dt><dd>" +
-                    html::size_text(before) + " to " + html::size_text(after);
+                    html::plural(quantization.get_int("calibration_tokens", 0), "token") +
+                    "</dd><dt>size</dt><dd>from " + html::size_text(before) + " to " + html::size_text(after);
   if (before > 0) out += " (" + percent(static_cast<double>(after) / static_cast<double>(before)) + ")";
   out += "</dd><dt>time</dt><dd>" + html::seconds_text(quantization.get_number("seconds", 0)) + "</dd>";
   if (bytes_of(quantization, "peak_rss_bytes") > 0)

@@ -41,12 +41,13 @@ std::string metrics_html(const StepResult& step) {
   out.add("top-1", metrics.top1_agreement, bounds.min_top1_agreement, true);
   out.add("top-5", metrics.top5_agreement, bounds.min_top5_agreement, true);
   if (metrics.original_perplexity && metrics.quantized_perplexity) {
-    out.add_text("perplexity", number(*metrics.original_perplexity) + " to " + number(*metrics.quantized_perplexity));
+    out.add_text("perplexity",
+                 "from " + number(*metrics.original_perplexity) + " to " + number(*metrics.quantized_perplexity));
     out.add("ratio", *metrics.quantized_perplexity / *metrics.original_perplexity, bounds.max_perplexity_ratio);
   }
   if (metrics.original_accuracy && metrics.quantized_accuracy) {
-    out.add_text("accuracy",
-                 html::percent(*metrics.original_accuracy) + " to " + html::percent(*metrics.quantized_accuracy));
+    out.add_text("accuracy", "from " + html::percent(*metrics.original_accuracy) + " to " +
+                                 html::percent(*metrics.quantized_accuracy));
     out.add("drop", *metrics.original_accuracy - *metrics.quantized_accuracy, bounds.max_accuracy_drop);
   }
   out.add("cache difference", metrics.original_cache_difference, bounds.max_cache_difference);
@@ -79,7 +80,7 @@ Look look_of(StepStatus status) {
 
 std::string steps_html(const VerifyResult& verify) {
   if (verify.steps.empty()) return "";
-  std::string out = "<ol class=\"card ladder\">\n";
+  std::string out = "<ol class=\"card steps\">\n";
   for (const StepResult& step : verify.steps) {
     const Look look = look_of(step.status);
     out += "<li><div class=\"step\">" + html::tag(look.kind, look.word) + "<b>" + escaped(step.title) + "</b>" +

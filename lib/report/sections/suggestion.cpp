@@ -43,7 +43,8 @@ std::string suggestion_html(const Suggestion& suggestion) {
              " The quantized model meets the bounds on these samples.</p></div>\n";
     case SuggestionStatus::out_of_reach:
       return out + "<p>" + html::tag("wrong", "out of reach") +
-             " Not even with every linear as in the original are the bounds met: the loss is elsewhere.</p>" +
+             " The bounds are missed even with every linear as in the original: the loss is outside the int8 "
+             "linears.</p>" +
              list(suggestion.missed, false) + "</div>\n";
     case SuggestionStatus::found:
       break;
@@ -51,9 +52,9 @@ std::string suggestion_html(const Suggestion& suggestion) {
   const bool w8a16 = suggestion.scheme != Scheme::skip;
   out += "<p>" + html::tag("good", "found") + " " +
          (w8a16 ? "Keep in W8A16 (int8 weights, float activations): " : "Leave in float: ") +
-         html::plural(static_cast<std::int64_t>(suggestion.groups.size()), "group") + ", " +
-         html::percent(suggestion.share_of_multiplies) + " of the int8 products. Found by running " +
-         html::plural(suggestion.variants, "model") + " over the samples.</p>";
+         html::plural(static_cast<std::int64_t>(suggestion.groups.size()), "module group") + ", " +
+         html::percent(suggestion.share_of_multiplies) + " of the int8 multiplications. The search ran " +
+         html::plural(suggestion.variants, "model") + " on the samples.</p>";
   out += list(suggestion.groups, true);
   if (!suggestion.missed.empty()) out += "<p>What the model misses as it is:</p>" + list(suggestion.missed, false);
   out += before_after(suggestion);
