@@ -34,7 +34,7 @@ void print_step(std::FILE* out, const octavo::StepResult& step) {
   print_metric(out, "top-1", metrics.top1_agreement);
   print_metric(out, "top-5", metrics.top5_agreement);
   if (metrics.original_perplexity && metrics.quantized_perplexity)
-    std::fprintf(out, "  ppl %.3f > %.3f", *metrics.original_perplexity, *metrics.quantized_perplexity);
+    std::fprintf(out, "  perplexity %.3f -> %.3f", *metrics.original_perplexity, *metrics.quantized_perplexity);
   print_metric(out, "cache", metrics.quantized_cache_difference);
   std::fprintf(out, "  %.1f s%s%s\n", step.seconds, step.note.empty() ? "" : ": ", step.note.c_str());
   for (const octavo::StepFailure& failure : step.failures) std::fprintf(out, "        %s\n", failure.line().c_str());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "answer.hpp"
+#include "octavo/memory_pool.hpp"
 
 namespace octavo {
 namespace {
@@ -57,6 +58,8 @@ class Generation {
   }
 
   std::vector<GenerateResult> run() {
+    const MemoryPool pool;  // every step takes the memory that the step before has let go
+    const MemoryPoolScope scope(pool);
     try {
       steps();
     } catch (const Error& error) {
