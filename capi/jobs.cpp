@@ -2,7 +2,7 @@
 #include <memory>
 #include <octavo/attribution.hpp>
 #include <octavo/compare.hpp>
-#include <octavo/pipeline.hpp>
+#include <octavo/octavo.hpp>
 #include <octavo/report.hpp>
 
 #include "guard.hpp"

@@ -1,4 +1,4 @@
-#include <octavo/pipeline.hpp>
+#include <octavo/octavo.hpp>
 
 #include "guard.hpp"
 

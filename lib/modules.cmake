@@ -1,5 +1,5 @@
-# The rooms of the library, from the ground up. Each is an object library, so that a test links exactly the rooms it
-# may know, and a call upwards fails to link; together they are the archive liboctavo_core.a.
+# The modules of the library, lowest level first. Each is an object library, so that a test links exactly the modules
+# it may know, and a call upwards fails to link; together they are the archive liboctavo_core.a.
 #
 #   octavo_add_module(gemm LINKS DNNL::dnnl)   takes every lib/gemm/**.cpp
 set(OCTAVO_MODULES "")
@@ -23,18 +23,35 @@ octavo_add_module(json LINKS nlohmann_json::nlohmann_json)
 octavo_add_module(checkpoint)
 octavo_add_module(trace)
 octavo_add_module(gemm LINKS DNNL::dnnl)
+set_property(SOURCE lib/gemm/build_info.cpp PROPERTY COMPILE_DEFINITIONS OCTAVO_BUILD_TYPE="$<CONFIG>")
 octavo_add_module(attention)
 octavo_add_module(text LINKS PkgConfig::UTF8PROC)
 octavo_add_module(image)
 octavo_add_module(quant LINKS Eigen3::Eigen)
 octavo_add_module(model)
-octavo_add_module(pipeline)
+foreach(module job metrics check compare evaluation verify attribution report quantize)
+  octavo_add_module(${module})
+endforeach()
 if(TARGET octavo_gemm)
   # A product and a sum are one step only where the source says so: results must not depend on the instruction set.
   target_compile_options(octavo_gemm PRIVATE -ffp-contract=off)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC 12 takes the don't-care operands of its own intrinsics for ours (PR 105593)
     file(GLOB octavo_kernels ${CMAKE_CURRENT_SOURCE_DIR}/lib/gemm/kernels/*.cpp)
     set_source_files_properties(${octavo_kernels} PROPERTIES COMPILE_OPTIONS "-Wno-maybe-uninitialized;-Wno-uninitialized")
+  endif()
+endif()
+if(TARGET octavo_attention)
+  # One file per instruction set, chosen from when the program runs. Products are added in one step only where the
+  # source says so, so that AVX2 and AVX-512 give the same bits.
+  set(octavo_attention_kernels ${CMAKE_CURRENT_SOURCE_DIR}/lib/attention/kernels)
+  set_source_files_properties(${octavo_attention_kernels}/portable.cpp PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    # GCC 12 takes the don't-care operands of its own intrinsics for ours (PR 105593).
+    set(octavo_quiet $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized$<SEMICOLON>-Wno-uninitialized>)
+    set_source_files_properties(${octavo_attention_kernels}/avx2.cpp PROPERTIES
+                                COMPILE_OPTIONS "-ffp-contract=off;-mavx2;-mfma;${octavo_quiet}")
+    set_source_files_properties(${octavo_attention_kernels}/avx512.cpp PROPERTIES
+      COMPILE_OPTIONS "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;${octavo_quiet}")
   endif()
 endif()
 if(TARGET octavo_image)

@@ -1,12 +1,22 @@
-# The octavo program from outside: what a careless user gets to see.
+# The octavo program from outside.
 if(TARGET octavo_cli)
+  set(octavo_program $<TARGET_FILE:octavo_cli>)
+  set(octavo_tiny_model ${PROJECT_SOURCE_DIR}/examples/models/octavo-tiny-vl)
+  # What a careless user gets to see.
   add_test(NAME "cli: careless user"
-           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/careless.sh $<TARGET_FILE:octavo_cli>
-                   ${PROJECT_SOURCE_DIR}/examples/models/octavo-tiny-vl)
-  set_tests_properties("cli: careless user" PROPERTIES LABELS model TIMEOUT 600)
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/careless.sh ${octavo_program} ${octavo_tiny_model})
+  # Help, options in every spelling, mistakes, standard output that cannot take the result.
+  add_test(NAME "cli: usage" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/usage.sh ${octavo_program} ${octavo_tiny_model})
+  # Completions in the shells that there are, the man page.
+  add_test(NAME "cli: completions and man page" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pages.sh ${octavo_program})
+  # Progress and colour on terminals of several widths.
+  add_test(NAME "cli: terminal"
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/terminal.py ${octavo_program} ${octavo_tiny_model})
+  set_tests_properties("cli: careless user" "cli: usage" "cli: completions and man page" "cli: terminal"
+                       PROPERTIES LABELS model TIMEOUT 600)
 endif()
 if(TARGET octavo_core)
-  # Not a test: writes a checkpoint of exact Qwen2.5-VL-3B shapes, to measure time and memory on (see docs/pipeline.md).
+  # Not a test: writes a checkpoint of exact Qwen2.5-VL-3B shapes, to measure time and memory on (see docs/quantize.md).
   add_executable(make_synthetic EXCLUDE_FROM_ALL bench/make_synthetic.cpp)
   target_link_libraries(make_synthetic PRIVATE octavo::octavo octavo_build_flags)
   # Not a test: how long check takes on 72B-shaped headers (see docs/check.md).

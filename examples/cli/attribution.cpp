@@ -1,28 +1,59 @@
 #include "attribution.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 
 #include "commands.hpp"
+#include "streams.hpp"
 
 namespace cli {
 
-void require_samples(const Args& args) {
-  if (args.has("--samples")) return;
-  for (const char* option : {"--suggest", "--exact"})
-    if (args.has(option))
+namespace {
+
+// The shortest text that reads back as the same number.
+std::string number(double value) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
+
+// The options that this run was judged by, other than their defaults.
+std::string judged_by(const octavo::VerifyOptions& job) {
+  const octavo::VerifyOptions standard;
+  std::string options;
+  const auto add = [&](const char* name, const std::string& value) {
+    options += std::string(" ") + name + " " + value;
+  };
+  if (job.max_samples != standard.max_samples) add("--max-samples", std::to_string(job.max_samples));
+  if (job.max_new_tokens != standard.max_new_tokens) add("--max-new-tokens", std::to_string(job.max_new_tokens));
+  if (job.profile != standard.profile) add("--profile", shell_word(job.profile));
+  const octavo::VerifyThresholds& bounds = job.thresholds;
+  if (bounds.min_token_agreement) add("--min-token-agreement", number(*bounds.min_token_agreement));
+  if (bounds.min_logit_cosine) add("--min-logit-cosine", number(*bounds.min_logit_cosine));
+  if (bounds.max_kl) add("--max-kl", number(*bounds.max_kl));
+  if (bounds.max_accuracy_drop) add("--max-accuracy-drop", number(*bounds.max_accuracy_drop));
+  return options;
+}
+
+}  // namespace
+
+void require_samples(const VerifyCommand& command) {
+  if (!command.job.samples.empty()) return;
+  for (const auto& [given, option] : {std::pair(command.suggest.has_value(), "--suggest"), {command.exact, "--exact"}})
+    if (given)
       throw UsageError(std::string("octavo verify ") + option + " needs --samples FILE: quality is lost on samples");
 }
 
-octavo::AttributionOptions attribution_of(const Args& args, const octavo::VerifyOptions& verify) {
+octavo::AttributionOptions attribution_of(const VerifyCommand& command, const octavo::VerifyOptions& job) {
   octavo::AttributionOptions options;
-  options.samples = verify.samples;
-  options.max_samples = verify.max_samples;
-  options.max_new_tokens = verify.max_new_tokens;
-  options.profile = verify.profile;
-  options.thresholds = verify.thresholds;
-  options.exact = args.has("--exact");
-  options.progress = verify.progress;
+  options.samples = job.samples;
+  options.max_samples = job.max_samples;
+  options.max_new_tokens = job.max_new_tokens;
+  options.profile = job.profile;
+  options.thresholds = job.thresholds;
+  options.exact = command.exact;
+  options.progress = job.progress;
   options.cancel = &interrupted;
   return options;
 }
@@ -34,18 +65,20 @@ void write_suggestion(const octavo::Suggestion& suggestion, const std::string& p
   octavo::write_files(files);
 }
 
-void print_attribution(const Args& args, const std::optional<octavo::Attribution>& found) {
+void print_attribution(const VerifyCommand& command, const std::optional<octavo::Attribution>& found) {
   if (!found) {
     std::printf("\nno suggestion: more than a threshold failed; see the diagnosis\n");
     return;
   }
   std::printf("\n%s", found->to_text().c_str());
   if (found->suggestion.status != octavo::SuggestionStatus::found) return;
-  const std::string recipe = args.text("--suggest");
-  std::printf("written to %s; confirm it by a second run:\n", recipe.c_str());
-  std::printf("  octavo quantize %s -o OUT --recipe %s --calibration CALIBRATION.jsonl\n", args.positional(0).c_str(),
+  const std::string model = shell_word(command.model);
+  const std::string recipe = shell_word(*command.suggest);
+  std::printf("written to %s; confirm it by a second run:\n", command.suggest->c_str());
+  std::printf("  octavo quantize %s -o OUT --recipe %s --calibration CALIBRATION.jsonl\n", model.c_str(),
               recipe.c_str());
-  std::printf("  octavo verify %s OUT --samples %s\n", args.positional(0).c_str(), args.text("--samples").c_str());
+  std::printf("  octavo verify %s OUT --samples %s%s\n", model.c_str(), shell_word(command.job.samples).c_str(),
+              judged_by(command.job).c_str());
 }
 
 }  // namespace cli

@@ -1,39 +1,23 @@
+// octavo check MODEL
 #include <cstdio>
 #include <exception>
-#include <octavo/octavo.hpp>
-#include <string>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "commands.hpp"
 
 namespace cli {
 
-const Command kCheck{
-    "check",
-    "MODEL [--against ORIGINAL] [--image HxW ...] [--prompt-tokens N] [--tensor-parallel N] [--plan] [--json]",
-    "Checks config.json, every tensor's name, shape and type, the files beside them, and every "
-    "operation's shapes, without reading a weight. Exits 1 with every problem found.",
-    "octavo check Qwen2.5-VL-3B --image 1080x1920 --tensor-parallel 4",
-    1,
-    {{"--image", "HxW", "a picture of the planned prompt, in pixels; again for more"},
-     {"--prompt-tokens", "N", "tokens of the prompt, images included (64 and the images')"},
-     {"--max-new-tokens", "N", "tokens of the answer (256)"},
-     {"--tensor-parallel", "N", "can each dimension be cut for N ranks of a serving engine?"},
-     {"--plan", "", "every operation of every call, and the memory that they take"},
-     {"--against", "ORIGINAL", "compare with the model it was made from; exits 1 when anything is wrong"},
-     {"--no-values", "", "with --against: read no weights"},
-     {"--html", "FILE", "with --against: the comparison as a page"},
-     {"--threads", "N", "threads to use"},
-     {"--json", "", "one JSON document on standard output"}}};
-
-const Command kInspect{"inspect",
-                       "MODEL [--json]",
-                       "Shows what a model directory holds.",
-                       "octavo inspect Qwen2.5-VL-3B-w8a8",
-                       1,
-                       {{"--json", "", "one JSON document on standard output, every tensor included"}}};
-
 namespace {
+
+struct CheckCommand {
+  std::string model;
+  std::vector<std::string> images;
+  std::optional<std::int64_t> prompt_tokens, max_new_tokens, tensor_parallel;
+  bool plan = false, json = false, no_values = false, quiet = false;
+  std::optional<std::string> against, html;
+};
 
 octavo::ImageSize image_size(const std::string& text) {
   const std::size_t cross = text.find_first_of("xX");
@@ -67,24 +51,17 @@ void print_dims(const std::vector<octavo::ParallelDim>& dims) {
                                      : std::to_string(dim.alignment).c_str());
 }
 
-}  // namespace
-
-int run_check(const Args& args) {
-  if (args.has("--against")) {
-    for (const char* name : {"--image", "--prompt-tokens", "--max-new-tokens", "--tensor-parallel", "--plan"})
-      if (args.has(name)) throw UsageError(std::string(name) + " and --against exclude each other: run check twice");
-    return run_compare(args);
-  }
-  for (const char* name : {"--no-values", "--html"})
-    if (args.has(name)) throw UsageError(std::string(name) + " needs --against ORIGINAL");
+int run_alone(const CheckCommand& command) {
+  if (command.no_values) throw UsageError("--no-values needs --against ORIGINAL");
+  if (command.html) throw UsageError("--html needs --against ORIGINAL");
   octavo::CheckOptions options;
-  for (const std::string& image : args.all("--image")) options.images.push_back(image_size(image));
-  options.prompt_tokens = args.integer("--prompt-tokens", 0, 1);
-  options.max_new_tokens = args.integer("--max-new-tokens", options.max_new_tokens, 0);
-  options.tensor_parallel = args.integer("--tensor-parallel", 0, 1);
-  options.keep_plan = args.has("--plan");
-  const octavo::CheckResult result = octavo::check(args.positional(0), options);
-  if (args.has("--json")) {
+  for (const std::string& image : command.images) options.images.push_back(image_size(image));
+  options.prompt_tokens = command.prompt_tokens.value_or(options.prompt_tokens);
+  options.max_new_tokens = command.max_new_tokens.value_or(options.max_new_tokens);
+  options.tensor_parallel = command.tensor_parallel.value_or(options.tensor_parallel);
+  options.keep_plan = command.plan;
+  const octavo::CheckResult result = octavo::check(command.model, options);
+  if (command.json) {
     std::printf("%s\n", result.to_json().dump(2).c_str());
     return result.ok() ? 0 : 1;
   }
@@ -92,26 +69,54 @@ int run_check(const Args& args) {
   print_dims(result.tensor_parallel);
   for (const octavo::CheckProblem& problem : result.problems) print_problem(problem);
   if (result.ok())
-    std::printf("%s: %lld tensors fit the configuration (%.1f ms)\n", args.positional(0).c_str(),
+    std::printf("%s: %lld tensors fit the configuration (%.1f ms)\n", command.model.c_str(),
                 static_cast<long long>(result.tensors), result.seconds * 1e3);
   return result.ok() ? 0 : 1;
 }
 
-int run_inspect(const Args& args) {
-  const octavo::Json document = octavo::inspect(args.positional(0)).build();
-  if (args.has("--json")) {
-    std::printf("%s\n", document.dump(2).c_str());
-    return 0;
-  }
-  for (const char* key : {"model_type", "quantized", "parameters", "bytes", "int8_linears", "shards"})
-    std::printf("%-14s %s\n", key, document.at(key).dump().c_str());
-  const octavo::Json tensors = document.at("tensors");
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const octavo::Json tensor = tensors.at(i);
-    std::printf("  %-5s %-20s %s\n", tensor.at("dtype").as_string().c_str(), tensor.at("shape").dump().c_str(),
-                tensor.at("name").as_string().c_str());
-  }
-  return 0;
+int run(const CheckCommand& command) {
+  if (!command.against) return run_alone(command);
+  const char* of_the_plan = !command.images.empty()   ? "--image"
+                            : command.prompt_tokens   ? "--prompt-tokens"
+                            : command.max_new_tokens  ? "--max-new-tokens"
+                            : command.tensor_parallel ? "--tensor-parallel"
+                            : command.plan            ? "--plan"
+                                                      : nullptr;
+  if (of_the_plan != nullptr)
+    throw UsageError(std::string(of_the_plan) + " and --against exclude each other: run check twice");
+  return run_compare(
+      {command.model, *command.against, command.html.value_or(""), command.no_values, command.json, command.quiet});
+}
+
+}  // namespace
+
+void add_check(Program& program) {
+  const auto options = std::make_shared<CheckCommand>();
+  Command command =
+      program.command("check", "Models",
+                      "find everything wrong with a model directory, without reading a weight\n\nChecks config.json, "
+                      "every tensor's name, shape and type, the files beside them, and every operation's shapes. Exit "
+                      "status 1 with every problem found.");
+  command.positional({"MODEL", ValueKind::directory}, options->model, "the model directory");
+  command.group("Planned call");
+  command.texts("-i,--image", {"HxW"}, options->images, "a picture of the prompt, in pixels; again for more");
+  command.integer("--prompt-tokens", options->prompt_tokens, 1,
+                  "tokens of the prompt, images included (64 and the images')");
+  command.integer("-n,--max-new-tokens", options->max_new_tokens, 0, "tokens of the answer (256)");
+  command.integer("--tensor-parallel", options->tensor_parallel, 1,
+                  "can each dimension be cut for N ranks of a serving engine?");
+  command.group("Comparison");
+  command.text("--against", {"ORIGINAL", ValueKind::directory}, options->against,
+               "compare with the model it was made from; exit status 1 when anything is wrong");
+  command.flag("--no-values", options->no_values, "with --against: read no weights");
+  command.text("--html", {"FILE", ValueKind::file}, options->html, "with --against: the comparison as a page");
+  command.group("Output");
+  command.flag("--plan", options->plan, "every operation of every call, and the memory that they take");
+  command.json(options->json);
+  command.quiet(options->quiet);
+  command.threads();
+  command.example("octavo check Qwen2.5-VL-3B --image 1080x1920 --tensor-parallel 4");
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace cli

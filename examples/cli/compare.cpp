@@ -1,31 +1,29 @@
 // octavo check QUANTIZED --against ORIGINAL
 #include <array>
 #include <cstdio>
-#include <octavo/octavo.hpp>
 
 #include "commands.hpp"
 #include "progress.hpp"
 
 namespace cli {
 
-int run_compare(const Args& args) {
-  const std::string page = args.text("--html");
-  if (!page.empty()) octavo::check_new_file(page);
+int run_compare(const CompareCommand& command) {
+  if (!command.page.empty()) octavo::check_new_file(command.page);
   octavo::CompareOptions options;
-  options.values = !args.has("--no-values");
+  options.values = !command.no_values;
   options.cancel = &interrupted;
   octavo::CompareResult result;
   {
-    ProgressBar bar;
+    ProgressBar bar(command.quiet);
     options.progress = bar.callback();
-    result = octavo::compare(args.text("--against"), args.positional(0), options);
+    result = octavo::compare(command.original, command.model, options);
   }
-  if (!page.empty()) {
-    const std::string html = result.to_html();
-    const std::array<octavo::NewFile, 1> files{octavo::NewFile{page, html}};
+  if (!command.page.empty()) {
+    const std::string html = octavo::compare_page(result);
+    const std::array<octavo::NewFile, 1> files{octavo::NewFile{command.page, html}};
     octavo::write_files(files);
   }
-  std::printf("%s", args.has("--json") ? (result.to_json().dump(2) + "\n").c_str() : result.to_text().c_str());
+  std::printf("%s", command.json ? (result.to_json().dump(2) + "\n").c_str() : result.to_text().c_str());
   return result.ok() ? 0 : 1;
 }
 

@@ -1,45 +1,34 @@
+// octavo generate MODEL --prompt TEXT
 #include <cstdio>
 #include <functional>
-#include <octavo/octavo.hpp>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "commands.hpp"
 
 namespace cli {
 
-const Command kGenerate{
-    "generate",
-    "MODEL --prompt TEXT [--image FILE]... | --batch FILE [options]",
-    "Answers a prompt about any number of pictures; text appears as it is generated.",
-    "octavo generate MODEL --image street.jpg --prompt \"Where is the red car?\"",
-    1,
-    {{"--prompt", "TEXT", "what to ask"},
-     {"--image", "FILE", "a picture, may be repeated; pictures come before the text"},
-     {"--batch", "FILE", "answer every sample of a JSONL file at once: one line per answer, in order"},
-     {"--max-new-tokens", "N", "at most so many tokens (256)"},
-     {"--no-cache", "", "recompute everything for each token: slow, same tokens"},
-     {"--greedy", "", "take the most likely token, whatever generation_config.json says"},
-     {"--sample", "", "sample"},
-     {"--temperature", "X", "with --sample (1.0)"},
-     {"--top-k", "N", "with --sample (50; 0: off)"},
-     {"--top-p", "X", "with --sample (1.0)"},
-     {"--repetition-penalty", "X", "with --sample or --greedy (1.0)"},
-     {"--seed", "N", "with --sample (0)"},
-     {"--trace", "FILE", "record every operation there, as JSON lines for octavo trace"},
-     {"--trace-values", "", "with --trace: statistics of every output, too"},
-     {"--threads", "N", "threads to use"},
-     {"--json", "", "one JSON document on standard output; with --batch one per line"}}};
-
 namespace {
+
+struct GenerateCommand {
+  std::string model;
+  std::optional<std::string> prompt, batch, trace;
+  std::vector<std::string> images;
+  octavo::GenerateOptions job;
+  bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
+  std::optional<double> temperature, top_p, repetition_penalty;
+  std::optional<std::int64_t> top_k, seed;
+};
 
 using Results = std::vector<octavo::GenerateResult>;
 
 // Runs the job, recorded when --trace asks for it.
-Results traced(const Args& args, const std::function<Results()>& job) {
-  if (!args.has("--trace")) return job();
+Results traced(const GenerateCommand& command, const std::function<Results()>& job) {
+  if (!command.trace) return job();
   octavo::TraceOptions options;
-  options.values = args.has("--trace-values");
-  options.path = args.text("--trace");
+  options.values = command.trace_values;
+  options.path = *command.trace;
   octavo::Trace trace(options);
   Results results;
   {
@@ -50,45 +39,43 @@ Results traced(const Args& args, const std::function<Results()>& job) {
   return results;
 }
 
-octavo::GenerateOptions read_options(const Args& args) {
-  if (args.has("--sample") && args.has("--greedy")) throw UsageError("--sample and --greedy exclude each other");
-  octavo::GenerateOptions options;
-  options.max_new_tokens = args.integer("--max-new-tokens", options.max_new_tokens, 1);
-  options.use_cache = !args.has("--no-cache");
-  options.cancel = &interrupted;
-  if (args.has("--sample") || args.has("--greedy")) {
-    octavo::SamplingOptions sampling;
-    sampling.do_sample = args.has("--sample");
-    sampling.temperature = args.number("--temperature", sampling.temperature);
-    sampling.top_k = args.integer("--top-k", sampling.top_k, 0);
-    sampling.top_p = args.number("--top-p", sampling.top_p);
-    sampling.repetition_penalty = args.number("--repetition-penalty", sampling.repetition_penalty);
-    sampling.seed = static_cast<std::uint64_t>(args.integer("--seed", 0, 0));
-    options.sampling = sampling;
-  } else {
-    for (const char* name : {"--temperature", "--top-k", "--top-p", "--repetition-penalty", "--seed"})
-      if (args.has(name)) throw UsageError(std::string(name) + " needs --sample (or --greedy)");
+std::optional<octavo::SamplingOptions> sampling(const GenerateCommand& command) {
+  if (command.sample && command.greedy) throw UsageError("--sample and --greedy exclude each other");
+  if (!command.sample && !command.greedy) {
+    const char* given = command.temperature          ? "--temperature"
+                        : command.top_k              ? "--top-k"
+                        : command.top_p              ? "--top-p"
+                        : command.repetition_penalty ? "--repetition-penalty"
+                        : command.seed               ? "--seed"
+                                                     : nullptr;
+    if (given != nullptr) throw UsageError(std::string(given) + " needs --sample (or --greedy)");
+    return std::nullopt;  // the model's own
   }
-  if (args.has("--trace-values") && !args.has("--trace")) throw UsageError("--trace-values needs --trace FILE");
+  octavo::SamplingOptions options;
+  options.do_sample = command.sample;
+  options.temperature = command.temperature.value_or(options.temperature);
+  options.top_k = command.top_k.value_or(options.top_k);
+  options.top_p = command.top_p.value_or(options.top_p);
+  options.repetition_penalty = command.repetition_penalty.value_or(options.repetition_penalty);
+  options.seed = static_cast<std::uint64_t>(command.seed.value_or(0));
   return options;
 }
 
-Results generate_one(const Args& args, octavo::GenerateOptions options) {
-  if (!args.has("--json"))
+Results generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
+  if (!command.json)
     options.on_token = [](std::int32_t, std::string_view text) {
       std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-      return true;
+      return std::fflush(stdout) == 0;  // nobody reads on: stop
     };
   std::vector<octavo::Image> images;
-  for (const std::string& path : args.all("--image")) images.push_back(octavo::load_image(path));
-  const octavo::Model model = octavo::Model::open(args.positional(0));
-  return traced(args, [&] { return Results{model.generate(model.prepare(args.text("--prompt"), images), options)}; });
+  for (const std::string& path : command.images) images.push_back(octavo::load_image(path));
+  const octavo::Model model = octavo::Model::open(command.model);
+  return traced(command, [&] { return Results{model.generate(model.prepare(*command.prompt, images), options)}; });
 }
 
-Results generate_batch(const Args& args, const octavo::GenerateOptions& options) {
-  const std::vector<octavo::Sample> samples = octavo::read_samples(args.text("--batch"));
-  const octavo::Model model = octavo::Model::open(args.positional(0));
+Results generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
+  const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch);
+  const octavo::Model model = octavo::Model::open(command.model);
   std::vector<octavo::ModelInput> inputs;
   for (const octavo::Sample& sample : samples)
     octavo::in_context("sample \"" + sample.id + "\"", [&] {
@@ -96,7 +83,7 @@ Results generate_batch(const Args& args, const octavo::GenerateOptions& options)
       for (const std::string& path : sample.images) images.push_back(octavo::load_image(path));
       inputs.push_back(model.prepare(sample.prompt, images));
     });
-  return traced(args, [&] { return model.generate(inputs, options); });
+  return traced(command, [&] { return model.generate(inputs, options); });
 }
 
 octavo::JsonBuilder result_json(const octavo::GenerateResult& result) {
@@ -130,31 +117,65 @@ std::string one_line(const std::string& text) {
   return line;
 }
 
-}  // namespace
-
-int run_generate(const Args& args) {
-  const bool batch = args.has("--batch");
-  if (batch && (args.has("--prompt") || args.has("--image")))
+int run(const GenerateCommand& command) {
+  const bool batch = command.batch.has_value();
+  if (batch && (command.prompt || !command.images.empty()))
     throw UsageError("--batch brings its own prompts and images: leave --prompt and --image out");
-  if (!batch && !args.has("--prompt")) throw UsageError("octavo generate needs --prompt TEXT, or --batch FILE");
-  if (!batch && args.text("--prompt").find_first_not_of(" \t\r\n") == std::string::npos)
+  if (!batch && !command.prompt) throw UsageError("octavo generate needs --prompt TEXT, or --batch FILE");
+  if (!batch && command.prompt->find_first_not_of(" \t\r\n") == std::string::npos)
     throw UsageError("--prompt is empty: say what to ask");
-  const octavo::GenerateOptions options = read_options(args);
-  const bool json = args.has("--json");
-  const Results results = batch ? generate_batch(args, options) : generate_one(args, options);
+  if (command.trace_values && !command.trace) throw UsageError("--trace-values needs --trace FILE");
+  octavo::GenerateOptions options = command.job;
+  options.use_cache = !command.no_cache;
+  options.sampling = sampling(command);
+  options.cancel = &interrupted;
+  const Results results = batch ? generate_batch(command, options) : generate_one(command, options);
   std::size_t tokens = 0;
-  bool cancelled = false;
   for (const octavo::GenerateResult& result : results) {
     tokens += result.tokens.size();
-    cancelled = cancelled || result.finish_reason == octavo::FinishReason::cancelled;
-    if (json)
+    if (command.json)
       std::printf("%s\n", result_json(result).dump(batch ? -1 : 2).c_str());
     else
       std::printf("%s\n", batch ? one_line(result.text).c_str() : "");  // one alone was streamed
   }
-  if (!cancelled) return 0;
+  if (!interrupted) return 0;
   std::fprintf(stderr, "octavo: interrupted after %zu tokens\n", tokens);
   return 1;
+}
+
+}  // namespace
+
+void add_generate(Program& program) {
+  const auto options = std::make_shared<GenerateCommand>();
+  Command command = program.command("generate", "Running",
+                                    "answer a prompt about any number of pictures\n\nText appears as it is generated. "
+                                    "Without --sample or --greedy, generation_config.json says how tokens are chosen.");
+  command.positional({"MODEL", ValueKind::directory}, options->model, "the model directory");
+  command.group("Input");
+  command.text("-p,--prompt", {"TEXT"}, options->prompt, "what to ask");
+  command.texts("-i,--image", {"FILE", ValueKind::file}, options->images,
+                "a picture, may be repeated; pictures come before the text");
+  command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch,
+               "instead: answer every sample of a JSONL file at once, one line per answer, in order");
+  command.group("Choice of tokens");
+  command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1, "at most so many tokens (256)");
+  command.flag("--greedy", options->greedy, "take the most likely token");
+  command.flag("--sample", options->sample, "sample");
+  command.number("--temperature", options->temperature, "with --sample (1.0)");
+  command.integer("--top-k", options->top_k, 0, "with --sample (50; 0: off)");
+  command.number("--top-p", options->top_p, "with --sample (1.0)");
+  command.number("--repetition-penalty", options->repetition_penalty, "with --sample or --greedy (1.0)");
+  command.integer("--seed", options->seed, 0, "with --sample (0)");
+  command.group("Output");
+  command.text("--trace", {"FILE", ValueKind::file}, options->trace,
+               "record every operation there, as JSON lines for octavo trace");
+  command.flag("--trace-values", options->trace_values, "with --trace: statistics of every output, too");
+  command.json(options->json, "one JSON document on standard output; with --batch one per line");
+  command.threads();
+  command.group("Machine");
+  command.flag("--no-cache", options->no_cache, "recompute everything for each token: slow, same tokens");
+  command.example("octavo generate MODEL --image street.jpg --prompt \"Where is the red car?\"");
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace cli

@@ -2,23 +2,32 @@
 #pragma once
 
 #include <chrono>
-#include <octavo/pipeline.hpp>
+#include <cstddef>
+#include <octavo/job.hpp>
+#include <string>
 
 namespace cli {
 
 class ProgressBar {
  public:
-  ProgressBar();
+  explicit ProgressBar(bool quiet = false);
   ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
   octavo::ProgressCallback callback();
   void clear();  // before a line of output
 
  private:
   void show(const octavo::Progress& progress);
   using Clock = std::chrono::steady_clock;
-  bool terminal_;
-  bool drawn_ = false;
+  bool terminal_, quiet_, drawn_ = false;
   Clock::time_point began_, last_;
 };
+
+/// What stands after the bar: share, rate, time left and stage. Rate and time are left out until a second and a
+/// hundredth of the work have passed: before that they would be guesses.
+std::string progress_text(const octavo::Progress& progress, double seconds);
+/// Bar and text in at most `columns`: the bar takes what is left of them, up to 30, and gives way to the text.
+std::string progress_line(const octavo::Progress& progress, double seconds, std::size_t columns);
 
 }  // namespace cli

@@ -1,41 +1,23 @@
+// octavo quantize MODEL -o OUT
 #include <cstdio>
-#include <octavo/octavo.hpp>
+#include <memory>
 
 #include "commands.hpp"
+#include "describe.hpp"
 #include "progress.hpp"
+#include "streams.hpp"
 
 namespace cli {
 
-const Command kQuantize{
-    "quantize",
-    "MODEL -o OUT [options]",
-    "Quantizes a model directory to W8A8 and writes it in compressed-tensors form, complete or not at all.",
-    "octavo quantize Qwen2.5-VL-3B -o Qwen2.5-VL-3B-w8a8 --calibration samples.jsonl",
-    1,
-    {{"-o", "OUT", "the directory to write"},
-     {"--calibration", "FILE", "samples, one JSON object a line: image, prompt, answer"},
-     {"--recipe", "NAME|FILE", "default, rtn, vision, w8a16, or a recipe file"},
-     {"--samples", "N", "use the first N samples"},
-     {"--overwrite", "", "replace OUT once the new one is complete"},
-     {"--threads", "N", "threads to use"},
-     {"--json", "", "the report as one JSON document on standard output"}}};
+namespace {
 
-int run_quantize(const Args& args) {
-  if (!args.has("-o")) throw UsageError("octavo quantize needs -o OUT, the directory to write");
-  ProgressBar bar;
-  octavo::QuantizeOptions options;
-  options.recipe = args.text("--recipe", options.recipe);
-  options.calibration = args.text("--calibration");
-  options.max_samples = args.integer("--samples", 0, 1);
-  options.overwrite = args.has("--overwrite");
-  options.progress = bar.callback();
-  options.cancel = &interrupted;
-  const octavo::QuantizeResult result = octavo::quantize(args.positional(0), args.text("-o"), options);
-  for (const std::string& warning : result.warnings) std::fprintf(stderr, "note: %s\n", warning.c_str());
-  if (args.has("--json")) {
-    std::printf("%s\n", result.to_json().dump(2).c_str());
-    return 0;
-  }
+struct QuantizeCommand {
+  std::string model, out;
+  octavo::QuantizeOptions job;
+  bool json = false, quiet = false;
+};
+
+void print_summary(const std::string& out, const octavo::QuantizeResult& result) {
   double loss = 0;
   double rtn_loss = 0;
   const octavo::LayerReport* worst = nullptr;
@@ -44,7 +26,7 @@ int run_quantize(const Args& args) {
     rtn_loss += layer.rtn_loss;
     if (worst == nullptr || layer.relative_error > worst->relative_error) worst = &layer;
   }
-  std::printf("%s: %zu linears in int8, %.2f MB -> %.2f MB, %.1f s, peak memory %.0f MB\n", args.text("-o").c_str(),
+  std::printf("%s: %zu linears in int8, %.2f MB -> %.2f MB, %.1f s, peak memory %.0f MB\n", out.c_str(),
               result.layers.size(), static_cast<double>(result.bytes_before) / 1e6,
               static_cast<double>(result.bytes_after) / 1e6, result.seconds,
               static_cast<double>(result.peak_rss_bytes) / 1e6);
@@ -52,7 +34,50 @@ int run_quantize(const Args& args) {
   if (worst != nullptr && worst->relative_error >= 0)
     std::printf("worst linear: %s, relative output error %.2f %%\n", worst->module_path.c_str(),
                 worst->relative_error * 100);
+}
+
+int run(const QuantizeCommand& command) {
+  ProgressBar bar(command.quiet);
+  octavo::QuantizeOptions job = command.job;
+  job.progress = bar.callback();
+  job.cancel = &interrupted;
+  const octavo::QuantizeResult result = octavo::quantize(command.model, command.out, job);
+  bar.clear();
+  if (!command.quiet)
+    for (const std::string& warning : result.warnings) std::fprintf(stderr, "note: %s\n", warning.c_str());
+  if (command.json)
+    std::printf("%s\n", result.to_json().dump(2).c_str());
+  else
+    print_summary(command.out, result);
   return 0;
+}
+
+}  // namespace
+
+void add_quantize(Program& program) {
+  const auto options = std::make_shared<QuantizeCommand>();
+  octavo::QuantizeOptions& job = options->job;
+  Command command =
+      program.command("quantize", "Models",
+                      "write a model in W8A8\n\nWrites OUT in compressed-tensors form, complete or not at "
+                      "all. One block of the model is in memory at a time.");
+  command.positional({"MODEL", ValueKind::directory}, options->model, "the model directory to quantize");
+  command.group("Input");
+  command.text("-c,--calibration", {"FILE", ValueKind::file}, job.calibration,
+               "samples to calibrate on, one JSON object a line: image, prompt, answer");
+  command.integer("-n,--max-samples", job.max_samples, 1, "calibrate on the first N samples (all)");
+  command.renamed("--samples", "--max-samples N (how many); which ones is said by --calibration FILE");
+  command.text("-r,--recipe", {"NAME|FILE", ValueKind::choice_or_file, octavo::Recipe::preset_names()}, job.recipe,
+               joined(octavo::Recipe::preset_names(), ", ") + ", or a recipe file (default)");
+  command.group("Output");
+  command.text("-o,--out", {"OUT", ValueKind::directory}, options->out, "the directory to write");
+  command.require();
+  command.flag("--overwrite", job.overwrite, "replace OUT once the new one is complete");
+  command.json(options->json, "the report as one JSON document on standard output");
+  command.quiet(options->quiet);
+  command.threads();
+  command.example("octavo quantize Qwen2.5-VL-3B -o Qwen2.5-VL-3B-w8a8 --calibration samples.jsonl");
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace cli

@@ -1,3 +1,4 @@
+/// @file
 /// Attention and what must agree with it: positions, masks and the key/value cache, all derived from
 /// one SequenceState so that they cannot disagree.
 #pragma once
@@ -56,6 +57,8 @@ class Mask {
 class KvCache {
  public:
   KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
+  /// Without data: append takes keys and values of the right shapes, and stores nothing.
+  static KvCache meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
   std::int64_t num_layers() const noexcept;
   std::int64_t capacity() const noexcept;
   std::int64_t length() const noexcept;  ///< committed positions
@@ -66,12 +69,15 @@ class KvCache {
   View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
   void commit(std::int64_t new_positions);  ///< after all layers appended; throws when one did not
   void truncate(std::int64_t length);
+  /// As though positions had been appended and committed. @throws Error  invalid_argument unless without data.
+  void skip(std::int64_t positions);
   /// The committed positions in memory of its own; what was appended and not committed is not copied.
   KvCache clone() const;
   std::size_t size_bytes() const noexcept;
 
  private:
   struct Impl;
+  explicit KvCache(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };
 
@@ -85,9 +91,10 @@ struct CallPlan {
 };
 
 /// The one source of positions, mask and cache length of a sequence. `ids` are token ids with image pads expanded.
+/// Source of the positions: get_rope_index of transformers' modeling_qwen2_5_vl.py.
 class SequenceState {
  public:
-  struct Tokens {  ///< what the positions depend on; see spec 4.2
+  struct Tokens {  ///< what the positions depend on
     std::int32_t image_token_id = 0, video_token_id = 0;
     std::int64_t spatial_merge_size = 2;
     double tokens_per_second = 2;
@@ -96,10 +103,14 @@ class SequenceState {
   /// Plans feeding `new_ids` after what was committed; grids are those of the images in `new_ids`, in order.
   /// Throws when pads and grids do not fit (an image must be whole within one call). Changes nothing.
   CallPlan plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const;
+  /// Plans feeding tokens of which the number alone is known: the positions are without data.
+  CallPlan plan(std::int64_t q_len) const;
   void commit(const CallPlan& plan);  ///< advances past and the next position
   std::int64_t past() const noexcept;
   std::int64_t next_position() const noexcept;
   void reset() noexcept;
+  /// As though as many text tokens had been fed.
+  void skip(std::int64_t tokens) noexcept;
 
  private:
   Tokens tokens_;
@@ -113,12 +124,14 @@ struct RotaryTable {
 };
 RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double theta,
                         std::array<std::int64_t, 3> sections, std::string_view module_path = "");
-/// Vision tower: angles by patch row and column, merge-group order, spec 3.3. [N, D]
+/// Vision tower: angles by patch row and column, in merge-group order: [N, D]. Source: rot_pos_emb of transformers'
+/// modeling_qwen2_5_vl.py.
 RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_dim, std::int64_t spatial_merge_size);
 /// x[L,H,D] in place, rotate-half.
 void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_path = "");
 
-/// Window order and boundaries of the vision tower, spec 3.4. Indices count merge groups, lengths count patches.
+/// Window order and boundaries of the vision tower. Indices count merge groups, lengths count patches. Source:
+/// get_window_index of transformers' modeling_qwen2_5_vl.py.
 struct WindowIndex {
   std::vector<std::int64_t> window_index;
   std::vector<std::int32_t> cu_window_seqlens;

@@ -1,3 +1,4 @@
+/// @file
 /// Checkpoint directories as Hugging Face publishes them: safetensors (one file or shards with an index),
 /// config.json, and the compressed-tensors form of W8A8 and W8A16; reading is lazy and memory-mapped, writing is
 /// atomic.
@@ -86,9 +87,9 @@ class Checkpoint {
       std::string_view normalised) const;        ///< spelling in this checkpoint, also for modules and new tensors
   std::uint64_t total_bytes() const noexcept;    ///< of tensor data
   std::vector<std::string> shard_files() const;  ///< paths, each once, in order of their names
-  /// By quantization_config (targets, ignore; plain, class and `re:` forms); `none` without one. A full name goes
-  /// before an expression, and that before the class; names match in every layout. "Linear" is a module whose stored
-  /// weight is a matrix other than the embedding.
+  /// By quantization_config (targets, ignore; plain, class and `re:` forms); `none` without one. A full name
+  /// overrides an expression, and that overrides the class; names match in every layout. "Linear" is a module whose
+  /// stored weight is a matrix other than the embedding.
   /// @throws Error  unsupported for a scheme that is not W8A8 dynamic or W8A16; format when two groups claim the
   /// module.
   StoredScheme scheme_of(std::string_view module_path) const;
@@ -143,8 +144,8 @@ struct NewFile {
 /// names.
 /// @throws Error  as check_new_file; io naming the file.
 void write_files(std::span<const NewFile> files);
-/// What would keep write_files from writing `path`, to be asked before long work: not_found when its directory is
-/// missing, io when that cannot be written, invalid_argument when `path` is empty or is no regular file.
+/// What would keep write_files from writing `path`, so that a caller finds out before long work: not_found when its
+/// directory is missing, io when that cannot be written, invalid_argument when `path` is empty or is no regular file.
 void check_new_file(const std::string& path);
 
 /// Writes tensors into shards of bounded size as they come, then the index. Tensors of one shard are
@@ -175,7 +176,7 @@ struct QuantizedModules {
   std::vector<std::string> ignored;                ///< stay float
 };
 /// Adds `quantization_config` (compressed-tensors, int-quantized) to a config. `rest` is group_0, by the class
-/// "Linear"; `w8a16` is group_1, by name, which goes before the class. All else, use_cache included, stays as it was;
+/// "Linear"; `w8a16` is group_1, by name, which overrides the class. All else, use_cache included, stays as it was;
 /// an earlier quantization_config is replaced. Returns the text of the new config.json.
 /// @throws Error  invalid_argument for a `rest` of `none`, or of W8A16 with a list beside it.
 std::string with_quantization_config(const Json& config, const QuantizedModules& modules);

@@ -1,7 +1,8 @@
+/// @file
 /// Two model directories held side by side: an original and what was made of it.
 ///
 ///     CompareResult result = compare("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8");
-///     std::cout << result.to_text();                    // or to_html(), to_json()
+///     std::cout << result.to_text();                    // or to_json(), or compare_page() of report.hpp
 ///     return result.ok() ? 0 : 1;
 ///
 /// Every difference is either expected (quantization_config explains it), harmless (nothing reads it, or it says the
@@ -13,10 +14,12 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "octavo/job.hpp"
 #include "octavo/json.hpp"
-#include "octavo/pipeline.hpp"
 
 namespace octavo {
 
@@ -109,9 +112,10 @@ struct CompareResult {
   JsonBuilder to_json() const;
   /// For a terminal: verdict, differences, and the module tree with equal layers folded into one line.
   std::string to_text() const;
-  /// One page, self-contained: no script, no network; light or dark as the reader's system asks.
-  std::string to_html() const;
 };
+
+/// "model.layers.0.mlp.up_proj" and "weight" of "model.layers.0.mlp.up_proj.weight".
+std::pair<std::string_view, std::string_view> split_tensor_name(std::string_view name);
 
 /// Compares `quantized_dir` with `original_dir`. Reads both, writes nothing. Of each side the headers and one
 /// tensor are looked at, over a mapping that is renewed every 256 MiB.

@@ -1,3 +1,4 @@
+/// @file
 /// config.json and generation_config.json as plain structs: read once, checked once, then passed by value.
 ///
 ///     Checkpoint checkpoint = Checkpoint::open(directory);
@@ -93,7 +94,7 @@ struct Qwen25VlConfig {
   static Qwen25VlConfig parse(const Json& config);
   /// As parse, but goes on after a problem: appends every one, in the order in which parse would meet them, and leaves
   /// 0 where nothing could be read. A field that is wrong by itself is not blamed again for what it is compared with.
-  /// @param tensors_known  Set to whether every extent that a tensor's shape depends on was read and is in range.
+  /// `tensors_known` tells whether every extent that a tensor's shape depends on was read and is in range.
   static Qwen25VlConfig parse_all(const Json& config, std::vector<ConfigProblem>& problems, bool& tensors_known);
 
   /// Everything the arithmetic relies on: positive sizes, heads that divide, M-RoPE sections that sum to

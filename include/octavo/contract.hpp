@@ -1,4 +1,6 @@
-/// Shape contracts: one line of text per operation, parsed at compile time, checked at the door.
+/// @file
+/// Shape contracts: one line of text per operation, parsed at compile time, checked before the operation
+/// runs.
 ///
 ///     attention:  q[B,Hq,Lq,D]  k[B,Hkv,Lk,D]  v[B,Hkv,Lk,D]  mask?[B|1,Hq|1,Lq,Lk]  ->  out[B,Hq,Lq,D]
 ///                 where Hq % Hkv == 0, Lk == past + Lq
@@ -11,7 +13,16 @@
 /// The text is what is checked, what the docs print, and what an error quotes:
 ///
 ///     constexpr Contract kLinear{"linear: x[M,K] w[N,K] -> y[M,N]"};   // a malformed text does not compile
-///     Binder(kLinear, "model.layers.0.self_attn.q_proj").arg("x", x).arg("w", w).check();
+///     Binder(kLinear, "model.layers.0.self_attn.q_proj").arg("x", x).weight("w", w).check();
+///
+/// An operation binds, checks, makes its outputs, computes, and tells. Tensors without data take the same way, but for
+/// the computing:
+///
+///     Binder binder(kGelu, path);
+///     binder.arg("x", x).check();
+///     Tensor y = binder.output("y", DType::f32, x.shape());
+///     if (!y.is_meta()) compute(x, y);
+///     binder.done({{"y", y}});
 #pragma once
 
 #include <cstdint>
@@ -62,10 +73,25 @@ class Binder {
   Binder& arg(std::string_view name, const Tensor& tensor);
   Binder& arg(std::string_view name, DType dtype, const Shape& shape);
   Binder& arg_if(std::string_view name, const Tensor& tensor);  ///< only when defined
+  /// The same for what a model holds rather than computes, as it is stored.
+  Binder& weight(std::string_view name, const Tensor& tensor);
+  Binder& weight(std::string_view name, DType dtype, const Shape& shape, bool has_data = true);
+  /// The same for what the model's caller holds: token ids, pixels, grids. A ledger sees them while they are read.
+  Binder& given(std::string_view name, const Tensor& tensor);
+  Binder& given(std::string_view name, DType dtype, const Shape& shape);
+  Binder& workspace(std::uint64_t bytes);  ///< that the operation takes for itself while it runs
   /// Throws shape_mismatch or dtype_mismatch for the first problem, in the order arguments were given: a wrong rank,
   /// element type or dimension, a missing argument, a condition that does not hold. Error::shape() has the fields. When
-  /// the thread is observed, the message goes on with one line for each of the last operations.
+  /// the thread is observed, the message goes on with one line for each of the last operations. An observer that wants
+  /// to go on (OperationObserver::on_problem) hears of the problem instead.
   void check() const;
+  /// After check(): no tensor that was given is without data.
+  bool has_data() const noexcept { return has_data_; }
+  /// After check(): an output of the contract's shape, uninitialised; without data where an argument is. `expected` is
+  /// that shape as the caller knows it, and is what a broken contract's output has.
+  Tensor output(std::string_view name, DType dtype, const Shape& expected) const;
+  /// After check(): an output that is a view of an argument's values; `expected` as above.
+  Tensor view(std::string_view name, const Tensor& of, const Shape& expected) const;
   /// After the work: tells the thread's observer, if it has one, what was computed. Outputs are then checked against
   /// the contract, too: one that does not fit throws internal.
   struct Output {
@@ -89,6 +115,7 @@ class Binder {
     std::size_t argument = 0;
     DType dtype = DType::f32;
     Shape shape;
+    bool is_weight = false;
   };
   friend class BinderCheck;
   std::optional<std::int64_t> evaluate(detail::Range steps) const;
@@ -99,9 +126,12 @@ class Binder {
   std::string module_path_;
   std::vector<std::optional<Bound>> letters_;
   std::vector<Given> given_;
+  std::uint64_t workspace_bytes_ = 0, caller_bytes_ = 0;
+  bool has_data_ = true;
+  mutable bool checked_ = false, broken_ = false;  // by check()
 };
 
-/// For operations that trust their caller: binds and tells only when the thread is observed.
+/// For operations that trust their caller: binds, checks and tells only when the thread is observed.
 ///
 ///     report_operation(kGeluContract, path, [&](Binder& binder) { binder.arg("x", x).done({{"y", x}}); });
 template <class Tell>
@@ -109,6 +139,22 @@ void report_operation(const Contract& contract, std::string_view module_path, Te
   if (current_observer() == nullptr) return;
   Binder binder(contract, module_path);
   tell(binder);
+}
+
+/// The same for one whose output is a view of x: x reshaped, when the contract holds.
+///
+///     Tensor y = view_operation(kSplitHeadsContract, path, x, Shape{rows, heads, width},
+///                               [&](Binder& binder) { binder.dim("D", width, "head_dim").arg("x", x); });
+template <class Bind>
+Tensor view_operation(const Contract& contract, std::string_view module_path, const Tensor& x, const Shape& expected,
+                      Bind&& bind) {
+  if (current_observer() == nullptr) return x.reshape(expected);
+  Binder binder(contract, module_path);
+  bind(binder);
+  binder.check();
+  Tensor y = binder.view("y", x, expected);
+  binder.done({{"y", y}});
+  return y;
 }
 
 }  // namespace octavo

@@ -1,3 +1,4 @@
+/// @file
 /// How Octavo reports failure: one exception type that carries a code, one clear line,
 /// and, when a shape contract was broken, the structured fields behind that line.
 #pragma once

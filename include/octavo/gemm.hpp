@@ -1,3 +1,4 @@
+/// @file
 /// Matrix products: float32 over weights as stored, int8 with per-token activations, float32 over int8 weights.
 #pragma once
 
@@ -73,6 +74,10 @@ class Linear {
   /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16|f16, finite. Shares the weight's storage; a panel of it at a
   /// time is widened, exactly. Few rows read the weight once, so that decoding takes half of bf16's bytes.
   static Linear w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias);
+  /// Over weights without data, as stored: forward checks and tells, and computes nothing. What breaks the contract is
+  /// not refused here but by each forward, which an observer may let go on with y[M,N] of `promised`, [N,K].
+  static Linear meta(std::string module_path, LinearKind kind, const Tensor& weight, const Tensor& weight_scale,
+                     const Tensor& bias, const Shape& promised);
 
   bool defined() const noexcept;
   LinearKind kind() const noexcept;  ///< floating when undefined
@@ -81,7 +86,7 @@ class Linear {
   std::int64_t out_features() const noexcept;  // N
   const std::string& module_path() const noexcept;
   std::size_t weight_bytes() const noexcept;
-  /// x[M,K] f32 -> y[M,N] f32, owned.
+  /// x[M,K] f32 -> y[M,N] f32, owned; without data where x or the weight is.
   Tensor forward(const Tensor& x) const;
 
  private:

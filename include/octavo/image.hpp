@@ -1,3 +1,4 @@
+/// @file
 /// Pictures to patches, equal to Hugging Face's image processor (Pillow path).
 #pragma once
 
@@ -23,14 +24,15 @@ struct Image {
 /// convert("RGB") does. Dimensions are bounded before anything is allocated. Throws format / not_found naming the file.
 Image load_image(const std::string& path);
 Image decode_image(std::span<const std::byte> bytes, const std::string& origin);
-/// A JPEG file's bytes. @param quality  1 to 100.
+/// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100.
 /// @throws Error  invalid_argument for sides outside 1 to 65535, and for `rgb` of another size than they give.
 std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 
 struct ImageSize {
   std::int64_t height = 0, width = 0;
 };
-/// Spec 6.2. Throws when the aspect ratio is above 200 or a side is not positive.
+/// The size that the model sees: both sides multiples of `factor`, the area within the limits. Source: smart_resize of
+/// transformers' image_processing_qwen2_vl.py. Throws when the aspect ratio is above 200 or a side is not positive.
 ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pixels, std::int64_t max_pixels);
 /// Pillow's antialiased bicubic, bit for bit.
 Image resize_bicubic(const Image& image, ImageSize size);

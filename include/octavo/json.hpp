@@ -1,3 +1,4 @@
+/// @file
 /// JSON as the rest of Octavo sees it: values that know which file and key they came from, so that
 /// every complaint names both. The parser behind it stays in lib/json.
 #pragma once
@@ -80,6 +81,13 @@ class JsonBuilder {
   JsonBuilder(const std::string& value);
   static JsonBuilder object();
   static JsonBuilder array();
+  /// An array of a range's elements, each of a type that a JsonBuilder is made from.
+  template <class Range>
+  static JsonBuilder array_of(const Range& values) {
+    JsonBuilder list = array();
+    for (const auto& value : values) list.push(value);
+    return list;
+  }
   JsonBuilder& set(std::string_view key, JsonBuilder value);  ///< on an object (or null, which becomes one)
   JsonBuilder& push(JsonBuilder value);                       ///< on an array (or null)
   JsonBuilder& erase(std::string_view key);

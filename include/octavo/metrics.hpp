@@ -1,3 +1,4 @@
+/// @file
 /// Numbers that say how far two runs of the same input are apart: an original's and a quantized model's, or a cached
 /// and an uncached one's. Everything is accumulated in double.
 #pragma once
@@ -5,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "octavo/tensor.hpp"
 
@@ -39,6 +41,16 @@ struct LogitComparison {
   double quantized_perplexity() const noexcept;  ///< of the same targets
 };
 
+/// ||other - reference|| / ||reference|| in the Euclidean norm: 0 for equal values, infinity when the reference alone
+/// is all zero.
+/// @throws Error  shape_mismatch when the sizes differ.
+double relative_error(std::span<const float> reference, std::span<const float> other);
+/// The same of two f32 tensors. @throws Error  shape_mismatch when the shapes differ.
+double relative_error(const Tensor& reference, const Tensor& other);
+
+/// No NaN, no infinity.
+bool all_finite(std::span<const float> values);
+
 /// ||a - b|| / ||a|| over all rows seen.
 struct OutputError {
   double difference = 0, size = 0;  ///< squared sums
@@ -48,6 +60,9 @@ struct OutputError {
   void add(const Tensor& original, const Tensor& quantized);
   double relative() const noexcept;  ///< 0 for two zero tensors, infinity when only the original is zero
 };
+
+/// For people: four significant digits.
+std::string number_text(double value);
 
 /// Tokens that two answers begin with in common.
 std::int64_t identical_prefix(std::span<const std::int32_t> a, std::span<const std::int32_t> b);

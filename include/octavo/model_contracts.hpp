@@ -1,7 +1,8 @@
+/// @file
 /// Contracts of the operations that only models have: norms, embedding, the splitting and joining of heads, and the
 /// ends of a vision tower. Products are `linear` and `linear_w8a8` (gemm.hpp), lm_head and merger included; attention,
-/// cache and rotary are in attention.hpp. The symbolic plan (plan.hpp) binds all of them without a tensor; the runtime
-/// raises the same errors.
+/// cache and rotary are in attention.hpp. A plan (plan.hpp) is a run that binds all of them over tensors without
+/// data, and raises the errors of a real one.
 #pragma once
 
 #include "octavo/contract.hpp"

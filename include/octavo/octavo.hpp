@@ -1,11 +1,15 @@
+/// @file
 /// Octavo: quantizes vision-language models to W8A8 with GPTQ, proves the result, and runs it.
-/// Each module reads as one header; from the ground up:
+/// Each module has one header, lowest level first:
 #pragma once
 
 // clang-format off
+#include "octavo/version.hpp"     // which version this is
 #include "octavo/error.hpp"       // how failure is reported
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
+#include "octavo/ledger.hpp"      // bytes that tensors without data would take
+#include "octavo/memory_pool.hpp"  // memory reused from call to call
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
@@ -13,17 +17,25 @@
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/gemm.hpp"        // float and int8 products
+#include "octavo/build_info.hpp"  // how it was built, what this machine offers
 #include "octavo/attention.hpp"   // positions, masks, cache, attention
 #include "octavo/text.hpp"        // tokenizer, chat template
 #include "octavo/image.hpp"       // pictures to patches
 #include "octavo/quant.hpp"       // GPTQ, recipes
+#include "octavo/structure.hpp"   // tensors and linears that a config promises
+#include "octavo/sampling.hpp"    // the next token
 #include "octavo/model.hpp"       // models and generation
+#include "octavo/session.hpp"     // prefill and decode by hand
+#include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
 #include "octavo/plan.hpp"        // what is known of a model without reading a weight
 #include "octavo/metrics.hpp"     // how far two runs are apart
-#include "octavo/verify.hpp"      // the climb from simple to hard
-#include "octavo/pipeline.hpp"    // whole jobs
+#include "octavo/job.hpp"         // what whole jobs share: samples, progress
+#include "octavo/check.hpp"       // everything wrong with a directory, without reading a weight
 #include "octavo/compare.hpp"     // an original and its quantized form, side by side
-#include "octavo/attribution.hpp" // where a quantized model loses, and what to lift
+#include "octavo/evaluation.hpp"  // how a quantized model is judged
+#include "octavo/verify.hpp"      // verification step by step, from simple to hard
+#include "octavo/attribution.hpp" // which linears cost quality, and which to keep in W8A16
 #include "octavo/report.hpp"      // one page with all of it
+#include "octavo/quantize.hpp"    // a model directory in, a W8A8 one out
 // clang-format on

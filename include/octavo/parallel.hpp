@@ -1,3 +1,4 @@
+/// @file
 /// The one way loops are spread over cores. Uses the same OpenMP pool as oneDNN, so that two
 /// pools never fight; without OpenMP (and under ThreadSanitizer) plain std::thread.
 #pragma once

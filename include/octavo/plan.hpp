@@ -1,5 +1,6 @@
+/// @file
 /// What can be known of a model without reading a weight: everything that is wrong with its config.json and headers,
-/// the symbolic plan of its calls, and how it divides among ranks.
+/// the plan of its calls, and how it divides among ranks.
 ///
 ///     Checkpoint checkpoint = Checkpoint::open("Qwen2.5-VL-72B");
 ///     PlanOptions options;
@@ -7,9 +8,10 @@
 ///     ModelPlan plan = plan_model(checkpoint, options);        // milliseconds
 ///     std::cout << plan.to_text();
 ///
-/// A plan binds every dimension of every weight and activation through the registered contracts, so that a mistake
-/// raises the error that the runtime would raise, only earlier. The weights' shapes and types are those of the headers;
-/// activations follow from them, operation by operation.
+/// A plan is a recorded run of the real forward pass over tensors without data (tensor.hpp): the same blocks bind every
+/// dimension of every weight and activation through the same contracts, so that a mistake raises the error that the
+/// runtime would raise, only earlier. The weights' shapes and types are those of the headers; activations follow from
+/// them, operation by operation, and the bytes alive from when the run makes and drops them.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,7 @@
 
 #include "octavo/attention.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/trace.hpp"
 
 namespace octavo {
 
@@ -51,31 +54,6 @@ struct PlanOptions {
   bool all_logits = false;               ///< prefill gives every position's logits (Model::forward), else the last's
 };
 
-struct PlanTensor {
-  std::string_view name;  ///< of the contract's argument
-  DType dtype = DType::f32;
-  Shape shape;
-  std::uint64_t size_bytes() const noexcept;
-};
-struct PlanDim {
-  std::string_view letter;
-  std::int64_t value = 0;
-};
-/// One operation of a call. `operation`, `contract` and the names point into registered contracts: they live for ever.
-struct PlanStep {
-  std::string module_path;  ///< published layout: "model.layers.0.self_attn.q_proj"
-  std::string_view operation, contract;
-  std::vector<PlanDim> dims;        ///< every letter that was bound
-  std::vector<PlanTensor> inputs;   ///< activations
-  std::vector<PlanTensor> weights;  ///< as stored
-  std::vector<PlanTensor> outputs;
-  std::int64_t times = 1;             ///< vision tower, kv_append and attention of a batch: once per sequence
-  std::uint64_t workspace_bytes = 0;  ///< int8 rows and int32 sums of a w8a8 product
-  std::uint64_t live_bytes = 0;       ///< activations alive while it runs, its own included
-  std::string note;                   ///< the windows of an attention
-  std::string problem;                ///< the broken contract's message; "" when everything fits
-};
-
 enum class CallKind : std::uint8_t { prefill, decode, uncached, chunk, second_turn, batch_prefill, batch_decode };
 const char* call_kind_name(CallKind kind) noexcept;  ///< "prefill", "second_turn", ...
 
@@ -87,7 +65,7 @@ struct PlannedCall {
   std::int64_t batch = 1, past = 0, q_len = 0, kv_len = 0;
   std::int64_t image_tokens = 0;    ///< that the vision tower makes in this call, for all sequences
   std::int64_t cache_capacity = 0;  ///< positions per sequence; 0: uncached
-  std::vector<PlanStep> steps;
+  std::vector<TraceRecord> steps;   ///< as a trace of the real call has them, but folded by sequence (`times`)
   std::uint64_t kv_cache_bytes = 0;
   std::uint64_t peak_activation_bytes = 0;  ///< the widest step; attention's scores (64 rows per thread) excluded
 };
@@ -99,7 +77,7 @@ struct ModelPlan {
   std::uint64_t weight_bytes = 0;                 ///< resident: as stored; norms, biases and scales as f32
   std::uint64_t kv_cache_bytes_per_position = 0;  ///< keys and values of every layer, f32
 
-  /// The first call of that kind; null when the plan has none (no room for a second turn, a prompt of one token).
+  /// The first call of that kind; null when the plan has none (no space for a second turn, a prompt of one token).
   const PlannedCall* find(CallKind kind) const noexcept;
   std::uint64_t total_bytes(const PlannedCall& call) const noexcept;  ///< weights, cache and activations
   /// Memory first, then each call's operations; equal blocks are shown once.

@@ -1,3 +1,4 @@
+/// @file
 /// Weight quantization of one layer: Hessians, GPTQ and round-to-nearest, and the recipe that says what gets which.
 ///
 ///     HessianAccumulator collected(k, "model.layers.0.mlp.down_proj");   // one per distinct input
@@ -28,7 +29,7 @@ namespace octavo {
 /// Holds 4*K*K bytes. Not thread-safe; a copy is another handle on the same sums.
 class HessianAccumulator {
  public:
-  /// @param name  how errors name the input, e.g. a module path.
+  /// `name` is how errors name the input, e.g. a module path.
   /// @throws Error  invalid_argument unless 1 <= in_features <= 131071 (beyond, int32 sums of int8 overflow).
   HessianAccumulator(std::int64_t in_features, std::string name);
   /// x[T,K] f32; T may be 0. Pads must not be among the rows.

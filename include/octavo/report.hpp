@@ -1,3 +1,4 @@
+/// @file
 /// The report: everything that is known of a quantized model, on one page that needs no network.
 ///
 ///     ReportOptions options;
@@ -57,16 +58,24 @@ struct Report {
   JsonBuilder to_json() const;  ///< schema: docs/report.md
 };
 
-/// Verifies, compares and attributes. A quantized model that fails is a result; a part after the climb that cannot be
-/// made is absent, and Report::notes says why.
+/// Verifies, compares and attributes. A quantized model that fails is a result. An error in the comparison, the
+/// attribution or the plan does not end the report: that section is absent, and Report::notes says why.
 /// @throws Error  as verify(); cancelled.
 Report make_report(const std::string& original_dir, const std::string& quantized_dir,
                    const ReportOptions& options = {});
-/// What would keep write_report from writing, to be asked before the work.
+/// Fails when write_report could not write there, so that a caller finds out before the work.
 /// @throws Error  invalid_argument unless the name ends in .html; as check_new_file.
 void check_report_path(const std::string& html_path);
 /// Writes `html_path` and the JSON beside it (the same name with the ending .json); both appear complete or not at all.
 /// @throws Error  as check_report_path and write_files.
 void write_report(const Report& report, const std::string& html_path);
+
+// --- Pages of single jobs: complete documents, self-contained, no script, no network --------------------------------
+
+/// A comparison: what is wrong, the module tree, configuration, files.
+std::string compare_page(const CompareResult& result);
+/// A quantization, from what QuantizeResult::to_json gives and octavo_report.json holds: recipe, calibration, losses.
+/// @throws Error  format.
+std::string quantization_page(const Json& quantization);
 
 }  // namespace octavo

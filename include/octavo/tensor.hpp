@@ -1,8 +1,13 @@
-/// Tensors: an element type, a shape, strides, and storage that is owned, borrowed or memory-mapped.
+/// @file
+/// Tensors: an element type, a shape, strides, and storage that is owned, borrowed, memory-mapped or without data.
 ///
 /// A Tensor is a handle: copying it shares the storage, `clone()` copies the bytes. Dimensions are
 /// outermost first, row-major. Distinct tensors may be used from distinct threads; one tensor may be
 /// read from many threads at once.
+///
+/// A tensor without data (`Tensor::meta`, as on torch's meta device) has a dtype and a shape alone. Operations check
+/// their contract with it and compute nothing, so that a forward pass over such tensors shows every shape and every
+/// allocation of a real one, for the price of the checks. ledger.hpp counts the bytes that they would take.
 #pragma once
 
 #include <array>
@@ -121,6 +126,11 @@ class Tensor {
   static Tensor over(std::shared_ptr<Storage> storage, std::size_t offset_bytes, DType dtype, const Shape& shape);
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);  ///< owned copy
+  /// Without data. Views, clone(), contiguous() and to() of it are without data, too; reading and writing throw
+  /// invalid_argument.
+  static Tensor meta(DType dtype, const Shape& shape);
+  /// `empty`, or without data where `x` is: for what is computed from x.
+  static Tensor empty_like(const Tensor& x, DType dtype, const Shape& shape);
 
   bool defined() const noexcept { return storage_ != nullptr; }
   DType dtype() const noexcept { return dtype_; }
@@ -132,8 +142,9 @@ class Tensor {
   std::size_t size_bytes() const noexcept;  ///< numel * element size
   bool is_contiguous() const noexcept;
   bool is_read_only() const noexcept;
+  bool is_meta() const noexcept;  ///< defined, but without data
 
-  /// First element. The typed forms require the dtype to match; the mutable forms writable storage;
+  /// First element. All need data; the typed forms the dtype to match; the mutable forms writable storage;
   /// the span forms contiguity. Each throws otherwise. Mapped weights may be unaligned in the file:
   /// `over` then copies the range, so that typed pointers are always aligned.
   const void* raw() const;
@@ -159,6 +170,9 @@ class Tensor {
   Tensor to(DType dtype) const;  ///< itself when already of that dtype; floats to integers are refused
 
  private:
+  friend class Ledger;
+  static Tensor on(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape);
+
   std::shared_ptr<Storage> storage_;
   std::size_t offset_bytes_ = 0;
   DType dtype_ = DType::f32;

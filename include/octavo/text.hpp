@@ -1,3 +1,4 @@
+/// @file
 /// Text in, token ids out, and back: byte-level BPE as in tokenizer.json, the Qwen2.5-VL chat template,
 /// and streaming decode that never splits a UTF-8 character.
 #pragma once
@@ -61,7 +62,7 @@ struct ChatOptions {
   bool add_generation_prompt = true;
   bool add_vision_id = false;
 };
-/// The published Qwen2.5-VL template (spec 7.5). One <|image_pad|> per image.
+/// The published Qwen2.5-VL template (chat_template.json). One `<|image_pad|>` per image.
 std::string render_chat(std::span<const ChatMessage> messages, const ChatOptions& options = {});
 
 /// Replaces the n-th occurrence of `pad_id` by counts[n] copies; counts must match the occurrences.

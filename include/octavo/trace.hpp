@@ -1,5 +1,7 @@
-/// Traces: what every operation of a run bound and, when asked, computed; as records, JSON lines, a table; and where
-/// two runs part.
+/// @file
+/// Traces: the dims that every operation of a run bound and, on request, the values it computed; as records, JSON
+/// lines, a table; and the first operation at which two runs differ. A plan (plan.hpp) is made of the same records,
+/// from a run over tensors without data.
 ///
 ///     Trace trace({.values = true});
 ///     {
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include "octavo/json.hpp"
+#include "octavo/ledger.hpp"
 #include "octavo/observer.hpp"
 
 namespace octavo {
@@ -65,7 +68,11 @@ struct TraceValue {
   // Of outputs, when values are recorded.
   std::optional<ValueStatistics> all;
   std::optional<ValueStatistics>
-      last_row;  ///< of the last token, position or patch: what cached and uncached runs share
+      last_row;            ///< of the last token, position or patch: what cached and uncached runs share
+  bool is_weight = false;  ///< of arguments: as stored
+  std::uint64_t size_bytes() const noexcept {
+    return static_cast<std::uint64_t>(shape.numel()) * static_cast<std::uint64_t>(size_of(dtype));
+  }
 };
 /// One finished operation.
 struct TraceRecord {
@@ -76,15 +83,26 @@ struct TraceRecord {
   std::string contract;  ///< its whole text
   std::vector<TraceDim> dims;
   std::vector<TraceValue> arguments, outputs;
+  std::string note;                   ///< the windows of an attention; "" when there is nothing to tell
+  std::uint64_t workspace_bytes = 0;  ///< int8 rows and int32 sums of a w8a8 product
+  // Of runs without data.
+  std::uint64_t live_bytes = 0;  ///< activations alive while it runs, its own included; 0 without a ledger
+  std::int64_t times = 1;        ///< once per sequence of a batch, where they are folded
+  std::string problem;           ///< the broken contract's message; "" when everything fits
 
+  const TraceValue* argument(std::string_view name) const noexcept;  ///< null when it was not given
   std::string to_line() const;  ///< "model.norm rms_norm M=1 K=32 -> y f32 [1, 32]"
   JsonBuilder to_json() const;
   static TraceRecord from_json(const Json& json);  ///< @throws Error  format, not_found
 };
 
 struct TraceOptions {
-  bool values = false;  ///< statistics of every output; reads them all once more
+  bool values = false;  ///< statistics of every output that has data; reads them all once more
   std::string path{};   ///< records go there, one JSON line each, and are not kept in memory; "": kept
+  // For runs over tensors without data.
+  const Ledger* ledger = nullptr;  ///< fills live_bytes; outlives the trace
+  bool go_on = false;              ///< a broken contract is recorded with its operation, and the run goes on
+  bool fold_sequences = false;     ///< what each sequence of a batch does alike is one record, `times` the sequences
 };
 
 class Trace final : public OperationObserver {
@@ -97,14 +115,21 @@ class Trace final : public OperationObserver {
 
   const std::vector<TraceRecord>& records() const noexcept { return records_; }  ///< empty when they go to a file
   std::int64_t count() const noexcept { return count_; }                         ///< of all recorded
+  std::vector<TraceRecord> take_records() noexcept { return std::move(records_); }
+  const std::vector<Error>& problems() const noexcept { return problems_; }  ///< every one, with `go_on`
   /// Ends the file. @throws Error  io when not everything could be written; the destructor swallows that.
   void close();
 
   void on_call(std::string_view phase) override;
   void on_operation(const ObservedOperation& operation) override;
   std::string recent() const override;
+  bool on_problem(const Error& broken) override;
+  void on_note(std::string_view note) override { note_ = note; }
+  void on_sequence(std::int64_t index) override;
 
  private:
+  bool folded(const TraceRecord& record);
+
   static constexpr std::size_t kRecent = 5;
   TraceOptions options_;
   std::ofstream file_;
@@ -112,6 +137,10 @@ class Trace final : public OperationObserver {
   std::deque<std::string> recent_;
   std::int64_t count_ = 0, call_ = -1;
   std::string phase_;
+  std::string note_, problem_;  // of the operation that comes next
+  std::vector<Error> problems_;
+  std::size_t first_sequence_ = 0, folding_ = kNotFolding;  // records: where the first sequence began; the one to match
+  static constexpr std::size_t kNotFolding = static_cast<std::size_t>(-1);
 };
 
 /// Records this thread while it lives.

@@ -1,97 +1,76 @@
 #include "octavo/attention.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <limits>
 
-#include "octavo/gemm.hpp"
+#include "blocked.hpp"
 #include "octavo/parallel.hpp"
+#include "problem.hpp"
+#include "schedule.hpp"
 
 namespace octavo {
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 64;                       // rows of scores held at once, per thread
-constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // products of a part, some 20 us
-constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+using attention_kernels::Kernels;
+using attention_kernels::Operand;
+using attention_kernels::Problem;
+using attention_kernels::Schedule;
 
-// Rows of queries that see the same contiguous range of keys, but for causality.
-struct Task {
-  std::int64_t batch, head, query_begin, query_end, key_begin, key_end;
-};
+constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21;  // multiplications, some 30 us
 
-// A 4-d view whose last dimension is contiguous.
-struct View {
-  const float* first;
-  std::int64_t batch_stride, head_stride, row_stride;
-  const float* at(std::int64_t b, std::int64_t h, std::int64_t row) const {
-    return first + b * batch_stride + h * head_stride + row * row_stride;
-  }
-};
+Tensor with_contiguous_rows(const Tensor& x) { return x.strides()[3] == 1 || x.dim(3) <= 1 ? x : x.contiguous(); }
 
-Tensor with_contiguous_rows(const Tensor& x) {
-  const bool usable = (x.strides()[3] == 1 || x.dim(3) <= 1) && x.strides()[2] >= x.dim(3);
-  return usable ? x : x.contiguous();
+Operand operand(const Tensor& x) { return {x.data<float>(), x.strides()[0], x.strides()[1], x.strides()[2]}; }
+
+attention_kernels::ExplicitMask explicit_mask(const Tensor& mask) {  // contiguous
+  attention_kernels::ExplicitMask result;
+  if (mask.dtype() == DType::f32)
+    result.added = mask.data<float>();
+  else
+    result.visible = mask.data<std::uint8_t>();
+  result.batch_stride = mask.dim(0) == 1 ? 0 : mask.strides()[0];
+  result.head_stride = mask.dim(1) == 1 ? 0 : mask.strides()[1];
+  return result;
 }
 
-View view_of(const Tensor& x) { return {x.data<float>(), x.strides()[0], x.strides()[1], x.strides()[2]}; }
+// A call while its tasks run. Threads take the next task when they are done with one: tasks differ in size.
+struct Run {
+  const Problem& problem;
+  const Kernels& kernels;
+  const Schedule& schedule;
+  float* chunk_sums = nullptr;  // of all tasks, where keys are divided
+  std::atomic<std::int64_t> next{0};
 
-// Adds the mask's row to scores of keys [begin, end); u8 masks hide where they are 0.
-class MaskRows {
- public:
-  explicit MaskRows(const Tensor& mask) : mask_(mask.contiguous()), is_float_(mask.dtype() == DType::f32) {}
-  void apply(std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t begin, std::int64_t end,
-             float* scores) const {
-    const std::int64_t row =
-        ((mask_.dim(0) == 1 ? 0 : b) * mask_.dim(1) + (mask_.dim(1) == 1 ? 0 : h)) * mask_.dim(2) + i;
-    const std::int64_t offset = row * mask_.dim(3);
-    if (is_float_) {
-      const float* values = mask_.data<float>() + offset;
-      for (std::int64_t j = begin; j < end; ++j) scores[j - begin] += values[j];
-    } else {
-      const std::uint8_t* visible = mask_.data<std::uint8_t>() + offset;
-      for (std::int64_t j = begin; j < end; ++j)
-        if (visible[j] == 0) scores[j - begin] = kMinusInfinity;
+  std::int64_t size() const noexcept { return attention_kernels::sums_size(schedule.most_rows, problem.width); }
+
+  void take_tasks() {
+    const auto count = static_cast<std::int64_t>(schedule.tasks.size());
+    for (std::int64_t t = next++; t < count; t = next++) {
+      const attention_kernels::Task& task = schedule.tasks[static_cast<std::size_t>(t)];
+      const std::int64_t rows = (task.query_end - task.query_begin) * problem.group();
+      thread_local attention_kernels::Floats own;
+      float* memory = chunk_sums != nullptr ? chunk_sums + t * size() : own.reserve(static_cast<std::size_t>(size()));
+      attend(problem, task, kernels, attention_kernels::sums_in(memory, rows, problem.width));
+      if (chunk_sums == nullptr) finish(problem, task, kernels, memory, 1);
     }
   }
-
- private:
-  Tensor mask_;
-  bool is_float_;
 };
 
-// In place over scores[0, visible); the rest becomes 0. A row that sees nothing becomes 0 altogether.
-void softmax(float* scores, std::int64_t visible, std::int64_t count) {
-  float largest = kMinusInfinity;
-  for (std::int64_t j = 0; j < visible; ++j) largest = std::max(largest, scores[j]);
-  if (largest == kMinusInfinity) visible = 0;
-  float sum = 0;
-  for (std::int64_t j = 0; j < visible; ++j) sum += scores[j] = std::exp(scores[j] - largest);
-  const float factor = visible > 0 ? 1.0F / sum : 0.0F;
-  for (std::int64_t j = 0; j < visible; ++j) scores[j] *= factor;
-  std::fill(scores + visible, scores + count, 0.0F);
-}
-
-std::vector<Task> tasks_for(const Mask& mask, std::int64_t batches, std::int64_t heads, std::int64_t q_len,
-                            std::int64_t kv_len) {
-  std::vector<Task> tasks;
-  for (std::int64_t b = 0; b < batches; ++b)
-    for (std::int64_t h = 0; h < heads; ++h) {
-      const auto add = [&](std::int64_t begin, std::int64_t end, std::int64_t key_begin, std::int64_t key_end) {
-        for (std::int64_t i = begin; i < end; i += kQueryBlock) {
-          const std::int64_t last = std::min(end, i + kQueryBlock);
-          const std::int64_t seen = mask.kind() == Mask::Kind::causal ? std::min(key_end, mask.past() + last) : key_end;
-          tasks.push_back({b, h, i, last, key_begin, seen});
-        }
-      };
-      if (mask.kind() == Mask::Kind::segments) {
-        const auto bounds = mask.cu_seqlens();
-        for (std::size_t s = 1; s < bounds.size(); ++s) add(bounds[s - 1], bounds[s], bounds[s - 1], bounds[s]);
-      } else {
-        add(0, q_len, 0, kv_len);
-      }
-    }
-  return tasks;
+void compute(const Problem& problem) {
+  // Kept by the calling thread, so that decoding does not allocate.
+  thread_local Schedule schedule;
+  thread_local attention_kernels::Floats chunk_sums;
+  attention_kernels::make_schedule(problem, num_threads(), schedule);
+  const auto tasks = static_cast<std::int64_t>(schedule.tasks.size());
+  Run run{problem, attention_kernels::kernels(), schedule};
+  if (schedule.chunks > 1) run.chunk_sums = chunk_sums.reserve(static_cast<std::size_t>(tasks * run.size()));
+  parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
+               [&run](std::int64_t, std::int64_t) { run.take_tasks(); });
+  for (std::int64_t t = 0; run.chunk_sums != nullptr && t < tasks; t += schedule.chunks)
+    finish(problem, schedule.tasks[static_cast<std::size_t>(t)], run.kernels, run.chunk_sums + t * run.size(),
+           schedule.chunks);
 }
 
 }  // namespace
@@ -124,7 +103,6 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   const std::int64_t q_len = q.dim(2);
   const std::int64_t width = q.dim(3);
   const std::int64_t kv_len = k.dim(2);
-  const std::int64_t group = k.dim(1) == 0 ? 1 : heads / k.dim(1);
   if (mask.kind() == Mask::Kind::segments &&
       (q_len != kv_len || mask.cu_seqlens().empty() || mask.cu_seqlens().back() != q_len))
     throw Error(ErrorCode::shape_mismatch,
@@ -133,9 +111,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
                     std::to_string(q_len) + " and k " + std::to_string(kv_len) +
                     " rows. The windows were derived for another grid: take them from the same images");
   // Laid out [B, Lq, Hq, D], so that joining the heads again is a view.
-  Tensor out = Tensor::empty(DType::f32, {batches, q_len, heads, width});
+  const Shape laid_out{batches, q_len, heads, width};
+  Tensor out = binder.has_data() ? Tensor::empty(DType::f32, laid_out) : Tensor::meta(DType::f32, laid_out);
   Tensor result = out.permute({0, 2, 1, 3});
-  if (out.numel() == 0) {
+  if (out.numel() == 0 || out.is_meta()) {
     binder.done({{"out", result}});
     return result;
   }
@@ -143,50 +122,25 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   const Tensor queries = with_contiguous_rows(q);
   const Tensor keys = with_contiguous_rows(k);
   const Tensor values = with_contiguous_rows(v);
-  const View query = view_of(queries);
-  const View key = view_of(keys);
-  const View value = view_of(values);
-  const float scale = options.scale != 0 ? options.scale : 1.0F / std::sqrt(static_cast<float>(width));
-  const std::optional<MaskRows> explicit_mask =
-      mask.kind() == Mask::Kind::tensor ? std::optional<MaskRows>(mask.tensor()) : std::nullopt;
-  float* target = out.mutable_data<float>();
-  const std::vector<Task> tasks = tasks_for(mask, batches, heads, q_len, kv_len);
-
-  const auto jobs = static_cast<std::int64_t>(tasks.size());
-  std::int64_t products = 0;
-  for (const Task& task : tasks)
-    products += 2 * (task.query_end - task.query_begin) * (task.key_end - task.key_begin) * width;
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, kWorthAThread / (1 + products / std::max<std::int64_t>(1, jobs)));
-  parallel_for(jobs, grain, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> scores;
-    for (std::int64_t t = begin; t < end; ++t) {
-      const Task& task = tasks[static_cast<std::size_t>(t)];
-      const std::int64_t rows = task.query_end - task.query_begin;
-      const std::int64_t count = task.key_end - task.key_begin;
-      const std::int64_t kv_head = task.head / group;
-      float* to = target + ((task.batch * q_len + task.query_begin) * heads + task.head) * width;
-      if (rows == 0) continue;
-      if (count == 0) {
-        for (std::int64_t i = 0; i < rows; ++i) std::fill_n(to + i * heads * width, width, 0.0F);
-        continue;
-      }
-      scores.resize(static_cast<std::size_t>(rows * count));
-      sgemm(rows, count, width, query.at(task.batch, task.head, task.query_begin), query.row_stride,
-            key.at(task.batch, kv_head, task.key_begin), key.row_stride, scores.data(), count,
-            {.transpose_b = true, .alpha = scale});
-      for (std::int64_t i = 0; i < rows; ++i) {
-        float* row = scores.data() + i * count;
-        if (explicit_mask)
-          explicit_mask->apply(task.batch, task.head, task.query_begin + i, task.key_begin, task.key_end, row);
-        const std::int64_t visible =
-            mask.kind() == Mask::Kind::causal ? std::min(count, mask.past() + task.query_begin + i + 1) : count;
-        softmax(row, visible, count);
-      }
-      sgemm(rows, width, count, scores.data(), count, value.at(task.batch, kv_head, task.key_begin), value.row_stride,
-            to, heads * width);
-    }
-  });
+  Problem problem;
+  problem.q = operand(queries);
+  problem.k = operand(keys);
+  problem.v = operand(values);
+  problem.out = out.mutable_data<float>();
+  problem.batches = batches;
+  problem.heads = heads;
+  problem.kv_heads = k.dim(1);
+  problem.q_len = q_len;
+  problem.kv_len = kv_len;
+  problem.width = width;
+  problem.scale = options.scale != 0 ? options.scale : 1.0F / std::sqrt(static_cast<float>(width));
+  problem.mask = &mask;
+  Tensor mask_rows;
+  if (mask.kind() == Mask::Kind::tensor) {
+    mask_rows = mask.tensor().contiguous();
+    problem.explicit_mask = explicit_mask(mask_rows);
+  }
+  compute(problem);
   binder.done({{"out", result}});
   return result;
 }

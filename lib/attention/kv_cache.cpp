@@ -11,10 +11,12 @@ struct KvCache::Impl {
     std::int64_t pending = 0;  // positions appended and not yet committed
   };
   std::vector<Layer> layers;
+  bool has_data = true;
 };
 
-KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity)
-    : impl_(std::make_shared<Impl>()) {
+namespace {
+
+void check_extents(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity) {
   const auto positive = [](const char* name, std::int64_t value) {
     if (value <= 0)
       throw Error(ErrorCode::invalid_argument,
@@ -24,12 +26,29 @@ KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_
   positive("num_kv_heads", num_kv_heads);
   positive("head_dim", head_dim);
   positive("capacity", capacity);
+}
+
+}  // namespace
+
+KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity)
+    : impl_(std::make_shared<Impl>()) {
+  check_extents(num_layers, num_kv_heads, head_dim, capacity);
   impl_->num_kv_heads = num_kv_heads;
   impl_->head_dim = head_dim;
   impl_->capacity = capacity;
   const Shape shape{1, num_kv_heads, capacity, head_dim};
   for (std::int64_t i = 0; i < num_layers; ++i)
     impl_->layers.push_back({Tensor::empty(DType::f32, shape), Tensor::empty(DType::f32, shape), 0});
+}
+
+KvCache KvCache::meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim,
+                      std::int64_t capacity) {
+  check_extents(num_layers, num_kv_heads, head_dim, capacity);
+  KvCache cache(std::make_shared<Impl>(Impl{num_kv_heads, head_dim, capacity, 0, {}, false}));
+  const Shape shape{1, num_kv_heads, capacity, head_dim};
+  for (std::int64_t i = 0; i < num_layers; ++i)
+    cache.impl_->layers.push_back({Tensor::meta(DType::f32, shape), Tensor::meta(DType::f32, shape), 0});
+  return cache;
 }
 
 std::int64_t KvCache::num_layers() const noexcept { return static_cast<std::int64_t>(impl_->layers.size()); }
@@ -43,6 +62,11 @@ std::size_t KvCache::size_bytes() const noexcept {
 }
 
 KvCache KvCache::clone() const {
+  if (!impl_->has_data) {
+    KvCache copy = meta(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity);
+    copy.impl_->length = impl_->length;
+    return copy;
+  }
   KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity);
   copy.impl_->length = impl_->length;
   const auto head = static_cast<std::size_t>(impl_->length * impl_->head_dim);
@@ -96,8 +120,10 @@ KvCache::View KvCache::append(std::int64_t layer, const Tensor& k, const Tensor&
                                                  " more exceed its capacity of " + std::to_string(impl.capacity) +
                                                  ". Make it larger, or reset it");
   Impl::Layer& slot = impl.layers[static_cast<std::size_t>(layer)];
-  place(k, slot.k, impl.length);
-  place(v, slot.v, impl.length);
+  if (impl.has_data) {
+    place(k, slot.k, impl.length);
+    place(v, slot.v, impl.length);
+  }
   slot.pending = rows;
   View view{slot.k.slice(2, 0, total), slot.v.slice(2, 0, total)};
   binder.done({{"cached", view.k}});
@@ -121,6 +147,14 @@ void KvCache::truncate(std::int64_t length) {
                                                  " positions, the cache holds " + std::to_string(impl_->length));
   for (Impl::Layer& layer : impl_->layers) layer.pending = 0;
   impl_->length = length;
+}
+
+void KvCache::skip(std::int64_t positions) {
+  if (impl_->has_data || positions < 0 || positions > impl_->capacity - impl_->length)
+    throw Error(ErrorCode::invalid_argument, "KvCache::skip: by " + std::to_string(positions) + " positions of " +
+                                                 std::to_string(impl_->capacity - impl_->length) +
+                                                 " free ones, for caches without data alone");
+  impl_->length += positions;
 }
 
 }  // namespace octavo

@@ -56,11 +56,16 @@ RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double t
     throw Error(ErrorCode::shape_mismatch, "mrope: mrope_section [" + std::to_string(sections[0]) + ", " +
                                                std::to_string(sections[1]) + ", " + std::to_string(sections[2]) +
                                                "] must sum to head_dim/2 = " + std::to_string(head_dim / 2));
+  const std::int64_t length = positions.dim(1);
+  const Shape shape{length, head_dim};
+  RotaryTable table{Tensor::empty_like(positions, DType::f32, shape), Tensor::empty_like(positions, DType::f32, shape)};
+  if (positions.is_meta()) {
+    binder.done({{"cos", table.cos}, {"sin", table.sin}});
+    return table;
+  }
   const Tensor rows = positions.contiguous();
-  const std::int64_t length = rows.dim(1);
   const std::int64_t half = head_dim / 2;
   const std::vector<float> frequencies = inverse_frequencies(theta, head_dim);
-  RotaryTable table{Tensor::empty(DType::f32, {length, head_dim}), Tensor::empty(DType::f32, {length, head_dim})};
   const std::int64_t* position = rows.data<std::int64_t>();
   float* cosine = table.cos.mutable_data<float>();
   float* sine = table.sin.mutable_data<float>();
@@ -115,6 +120,7 @@ RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_d
 void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_path) {
   Binder binder(kRotaryContract, module_path);
   binder.arg("x", x).arg("cos", table.cos).arg("sin", table.sin).check();
+  if (!binder.has_data()) return binder.done({{"turned", x}});
   if (x.strides()[2] != 1 && x.dim(2) > 1)
     throw Error(ErrorCode::invalid_argument, "rotary: the values of a head must lie side by side, x is a strided view");
   const std::int64_t heads = x.dim(1);

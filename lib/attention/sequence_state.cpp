@@ -84,6 +84,16 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
   return plan;
 }
 
+CallPlan SequenceState::plan(std::int64_t q_len) const {
+  if (q_len <= 0) throw Error(ErrorCode::invalid_argument, "sequence: no new tokens were given");
+  return {past_, q_len, past_ + q_len, Tensor::meta(DType::i64, {3, q_len}), Mask::causal(past_)};
+}
+
+void SequenceState::skip(std::int64_t tokens) noexcept {
+  past_ += tokens;
+  next_ += tokens;
+}
+
 void SequenceState::commit(const CallPlan& plan) {
   if (plan.past != past_ || plan.q_len <= 0 || plan.kv_len != plan.past + plan.q_len)
     throw Error(ErrorCode::invalid_argument, "sequence: the plan was made at " + std::to_string(plan.past) +
@@ -92,7 +102,9 @@ void SequenceState::commit(const CallPlan& plan) {
   if (!plan.positions.defined() || plan.positions.shape() != Shape{3, plan.q_len})
     throw Error(ErrorCode::shape_mismatch, "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) +
                                                "], commit what plan() made");
-  const std::span<const std::int64_t> positions = plan.positions.values<std::int64_t>();
+  if (plan.positions.is_meta()) return skip(plan.q_len);
+  const Tensor rows = plan.positions.contiguous();
+  const std::span<const std::int64_t> positions = rows.values<std::int64_t>();
   past_ = plan.kv_len;
   next_ = 1 + *std::max_element(positions.begin(), positions.end());
 }

@@ -1,5 +1,6 @@
 // The only file that knows oneDNN.
 #include <dnnl.h>
+#include <dnnl_debug.h>
 
 #include <dnnl.hpp>
 #include <map>
@@ -113,6 +114,25 @@ int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
                  std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options) {
   return dnnl_sgemm(options.transpose_a ? 'T' : 'N', options.transpose_b ? 'T' : 'N', m, n, k, options.alpha, a, lda, b,
                     ldb, options.beta, c, ldc);
+}
+
+namespace {
+std::string dotted(int major, int minor, int patch) {
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+}
+}  // namespace
+
+std::string onednn_built() { return dotted(DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH); }
+
+std::string onednn_running() {
+  const dnnl_version_t* version = dnnl_version();
+  return dotted(version->major, version->minor, version->patch);
+}
+
+std::string onednn_isa() {
+  const std::string name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+  const std::string prefix = "cpu_isa_";
+  return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
 }
 
 }  // namespace octavo::gemm

@@ -11,6 +11,21 @@
 
 namespace octavo {
 
+namespace {
+
+// A weight as it is stored, which is what forward binds and tells.
+struct Stored {
+  DType dtype = DType::f32;
+  Shape shape;
+};
+
+Stored stored(const Tensor& tensor) { return {tensor.dtype(), tensor.shape()}; }
+std::optional<Stored> stored_if(const Tensor& tensor) {
+  return tensor.defined() ? std::optional<Stored>(stored(tensor)) : std::nullopt;
+}
+
+}  // namespace
+
 struct Linear::Impl {
   std::string module_path;
   LinearKind kind = LinearKind::floating;
@@ -19,6 +34,16 @@ struct Linear::Impl {
   std::unique_ptr<gemm::PackedS8> packed;  // w8a8
   std::vector<float> weight_scale, bias;   // bias empty when there is none
   TokenScale mode = TokenScale::absmax_127;
+  Stored stored_weight;
+  std::optional<Stored> stored_scale, stored_bias;
+  bool has_data = true;
+  std::uint64_t workspace_bytes(std::int64_t rows) const {
+    if (kind != LinearKind::w8a8) return 0;
+    const auto m = static_cast<std::uint64_t>(rows);
+    const auto k = static_cast<std::uint64_t>(in_features);
+    const auto n = static_cast<std::uint64_t>(out_features);
+    return m * k + m * sizeof(float) + m * n * sizeof(std::int32_t);  // int8 rows, their scales, int32 sums
+  }
 };
 
 namespace {
@@ -67,7 +92,7 @@ const Contract& contract_of(LinearKind kind) {
 }
 
 bool fits(const Tensor& x, std::int64_t in_features) {
-  return x.defined() && x.dtype() == DType::f32 && x.rank() == 2 && x.dim(1) == in_features;
+  return x.defined() && !x.is_meta() && x.dtype() == DType::f32 && x.rank() == 2 && x.dim(1) == in_features;
 }
 
 // y = x W^T over the weight as stored, on any processor.
@@ -113,6 +138,8 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
   impl->bias = as_floats(bias);
+  impl->stored_weight = stored(weight);
+  impl->stored_bias = stored_if(bias);
   Linear linear;
   linear.impl_ = std::move(impl);
   return linear;
@@ -133,6 +160,9 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   impl->weight_scale = finite_scales("linear_w8a8", module_path, scale);
   impl->bias = as_floats(bias);
   impl->mode = mode;
+  impl->stored_weight = stored(weight);
+  impl->stored_scale = stored(scale);
+  impl->stored_bias = stored_if(bias);
   if (weight.numel() != 0)
     impl->packed = gemm::choose_backend("").pack(weight.contiguous().data<std::int8_t>(), weight.dim(0), weight.dim(1));
   impl->module_path = std::move(module_path);
@@ -151,7 +181,26 @@ Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor
   impl->weight = weight.contiguous();
   impl->weight_scale = finite_scales("linear_w8a16", module_path, scale);
   impl->bias = as_floats(bias);
+  impl->stored_weight = stored(weight);
+  impl->stored_scale = stored(scale);
+  impl->stored_bias = stored_if(bias);
   impl->module_path = std::move(module_path);
+  Linear linear;
+  linear.impl_ = std::move(impl);
+  return linear;
+}
+
+Linear Linear::meta(std::string module_path, LinearKind kind, const Tensor& weight, const Tensor& weight_scale,
+                    const Tensor& bias, const Shape& promised) {
+  auto impl = std::make_shared<Impl>();
+  impl->module_path = std::move(module_path);
+  impl->kind = kind;
+  impl->out_features = promised[0];
+  impl->in_features = promised[1];
+  impl->stored_weight = stored(weight);
+  impl->stored_scale = stored_if(per_channel(weight_scale));
+  impl->stored_bias = stored_if(bias);
+  impl->has_data = false;
   Linear linear;
   linear.impl_ = std::move(impl);
   return linear;
@@ -169,6 +218,11 @@ const std::string& Linear::module_path() const noexcept {
 
 std::size_t Linear::weight_bytes() const noexcept {
   if (!impl_) return 0;
+  if (!impl_->has_data) {
+    const auto values = [](const std::optional<Stored>& tensor) { return tensor ? tensor->shape.numel() : 0; };
+    return static_cast<std::size_t>(impl_->stored_weight.shape.numel()) * size_of(impl_->stored_weight.dtype) +
+           static_cast<std::size_t>(values(impl_->stored_scale) + values(impl_->stored_bias)) * sizeof(float);
+  }
   const std::size_t weight = impl_->packed             ? impl_->packed->size_bytes()
                              : impl_->weight.defined() ? impl_->weight.size_bytes()
                                                        : 0;
@@ -192,25 +246,23 @@ std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, con
 Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
   if (!impl_) throw Error(ErrorCode::invalid_argument, "linear: forward on an undefined layer");
   const Impl& impl = *impl_;
-  // Only x can break the contract here. Where it does not and nobody listens, the words are not made: for one token of
-  // a small model they cost as much as the product.
+  // Weights with data fit their contract since the layer was made, so that only x can break it. Where x fits and nobody
+  // listens, the words are not made: for one token of a small model they cost as much as the product.
   std::optional<Binder> binder;
-  if (current_observer() != nullptr || !fits(x, impl.in_features)) {
-    const bool int8 = impl.kind != LinearKind::floating;
+  if (current_observer() != nullptr || !impl.has_data || !fits(x, impl.in_features)) {
     binder.emplace(contract_of(impl.kind), impl.module_path);
-    binder->dim("K", impl.in_features,
-                "the layer's weight [" + std::to_string(impl.out_features) + ", " + std::to_string(impl.in_features) +
-                    "] dim 1");
-    binder->arg("x", x).arg("w", int8 ? DType::s8 : impl.weight.dtype(), {impl.out_features, impl.in_features});
-    if (int8) binder->arg("w_scale", DType::f32, {impl.out_features});
+    const Stored& w = impl.stored_weight;
+    if (w.shape.rank() == 2) binder->dim("K", w.shape[1], "the layer's weight " + w.shape.to_string() + " dim 1");
+    binder->arg("x", x).weight("w", w.dtype, w.shape, impl.has_data);
+    if (impl.stored_scale) binder->weight("w_scale", impl.stored_scale->dtype, impl.stored_scale->shape);
+    if (impl.stored_bias) binder->weight("bias", impl.stored_bias->dtype, impl.stored_bias->shape);
     binder->check();
   }
-  const Tensor rows = x.contiguous();
-  const std::int64_t m = rows.dim(0);
+  const std::int64_t m = x.dim(0);
   const std::int64_t n = impl.out_features;
-  Tensor y = Tensor::empty(DType::f32, {m, n});
-  if (m > 0 && n > 0) multiply(impl, rows, shared, y);
-  if (binder) binder->done({{"y", y}});
+  Tensor y = binder ? binder->output("y", DType::f32, {m, n}) : Tensor::empty(DType::f32, {m, n});
+  if (!y.is_meta() && m > 0 && n > 0) multiply(impl, x.contiguous(), shared, y);
+  if (binder) binder->workspace(impl.workspace_bytes(m)).done({{"y", y}});
   return y;
 }
 
@@ -262,6 +314,11 @@ Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend) {
   const gemm::Backend& chosen = gemm::choose_backend(backend);
   const std::int64_t m = a.dim(0);
   const std::int64_t n = w.dim(0);
+  if (!binder.has_data()) {
+    const Tensor nothing = binder.output("acc", DType::s32, {m, n});
+    binder.done({{"acc", nothing}});
+    return nothing;
+  }
   if (m == 0 || n == 0 || a.dim(1) == 0) return Tensor::zeros(DType::s32, {m, n});
   Tensor acc = Tensor::zeros(DType::s32, {m, n});
   Tensor part = Tensor::empty(DType::s32, {m, n});

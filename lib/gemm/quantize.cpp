@@ -42,10 +42,14 @@ SharedRows::Rows SharedRows::of(const Tensor& x, TokenScale mode) {
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode) {
   Binder binder(kQuantizePerTokenContract);
   binder.arg("x", x).check();
+  const std::int64_t m = x.dim(0);
+  const std::int64_t k = x.dim(1);
+  QuantizedRows result{binder.output("q", DType::s8, {m, k}), binder.output("scale", DType::f32, {m})};
+  if (!binder.has_data()) {
+    binder.done({{"q", result.values}, {"scale", result.scales}});
+    return result;
+  }
   const Tensor rows = x.contiguous();
-  const std::int64_t m = rows.dim(0);
-  const std::int64_t k = rows.dim(1);
-  QuantizedRows result{Tensor::empty(DType::s8, {m, k}), Tensor::empty(DType::f32, {m})};
   gemm::quantize_rows(rows.data<float>(), m, k, mode, result.values.mutable_data<std::int8_t>(),
                       result.scales.mutable_data<float>());
   binder.done({{"q", result.values}, {"scale", result.scales}});

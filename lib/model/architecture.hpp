@@ -1,4 +1,4 @@
-// What an architecture gives to the rest of the room; registry.cpp finds it by model_type.
+// What an architecture gives to the rest of the module; registry.cpp finds it by model_type.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/blockwise.hpp"
 #include "octavo/config.hpp"
 #include "octavo/model.hpp"
 #include "octavo/plan.hpp"
@@ -31,14 +32,19 @@ class CancelToken {
 
 /// One sequence's share of a call.
 struct SequenceCall {
-  SequenceState* state = nullptr;     ///< its own; a sequence is in a call once
-  KvCache* cache = nullptr;           ///< its own; absent: uncached
-  std::span<const std::int32_t> ids;  ///< the new ones
+  SequenceState* state = nullptr;  ///< its own; a sequence is in a call once
+  KvCache* cache = nullptr;        ///< its own; absent: uncached
+  Tensor ids;                      // s32 [q_len], the new ones; without data: as many text tokens
   std::size_t generated_from =
       SIZE_MAX;                 ///< ids from here on are the model's own: text even when they spell an image pad
   std::span<const Grid> grids;  ///< of the images among ids
   Tensor vision;                // f32 [image tokens, hidden]; undefined without images
 };
+
+/// Token ids over the caller's memory, which must outlive the call.
+inline Tensor ids_over(std::span<const std::int32_t> ids) {
+  return Tensor::borrow(static_cast<const void*>(ids.data()), DType::s32, {static_cast<std::int64_t>(ids.size())});
+}
 
 /// One forward call of the language model. The rows of all sequences, one behind the other, go through norms and
 /// products together; positions, cache and attention are each sequence's own. Nothing is padded.
@@ -49,7 +55,16 @@ struct LanguageCall {
   CancelToken cancel;
 };
 
-/// An opened model; immutable.
+/// What images are to the language model.
+struct ImageLayout {
+  std::int64_t merge_size = 1;      ///< grids are whole merge_size x merge_size groups of patches; a group is a token
+  std::int64_t patch_elements = 0;  ///< values of a row of pixels
+  std::int64_t row_width = 0;       ///< of an image token's row
+  std::int64_t delimiters = 0;      ///< tokens around an image
+};
+
+/// An opened model; immutable. Opened without data (ArchitectureEntry::open_without_data), it does the same over
+/// tensors without data: that is what a plan records.
 class Architecture {
  public:
   virtual ~Architecture() = default;
@@ -57,6 +72,7 @@ class Architecture {
   virtual std::int64_t max_position_embeddings() const noexcept = 0;
   virtual std::int32_t image_token_id() const noexcept = 0;
   virtual std::int64_t tokens_of(const Grid& grid) const noexcept = 0;  ///< text positions of an image
+  virtual ImageLayout image_layout() const noexcept = 0;
   virtual std::size_t weight_bytes() const noexcept = 0;
   virtual SequenceState new_state() const = 0;
   virtual KvCache new_cache(std::int64_t capacity) const = 0;
@@ -67,6 +83,8 @@ class Architecture {
   virtual std::vector<LinearInfo> linears() const = 0;
   virtual const Linear& linear(std::string_view module_path) const = 0;
   virtual std::unique_ptr<Architecture> with_linears(std::span<const Linear> replacements) const = 0;
+  /// The first alone of the blocks whose weights have equal types and shapes: a shorter model, for plans.
+  virtual std::unique_ptr<Architecture> with_distinct_blocks() const = 0;
   /// Logits f32 [rows, vocab], sequence by sequence. States and caches advance together, and only on success: a call
   /// that throws leaves all of them as they were.
   virtual Tensor run(const LanguageCall& call) const = 0;
@@ -76,6 +94,8 @@ class Architecture {
 struct ArchitectureEntry {
   std::string_view model_type;
   std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint);
+  /// From the headers alone, whatever they say: what does not fit is a broken contract of the run.
+  std::unique_ptr<Architecture> (*open_without_data)(const Checkpoint& checkpoint);
   std::unique_ptr<BlockwiseModel> (*open_blockwise)(const Checkpoint& checkpoint);
   std::vector<ExpectedTensor> (*expected_tensors)(const Checkpoint& checkpoint);
   /// Everything wrong with config.json, and what is worth knowing.
@@ -84,8 +104,6 @@ struct ArchitectureEntry {
   /// quantization_config makes unreadable is appended to `problems`.
   bool (*known_tensors)(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
                         std::vector<CheckProblem>& problems);
-  /// Fills the plan but for its model_type.
-  void (*plan)(const Checkpoint& checkpoint, const PlanOptions& options, ModelPlan& plan, std::vector<Error>& problems);
   std::vector<ParallelDim> (*tensor_parallel_dims)(const Checkpoint& checkpoint, std::int64_t ranks);
 };
 

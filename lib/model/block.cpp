@@ -7,30 +7,43 @@
 
 namespace octavo::model {
 
-LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, const std::string& input_group) {
-  LoadedLinear loaded;
-  loaded.weight = checkpoint.tensor(path + ".weight");
-  if (checkpoint.find(path + ".bias") != nullptr) loaded.bias = checkpoint.tensor(path + ".bias");
-  const auto scale = [&] { return checkpoint.tensor(path + ".weight_scale"); };
-  switch (checkpoint.scheme_of(path)) {
-    case StoredScheme::none:
-      loaded.linear = Linear::floating(path, loaded.weight, loaded.bias);
-      break;
-    case StoredScheme::w8a8_dynamic:
-      loaded.linear = Linear::w8a8(path, loaded.weight, scale(), loaded.bias);
-      break;
-    case StoredScheme::w8a16:
-      loaded.linear = Linear::w8a16(path, loaded.weight, scale(), loaded.bias);
+namespace {
+
+Linear make_linear(StoredScheme scheme, const std::string& path, const LoadedLinear& of, const Shape& promised) {
+  const LinearKind kind = scheme == StoredScheme::w8a8_dynamic ? LinearKind::w8a8
+                          : scheme == StoredScheme::w8a16      ? LinearKind::w8a16
+                                                               : LinearKind::floating;
+  if (of.weight.is_meta()) return Linear::meta(path, kind, of.weight, of.scale, of.bias, promised);
+  switch (kind) {
+    case LinearKind::w8a8:
+      return Linear::w8a8(path, of.weight, of.scale, of.bias);
+    case LinearKind::w8a16:
+      return Linear::w8a16(path, of.weight, of.scale, of.bias);
+    case LinearKind::floating:
       break;
   }
-  loaded.info = {path, input_group, loaded.weight.dim(1), loaded.weight.dim(0), loaded.bias.defined()};
+  return Linear::floating(path, of.weight, of.bias);
+}
+
+}  // namespace
+
+LoadedLinear load_linear(const WeightSource& source, const std::string& path, const std::string& input_group) {
+  LoadedLinear loaded;
+  const StoredScheme scheme = source.scheme_of(path);
+  const Shape promised = source.promised(path + ".weight");
+  loaded.weight = source.tensor(path + ".weight");
+  if (scheme != StoredScheme::none) loaded.scale = source.tensor(path + ".weight_scale");
+  if (source.has(path + ".bias")) loaded.bias = source.tensor(path + ".bias");
+  loaded.linear = make_linear(scheme, path, loaded, promised);
+  loaded.info = {path, input_group, promised[1], promised[0], loaded.bias.defined()};
   return loaded;
 }
 
-Tensor RmsNorm::operator()(const Tensor& x) const { return rms_norm(x, weight, eps, module_path); }
+Tensor RmsNorm::operator()(const Tensor& x) const { return rms_norm(x, weight, eps, module_path, stored); }
 
-RmsNorm load_norm(const Checkpoint& checkpoint, const std::string& path, double eps) {
-  return {path, checkpoint.tensor(path + ".weight").to(DType::f32), eps};
+RmsNorm load_norm(const WeightSource& source, const std::string& path, double eps) {
+  const Tensor weight = source.tensor(path + ".weight");
+  return {path, weight.to(DType::f32), weight.dtype(), eps};
 }
 
 std::vector<LinearInfo> LinearBlock::linears() const {
@@ -74,8 +87,16 @@ std::size_t LinearBlock::weight_bytes() const noexcept {
   return total;
 }
 
-std::size_t LinearBlock::add(const Checkpoint& checkpoint, const std::string& name, const std::string& group) {
-  slots_.push_back(load_linear(checkpoint, path_ + "." + name, path_ + "." + group));
+std::string LinearBlock::stored_as() const {
+  std::string text;
+  for (const LoadedLinear& slot : slots_)
+    for (const Tensor& tensor : {slot.weight, slot.scale, slot.bias})
+      text += tensor.defined() ? dtype_name(tensor.dtype()) + tensor.shape().to_string() + " " : "none ";
+  return text;
+}
+
+std::size_t LinearBlock::add(const WeightSource& source, const std::string& name, const std::string& group) {
+  slots_.push_back(load_linear(source, path_ + "." + name, path_ + "." + group));
   return slots_.size() - 1;
 }
 

@@ -6,28 +6,33 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/blockwise.hpp"
 #include "octavo/model.hpp"
+#include "weight_source.hpp"
 
 namespace octavo::model {
 
-/// Loads `path`.weight (+ `path`.weight_scale, + `path`.bias) as the checkpoint stores them.
+/// Loads `path`.weight (+ `path`.weight_scale, + `path`.bias) as they are stored.
 struct LoadedLinear {
   LinearInfo info;
   Tensor weight;  // [N,K] as stored
+  Tensor scale;   // [N,1] or [N] as stored, or undefined
   Tensor bias;    // [N] as stored, or undefined
   Linear linear;
 };
-LoadedLinear load_linear(const Checkpoint& checkpoint, const std::string& path, const std::string& input_group);
+LoadedLinear load_linear(const WeightSource& source, const std::string& path, const std::string& input_group);
 
 /// A norm with its weight widened to f32.
 struct RmsNorm {
   std::string module_path;
   Tensor weight;  // [K]
+  DType stored = DType::f32;
   double eps = 0;
   Tensor operator()(const Tensor& x) const;  ///< x[M,K]
+  std::string stored_as() const { return dtype_name(stored) + weight.shape().to_string() + " "; }
 };
 /// Loads `path`.weight.
-RmsNorm load_norm(const Checkpoint& checkpoint, const std::string& path, double eps);
+RmsNorm load_norm(const WeightSource& source, const std::string& path, double eps);
 
 class LinearBlock : public ModelBlock {
  public:
@@ -38,12 +43,13 @@ class LinearBlock : public ModelBlock {
   void replace(std::string_view module_path, const Linear& linear) override;
   const Linear& linear(std::string_view module_path) const override { return find(module_path).linear; }
   bool holds(std::string_view module_path) const noexcept;
-  std::size_t weight_bytes() const noexcept;
+  std::size_t weight_bytes() const noexcept;  ///< of the linears
+  std::string stored_as() const;              ///< types and shapes of the linears' tensors, spelled out
 
  protected:
   explicit LinearBlock(std::string path) : path_(std::move(path)) {}
   /// `name` and `group` are relative to the block; returns the slot for `apply`.
-  std::size_t add(const Checkpoint& checkpoint, const std::string& name, const std::string& group);
+  std::size_t add(const WeightSource& source, const std::string& name, const std::string& group);
   Tensor apply(std::size_t slot, const Tensor& x) const { return slots_[slot].linear.forward(x); }
   const std::string& path_of(std::size_t slot) const { return slots_[slot].info.module_path; }
   /// Tells the observer, if any, of the input that `slot` and the others of its group are about to see.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "answer.hpp"
+#include "octavo/memory_pool.hpp"
 
 namespace octavo {
 namespace {
@@ -57,6 +58,8 @@ class Generation {
   }
 
   std::vector<GenerateResult> run() {
+    const MemoryPool pool;  // every step takes the memory that the step before has let go
+    const MemoryPoolScope scope(pool);
     try {
       steps();
     } catch (const Error& error) {
@@ -123,14 +126,15 @@ class Generation {
     model::SequenceCall call;
     const bool decode = sequence.cache.has_value();
     if (decode) {
-      call.ids = answer.ids().subspan(static_cast<std::size_t>(sequence.state->past()));  // what the cache lacks
+      call.ids =
+          model::ids_over(answer.ids().subspan(static_cast<std::size_t>(sequence.state->past())));  // uncached ones
       call.generated_from = 0;
     } else {
       sequence.state.emplace(architecture_.new_state());  // no past by construction
       if (options_.use_cache)
         sequence.cache.emplace(
             architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit()));
-      call.ids = answer.ids();
+      call.ids = model::ids_over(answer.ids());
       call.generated_from = answer.prompt().ids.size();
       call.grids = sequence.grids;
       call.vision = sequence.vision;

@@ -103,7 +103,7 @@ Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_state
   SequenceState state = architecture.new_state();
   model::SequenceCall sequence;
   sequence.state = &state;
-  sequence.ids = input.ids;
+  sequence.ids = model::ids_over(input.ids);
   sequence.grids = grids;
   sequence.vision = architecture.encode_images(input, model::CancelToken());
   std::vector<Tensor> states;

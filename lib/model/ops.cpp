@@ -33,13 +33,17 @@ float sum_of_squares(const float* x, std::int64_t n) {
 
 }  // namespace
 
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_view module_path) {
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_view module_path, DType stored) {
   // Blocks are fed by callers of BlockwiseModel, and each begins with a norm.
   Binder binder(kRmsNormContract, module_path);
-  binder.arg("x", x).arg("w", weight).check();
+  binder.arg("x", x).weight("w", stored, weight.shape(), !weight.is_meta()).check();
+  Tensor y = binder.output("y", DType::f32, x.shape());
+  if (y.is_meta()) {
+    binder.done({{"y", y}});
+    return y;
+  }
   const std::int64_t rows = x.dim(0);
   const std::int64_t width = x.dim(1);
-  Tensor y = Tensor::empty(DType::f32, x.shape());
   const Tensor packed = x.contiguous();
   const float* in = packed.data<float>();
   const float* scale = weight.data<float>();
@@ -57,22 +61,26 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_v
 }
 
 void add_in_place(Tensor& x, const Tensor& y, std::string_view module_path) {
-  float* out = x.mutable_data<float>();
-  const float* in = y.data<float>();
-  parallel_for(x.numel(), kGrainElements, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
-  });
+  if (!x.is_meta()) {
+    float* out = x.mutable_data<float>();
+    const float* in = y.data<float>();
+    parallel_for(x.numel(), kGrainElements, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
+    });
+  }
   report_operation(kResidualContract, module_path, [&](Binder& binder) {
     binder.arg("x", x).arg("y", y).done({{"sum", x}});
   });
 }
 
 void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path) {
-  float* g = gate.mutable_data<float>();
-  const float* u = up.data<float>();
-  parallel_for(gate.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) g[i] = g[i] / (1.0F + std::exp(-g[i])) * u[i];
-  });
+  if (!gate.is_meta()) {
+    float* g = gate.mutable_data<float>();
+    const float* u = up.data<float>();
+    parallel_for(gate.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) g[i] = g[i] / (1.0F + std::exp(-g[i])) * u[i];
+    });
+  }
   report_operation(kSwigluContract, module_path, [&](Binder& binder) {
     binder.arg("gate", gate).arg("up", up).done({{"y", gate}});
   });
@@ -80,20 +88,39 @@ void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path)
 
 void gelu_in_place(Tensor& x, std::string_view module_path) {
   constexpr float kInverseSqrt2 = 0.70710678118654752F;
-  float* v = x.mutable_data<float>();
-  parallel_for(x.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) v[i] = 0.5F * v[i] * (1.0F + std::erf(v[i] * kInverseSqrt2));
-  });
+  if (!x.is_meta()) {
+    float* v = x.mutable_data<float>();
+    parallel_for(x.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) v[i] = 0.5F * v[i] * (1.0F + std::erf(v[i] * kInverseSqrt2));
+    });
+  }
   report_operation(kGeluContract, module_path, [&](Binder& binder) { binder.arg("x", x).done({{"y", x}}); });
 }
 
-Tensor gather_groups(const Tensor& x, const std::int64_t* order, std::int64_t count, std::int64_t group) {
+Tensor split_heads(const Tensor& x, std::int64_t heads, std::int64_t width, const char* origin,
+                   std::string_view module_path) {
+  return view_operation(kSplitHeadsContract, module_path, x, Shape{x.dim(0), heads, width}, [&](Binder& binder) {
+    binder.dim("heads", heads, origin).dim("D", width, "head_dim").arg("x", x);
+  });
+}
+
+Tensor join_heads(const Tensor& x, std::string_view module_path) {
+  const Tensor rows = x.permute({0, 2, 1, 3}).contiguous();  // [B,L,heads,D]
+  return view_operation(kJoinHeadsContract, module_path, rows,
+                        Shape{rows.dim(0) * rows.dim(1), rows.dim(2) * rows.dim(3)},
+                        [&](Binder& binder) { binder.arg("x", x); });
+}
+
+Tensor gather_groups(const Tensor& x, const Tensor& order, std::int64_t group) {
+  const std::int64_t count = order.dim(0);
   const std::int64_t width = x.dim(1) * group;
-  Tensor y = Tensor::empty(DType::f32, Shape{count * group, x.dim(1)});
+  Tensor y = Tensor::empty_like(x, DType::f32, Shape{count * group, x.dim(1)});
+  if (y.is_meta()) return y;
   const float* in = x.data<float>();
+  const std::int64_t* from = order.data<std::int64_t>();
   float* out = y.mutable_data<float>();
   for (std::int64_t i = 0; i < count; ++i) {
-    std::memcpy(out + i * width, in + order[i] * width, static_cast<std::size_t>(width) * sizeof(float));
+    std::memcpy(out + i * width, in + from[i] * width, static_cast<std::size_t>(width) * sizeof(float));
   }
   return y;
 }

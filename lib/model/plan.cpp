@@ -4,12 +4,9 @@
 #include <string>
 
 #include "architecture.hpp"
+#include "plan_calls.hpp"
 
 namespace octavo {
-
-std::uint64_t PlanTensor::size_bytes() const noexcept {
-  return static_cast<std::uint64_t>(shape.numel()) * size_of(dtype);
-}
 
 const char* call_kind_name(CallKind kind) noexcept {
   static constexpr std::array<const char*, 7> kNames{"prefill",     "decode",        "uncached",    "chunk",
@@ -29,9 +26,13 @@ std::uint64_t ModelPlan::total_bytes(const PlannedCall& call) const noexcept {
 
 ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options, std::vector<Error>& problems) {
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
+  std::unique_ptr<model::Architecture> architecture = entry.open_without_data(checkpoint);
   ModelPlan plan;
   plan.model_type = entry.model_type;
-  entry.plan(checkpoint, options, plan, problems);
+  plan.weight_bytes = architecture->weight_bytes();
+  plan.kv_cache_bytes_per_position = architecture->new_cache(1).size_bytes();
+  if (!options.every_block) architecture = architecture->with_distinct_blocks();
+  model::PlanCalls(*architecture, options, plan, problems).run();
   return plan;
 }
 

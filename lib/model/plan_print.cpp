@@ -32,19 +32,27 @@ std::string_view block_of(std::string_view path) {
   return {};
 }
 
-std::string tensors_text(const std::vector<PlanTensor>& tensors) {
+/// A record's arguments, weights or else activations.
+std::vector<TraceValue> arguments_of(const TraceRecord& step, bool weights) {
+  std::vector<TraceValue> chosen;
+  for (const TraceValue& value : step.arguments)
+    if (value.is_weight == weights) chosen.push_back(value);
+  return chosen;
+}
+
+std::string tensors_text(const std::vector<TraceValue>& tensors) {
   std::string text;
-  for (const PlanTensor& tensor : tensors)
-    text += (text.empty() ? "" : "  ") + std::string(tensor.name) + " " + dtype_name(tensor.dtype) +
-            tensor.shape.to_string();
+  for (const TraceValue& tensor : tensors)
+    text += (text.empty() ? "" : "  ") + tensor.name + " " + dtype_name(tensor.dtype) + tensor.shape.to_string();
   return text;
 }
 
-std::string step_text(const PlanStep& step, std::size_t prefix) {
-  std::string text = "  " + padded(std::string(step.module_path.substr(prefix)), 26) + " " +
-                     padded(std::string(step.operation), 14) + " ";
-  text += tensors_text(step.inputs);
-  if (!step.weights.empty()) text += (step.inputs.empty() ? "" : "  ") + tensors_text(step.weights);
+std::string step_text(const TraceRecord& step, std::size_t prefix) {
+  std::string text = "  " + padded(step.module_path.substr(prefix), 26) + " " + padded(step.operation, 14) + " ";
+  const std::vector<TraceValue> inputs = arguments_of(step, false);
+  const std::vector<TraceValue> weights = arguments_of(step, true);
+  text += tensors_text(inputs);
+  if (!weights.empty()) text += (inputs.empty() ? "" : "  ") + tensors_text(weights);
   text += "  ->  " + tensors_text(step.outputs);
   if (step.times != 1) text += "  (" + std::to_string(step.times) + " times)";
   if (!step.note.empty()) text += "  (" + step.note + ")";
@@ -61,7 +69,7 @@ struct Run {
 
 std::vector<Run> runs_of(const PlannedCall& call) {
   std::vector<Run> runs;
-  for (const PlanStep& step : call.steps) {
+  for (const TraceRecord& step : call.steps) {
     const std::string_view block = block_of(step.module_path);
     if (runs.empty() || runs.back().block != block) runs.push_back({block, ""});
     runs.back().text += step_text(step, block.size());
@@ -79,9 +87,9 @@ std::string call_head(const ModelPlan& plan, const PlannedCall& call) {
   return text + ", " + megabytes(plan.total_bytes(call)) + "\n";
 }
 
-JsonBuilder tensors_json(const std::vector<PlanTensor>& tensors) {
+JsonBuilder tensors_json(const std::vector<TraceValue>& tensors) {
   JsonBuilder list = JsonBuilder::array();
-  for (const PlanTensor& tensor : tensors) {
+  for (const TraceValue& tensor : tensors) {
     JsonBuilder shape = JsonBuilder::array();
     for (const std::int64_t extent : tensor.shape.dims()) shape.push(extent);
     list.push(JsonBuilder::object()
@@ -93,13 +101,14 @@ JsonBuilder tensors_json(const std::vector<PlanTensor>& tensors) {
   return list;
 }
 
-JsonBuilder step_json(const PlanStep& step) {
+JsonBuilder step_json(const TraceRecord& step) {
   JsonBuilder dims = JsonBuilder::object();
-  for (const PlanDim& dim : step.dims) dims.set(dim.letter, dim.value);
+  for (const TraceDim& dim : step.dims) dims.set(dim.letter, dim.value);
   JsonBuilder json = JsonBuilder::object();
   json.set("module", step.module_path).set("operation", step.operation).set("contract", step.contract);
   json.set("dims", std::move(dims));
-  json.set("inputs", tensors_json(step.inputs)).set("weights", tensors_json(step.weights));
+  json.set("inputs", tensors_json(arguments_of(step, false)));
+  json.set("weights", tensors_json(arguments_of(step, true)));
   json.set("outputs", tensors_json(step.outputs));
   if (step.times != 1) json.set("times", step.times);
   json.set("workspace_bytes", static_cast<std::size_t>(step.workspace_bytes));
@@ -141,7 +150,7 @@ JsonBuilder ModelPlan::to_json() const {
   JsonBuilder list = JsonBuilder::array();
   for (const PlannedCall& call : calls) {
     JsonBuilder steps = JsonBuilder::array();
-    for (const PlanStep& step : call.steps) steps.push(step_json(step));
+    for (const TraceRecord& step : call.steps) steps.push(step_json(step));
     JsonBuilder json = JsonBuilder::object();
     json.set("kind", call_kind_name(call.kind)).set("note", call.note).set("batch", call.batch);
     json.set("past", call.past).set("q_len", call.q_len).set("kv_len", call.kv_len);

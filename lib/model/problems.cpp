@@ -77,7 +77,7 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
 
 namespace {
 
-/// A header that says BF16 where F16 was stored, or the reverse, fits in every byte: the company it keeps tells.
+/// A header that says BF16 where F16 was stored, or the reverse, fits in every byte: the other tensors' type tells.
 void mixed_halves(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems) {
   std::map<DType, std::vector<std::string>> halves;
   for (const std::string& name : checkpoint.names()) {

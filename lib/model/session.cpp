@@ -1,7 +1,10 @@
+#include "octavo/session.hpp"
+
 #include <string>
 #include <vector>
 
 #include "model_impl.hpp"
+#include "octavo/memory_pool.hpp"
 
 namespace octavo {
 
@@ -9,6 +12,7 @@ struct Session::Impl {
   std::shared_ptr<const Model::Impl> model;
   SequenceState state;
   KvCache cache;
+  MemoryPool pool;  // of its calls' tensors
 
   /// Checks the input and encodes its images; `grids` keeps theirs while the call lasts.
   model::SequenceCall next_call(const ModelInput& input, std::vector<Grid>& grids);
@@ -21,7 +25,7 @@ Session::Session(const Model& model, std::int64_t capacity) {
                                                  ", it must lie in 1 .. max_position_embeddings = " +
                                                  std::to_string(architecture.max_position_embeddings()));
   }
-  impl_ = std::make_shared<Impl>(Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity)});
+  impl_ = std::make_shared<Impl>(Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity), {}});
 }
 
 model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vector<Grid>& grids) {
@@ -38,13 +42,14 @@ model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vecto
   model::SequenceCall call;
   call.state = &state;
   call.cache = &cache;
-  call.ids = input.ids;
+  call.ids = model::ids_over(input.ids);
   call.grids = grids;
   call.vision = architecture.encode_images(input, model::CancelToken());
   return call;
 }
 
 Tensor Session::feed(const ModelInput& input) {
+  const MemoryPoolScope scope(impl_->pool);
   const model::Architecture& architecture = *impl_->model->architecture;
   std::vector<Grid> grids;
   const model::SequenceCall sequence = impl_->next_call(input, grids);
@@ -69,6 +74,7 @@ Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelIn
         throw Error(ErrorCode::invalid_argument,
                     name + " is session " + std::to_string(j) + " again: fork() it to go on in two ways");
   }
+  const MemoryPoolScope scope(sessions[0]->impl_->pool);
   std::vector<std::vector<Grid>> grids(sessions.size());
   std::vector<model::SequenceCall> sequences;
   for (std::size_t i = 0; i < sessions.size(); ++i)
@@ -82,7 +88,7 @@ Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelIn
 std::int64_t Session::past() const noexcept { return impl_->state.past(); }
 
 Session Session::fork() const {
-  return Session(std::make_shared<Impl>(Impl{impl_->model, impl_->state, impl_->cache.clone()}));
+  return Session(std::make_shared<Impl>(Impl{impl_->model, impl_->state, impl_->cache.clone(), {}}));
 }
 
 void Session::reset() {

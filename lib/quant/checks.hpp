@@ -1,4 +1,4 @@
-/// Checks at the door that the files of this room share.
+/// Argument checks that the files of this module share.
 #pragma once
 
 #include <cstdint>

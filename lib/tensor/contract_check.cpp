@@ -56,98 +56,6 @@ bool holds(Relation relation, std::int64_t left, std::int64_t right) {
 
 }  // namespace
 
-Binder::Binder(const Contract& contract, std::string_view module_path)
-    : contract_(contract), module_path_(module_path), letters_(contract.parsed().letters.size()) {}
-
-Binder& Binder::dim(std::string_view letter, std::int64_t value, std::string_view origin) {
-  const ParsedContract& parsed = contract_.parsed();
-  for (std::size_t i = 0; i < parsed.letters.size(); ++i) {
-    if (parsed.text(parsed.letters[i]) != letter) continue;
-    letters_[i] = Bound{value, std::string(origin), std::string(origin)};
-    return *this;
-  }
-  throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + " has no letter " +
-                                               std::string(letter) + ": " + std::string(contract_.text()));
-}
-
-Binder& Binder::arg(std::string_view name, const Tensor& tensor) {
-  if (!tensor.defined())
-    throw Error(ErrorCode::invalid_argument, std::string(contract_.op()) +
-                                                 (module_path_.empty() ? "" : " (" + module_path_ + ")") + ": " +
-                                                 std::string(name) + " is an undefined tensor");
-  return arg(name, tensor.dtype(), tensor.shape());
-}
-
-Binder& Binder::arg_if(std::string_view name, const Tensor& tensor) {
-  return tensor.defined() ? arg(name, tensor) : *this;
-}
-
-Binder& Binder::arg(std::string_view name, DType dtype, const Shape& shape) {
-  const ParsedContract& parsed = contract_.parsed();
-  for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
-    if (parsed.text(parsed.arguments[i].name) != name) continue;
-    given_.push_back({i, dtype, shape});
-    bind_letters(given_.back());
-    return *this;
-  }
-  throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + " has no argument " +
-                                               std::string(name) + ": " + std::string(contract_.text()));
-}
-
-std::optional<std::int64_t> Binder::evaluate(Range steps) const {
-  std::array<std::int64_t, 32> stack{};
-  std::size_t depth = 0;
-  const ParsedContract& parsed = contract_.parsed();
-  for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i) {
-    const Step& step = parsed.steps[i];
-    if (step.kind == 'l' || step.kind == 'n') {
-      if (depth == stack.size() || (step.kind == 'l' && !letters_[step.letter])) return std::nullopt;
-      stack[depth++] = step.kind == 'n' ? step.number : letters_[step.letter]->value;
-      continue;
-    }
-    const std::int64_t right = stack[--depth];
-    std::int64_t& left = stack[depth - 1];
-    bool overflow = false;
-    switch (step.kind) {
-      case '+':
-        overflow = __builtin_add_overflow(left, right, &left);
-        break;
-      case '-':
-        overflow = __builtin_sub_overflow(left, right, &left);
-        break;
-      case '*':
-        overflow = __builtin_mul_overflow(left, right, &left);
-        break;
-      default:
-        if (right == 0) return std::nullopt;
-        left = step.kind == '/' ? left / right : left % right;
-    }
-    if (overflow) return std::nullopt;
-  }
-  return stack[0];
-}
-
-void Binder::bind_letters(const Given& given) {
-  const ParsedContract& parsed = contract_.parsed();
-  const Argument& argument = parsed.arguments[given.argument];
-  if (given.shape.rank() != argument.dimensions.count) return;  // check() says so
-  for (int d = 0; d < given.shape.rank(); ++d) {
-    const Range alternatives = parsed.dimensions[argument.dimensions.begin + static_cast<std::size_t>(d)].alternatives;
-    const auto expression = [&](std::size_t i) { return parsed.expressions[alternatives.begin + i]; };
-    bool fits = false;
-    for (std::size_t i = 0; i < alternatives.count; ++i) fits = fits || evaluate(expression(i)) == given.shape[d];
-    for (std::size_t i = 0; i < alternatives.count && !fits; ++i) {
-      const Range steps = expression(i);
-      const Step& only = parsed.steps[steps.begin];
-      if (steps.count != 1 || only.kind != 'l' || letters_[only.letter]) continue;
-      const std::string name(parsed.text(argument.name));
-      const std::string dim = " dim " + std::to_string(d);
-      letters_[only.letter] = Bound{given.shape[d], name + dim, name + " " + given.shape.to_string() + dim};
-      fits = true;
-    }
-  }
-}
-
 // The checks and their messages, apart from the binding so that each reads on its own.
 class BinderCheck {
  public:
@@ -325,44 +233,18 @@ class BinderCheck {
 };
 
 void Binder::check() const {
-  const OperationObserver* observer = current_observer();
+  checked_ = true;
+  OperationObserver* observer = current_observer();
   if (observer == nullptr) return BinderCheck(*this).run();
   try {
     BinderCheck(*this).run();
   } catch (const Error& error) {
+    broken_ = observer->on_problem(error);
+    if (broken_) return;
     const std::string recent = observer->recent();
     if (recent.empty() || error.shape() == nullptr) throw;
     throw Error(error.code(), std::string(error.what()) + "\n" + recent, *error.shape());
   }
-}
-
-std::int64_t Binder::value(std::string_view letter) const {
-  const ParsedContract& parsed = contract_.parsed();
-  for (std::size_t i = 0; i < parsed.letters.size(); ++i)
-    if (parsed.text(parsed.letters[i]) == letter && letters_[i]) return letters_[i]->value;
-  throw Error(ErrorCode::invalid_argument,
-              "contract " + std::string(contract_.op()) + ": nothing bound the letter " + std::string(letter));
-}
-
-Shape Binder::shape_of(std::string_view output) const {
-  const ParsedContract& parsed = contract_.parsed();
-  for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
-    const Argument& argument = parsed.arguments[i];
-    if (parsed.text(argument.name) != output) continue;
-    std::vector<std::int64_t> dims;
-    for (std::size_t d = 0; d < argument.dimensions.count; ++d) {
-      const Range alternatives = parsed.dimensions[argument.dimensions.begin + d].alternatives;
-      const std::optional<std::int64_t> value = evaluate(parsed.expressions[alternatives.begin]);
-      if (!value)
-        throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + ": dimension " +
-                                                     std::to_string(d) + " of " + std::string(output) +
-                                                     " is not bound");
-      dims.push_back(*value);
-    }
-    return Shape(dims);
-  }
-  throw Error(ErrorCode::invalid_argument,
-              "contract " + std::string(contract_.op()) + " has no argument " + std::string(output));
 }
 
 }  // namespace octavo

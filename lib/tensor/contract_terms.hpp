@@ -1,6 +1,7 @@
 // What the letters mean in the field's terms, and what to do about the mistakes that are known.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

@@ -8,14 +8,34 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
+
+#include "memory_pool.hpp"
 
 namespace octavo {
 
+namespace {
+
+[[noreturn]] void refuse(std::size_t size_bytes) {
+  throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a tensor");
+}
+
+std::shared_ptr<Storage> allocate_from(const std::shared_ptr<MemoryPool::State>& pool, std::size_t size_bytes) {
+  void* memory = pool->take(size_bytes);
+  if (memory == nullptr) refuse(size_bytes);
+  const auto give_back = [pool, size_bytes](void* block) noexcept { pool->give_back(block, size_bytes); };
+  std::shared_ptr<void> keeper(memory, give_back, PoolAllocator<std::byte>(pool));
+  return std::allocate_shared<Storage>(PoolAllocator<Storage>(pool), static_cast<std::byte*>(memory), size_bytes, false,
+                                       std::move(keeper));
+}
+
+}  // namespace
+
 std::shared_ptr<Storage> allocate(std::size_t size_bytes) {
+  if (const auto& pool = current_pool()) return allocate_from(pool, size_bytes);
   const std::size_t rounded = (size_bytes + 63) / 64 * 64;
   void* memory = rounded < size_bytes ? nullptr : std::aligned_alloc(64, rounded == 0 ? 64 : rounded);
-  if (memory == nullptr)
-    throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a tensor");
+  if (memory == nullptr) refuse(size_bytes);
   std::shared_ptr<void> keeper(memory, [](void* p) { std::free(p); });
   return std::make_shared<Storage>(static_cast<std::byte*>(memory), size_bytes, false, std::move(keeper));
 }

@@ -102,13 +102,23 @@ bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f16 |
 
 }  // namespace
 
-Tensor Tensor::empty(DType dtype, const Shape& shape) {
+Tensor Tensor::on(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape) {
   Tensor tensor;
-  tensor.storage_ = allocate(bytes_for(dtype, shape));
+  tensor.storage_ = std::move(storage);
   tensor.dtype_ = dtype;
   tensor.shape_ = shape;
   tensor.strides_ = row_major(shape);
   return tensor;
+}
+
+Tensor Tensor::empty(DType dtype, const Shape& shape) { return on(allocate(bytes_for(dtype, shape)), dtype, shape); }
+
+Tensor Tensor::meta(DType dtype, const Shape& shape) {
+  return on(allocate_without_data(bytes_for(dtype, shape)), dtype, shape);
+}
+
+Tensor Tensor::empty_like(const Tensor& x, DType dtype, const Shape& shape) {
+  return x.is_meta() ? meta(dtype, shape) : empty(dtype, shape);
 }
 
 Tensor Tensor::zeros(DType dtype, const Shape& shape) {
@@ -123,12 +133,8 @@ Tensor Tensor::borrow(void* data, DType dtype, const Shape& shape) {
   if (reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) != 0)
     throw Error(ErrorCode::invalid_argument, std::string("Tensor::borrow: data is not aligned to an element of ") +
                                                  dtype_name(dtype) + " (" + std::to_string(size_of(dtype)) + " bytes)");
-  Tensor tensor;
-  tensor.storage_ = std::make_shared<Storage>(static_cast<std::byte*>(data), bytes_for(dtype, shape), false, nullptr);
-  tensor.dtype_ = dtype;
-  tensor.shape_ = shape;
-  tensor.strides_ = row_major(shape);
-  return tensor;
+  return on(std::make_shared<Storage>(static_cast<std::byte*>(data), bytes_for(dtype, shape), false, nullptr), dtype,
+            shape);
 }
 
 Tensor Tensor::borrow(const void* data, DType dtype, const Shape& shape) {
@@ -150,12 +156,8 @@ Tensor Tensor::over(std::shared_ptr<Storage> storage, std::size_t offset_bytes, 
     if (bytes != 0) std::memcpy(copy.storage_->data(), storage->data() + offset_bytes, bytes);
     return copy;
   }
-  Tensor tensor;
-  tensor.storage_ = std::move(storage);
+  Tensor tensor = on(std::move(storage), dtype, shape);
   tensor.offset_bytes_ = offset_bytes;
-  tensor.dtype_ = dtype;
-  tensor.shape_ = shape;
-  tensor.strides_ = row_major(shape);
   return tensor;
 }
 
@@ -184,9 +186,13 @@ bool Tensor::is_contiguous() const noexcept {
 }
 
 bool Tensor::is_read_only() const noexcept { return storage_ != nullptr && storage_->read_only(); }
+bool Tensor::is_meta() const noexcept { return storage_ != nullptr && !storage_->has_data(); }
 
 const void* Tensor::raw() const {
   if (!defined()) throw Error(ErrorCode::invalid_argument, "the tensor is undefined: it has no storage");
+  if (!storage_->has_data())
+    throw Error(ErrorCode::invalid_argument, std::string("the tensor ") + dtype_name(dtype_) + shape_.to_string() +
+                                                 " has no data: only its type and shape are known (Tensor::meta)");
   return storage_->data() == nullptr ? nullptr : storage_->data() + offset_bytes_;
 }
 
@@ -342,6 +348,7 @@ Tensor Tensor::permute(std::initializer_list<int> order) const {
 }
 
 Tensor Tensor::clone() const {
+  if (is_meta()) return meta(dtype_, shape_);
   const void* from = raw();
   Tensor copy = empty(dtype_, shape_);
   if (numel() == 0) return copy;
@@ -359,7 +366,7 @@ Tensor Tensor::clone() const {
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 
 Tensor Tensor::to(DType dtype) const {
-  raw();
+  if (!is_meta()) raw();  // refuses what is undefined
   if (dtype == dtype_) return *this;
   if (is_float(dtype_) && !is_float(dtype))
     throw Error(ErrorCode::unsupported, std::string("a tensor of ") + dtype_name(dtype_) + " is not converted to " +
@@ -367,6 +374,7 @@ Tensor Tensor::to(DType dtype) const {
   if (!is_float(dtype_) && !is_float(dtype) && size_of(dtype) < size_of(dtype_))
     throw Error(ErrorCode::unsupported,
                 std::string("a tensor of ") + dtype_name(dtype_) + " may not fit in " + dtype_name(dtype));
+  if (is_meta()) return meta(dtype, shape_);
   const Tensor source = contiguous();
   Tensor result = empty(dtype, shape_);
   with_type(dtype_, [&](auto from_element) {

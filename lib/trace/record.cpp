@@ -33,6 +33,7 @@ JsonBuilder value_json(const TraceValue& value) {
   json.set("name", value.name).set("dtype", dtype_name(value.dtype)).set("shape", shape_json(value.shape));
   if (value.all) json.set("values", statistics_json(*value.all));
   if (value.last_row) json.set("last_row", statistics_json(*value.last_row));
+  if (value.is_weight) json.set("weight", true);
   return json;
 }
 
@@ -69,7 +70,8 @@ std::vector<TraceValue> values_from(const Json& json) {
   std::vector<TraceValue> values;
   for (std::size_t i = 0; i < json.size(); ++i) {
     const Json item = json.at(i);
-    TraceValue value{item.at("name").as_string(), dtype_from(item.at("dtype")), shape_from(item.at("shape")), {}, {}};
+    TraceValue value{item.at("name").as_string(),   dtype_from(item.at("dtype")), shape_from(item.at("shape")), {}, {},
+                     item.get_bool("weight", false)};
     if (const auto found = item.find("values")) value.all = statistics_from(*found);
     if (const auto found = item.find("last_row")) value.last_row = statistics_from(*found);
     values.push_back(std::move(value));
@@ -78,6 +80,12 @@ std::vector<TraceValue> values_from(const Json& json) {
 }
 
 }  // namespace
+
+const TraceValue* TraceRecord::argument(std::string_view name) const noexcept {
+  for (const TraceValue& value : arguments)
+    if (value.name == name) return &value;
+  return nullptr;
+}
 
 std::string TraceRecord::to_line() const {
   std::string line = module_path + (module_path.empty() ? "" : " ") + operation;
@@ -97,8 +105,8 @@ JsonBuilder TraceRecord::to_json() const {
   JsonBuilder out = JsonBuilder::array();
   for (const TraceValue& value : arguments) in.push(value_json(value));
   for (const TraceValue& value : outputs) out.push(value_json(value));
-  return JsonBuilder::object()
-      .set("call", call)
+  JsonBuilder json = JsonBuilder::object();
+  json.set("call", call)
       .set("phase", phase)
       .set("module", module_path)
       .set("operation", operation)
@@ -106,6 +114,12 @@ JsonBuilder TraceRecord::to_json() const {
       .set("dims", std::move(bound))
       .set("arguments", std::move(in))
       .set("outputs", std::move(out));
+  if (!note.empty()) json.set("note", note);
+  if (workspace_bytes != 0) json.set("workspace_bytes", static_cast<std::size_t>(workspace_bytes));
+  if (live_bytes != 0) json.set("live_bytes", static_cast<std::size_t>(live_bytes));
+  if (times != 1) json.set("times", times);
+  if (!problem.empty()) json.set("problem", problem);
+  return json;
 }
 
 TraceRecord TraceRecord::from_json(const Json& json) {
@@ -120,6 +134,11 @@ TraceRecord TraceRecord::from_json(const Json& json) {
     record.dims.push_back({bound.at(i).at("letter").as_string(), bound.at(i).at("value").as_int()});
   record.arguments = values_from(json.at("arguments"));
   record.outputs = values_from(json.at("outputs"));
+  record.note = json.get_string("note", "");
+  record.workspace_bytes = static_cast<std::uint64_t>(json.get_int("workspace_bytes", 0));
+  record.live_bytes = static_cast<std::uint64_t>(json.get_int("live_bytes", 0));
+  record.times = json.get_int("times", 1);
+  record.problem = json.get_string("problem", "");
   return record;
 }
 

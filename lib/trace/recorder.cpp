@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "octavo/trace.hpp"
@@ -47,23 +48,54 @@ void Trace::on_operation(const ObservedOperation& operation) {
   record.contract = operation.contract;
   for (const ObservedDim& dim : operation.dims) record.dims.push_back({std::string(dim.letter), dim.value});
   for (const ObservedValue& argument : operation.arguments)
-    record.arguments.push_back({std::string(argument.name), argument.dtype, argument.shape, {}, {}});
+    record.arguments.push_back(
+        {std::string(argument.name), argument.dtype, argument.shape, {}, {}, argument.is_weight});
   for (const ObservedValue& output : operation.outputs) {
-    TraceValue value{std::string(output.name), output.dtype, output.shape, {}, {}};
-    if (options_.values) {
+    TraceValue value{std::string(output.name), output.dtype, output.shape, {}, {}, false};
+    if (options_.values && !output.tensor->is_meta()) {
       value.all = statistics_of(*output.tensor);
       const std::int64_t rows = output.row_dim < 0 ? 0 : output.shape[output.row_dim];
       if (rows > 0) value.last_row = statistics_of(output.tensor->slice(output.row_dim, rows - 1, rows));
     }
     record.outputs.push_back(std::move(value));
   }
-  if (recent_.size() == kRecent) recent_.pop_front();
-  recent_.push_back(record.to_line());
+  record.workspace_bytes = operation.workspace_bytes;
+  if (options_.ledger != nullptr) record.live_bytes = options_.ledger->live_bytes() + operation.caller_bytes;
+  record.note = std::exchange(note_, {});
+  record.problem = std::exchange(problem_, {});
   ++count_;
+  if (folded(record)) return;
+  if (!options_.go_on) {  // which quotes no recent ones
+    if (recent_.size() == kRecent) recent_.pop_front();
+    recent_.push_back(record.to_line());
+  }
   if (options_.path.empty())
     records_.push_back(std::move(record));
   else if (file_)  // a full disk is reported by close(), and does not end the run
     file_ << record.to_json().dump() << '\n';
+}
+
+bool Trace::on_problem(const Error& broken) {
+  if (!options_.go_on) return false;
+  problem_ = broken.what();
+  problems_.push_back(broken);
+  return true;
+}
+
+void Trace::on_sequence(std::int64_t index) {
+  if (index == 0) first_sequence_ = records_.size();
+  folding_ = options_.fold_sequences && index > 0 ? first_sequence_ : kNotFolding;
+}
+
+// The same operation of an earlier sequence takes the record in; what is alive grows with the sequences.
+bool Trace::folded(const TraceRecord& record) {
+  if (folding_ >= records_.size()) return false;
+  TraceRecord& same = records_[folding_];
+  if (same.module_path != record.module_path || same.to_line() != record.to_line()) return false;
+  same.live_bytes = std::max(same.live_bytes, record.live_bytes);
+  ++same.times;
+  ++folding_;
+  return true;
 }
 
 std::string Trace::recent() const {

@@ -161,3 +161,39 @@ TEST_CASE("pads and images that do not fit are refused") {
   CHECK(message({kImage}, {{1, std::int64_t{1} << 40, std::int64_t{1} << 40}}) != "nothing was thrown");
   CHECK_THROWS_AS(SequenceState({.spatial_merge_size = 0}), octavo::Error);
 }
+
+TEST_CASE("caches, positions, rotation and attention without data have the shapes of those with data") {
+  SequenceState sequence = state();
+  sequence.skip(5);
+  CHECK((sequence.past() == 5 && sequence.next_position() == 5));
+  const octavo::CallPlan plan = sequence.plan(3);
+  CHECK((plan.past == 5 && plan.q_len == 3 && plan.kv_len == 8 && plan.mask.past() == 5));
+  CHECK((plan.positions.is_meta() && plan.positions.shape() == octavo::Shape{3, 3}));
+  CHECK_THROWS_AS(sequence.plan(0), octavo::Error);
+
+  KvCache cache = KvCache::meta(2, 2, 4, 8);
+  CHECK(cache.size_bytes() == KvCache(2, 2, 4, 8).size_bytes());
+  cache.skip(5);
+  CHECK(cache.length() == 5);
+  CHECK_THROWS_AS(cache.skip(4), octavo::Error);
+  CHECK_THROWS_AS(KvCache(2, 2, 4, 8).skip(1), octavo::Error);
+
+  const octavo::RotaryTable table = octavo::mrope_table(plan.positions, 4, 1e4, {1, 1, 0});
+  CHECK((table.cos.is_meta() && table.sin.shape() == octavo::Shape{3, 4}));
+  Tensor rows = Tensor::meta(octavo::DType::f32, {3, 2, 4});
+  octavo::apply_rotary(rows, table);
+  const Tensor k = rows.reshape({1, 3, 2, 4}).permute({0, 2, 1, 3});
+  CHECK(cache.append(0, k, k, "").k.shape() == octavo::Shape{1, 2, 8, 4});
+  const KvCache::View seen = cache.append(1, k, k, "");
+  octavo::AttentionOptions options;
+  options.mask = plan.mask;
+  const Tensor out = octavo::attention(Tensor::meta(octavo::DType::f32, {1, 4, 3, 4}), seen.k, seen.v, options);
+  CHECK((out.is_meta() && out.shape() == octavo::Shape{1, 4, 3, 4}));
+  CHECK(out.permute({0, 2, 1, 3}).is_contiguous());  // as with data
+  cache.commit(3);
+  sequence.commit(plan);
+  CHECK((cache.length() == 8 && sequence.past() == 8 && cache.clone().length() == 8));
+  CHECK_THROWS_AS(cache.append(0, k, k, ""), octavo::Error);  // full
+  CHECK_THROWS_AS(octavo::attention(Tensor::meta(octavo::DType::f32, {1, 4, 3, 5}), seen.k, seen.v, options),
+                  octavo::Error);
+}

@@ -496,7 +496,7 @@ static void test_attribute(const char* model_dir, const char* samples, const cha
   CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_NOT_FOUND);
   file = fopen(profile, "w");
   CHECK(file != NULL);
-  fputs("{\"extends\": \"lenient\", \"rungs\": {\"evaluation\": {\"max_kl\": 0}}}", file); /* int8 cannot meet it */
+  fputs("{\"extends\": \"lenient\", \"steps\": {\"evaluation\": {\"max_kl\": 0}}}", file); /* int8 cannot meet it */
   fclose(file);
   options.profile = profile;
   options.progress = stop_at_once;
@@ -508,7 +508,7 @@ static void test_attribute(const char* model_dir, const char* samples, const cha
   CHECK(octavo_attribute(model_dir, scratch, &options, &suggestion, &recipe, &json) == OCTAVO_OK);
   CHECK(suggestion == OCTAVO_SUGGESTION_FOUND); /* everything as in the original */
   CHECK(recipe != NULL && strstr(recipe, "\"skip\"") != NULL);
-  CHECK(json != NULL && strstr(json, "\"units\":[{\"input_group\"") != NULL);
+  CHECK(json != NULL && strstr(json, "\"groups\":[{\"input_group\"") != NULL);
   octavo_string_release(recipe);
   octavo_string_release(json);
   recipe = NULL;

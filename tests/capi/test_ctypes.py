@@ -101,16 +101,16 @@ class Test(unittest.TestCase):
         passed, result = verify_document(verify)
         self.assertEqual(result["passed"], passed)
         self.assertEqual(result["profile"]["name"], "default")
-        self.assertEqual(result["rungs"][0]["name"], "open")
-        verify = sized(VerifyOptions)  # no samples: all rungs but the evaluation
+        self.assertEqual(result["steps"][0]["name"], "open")
+        verify = sized(VerifyOptions)  # no samples: all steps but the evaluation
         with open(scratch + ".profile.json", "w") as file:
             json.dump({"name": "out of reach", "prompts": 1, "long_tokens": 4, "thresholds": {"max_kl": 0}}, file)
         verify.profile, verify.run_all = (scratch + ".profile.json").encode(), 1
         passed, result = verify_document(verify)
         self.assertFalse(passed)
         self.assertEqual(result["profile"]["name"], "out of reach")
-        self.assertEqual(result["diagnosis"]["rung"], "text")
-        statuses = {rung["name"]: rung["status"] for rung in result["rungs"]}
+        self.assertEqual(result["diagnosis"]["step"], "text")
+        statuses = {step["name"]: step["status"] for step in result["steps"]}
         self.assertEqual([statuses[name] for name in ("sampling", "batch", "evaluation")], ["failed", "passed", "skipped"])
         passed, verify.profile = c.c_int32(-1), b"no such profile"
         status = lib.octavo_verify(model_dir.encode(), scratch.encode(), c.byref(verify), c.byref(passed), None)

@@ -162,7 +162,7 @@ TEST_CASE("Directories that are no checkpoint are named in one line") {
   CHECK(complaint(directory) == neither + "; \"pytorch_model.bin\" is not read: save the checkpoint as safetensors");
 }
 
-TEST_CASE("One tensor in two layouts is refused; a missing one comes with the nearest names") {
+TEST_CASE("One tensor in two layouts is refused, a missing one comes with the nearest names") {
   const TempDir directory;
   write_single(directory, {"model.norm.weight", "model.language_model.norm.weight"});
   CHECK(complaint(directory) == "format: " + (directory / "model.safetensors") +

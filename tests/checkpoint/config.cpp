@@ -103,7 +103,7 @@ TEST_CASE("use_cache is only reported, and what no level states stays open") {
   CHECK(parsed(open).dtype == std::nullopt);
 }
 
-TEST_CASE("A stated head_dim need not be hidden_size / heads; rope_theta has its default") {
+TEST_CASE("A stated head_dim need not be hidden_size / heads, rope_theta has its default") {
   const std::string wide = replaced(replaced(flat(), "[16, 24, 24]", "[32, 48, 48]"), R"("hidden_size": 2048)",
                                     R"("head_dim": 256, "hidden_size": 2048)");
   CHECK(parsed(wide).text.head_dim == 256);

@@ -61,7 +61,7 @@ TEST_CASE("A file of the reference library is read, type by type") {
   CHECK(file.tensor("i.empty").shape() == Shape{0, 4});
 }
 
-TEST_CASE("Every element type of the format is listed; those without a DType are refused by name when read") {
+TEST_CASE("Every element type of the format is listed, those without a DType are refused by name when read") {
   const std::string path = kGolden + "all_types.safetensors";
   const SafetensorsFile file = SafetensorsFile::open(path);
   std::map<std::string, std::uint64_t> bytes;

@@ -248,7 +248,7 @@ TEST_CASE("Targets and names that cannot be are refused") {
         "io: cannot write " + directory.path() + "/full: No space left on device");
 }
 
-TEST_CASE("What a killed run left is removed by the next one; a living one's is not") {
+TEST_CASE("What a killed run left is removed by the next one, a living one's is not") {
   const TempDir parent;
   const pid_t dead = ::fork();
   if (dead == 0) ::_exit(0);

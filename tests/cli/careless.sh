@@ -3,31 +3,8 @@
 # exit status, nothing half-written and no crash.
 #   tests/cli/careless.sh OCTAVO MODEL
 set -uo pipefail
-octavo=$(realpath "$1")
+source "$(dirname "$0")/support.sh"
 model=$(realpath "$2")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-cases=0
-
-fail() {
-  echo "FAILED: $1"
-  sed 's/^/    stderr: /' "$work/err"
-  failures=$((failures + 1))
-}
-
-# refused NAME STATUS TEXT ARGS...: exits with STATUS, says TEXT, in one line.
-refused() {
-  local name=$1 status=$2 text=$3 got
-  shift 3
-  cases=$((cases + 1))
-  timeout 60 "$octavo" "$@" >"$work/out" 2>"$work/err" </dev/null
-  got=$?
-  grep -Ev '^ *[0-9]+ %' "$work/err" >"$work/lines"  # progress is not the message
-  [ "$got" -eq "$status" ] || fail "$name: exit status $got, expected $status"
-  [ "$(wc -l <"$work/lines")" -eq 1 ] || fail "$name: $(wc -l <"$work/lines") lines on standard error, expected 1"
-  grep -qF -- "$text" "$work/lines" || fail "$name: the message does not say \"$text\""
-}
 
 # A copy of the model to damage; files of our own, never links to the original.
 damaged() {
@@ -49,7 +26,7 @@ picture="$model/eval/000.png"
 refused "no such command" 2 "did you mean quantize" quantise
 refused "no such option" 2 "did you mean --calibration" quantize "$model" -o "$work/q_out" --calibraton x
 refused "no output" 2 "-o OUT" quantize "$model"
-refused "not a number" 2 "an integer" quantize "$model" -o "$work/q_out" --samples many
+refused "not a number" 2 "an integer" quantize "$model" -o "$work/q_out" --max-samples many
 refused "missing value" 2 "needs a value" generate "$model" --prompt
 
 # The directory.
@@ -160,13 +137,13 @@ done
 refused "values without a trace" 2 "--trace FILE" generate "$model" --prompt Hello --trace-values
 refused "a trace that cannot be written" 1 "cannot create" generate "$model" --prompt Hello --trace "$work/nowhere/t.jsonl"
 refused "no such trace" 1 "cannot open" trace "$work/nowhere.jsonl"
-refused "three traces" 2 "takes 1 to 2" trace a b c
+refused "three traces" 2 "unexpected argument c" trace a b c
 refused "a bound for one trace" 2 "need two traces" trace "$work/nowhere.jsonl" --bound 1
 refused "a model for a trace" 1 "config.json:1" trace "$model/config.json"
 
 # And the good path, so that the refusals above are not the program refusing everything.
 cases=$((cases + 1))
-"$octavo" quantize "$model" -o "$work/good" --calibration "$calibration" --samples 4 --json >"$work/out" 2>"$work/err" ||
+"$octavo" quantize "$model" -o "$work/good" --calibration "$calibration" --max-samples 4 --json >"$work/out" 2>"$work/err" ||
   fail "quantize"
 python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert len(d["layers"]) > 0' "$work/out" || fail "quantize --json"
 refused "already quantized" 1 "already quantized" quantize "$work/good" -o "$work/q_out" --recipe rtn
@@ -226,7 +203,7 @@ cases=$((cases + 1))
 "$octavo" trace "$work/trace.jsonl" >"$work/out" 2>"$work/err" || fail "trace: table"
 [ "$(grep -c lm_head "$work/out")" -ge 1 ] || fail "trace: the table lacks lm_head"
 
-# Verify: what the caller got wrong is one line; what a model does wrong is a rung and a diagnosis on standard output.
+# Verify: what the caller got wrong is one line; what a model does wrong is a step that fails and a diagnosis on standard output.
 refused "verify: the same model twice" 1 "is not quantized" verify "$model" "$model"
 refused "verify: no such directory" 1 "$work/nowhere" verify "$model" "$work/nowhere"
 refused "verify: no such profile" 1 "lenient" verify "$model" "$work/good" --profile best
@@ -237,7 +214,7 @@ cases=$((cases + 1))
 "$octavo" verify "$model" "$work/good" --profile "$work/profile.json" --json >"$work/out" 2>"$work/err" || fail "verify"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
-assert d["passed"] and d["diagnosis"] is None and len(d["rungs"]) >= 12, d' "$work/out" || fail "verify --json"
+assert d["passed"] and d["diagnosis"] is None and len(d["steps"]) >= 12, d' "$work/out" || fail "verify --json"
 cases=$((cases + 1))
 cp -r "$work/good" "$work/other_stop"
 echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
@@ -246,31 +223,32 @@ echo '{"eos_token_id": 7}' >"$work/other_stop/generation_config.json"
 grep -q '^FAILED  open' "$work/out" && grep -q 'where  generation_config.json' "$work/out" || fail "verify: diagnosis"
 
 # Suggest and report: asked before the work whether they can be written; a second run confirms what was suggested.
-refused "verify: suggest without samples" 2 "needs --samples" verify "$model" "$work/good" --suggest "$work/lift.json"
+refused "verify: suggest without samples" 2 "needs --samples" verify "$model" "$work/good" --suggest "$work/keep.json"
 refused "verify: suggest into nowhere" 1 "$work/nowhere" \
-  verify "$model" "$work/good" --samples "$model/eval/eval.jsonl" --suggest "$work/nowhere/lift.json"
+  verify "$model" "$work/good" --samples "$model/eval/eval.jsonl" --suggest "$work/nowhere/keep.json"
 refused "verify: report that is no page" 1 ".html" verify "$model" "$work/good" --report "$work/report.txt"
 refused "verify: report into nowhere" 1 "$work/nowhere" verify "$model" "$work/good" --report "$work/nowhere/report.html"
-[ ! -e "$work/lift.json" ] && [ ! -e "$work/report.txt" ] || fail "verify: something was written"
+[ ! -e "$work/keep.json" ] && [ ! -e "$work/report.txt" ] || fail "verify: something was written"
 cases=$((cases + 1))
-limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "rungs": {"evaluation": {"max_kl": 1e-4}}}'
+limit='{"extends": "lenient", "prompts": 1, "long_tokens": 8, "steps": {"evaluation": {"max_kl": 1e-4}}}'
 echo "$limit" >"$work/profile.json"
 judged=(--profile "$work/profile.json" --samples "$model/eval/eval.jsonl" --max-samples 24 --max-new-tokens 24)
 "$octavo" quantize "$model" -o "$work/int8" --calibration "$model/calib/calibration.jsonl" >"$work/out" 2>"$work/err"
-"$octavo" verify "$model" "$work/int8" "${judged[@]}" --suggest "$work/lift.json" --report "$work/report.html" \
+"$octavo" verify "$model" "$work/int8" "${judged[@]}" --suggest "$work/keep.json" --report "$work/report.html" \
   >"$work/out" 2>"$work/err"
 [ $? -eq 1 ] || fail "verify: a bound of 1e-4 nats must be missed"
-grep -q '^suggestion: .* in W8A16' "$work/out" && grep -q '"w8a16"' "$work/lift.json" || fail "verify: no suggestion"
+grep -qF "octavo verify $model OUT --samples $model/eval/eval.jsonl --max-samples 24 --max-new-tokens 24 --profile $work/profile.json" \
+  "$work/out" || fail "verify: the confirmation is not judged as this run was"
+grep -q '^suggestion: .* in W8A16' "$work/out" && grep -q '"w8a16"' "$work/keep.json" || fail "verify: no suggestion"
 python3 -c 'import json, sys
 report = json.load(open(sys.argv[1] + ".json"))
 assert report["attribution"]["suggestion"]["recipe"] == json.load(open(sys.argv[2]))
 page = open(sys.argv[1] + ".html").read()
 assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>"), page[:80]' \
-  "$work/report" "$work/lift.json" || fail "verify: report and recipe disagree"
-"$octavo" quantize "$model" -o "$work/lifted" --recipe "$work/lift.json" --calibration "$model/calib/calibration.jsonl" \
+  "$work/report" "$work/keep.json" || fail "verify: report and recipe disagree"
+"$octavo" quantize "$model" -o "$work/kept_float" --recipe "$work/keep.json" --calibration "$model/calib/calibration.jsonl" \
   >"$work/out" 2>"$work/err" || fail "quantize with the suggested recipe"
-"$octavo" verify "$model" "$work/lifted" "${judged[@]}" >"$work/out" 2>"$work/err" ||
+"$octavo" verify "$model" "$work/kept_float" "${judged[@]}" >"$work/out" 2>"$work/err" ||
   fail "the second run does not confirm the suggestion"
 
-echo "$cases cases, $failures failures"
-[ "$failures" -eq 0 ]
+finish

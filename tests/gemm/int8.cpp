@@ -114,7 +114,7 @@ TEST_CASE("forcing a backend is strict") {
         "there is no int8 backend \"Portable\"; known are amx_int8, avx512_vnni, onednn, avx2, portable");
   ::setenv("OCTAVO_INT8_BACKEND", "fastest", 1);
   const std::string message = message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1)); });
-  octavo::force_int8_backend("portable");  // a name given in the program goes before the environment
+  octavo::force_int8_backend("portable");  // a name given in the program overrides the environment
   const std::string forced = message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1)); });
   octavo::force_int8_backend("");
   ::unsetenv("OCTAVO_INT8_BACKEND");

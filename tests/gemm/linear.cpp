@@ -153,7 +153,7 @@ TEST_CASE("a row of zeros or denormals has a positive scale and quantizes to zer
   CHECK(integers<std::int8_t>(tiny.values) == std::vector<std::int64_t>{0, 0});
 }
 
-TEST_CASE("the largest finite float quantizes; NaN and infinity are refused by row") {
+TEST_CASE("the largest finite float quantizes, NaN and infinity are refused by row") {
   const float largest = std::numeric_limits<float>::max();
   CHECK(integers<std::int8_t>(quantize_per_token(row({largest, -largest})).values) ==
         std::vector<std::int64_t>{127, -127});
@@ -353,7 +353,7 @@ TEST_CASE("a layer knows itself") {
   CHECK((h.kind() == octavo::LinearKind::w8a16 && Linear().kind() == octavo::LinearKind::floating));
 }
 
-TEST_CASE("broken linears are refused at the door") {
+TEST_CASE("broken linears are refused before they compute") {
   CHECK(message_of([] { Linear().forward(random(1, 1, 1)); }) == "linear: forward on an undefined layer");
   CHECK(message_of([] { Linear::floating("m.q", random(3, 5, 1), {}).forward(random(2, 6, 1)); }) ==
         "linear (m.q): x [2, 6] dim 1 (K, in_features) is 6, but the layer's weight [3, 5] dim 1 set in_features to 5. "
@@ -390,4 +390,40 @@ TEST_CASE("broken linears are refused at the door") {
         "linear_w8a16 (m.q): x [2, 6] dim 1 (K, in_features) is 6, but the layer's weight [3, 5] dim 1 set in_features "
         "to 5. The input's last dimension must be the layer's in_features: is this the right layer, and is x [rows, "
         "features]?");
+}
+
+TEST_CASE("a linear without data checks and tells as one with data, and computes nothing") {
+  const Tensor x = Tensor::meta(octavo::DType::f32, {3, 6});
+  const Tensor float_weight = Tensor::meta(octavo::DType::bf16, {4, 6});
+  const Tensor int8_weight = Tensor::meta(octavo::DType::s8, {4, 6});
+  const Tensor scale = Tensor::meta(octavo::DType::f32, {4, 1});
+  const Tensor bias = Tensor::meta(octavo::DType::f32, {4});
+  const octavo::Shape promised{4, 6};
+  const Linear floating = Linear::meta("m", octavo::LinearKind::floating, float_weight, {}, bias, promised);
+  const Linear w8a8 = Linear::meta("m", octavo::LinearKind::w8a8, int8_weight, scale, bias, promised);
+  for (const Linear& linear : {floating, w8a8}) {
+    CHECK((linear.in_features() == 6 && linear.out_features() == 4));
+    const Tensor y = linear.forward(x);
+    CHECK((y.is_meta() && y.shape() == octavo::Shape{3, 4} && y.dtype() == octavo::DType::f32));
+    CHECK(linear.forward(Tensor::zeros(octavo::DType::f32, {3, 6})).is_meta());  // the weight has none
+    std::string refusal;
+    try {
+      linear.forward(Tensor::meta(octavo::DType::f32, {3, 5}));
+    } catch (const octavo::Error& error) {
+      refusal = error.what();
+    }
+    CHECK(refusal.find("x [3, 5] dim 1 (K, in_features) is 5, but the layer's weight [4, 6] dim 1 set in_features to "
+                       "6") != std::string::npos);
+  }
+  CHECK(floating.weight_bytes() == 4 * 6 * 2 + 4 * 4);
+  CHECK(w8a8.weight_bytes() == 4 * 6 + 4 * 4 + 4 * 4);
+  const Linear real = Linear::floating("m", Tensor::zeros(octavo::DType::f32, {4, 6}), {});
+  CHECK(real.forward(x).is_meta());
+
+  // A weight that does not fit is refused by the forward pass, not before.
+  const Linear broken =
+      Linear::meta("m", octavo::LinearKind::floating, Tensor::meta(octavo::DType::bf16, {4}), {}, bias, promised);
+  CHECK_THROWS_AS(broken.forward(x), octavo::Error);
+  CHECK(quantize_per_token(x).values.is_meta());
+  CHECK(octavo::gemm_s8(int8_weight, int8_weight).shape() == octavo::Shape{4, 4});
 }

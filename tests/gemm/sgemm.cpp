@@ -40,7 +40,7 @@ TEST_CASE("sgemm is alpha op(A) op(B) + beta C within leading dimensions") {
             }
 }
 
-TEST_CASE("sgemm of no terms scales C; of no rows touches nothing") {
+TEST_CASE("sgemm of no terms scales C, of no rows touches nothing") {
   std::vector<float> c{1, 2, 3, 4};
   octavo::sgemm(2, 2, 0, nullptr, 1, nullptr, 2, c.data(), 2, {.beta = 0.5F});
   CHECK(c == std::vector<float>{0.5F, 1, 1.5F, 2});

@@ -79,7 +79,7 @@ TEST_CASE("what is no picture is refused by name", "[image]") {
   REQUIRE_THROWS_AS(load_image("/nowhere/at/all.png"), Error);
 }
 
-TEST_CASE("a cut PNG is refused wherever it is cut; a cut or damaged file never crashes", "[image]") {
+TEST_CASE("a cut PNG is refused wherever it is cut, a cut or damaged file never crashes", "[image]") {
   for (const char* name : {"rgb.png", "palette.png", "interlaced.png", "grey16.png"}) {
     const std::vector<std::uint8_t> whole = read_bytes(image_path(name));
     for (std::size_t length = 0; length + 12 < whole.size(); length += 7) {  // 12: the empty last chunk may be missing

@@ -1,8 +1,9 @@
-// A batch: every sequence gets the tokens that transformers computed for it alone, whatever its company.
+// A batch: every sequence gets the tokens that transformers computed for it alone, whatever else is in the batch.
 #include <algorithm>
 #include <atomic>
 
 #include "golden.hpp"
+#include "octavo/session.hpp"
 
 using golden::message_of;
 using golden::Values;
@@ -18,8 +19,8 @@ using golden::greedy;
 namespace {
 
 /// The golden prompts by name: without a picture, with one, with two; each of another length.
-struct Company {
-  Company(const std::string& model, std::vector<std::string> prompts) : values(model), names(std::move(prompts)) {
+struct Sequences {
+  Sequences(const std::string& model, std::vector<std::string> prompts) : values(model), names(std::move(prompts)) {
     for (const std::string& name : names) inputs.push_back(values.input(name));
   }
   Ids expected(std::size_t i, const char* how = ".greedy") const {
@@ -49,35 +50,35 @@ TEST_CASE("a batch of unequal prompts gives each the tokens of transformers, wit
   const std::vector<std::string> prompts = GENERATE(std::vector<std::string>{"text", "one", "two"},
                                                     std::vector<std::string>{"two", "text", "one", "text", "two"});
   INFO(name << ", use_cache " << use_cache << ", " << prompts.size() << " sequences");
-  const Company company(name, prompts);
+  const Sequences sequences(name, prompts);
   const octavo::Model model = octavo::Model::open(golden::directory(name));
   octavo::GenerateOptions options = greedy(64, use_cache);
-  const std::vector<GenerateResult> results = model.generate(company.inputs, options);
+  const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
   REQUIRE(results.size() == prompts.size());
   for (std::size_t i = 0; i < results.size(); ++i) {
     INFO("sequence " << i);
-    REQUIRE(results[i].tokens == company.expected(i));
+    REQUIRE(results[i].tokens == sequences.expected(i));
     REQUIRE(results[i].finish_reason == FinishReason::length);
-    REQUIRE(results[i].prompt_tokens == static_cast<std::int64_t>(company.inputs[i].ids.size()));
+    REQUIRE(results[i].prompt_tokens == static_cast<std::int64_t>(sequences.inputs[i].ids.size()));
   }
   options.sampling->repetition_penalty = 1.3;
-  const std::vector<GenerateResult> penalised = model.generate(company.inputs, options);
-  for (std::size_t i = 0; i < results.size(); ++i) REQUIRE(penalised[i].tokens == company.expected(i, ".penalised"));
+  const std::vector<GenerateResult> penalised = model.generate(sequences.inputs, options);
+  for (std::size_t i = 0; i < results.size(); ++i) REQUIRE(penalised[i].tokens == sequences.expected(i, ".penalised"));
 }
 
 TEST_CASE("a sequence leaves the batch at its own stop token, the others go on") {
   const std::string name = GENERATE("nested", "flat", "bf16");
   const bool use_cache = GENERATE(true, false);
   INFO(name << ", use_cache " << use_cache);
-  const Company company(name, {"one", "text", "two"});
+  const Sequences sequences(name, {"one", "text", "two"});
   const octavo::Model model = octavo::Model::open(golden::directory(name));
   octavo::GenerateOptions options = greedy(64, use_cache);
-  const std::int32_t stop = company.expected(0)[5];
+  const std::int32_t stop = sequences.expected(0)[5];
   options.stop_ids = {stop};
-  const std::vector<GenerateResult> results = model.generate(company.inputs, options);
+  const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
   for (std::size_t i = 0; i < results.size(); ++i) {
     INFO("sequence " << i);
-    const Ids all = company.expected(i);
+    const Ids all = sequences.expected(i);
     REQUIRE(results[i].tokens == until(all, stop));
     const bool stopped = std::find(all.begin(), all.end(), stop) != all.end();
     REQUIRE(results[i].finish_reason == (stopped ? FinishReason::stop : FinishReason::length));
@@ -85,22 +86,22 @@ TEST_CASE("a sequence leaves the batch at its own stop token, the others go on")
   REQUIRE(results[0].tokens.size() <= 6);
 }
 
-TEST_CASE("a prompt that leaves no room in the context ends early, alone") {
-  const Company company("flat", {"one", "text"});
+TEST_CASE("a prompt that fills the context ends early, alone") {
+  const Sequences sequences("flat", {"one", "text"});
   const octavo::Model model = octavo::Model::open(golden::directory("flat"));  // 256 positions
-  std::vector<ModelInput> inputs = company.inputs;
+  std::vector<ModelInput> inputs = sequences.inputs;
   inputs.insert(inputs.begin(), {of(Ids(256, 1)), of(Ids(254, 1))});
   const std::vector<GenerateResult> results = model.generate(inputs, greedy(64));
   REQUIRE(results[0].tokens.empty());
   REQUIRE(results[1].tokens.size() == 2);
-  REQUIRE(results[2].tokens == company.expected(0));
-  REQUIRE(results[3].tokens == company.expected(1));
+  REQUIRE(results[2].tokens == sequences.expected(0));
+  REQUIRE(results[3].tokens == sequences.expected(1));
 }
 
 TEST_CASE("sampling draws for each sequence what it would draw alone, in any order") {
   const std::string name = GENERATE("nested", "flat", "bf16");
   INFO(name);
-  const Company company(name, {"text", "one", "two", "one"});
+  const Sequences sequences(name, {"text", "one", "two", "one"});
   const octavo::Model model = octavo::Model::open(golden::directory(name));
   octavo::GenerateOptions options = greedy(32);
   options.sampling->do_sample = true;
@@ -108,18 +109,18 @@ TEST_CASE("sampling draws for each sequence what it would draw alone, in any ord
   options.sampling->top_k = 0;
   options.sampling->seed = 7;
   std::vector<Ids> alone;
-  for (const ModelInput& input : company.inputs) alone.push_back(model.generate(input, options).tokens);
-  REQUIRE(alone[0] != company.expected(0));  // it does sample
-  const std::vector<GenerateResult> together = model.generate(company.inputs, options);
+  for (const ModelInput& input : sequences.inputs) alone.push_back(model.generate(input, options).tokens);
+  REQUIRE(alone[0] != sequences.expected(0));  // it does sample
+  const std::vector<GenerateResult> together = model.generate(sequences.inputs, options);
   for (std::size_t i = 0; i < alone.size(); ++i) REQUIRE(together[i].tokens == alone[i]);
-  std::vector<ModelInput> reversed(company.inputs.rbegin(), company.inputs.rend());
+  std::vector<ModelInput> reversed(sequences.inputs.rbegin(), sequences.inputs.rend());
   options.use_cache = false;
   const std::vector<GenerateResult> backwards = model.generate(reversed, options);
   for (std::size_t i = 0; i < alone.size(); ++i) REQUIRE(backwards[alone.size() - 1 - i].tokens == alone[i]);
 }
 
 TEST_CASE("a batch streams by sequence, and stops one or all") {
-  const Company company("nested", {"two", "text", "one"});
+  const Sequences sequences("nested", {"two", "text", "one"});
   const octavo::Model model = octavo::Model::open(golden::directory("nested"));
   std::vector<Ids> ids(3);
   std::vector<std::string> texts(3);
@@ -136,9 +137,9 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
       heard(sequence, id, text);
       return true;
     };
-    const std::vector<GenerateResult> results = model.generate(company.inputs, options);
+    const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
     for (std::size_t i = 0; i < 3; ++i) {
-      REQUIRE(ids[i] == company.expected(i));
+      REQUIRE(ids[i] == sequences.expected(i));
       REQUIRE(texts[i] == results[i].text);
       REQUIRE(results[i].text == model.tokenizer().decode(results[i].tokens, true));
     }
@@ -148,12 +149,12 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
       heard(sequence, id, text);
       return sequence != 1 || ids[1].size() < 4;
     };
-    const std::vector<GenerateResult> results = model.generate(company.inputs, options);
-    const Ids whole = company.expected(1);
+    const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
+    const Ids whole = sequences.expected(1);
     REQUIRE(results[1].tokens == Ids(whole.begin(), whole.begin() + 4));
     REQUIRE(results[1].finish_reason == FinishReason::cancelled);
     for (const std::size_t i : {std::size_t{0}, std::size_t{2}}) {
-      REQUIRE(results[i].tokens == company.expected(i));
+      REQUIRE(results[i].tokens == sequences.expected(i));
       REQUIRE(results[i].finish_reason == FinishReason::length);
     }
   }
@@ -163,9 +164,9 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
       cancel = ids[2].size() == 3;
       return true;
     };
-    const std::vector<GenerateResult> results = model.generate(company.inputs, options);
+    const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
     for (std::size_t i = 0; i < 3; ++i) {
-      const Ids whole = company.expected(i);
+      const Ids whole = sequences.expected(i);
       REQUIRE(results[i].tokens == Ids(whole.begin(), whole.begin() + 3));
       REQUIRE(results[i].finish_reason == FinishReason::cancelled);
     }
@@ -173,10 +174,10 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
 }
 
 TEST_CASE("what is wrong with a batch is said with the sequence's index") {
-  const Company company("flat", {"one", "text"});
+  const Sequences sequences("flat", {"one", "text"});
   const octavo::Model model = octavo::Model::open(golden::directory("flat"));
   octavo::GenerateOptions options = greedy(4);
-  std::vector<ModelInput> inputs = company.inputs;
+  std::vector<ModelInput> inputs = sequences.inputs;
 
   REQUIRE(message_of([&] { model.generate(std::vector<ModelInput>{}, options); }) ==
           "generate: the batch is empty: give at least one prompt");
@@ -188,11 +189,11 @@ TEST_CASE("what is wrong with a batch is said with the sequence's index") {
           "sequence 1: generate: the prompt has 257 tokens, the model takes max_position_embeddings = 256: shorten it "
           "or use smaller images");
   options.on_token = [](std::int32_t, std::string_view) { return true; };
-  REQUIRE(message_of([&] { model.generate(company.inputs, options); }) ==
+  REQUIRE(message_of([&] { model.generate(sequences.inputs, options); }) ==
           "generate: on_token does not tell the sequences of a batch apart: set on_batch_token instead");
   options.on_token = nullptr;
   options.on_batch_token = [](std::size_t, std::int32_t, std::string_view) { return true; };
-  REQUIRE(message_of([&] { model.generate(company.inputs[0], options); }) ==
+  REQUIRE(message_of([&] { model.generate(sequences.inputs[0], options); }) ==
           "generate: on_batch_token is for a batch; on_token hears of one sequence");
 }
 

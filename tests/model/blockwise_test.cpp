@@ -1,4 +1,6 @@
 // The block-by-block view: same numbers as the whole model, one observation per input group, replacement by int8.
+#include "octavo/blockwise.hpp"
+
 #include <map>
 
 #include "golden.hpp"

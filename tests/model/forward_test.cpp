@@ -1,5 +1,6 @@
 // Against transformers in float32: vision rows, per-layer hidden states, logits; three models, three prompts each.
 #include "golden.hpp"
+#include "octavo/blockwise.hpp"
 
 using golden::Values;
 

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "golden.hpp"
+#include "octavo/session.hpp"
 
 using golden::message_of;
 using golden::Values;
@@ -54,7 +55,7 @@ TEST_CASE("a stop token ends the generation and is returned") {
   REQUIRE(result.finish_reason == octavo::FinishReason::stop);
 }
 
-TEST_CASE("generation_config.json gives eos ids, penalty and sampling; the call overrides") {
+TEST_CASE("generation_config.json gives eos ids, penalty and sampling, the call overrides") {
   const golden::TemporaryDirectory copy;
   copy.copy_model("nested");
   const Values values("nested");

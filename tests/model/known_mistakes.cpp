@@ -1,6 +1,8 @@
-// The mistakes of docs/shape_errors.md at a model's door, and proofs that those which Octavo's interface leaves no room
-// for come out right.
+// The mistakes of docs/shape_errors.md as a model refuses them, and proofs that those which Octavo's interface leaves
+// no room for come out right.
 #include "golden.hpp"
+#include "octavo/blockwise.hpp"
+#include "octavo/session.hpp"
 #include "octavo/trace.hpp"
 
 using golden::message_of;

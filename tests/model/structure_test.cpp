@@ -1,5 +1,6 @@
 // What config.json promises, and what is said of a checkpoint that does not keep it.
 #include "golden.hpp"
+#include "octavo/blockwise.hpp"
 
 using golden::message_of;
 

@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "golden.hpp"
+#include "octavo/blockwise.hpp"
+#include "octavo/session.hpp"
 
 using golden::message_of;
 using golden::Values;

@@ -1,4 +1,4 @@
-// One layer against llm-compressor (tests/golden/quant/make.py). The room knows no safetensors reader, so this reads
+// One layer against llm-compressor (tests/golden/quant/make.py). The module knows no safetensors reader, so this reads
 // the few tensors by their header's offsets.
 #include <algorithm>
 #include <cstring>

@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "octavo/parallel.hpp"
+#include "octavo/quantize.hpp"
 #include "support.hpp"
 
 using namespace octavo;
@@ -115,7 +116,7 @@ TEST_CASE("Losses are the objective on the Hessian handed in, and GPTQ's is belo
   }
 }
 
-TEST_CASE("A block size changes nothing but rounding; H's scale nothing at all") {
+TEST_CASE("A block size changes nothing but rounding, H's scale nothing at all") {
   const Tensor w = random(33, 300, 4);  // wider than a factor block of 256
   const Tensor h = hessian_of(correlated(700, 300, 5, 100, 0.5F));
   const QuantizedLayer reference = quantize(w, h, options_with(true));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "octavo/quant.hpp"
+#include "octavo/quantize.hpp"
 #include "octavo/tensor.hpp"
 
 namespace quant_test {

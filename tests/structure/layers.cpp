@@ -55,48 +55,50 @@ std::vector<Include> includes(const fs::path& folder) {
   return found;
 }
 
-/// Rooms by floor; public headers that are no room of their own belong to one.
-const std::map<std::string, int> kFloors{{"tensor", 1}, {"json", 1},      {"gemm", 2},    {"checkpoint", 2},
-                                         {"trace", 2},  {"attention", 3}, {"quant", 3},   {"text", 3},
-                                         {"image", 3},  {"model", 4},     {"pipeline", 5}};
-const std::map<std::string, std::string> kRoomOfHeader{
-    {"error", "tensor"},      {"contract", "tensor"},  {"parallel", "tensor"},       {"observer", "tensor"},
-    {"config", "checkpoint"}, {"plan", "model"},       {"model_contracts", "model"}, {"compare", "pipeline"},
-    {"job", "pipeline"},      {"metrics", "pipeline"}, {"verify", "pipeline"},       {"attribution", "pipeline"},
-    {"report", "pipeline"}};
+/// Modules by level; public headers that are no module of their own belong to one.
+const std::map<std::string, int> kLevels{{"tensor", 1},      {"json", 1},      {"gemm", 2},       {"checkpoint", 2},
+                                         {"trace", 2},       {"metrics", 2},   {"text", 3},       {"image", 3},
+                                         {"quant", 3},       {"attention", 3}, {"model", 4},      {"job", 5},
+                                         {"check", 6},       {"compare", 6},   {"evaluation", 6}, {"verify", 7},
+                                         {"attribution", 7}, {"report", 8},    {"quantize", 9}};
+const std::map<std::string, std::string> kModuleOfHeader{
+    {"version", "tensor"},    {"error", "tensor"},       {"contract", "tensor"},      {"parallel", "tensor"},
+    {"build_info", "gemm"},   {"memory_pool", "tensor"}, {"ledger", "tensor"},        {"observer", "tensor"},
+    {"config", "checkpoint"}, {"plan", "model"},         {"structure", "model"},      {"sampling", "model"},
+    {"session", "model"},     {"blockwise", "model"},    {"model_contracts", "model"}};
 
-std::string room_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
+std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";
   if (include.rfind("octavo/detail/", 0) == 0) return "tensor";
   const std::string stem = fs::path(include).stem().string();
-  const auto mapped = kRoomOfHeader.find(stem);
-  return mapped == kRoomOfHeader.end() ? stem : mapped->second;
+  const auto mapped = kModuleOfHeader.find(stem);
+  return mapped == kModuleOfHeader.end() ? stem : mapped->second;
 }
 
 bool may_know(const std::string& who, const std::string& whom) {
   if (who == whom) return true;
-  const int mine = kFloors.at(who);
-  const int theirs = kFloors.at(whom);
+  const int mine = kLevels.at(who);
+  const int theirs = kLevels.at(whom);
   if (theirs < mine) return true;
-  // Two that share a floor: a picture's Grid is attention's, and JSON fails with tensor's Error.
+  // Two of one level: a picture's Grid is attention's, and JSON fails with tensor's Error.
   return (who == "image" && whom == "attention") || (who == "json" && whom == "tensor");
 }
 
 }  // namespace
 
-TEST_CASE("rooms know only rooms below them") {
+TEST_CASE("modules include only modules of a lower level") {
   std::int64_t looked_at = 0;
   for (const char* folder : {"lib", "include"}) {
     for (const Include& include : includes(folder)) {
-      const std::string whom = room_of_header(include.name);
+      const std::string whom = module_of_header(include.name);
       if (whom.empty() || whom == "octavo") continue;
       const std::string who = std::string(folder) == "lib"
                                   ? std::next(include.file.begin())->string()
-                                  : room_of_header("octavo/" + include.file.filename().string());
+                                  : module_of_header("octavo/" + include.file.filename().string());
       if (who == "octavo" || include.file.string().find("detail") != std::string::npos) continue;  // the list of all
       INFO(include.file.string() << " includes " << include.name);
-      REQUIRE(kFloors.count(who) == 1);
-      REQUIRE(kFloors.count(whom) == 1);
+      REQUIRE(kLevels.count(who) == 1);
+      REQUIRE(kLevels.count(whom) == 1);
       CHECK(may_know(who, whom));
       ++looked_at;
     }
@@ -107,17 +109,18 @@ TEST_CASE("rooms know only rooms below them") {
 TEST_CASE("a file of lib includes public headers and its own folder's only") {
   for (const Include& include : includes("lib")) {
     if (include.name.find('/') != std::string::npos && include.name.rfind("octavo/", 0) == 0) continue;
-    const fs::path room = *std::next(include.file.begin());
+    const fs::path module = *std::next(include.file.begin());
     const bool own = fs::exists(kRoot / include.file.parent_path() / include.name) ||
-                     fs::exists(kRoot / "lib" / room / include.name);
+                     fs::exists(kRoot / "lib" / module / include.name);
     if (own) continue;
     INFO(include.file.string() << " includes " << include.name);
-    for (const auto& [other, floor] : kFloors) CHECK_FALSE(fs::exists(kRoot / "lib" / other / include.name));
+    for (const auto& [other, level] : kLevels) CHECK_FALSE(fs::exists(kRoot / "lib" / other / include.name));
   }
 }
 
 TEST_CASE("third-party names end where the architecture says") {
   const std::map<std::string, std::set<std::string>> allowed{
+      {"CLI/", {"examples/cli"}},
       {"Eigen/", {"lib/quant"}},
       {"dnnl", {"lib/gemm/backend_onednn.cpp", "lib/gemm/onednn_version.hpp"}},
       {"oneapi/", {}},
@@ -138,7 +141,7 @@ TEST_CASE("third-party names end where the architecture says") {
       }
     }
   }
-  CHECK(seen.size() == 6);  // each is used somewhere; oneapi/ nowhere
+  CHECK(seen.size() == 7);  // each is used somewhere; oneapi/ nowhere
 }
 
 TEST_CASE("the C ABI and the examples stand on the public API alone") {
@@ -153,17 +156,33 @@ TEST_CASE("the C ABI and the examples stand on the public API alone") {
 
 TEST_CASE("every module has its header, its tests, and a place in the list of all") {
   const std::string all = text_of("include/octavo/octavo.hpp");
-  for (const auto& [room, floor] : kFloors) {
-    CAPTURE(room);
-    CHECK(fs::exists(kRoot / "include" / "octavo" / (room + ".hpp")));
-    CHECK(all.find("octavo/" + room + ".hpp") != std::string::npos);
-    CHECK_FALSE(sources(fs::path("tests") / room).empty());
+  for (const auto& [module, level] : kLevels) {
+    CAPTURE(module);
+    CHECK(fs::exists(kRoot / "include" / "octavo" / (module + ".hpp")));
+    CHECK(all.find("octavo/" + module + ".hpp") != std::string::npos);
+    CHECK_FALSE(sources(fs::path("tests") / module).empty());
   }
+}
+
+TEST_CASE("no test has a name that a runner splits or that means something to it") {
+  // Catch2 2.13's discovery makes two tests of a name with `;`, which match nothing, run nothing and pass.
+  static const std::regex name(R"name(TEST_CASE\("([^"]*)")name");
+  std::int64_t looked_at = 0;
+  for (const fs::path& file : sources("tests")) {
+    const std::string text = text_of(file);
+    for (std::sregex_iterator match(text.begin(), text.end(), name), end; match != end; ++match) {
+      INFO(file.string() << ": " << (*match)[1]);
+      CHECK((*match)[1].str().find(';') == std::string::npos);
+      ++looked_at;
+    }
+  }
+  CHECK(looked_at > 400);
 }
 
 TEST_CASE("every link between documents leads somewhere") {
   static const std::regex link(R"(\]\(([^)#]+)(#[^)]*)?\))");
-  std::vector<fs::path> pages{"README.md", "examples/models/octavo-tiny-vl/README.md"};
+  std::vector<fs::path> pages{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+                              "examples/models/octavo-tiny-vl/README.md"};
   for (const fs::directory_entry& entry : fs::directory_iterator(kRoot / "docs"))
     pages.push_back(fs::relative(entry.path(), kRoot));
   for (const fs::path& page : pages) {

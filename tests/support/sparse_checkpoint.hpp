@@ -1,5 +1,5 @@
-// A checkpoint of any size that takes no room: real config.json, index and safetensors headers, and data that is a
-// hole. Names and shapes are spelled out here from the published models, not taken from the library.
+// A checkpoint of any size that takes no disk space: real config.json, index and safetensors headers, and data that is
+// a hole. Names and shapes are spelled out here from the published models, not taken from the library.
 #pragma once
 
 #include <unistd.h>

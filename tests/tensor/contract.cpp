@@ -126,3 +126,60 @@ TEST_CASE("malformed texts are refused at run time as they are while compiling")
   CHECK_THROWS_AS(Contract::parse(std::string(600, 'a')), Error);
   CHECK_THROWS_AS(Contract::parse("op: x[" + std::string(60, '(') + "M"), Error);
 }
+
+TEST_CASE("what is made after a check has data when every argument has") {
+  static constexpr Contract kProduct{"linear: x[M,K]:f32 w[N,K]:f32 -> y[M,N]:f32"};
+  const Tensor x = Tensor::zeros(DType::f32, {2, 3});
+  const Tensor nothing = Tensor::meta(DType::f32, {2, 3});
+  const auto product = [](const Tensor& left, const Tensor& right) {
+    Binder binder(kProduct);
+    binder.arg("x", left).weight("w", right).check();
+    return binder.output("y", DType::f32, {2, 2});
+  };
+  CHECK(!product(x, x).is_meta());
+  CHECK(product(x, nothing).is_meta());
+  CHECK(product(nothing, x).is_meta());
+  CHECK(product(nothing, nothing).shape() == Shape{2, 2});
+
+  Binder symbolic(kProduct);
+  symbolic.arg("x", x).weight("w", DType::f32, {5, 3}, false).check();
+  CHECK(!symbolic.has_data());
+  CHECK(symbolic.output("y", DType::f32, {2, 7}).shape() == Shape{2, 5});  // the contract's, when it holds
+}
+
+namespace {
+
+/// Lets a run go on, as a plan does.
+struct Tolerant : OperationObserver {
+  std::vector<std::string> told, done;
+  void on_call(std::string_view) override {}
+  void on_operation(const ObservedOperation& operation) override {
+    done.push_back(std::string(operation.module_path) + " " + operation.outputs[0].shape.to_string());
+  }
+  std::string recent() const override { return "not asked for"; }
+  bool on_problem(const Error& broken) override {
+    told.emplace_back(broken.what());
+    return true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an observer may let a broken contract pass, and its outputs are then what the caller expects") {
+  static constexpr Contract kJoin{"join: x[L,heads,D]:f32 -> y[L,heads*D]:f32 where D % 2 == 0"};
+  const Tensor x = Tensor::meta(DType::f32, {2, 3, 5});
+  const auto join = [&](const Shape& expected) {
+    return view_operation(kJoin, "m", x, expected, [&](Binder& binder) { binder.arg("x", x); });
+  };
+  Tolerant observer;
+  {
+    const ObserverScope scope(&observer);
+    CHECK(join({2, 15}).shape() == Shape{2, 15});
+    CHECK(join({2, 16}).shape() == Shape{2, 16});  // no view of x could have it
+    Binder(kJoin, "n").arg("x", Tensor::meta(DType::f32, {2, 3, 4})).check();
+  }
+  CHECK(observer.told.size() == 2);
+  CHECK(observer.told[0] == message(Binder(kJoin, "m").arg("x", x)));
+  CHECK(observer.done == std::vector<std::string>{"m [2, 15]", "m [2, 16]"});
+  CHECK_THROWS_AS(Binder(kJoin, "m").arg("x", x).check(), Error);  // unobserved, as ever
+}

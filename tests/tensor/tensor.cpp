@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "catch.hpp"
+#include "octavo/ledger.hpp"
 #include "scratch.hpp"
 
 using namespace octavo;
@@ -77,7 +78,7 @@ TEST_CASE("wrong views and reads are refused, saying why") {
                     "Tensor::from: 2 values do not fill the shape [3]");
 }
 
-TEST_CASE("borrowed memory is used in place; a const one is read-only; misalignment is refused") {
+TEST_CASE("borrowed memory is used in place, a const one is read-only, misalignment is refused") {
   std::array<float, 4> values{1, 2, 3, 4};
   Tensor t = Tensor::borrow(values.data(), DType::f32, {4});
   t.mutable_data<float>()[2] = 30;
@@ -122,6 +123,77 @@ TEST_CASE("a mapped file outlives its name, ranges are checked, unaligned ones a
   CHECK_THROWS_AS(bytes.mutable_raw(), Error);
   CHECK_THROWS_WITH(map_file(path), path + ": cannot open: No such file or directory");
   CHECK_THROWS_WITH(map_file("/"), "/: is a directory, a file is needed");
+}
+
+TEST_CASE("a tensor without data has a shape, views and copies, and nothing to read") {
+  const Tensor x = Tensor::meta(DType::bf16, {4, 6});
+  CHECK(x.defined());
+  CHECK(x.is_meta());
+  CHECK(x.is_contiguous());
+  CHECK(x.size_bytes() == 48);
+  CHECK_THROWS_WITH(x.raw(), "the tensor bf16[4, 6] has no data: only its type and shape are known (Tensor::meta)");
+  CHECK_THROWS_AS(x.data<octavo::BFloat16>(), octavo::Error);
+  CHECK_THROWS_AS(Tensor(x).mutable_raw(), octavo::Error);
+  CHECK_THROWS_AS(x.values<octavo::BFloat16>(), octavo::Error);
+
+  const Tensor part = x.slice(1, 1, 4).permute({1, 0});
+  CHECK(part.is_meta());
+  CHECK(part.shape() == Shape{3, 4});
+  CHECK(!part.is_contiguous());
+  for (const Tensor& made : {part.contiguous(), part.clone(), part.to(DType::f32), x.reshape({24}), x.select(0, 3)}) {
+    CHECK(made.is_meta());
+  }
+  CHECK(part.contiguous().is_contiguous());
+  CHECK(part.to(DType::f32).dtype() == DType::f32);
+  CHECK_THROWS_AS(x.to(DType::s8), octavo::Error);  // as with data
+  CHECK_THROWS_AS(x.reshape({5, 5}), octavo::Error);
+
+  const Tensor like = Tensor::empty_like(x, DType::f32, {2});
+  CHECK(like.is_meta());
+  const Tensor real = Tensor::empty_like(Tensor::zeros(DType::f32, {1}), DType::s32, {2});
+  CHECK(!real.is_meta());
+  CHECK(real.dtype() == DType::s32);
+  CHECK(!Tensor().is_meta());
+  CHECK(Tensor::meta(DType::f32, {0, 3}).is_meta());
+  CHECK(Tensor::meta(DType::f32, {std::int64_t{1} << 40, 1024}).size_bytes() == std::size_t{1} << 52);  // of no memory
+}
+
+TEST_CASE("a ledger counts storages while they live, once each, in the innermost scope") {
+  const octavo::Ledger outer;
+  const octavo::Ledger inner;
+  Tensor outlives;
+  const Tensor before = Tensor::meta(DType::f32, {100});
+  {
+    const octavo::LedgerScope scope(outer);
+    const Tensor x = Tensor::meta(DType::f32, {8});
+    const Tensor view = x.slice(0, 2, 4);
+    CHECK(outer.live_bytes() == 32);
+    CHECK(octavo::Ledger::counts(view));
+    CHECK(!octavo::Ledger::counts(before));
+    CHECK(!octavo::Ledger::counts(Tensor()));
+    {
+      const octavo::LedgerScope nested(inner);
+      outlives = Tensor::meta(DType::s8, {3});
+      CHECK(!octavo::Ledger::counts(Tensor::zeros(DType::f32, {5})));  // memory of its own
+    }
+    {
+      const Tensor copy = x.clone();
+      CHECK(outer.live_bytes() == 64);
+    }
+    CHECK(outer.live_bytes() == 32);
+    CHECK(inner.live_bytes() == 3);
+  }
+  CHECK(outer.live_bytes() == 0);
+  CHECK(inner.live_bytes() == 3);
+  outlives = Tensor();
+  CHECK(inner.live_bytes() == 0);
+  CHECK(!octavo::Ledger::counts(Tensor::meta(DType::f32, {1})));  // no scope is left
+  {
+    const octavo::Ledger gone;
+    const octavo::LedgerScope scope(gone);
+    outlives = Tensor::meta(DType::f32, {4});
+  }
+  outlives = Tensor();  // a storage may outlive its ledger
 }
 
 TEST_CASE("an error keeps code and fields as context is added in front") {

@@ -71,7 +71,7 @@ TEST_CASE("a trace equals itself") {
         "1.00e-03\n");
 }
 
-TEST_CASE("cached and uncached differ in rows alone; last rows are compared") {
+TEST_CASE("cached and uncached differ in rows alone, last rows are compared") {
   const octavo::TraceComparison result = octavo::compare_traces(run({}), run({.cached = true}));
   CHECK(result.same());
   REQUIRE(result.first_rows.has_value());

@@ -216,6 +216,78 @@ TEST_CASE("a broken contract carries the last operations when a trace is on") {
   }
 }
 
+namespace {
+
+Tensor without_data(std::int64_t m, std::int64_t k, std::int64_t n, const std::string& path) {
+  Binder binder(kProduct, path);
+  binder.arg("x", Tensor::meta(DType::f32, {m, k})).weight("w", Tensor::meta(DType::f32, {n, 3})).check();
+  Tensor y = binder.output("y", DType::f32, {m, n});
+  binder.workspace(7).done({{"y", y}});
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("a run without data is recorded with what is alive, its notes, and its broken contracts") {
+  const octavo::Ledger ledger;
+  Trace trace({.values = true, .ledger = &ledger, .go_on = true});
+  {
+    const TraceScope scope(trace);
+    const octavo::LedgerScope counting(ledger);
+    octavo::announce_note([] { return "the first"; });
+    const Tensor first = without_data(2, 3, 4, "a");
+    const Tensor second = without_data(2, 5, 4, "b");  // K is 5 and 3
+  }
+  REQUIRE(trace.records().size() == 2);
+  const octavo::TraceRecord& a = trace.records()[0];
+  const octavo::TraceRecord& b = trace.records()[1];
+  CHECK((a.note == "the first" && a.problem.empty() && a.workspace_bytes == 7 && a.times == 1));
+  CHECK(a.live_bytes == 2 * 4 * 4);  // arguments died with the expression that bound them
+  CHECK((b.note.empty() && b.live_bytes == 2 * a.live_bytes && b.outputs[0].shape == Shape{2, 4}));
+  REQUIRE(trace.problems().size() == 1);
+  CHECK(b.problem == trace.problems()[0].what());
+  CHECK(b.problem == "linear (b): w [4, 3] dim 1 (K, in_features) is 3, but x [2, 5] dim 1 set in_features to 5.");
+  CHECK(trace.problems()[0].shape()->expected == 5);
+  REQUIRE(a.argument("w") != nullptr);
+  CHECK((a.argument("w")->is_weight && !a.argument("x")->is_weight && a.argument("bias") == nullptr));
+  CHECK(a.argument("w")->size_bytes() == 48);
+  CHECK(!a.outputs[0].all);  // no values where there are no data
+  for (const octavo::TraceRecord& record : trace.records()) {
+    const octavo::TraceRecord read = octavo::TraceRecord::from_json(record.to_json().build());
+    CHECK(read.to_json().dump() == record.to_json().dump());
+    CHECK((read.live_bytes == record.live_bytes && read.problem == record.problem && read.note == record.note));
+  }
+}
+
+TEST_CASE("what the sequences of a batch do alike is one record when they are folded") {
+  const bool fold = GENERATE(true, false);
+  const octavo::Ledger ledger;
+  Trace trace({.ledger = &ledger, .fold_sequences = fold});
+  {
+    const TraceScope scope(trace);
+    const octavo::LedgerScope counting(ledger);
+    std::vector<Tensor> kept;
+    without_data(1, 3, 1, "before");
+    for (std::int64_t i = 0; i < 3; ++i) {
+      octavo::announce_sequence(i);
+      kept.push_back(without_data(1, 3, 2, "each"));
+      without_data(1, 3, 2, "each");  // twice, and not the same record
+      if (i == 2) without_data(1, 3, 5, "last");
+    }
+    octavo::announce_sequence(-1);
+    without_data(1, 3, 2, "each");
+  }
+  std::vector<std::string> lines;
+  for (const octavo::TraceRecord& record : trace.records())
+    lines.push_back(record.module_path + " " + std::to_string(record.times) + " " + std::to_string(record.live_bytes));
+  CHECK(trace.count() == 9);
+  if (fold) {
+    CHECK(lines == std::vector<std::string>{"before 1 4", "each 3 24", "each 3 32", "last 1 44", "each 1 32"});
+  } else {
+    CHECK(lines.size() == 9);
+  }
+}
+
 TEST_CASE("JSON lines read back as they were written") {
   const TemporaryFile file;
   Trace kept({.values = true});

@@ -10,7 +10,10 @@ namespace {
 class Qwen25VlBlockwise final : public BlockwiseModel {
  public:
   Qwen25VlBlockwise(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
-      : checkpoint_(checkpoint), config_(config), vision_(checkpoint, config.vision), language_(checkpoint, config) {}
+      : checkpoint_(checkpoint),
+        config_(config),
+        vision_(CheckpointWeights(checkpoint), config.vision),
+        language_(CheckpointWeights(checkpoint), config) {}
 
   std::int64_t num_blocks(Tower tower) const override {
     return tower == Tower::vision ? config_.vision.depth : config_.text.num_hidden_layers;
@@ -22,8 +25,9 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
                                                    ": no block " + std::to_string(index) + ", there are " +
                                                    std::to_string(num_blocks(tower)));
     }
-    if (tower == Tower::vision) return std::make_unique<VisionBlock>(checkpoint_, config_.vision, index);
-    return std::make_unique<DecoderLayer>(checkpoint_, config_.text, index);
+    const CheckpointWeights weights(checkpoint_);
+    if (tower == Tower::vision) return std::make_unique<VisionBlock>(weights, config_.vision, index);
+    return std::make_unique<DecoderLayer>(weights, config_.text, index);
   }
 
   BlockState begin_vision(const ModelInput& input) const override {
@@ -42,7 +46,7 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
     const std::vector<Grid> grids = grids_of(input);
     SequenceCall sequence;
     sequence.state = &positions;
-    sequence.ids = input.ids;
+    sequence.ids = ids_over(input.ids);
     sequence.grids = grids;
     sequence.vision = vision;
     BlockState state;

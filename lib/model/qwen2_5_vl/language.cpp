@@ -9,77 +9,76 @@
 
 namespace octavo::model {
 
-DecoderLayer::DecoderLayer(const Checkpoint& checkpoint, const TextConfig& config, std::int64_t index)
+DecoderLayer::DecoderLayer(const WeightSource& source, const TextConfig& config, std::int64_t index)
     : LinearBlock("model.layers." + std::to_string(index)),
-      index_(index),
       heads_(config.num_attention_heads),
       kv_heads_(config.num_key_value_heads),
       head_dim_(config.head_dim),
       attention_path_(module_path() + ".self_attn"),
       mlp_path_(module_path() + ".mlp"),
-      input_norm_(load_norm(checkpoint, module_path() + ".input_layernorm", config.rms_norm_eps)),
-      post_norm_(load_norm(checkpoint, module_path() + ".post_attention_layernorm", config.rms_norm_eps)),
-      q_(add(checkpoint, "self_attn.q_proj", "self_attn.qkv_input")),
-      k_(add(checkpoint, "self_attn.k_proj", "self_attn.qkv_input")),
-      v_(add(checkpoint, "self_attn.v_proj", "self_attn.qkv_input")),
-      o_(add(checkpoint, "self_attn.o_proj", "self_attn.o_input")),
-      gate_(add(checkpoint, "mlp.gate_proj", "mlp.gate_up_input")),
-      up_(add(checkpoint, "mlp.up_proj", "mlp.gate_up_input")),
-      down_(add(checkpoint, "mlp.down_proj", "mlp.down_input")) {}
+      input_norm_(load_norm(source, module_path() + ".input_layernorm", config.rms_norm_eps)),
+      post_norm_(load_norm(source, module_path() + ".post_attention_layernorm", config.rms_norm_eps)),
+      q_(add(source, "self_attn.q_proj", "self_attn.qkv_input")),
+      k_(add(source, "self_attn.k_proj", "self_attn.qkv_input")),
+      v_(add(source, "self_attn.v_proj", "self_attn.qkv_input")),
+      o_(add(source, "self_attn.o_proj", "self_attn.o_input")),
+      gate_(add(source, "mlp.gate_proj", "mlp.gate_up_input")),
+      up_(add(source, "mlp.up_proj", "mlp.gate_up_input")),
+      down_(add(source, "mlp.down_proj", "mlp.down_input")) {}
 
-Tensor DecoderLayer::split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const {
-  Tensor split = x.reshape(Shape{x.dim(0), heads, head_dim_});
-  report_operation(kSplitHeadsContract, path_of(slot), [&](Binder& binder) {
-    binder.dim("heads", heads, "config.json").dim("D", head_dim_, "head_dim").arg("x", x).done({{"y", split}});
-  });
-  return split;
-}
-
-Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, LinearObserver* observer) const {
+Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
+                            LinearObserver* observer) const {
   observe(observer, q_, x);
+  const auto project = [&](std::size_t slot, std::int64_t heads, const char* origin) {
+    return split_heads(apply(slot, x), heads, head_dim_, origin, path_of(slot));
+  };
   Heads heads;
-  heads.q = split_heads(q_, apply(q_, x), heads_);
-  heads.k = split_heads(k_, apply(k_, x), kv_heads_);
-  heads.v = split_heads(v_, apply(v_, x), kv_heads_);
+  heads.q = project(q_, heads_, "num_attention_heads");
+  heads.k = project(k_, kv_heads_, "num_key_value_heads");
+  heads.v = project(v_, kv_heads_, "num_key_value_heads");
   apply_rotary(heads.q, context.rotary, attention_path_);
   apply_rotary(heads.k, context.rotary, attention_path_);
-  Tensor merged;
+  Tensor joined;
   if (context.parts.size() == 1) {
-    merged = attend_part(heads, context.parts.front());
+    joined = attend_part(heads, context.parts.front(), cache_layer);
   } else {
-    merged = Tensor::empty(DType::f32, Shape{x.dim(0), heads_ * head_dim_});
-    float* out = merged.mutable_data<float>();
-    for (const LanguagePart& part : context.parts) {
-      const Tensor rows = attend_part(heads, part);
-      std::memcpy(out + part.first * heads_ * head_dim_, rows.data<float>(), rows.size_bytes());
+    joined = Tensor::empty_like(x, DType::f32, Shape{x.dim(0), heads_ * head_dim_});
+    for (std::size_t i = 0; i < context.parts.size(); ++i) {
+      const LanguagePart& part = context.parts[i];
+      announce_sequence(static_cast<std::int64_t>(i));
+      const Tensor rows = attend_part(heads, part, cache_layer);
+      if (rows.is_meta()) continue;
+      std::memcpy(joined.mutable_data<float>() + part.first * heads_ * head_dim_, rows.data<float>(),
+                  rows.size_bytes());
     }
+    announce_sequence(-1);
   }
-  observe(observer, o_, merged);
-  return apply(o_, merged);
+  observe(observer, o_, joined);
+  return apply(o_, joined);
 }
 
-Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part) const {
+Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part, std::int64_t cache_layer) const {
   const std::int64_t rows = part.plan.q_len;
   // Heads first, as views: (1, heads, rows, D).
   const auto first = [&](const Tensor& x) {
     return x.slice(0, part.first, part.first + rows).reshape(Shape{1, rows, x.dim(1), head_dim_}).permute({0, 2, 1, 3});
   };
   KvCache::View seen{first(heads.k), first(heads.v)};
-  if (part.cache != nullptr) seen = part.cache->append(index_, seen.k, seen.v, attention_path_);
+  if (part.cache != nullptr) seen = part.cache->append(cache_layer, seen.k, seen.v, attention_path_);
   AttentionOptions options;
   options.mask = part.plan.mask;
   options.past = part.plan.past;
   options.module_path = attention_path_;
-  const Tensor out = attention(first(heads.q), seen.k, seen.v, options);
-  Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
-  report_operation(kJoinHeadsContract, attention_path_, [&](Binder& binder) {
-    binder.arg("x", out).done({{"y", merged}});
-  });
-  return merged;
+  announce_note([] { return "causal"; });
+  return join_heads(attention(first(heads.q), seen.k, seen.v, options), attention_path_);
 }
 
-void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, LinearObserver* observer) const {
-  add_in_place(hidden, attend(input_norm_(hidden), context, observer), module_path());
+void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, std::int64_t cache_layer,
+                       LinearObserver* observer) const {
+  {
+    const Tensor attended = attend(input_norm_(hidden), context, cache_layer, observer);  // the normed rows are gone
+    add_in_place(hidden, attended, module_path());
+  }
   const Tensor normed = post_norm_(hidden);
   observe(observer, gate_, normed);
   Tensor gate = apply(gate_, normed);
@@ -89,35 +88,46 @@ void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, LinearObs
 }
 
 void DecoderLayer::forward(BlockState& state, LinearObserver* observer) const {
-  run(state.hidden, *static_cast<const LanguageContext*>(state.context.get()), observer);
+  run(state.hidden, *static_cast<const LanguageContext*>(state.context.get()), 0, observer);
+}
+
+std::size_t DecoderLayer::weight_bytes() const noexcept {
+  return LinearBlock::weight_bytes() + input_norm_.weight.size_bytes() + post_norm_.weight.size_bytes();
+}
+
+std::string DecoderLayer::stored_as() const {
+  return LinearBlock::stored_as() + input_norm_.stored_as() + post_norm_.stored_as();
 }
 
 namespace {
 
-LoadedLinear load_lm_head(const Checkpoint& checkpoint, const Tensor& table, bool tied) {
-  if (!tied) return load_linear(checkpoint, "lm_head", "lm_head_input");
+LoadedLinear load_lm_head(const WeightSource& source, const Tensor& table, bool tied) {
+  if (!tied) return load_linear(source, "lm_head", "lm_head_input");
+  const Shape promised = source.promised("model.embed_tokens.weight");
   LoadedLinear head;
   head.weight = table;
-  head.linear = Linear::floating("lm_head", table, {});
-  head.info = {"lm_head", "lm_head_input", table.dim(1), table.dim(0), false};
+  head.linear = table.is_meta() ? Linear::meta("lm_head", LinearKind::floating, table, {}, {}, promised)
+                                : Linear::floating("lm_head", table, {});
+  head.info = {"lm_head", "lm_head_input", promised[1], promised[0], false};
   return head;
 }
 
 }  // namespace
 
-LanguageEnds::LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
+LanguageEnds::LanguageEnds(const WeightSource& source, const Qwen25VlConfig& config)
     : config_(config),
-      table_(checkpoint.tensor("model.embed_tokens.weight")),
-      norm_(load_norm(checkpoint, "model.norm", config.text.rms_norm_eps)),
-      lm_head_(load_lm_head(checkpoint, table_, is_tied(config, checkpoint))),
-      tied_(is_tied(config, checkpoint)) {}
+      table_(source.tensor("model.embed_tokens.weight")),
+      norm_(load_norm(source, "model.norm", config.text.rms_norm_eps)),
+      tied_(is_tied(config, source.has("lm_head.weight"))),
+      lm_head_(load_lm_head(source, table_, tied_)) {}
 
 float* LanguageEnds::embed_sequence(const SequenceCall& sequence, float* out) const {
   const std::int64_t width = config_.text.hidden_size;
   const Tensor& vision = sequence.vision;
+  const std::span<const std::int32_t> ids = sequence.ids.values<std::int32_t>();
   std::int64_t next_row = 0;
-  for (std::size_t i = 0; i < sequence.ids.size(); ++i, out += width) {
-    if (sequence.ids[i] == config_.image_token_id && i < sequence.generated_from) {
+  for (std::size_t i = 0; i < ids.size(); ++i, out += width) {
+    if (ids[i] == config_.image_token_id && i < sequence.generated_from) {
       if (!vision.defined() || next_row >= vision.dim(0)) {
         throw Error(ErrorCode::invalid_argument, "model.embed_tokens: position " + std::to_string(i) +
                                                      " is an image pad, but there are only " +
@@ -125,7 +135,7 @@ float* LanguageEnds::embed_sequence(const SequenceCall& sequence, float* out) co
       }
       std::memcpy(out, vision.data<float>() + next_row++ * width, static_cast<std::size_t>(width) * sizeof(float));
     } else {
-      read_row(table_, sequence.ids[i], out);
+      read_row(table_, ids[i], out);
     }
   }
   return out;
@@ -134,32 +144,40 @@ float* LanguageEnds::embed_sequence(const SequenceCall& sequence, float* out) co
 Tensor LanguageEnds::embed(std::span<const SequenceCall> sequences) const {
   std::int64_t rows = 0;
   std::int64_t vision_rows = 0;
+  std::int64_t vision_width = 0;
   for (const SequenceCall& sequence : sequences) {
-    rows += static_cast<std::int64_t>(sequence.ids.size());
-    vision_rows += sequence.vision.defined() ? sequence.vision.dim(0) : 0;
+    rows += sequence.ids.dim(0);
+    if (!sequence.vision.defined()) continue;
+    vision_rows += sequence.vision.dim(0);
+    vision_width = sequence.vision.dim(1);
   }
-  Tensor hidden = Tensor::empty(DType::f32, Shape{rows, config_.text.hidden_size});
-  float* out = hidden.mutable_data<float>();
-  for (const SequenceCall& sequence : sequences) out = embed_sequence(sequence, out);
-  report_operation(kEmbeddingContract, "model.embed_tokens", [&](Binder& binder) {
-    binder.arg("ids", DType::s32, Shape{rows}).arg("table", table_);
-    if (vision_rows > 0) binder.arg("vision", DType::f32, Shape{vision_rows, config_.text.hidden_size});
-    binder.done({{"x", hidden}});
-  });
+  Binder binder(kEmbeddingContract, "model.embed_tokens");
+  binder.given("ids", DType::s32, Shape{rows}).weight("table", table_);
+  if (vision_rows > 0) binder.arg("vision", DType::f32, Shape{vision_rows, vision_width});
+  binder.check();
+  Tensor hidden = binder.output("x", DType::f32, Shape{rows, config_.text.hidden_size});
+  if (!hidden.is_meta()) {
+    float* out = hidden.mutable_data<float>();
+    for (const SequenceCall& sequence : sequences) out = embed_sequence(sequence, out);
+  }
+  binder.done({{"x", hidden}});
   return hidden;
 }
 
 namespace {
 
-/// The positions [3, q_len] of every part, side by side.
-Tensor joined_positions(const std::vector<LanguagePart>& parts) {
+/// The positions [3, rows] of all parts, side by side; each part's own are a view of them from then on.
+Tensor join_positions(std::vector<LanguagePart>& parts) {
   if (parts.size() == 1) return parts.front().plan.positions;
   const std::int64_t rows = parts.back().first + parts.back().plan.q_len;
-  Tensor joined = Tensor::empty(DType::i64, Shape{3, rows});
-  for (const LanguagePart& part : parts)
-    for (std::int64_t axis = 0; axis < 3; ++axis)
-      std::copy_n(part.plan.positions.data<std::int64_t>() + axis * part.plan.q_len, part.plan.q_len,
+  Tensor joined = Tensor::empty_like(parts.front().plan.positions, DType::i64, Shape{3, rows});
+  for (LanguagePart& part : parts) {
+    Tensor& own = part.plan.positions;
+    for (std::int64_t axis = 0; axis < 3 && !joined.is_meta(); ++axis)
+      std::copy_n(own.data<std::int64_t>() + axis * part.plan.q_len, part.plan.q_len,
                   joined.mutable_data<std::int64_t>() + axis * rows + part.first);
+    own = joined.slice(1, part.first, part.first + part.plan.q_len);
+  }
   return joined;
 }
 
@@ -174,11 +192,15 @@ LanguageContext LanguageEnds::context(std::span<const SequenceCall> sequences) c
     rows += context.parts.back().plan.q_len;
   }
   context.rotary =
-      mrope_table(joined_positions(context.parts), text.head_dim, text.rope_theta, text.mrope_section, "model");
+      mrope_table(join_positions(context.parts), text.head_dim, text.rope_theta, text.mrope_section, "model");
   return context;
 }
 
-Tensor LanguageEnds::logits(const Tensor& hidden) const { return lm_head_.linear.forward(norm_(hidden)); }
+Tensor LanguageEnds::logits(const Tensor& hidden) const {
+  const Tensor normed = norm_(hidden);
+  if (tied_) announce_note([] { return "tied: the embedding's table"; });
+  return lm_head_.linear.forward(normed);
+}
 
 SequenceState LanguageEnds::new_state() const {
   SequenceState::Tokens tokens;
@@ -190,9 +212,11 @@ SequenceState LanguageEnds::new_state() const {
 }
 
 CallPlan LanguageEnds::plan(const SequenceCall& sequence) const {
-  if (sequence.generated_from >= sequence.ids.size()) return sequence.state->plan(sequence.ids, sequence.grids);
+  if (sequence.ids.is_meta()) return sequence.state->plan(sequence.ids.dim(0));
+  const std::span<const std::int32_t> ids = sequence.ids.values<std::int32_t>();
+  if (sequence.generated_from >= ids.size()) return sequence.state->plan(ids, sequence.grids);
   // A model may utter the id of a pad; it gets a text position. Any id that is no pad stands in for it.
-  std::vector<std::int32_t> spelled(sequence.ids.begin(), sequence.ids.end());
+  std::vector<std::int32_t> spelled(ids.begin(), ids.end());
   std::int32_t text_id = 0;
   while (text_id == config_.image_token_id || text_id == config_.video_token_id) ++text_id;
   std::fill(spelled.begin() + static_cast<std::ptrdiff_t>(sequence.generated_from), spelled.end(), text_id);

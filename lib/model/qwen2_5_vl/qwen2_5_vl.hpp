@@ -23,28 +23,33 @@ void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig
 bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
                               std::vector<CheckProblem>& problems);
 std::vector<CheckProblem> qwen2_5_vl_config_problems(const Json& config);
-void plan_qwen2_5_vl(const Checkpoint& checkpoint, const PlanOptions& options, ModelPlan& plan,
-                     std::vector<Error>& problems);
 std::vector<ParallelDim> qwen2_5_vl_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks);
-/// The embedding serves as lm_head.
-bool is_tied(const Qwen25VlConfig& config, const Checkpoint& checkpoint);
+/// The embedding serves as lm_head; `has_lm_head`: there is an lm_head.weight.
+bool is_tied(const Qwen25VlConfig& config, bool has_lm_head);
 
 // --- Vision ---------------------------------------------------------------------------------------------------------
 
 /// What all blocks of the tower share for one set of images. Rows are in window order.
 struct VisionContext {
-  std::vector<std::int64_t> window_index;  ///< merge group at each place
-  RotaryTable rotary;                      // [N, head_dim]
+  Tensor window_index;  // i64 [merge groups]: which is at each place
+  RotaryTable rotary;   // [N, head_dim]
   Mask windows, frames;
 };
 
 class VisionBlock final : public LinearBlock {
  public:
-  VisionBlock(const Checkpoint& checkpoint, const VisionConfig& config, std::int64_t index);
+  VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index);
   void forward(BlockState& state, LinearObserver* observer) const override;
   void run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const;
+  std::size_t weight_bytes() const noexcept;
+  std::string stored_as() const;
 
  private:
+  /// Of all rows: q and k [rows, heads, D], v [1, rows, heads, D] as a view of what was split.
+  struct Heads {
+    Tensor q, k, v;
+  };
+  Heads split(const Tensor& x) const;  // [rows, 3*heads*D]
   Tensor attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const;
 
   std::int64_t heads_, head_dim_;
@@ -57,7 +62,7 @@ class VisionBlock final : public LinearBlock {
 /// The two ends of the tower: patch embedding before the blocks, merger after them.
 class VisionEnds {
  public:
-  VisionEnds(const Checkpoint& checkpoint, const VisionConfig& config);
+  VisionEnds(const WeightSource& source, const VisionConfig& config);
   /// Patch rows of all images, embedded and in window order; hidden undefined without images.
   BlockState begin(const ModelInput& input) const;
   Tensor finish(const Tensor& hidden, const VisionContext& context) const;
@@ -65,12 +70,12 @@ class VisionEnds {
   std::size_t weight_bytes() const noexcept;
 
  private:
+  RotaryTable rotary_table(const std::vector<Grid>& grids, bool has_data) const;
   Tensor embed_patches(const Tensor& pixels) const;  // [P, patch_elements] -> [P, Hv]
 
   VisionConfig config_;
-  Linear patch_embed_;
-  DType kernel_dtype_;
-  Shape kernel_shape_;  // [Hv, in_channels, temporal_patch_size, patch_size, patch_size]
+  Tensor kernel_;       // [Hv, in_channels, temporal_patch_size, patch_size, patch_size] as stored
+  Linear patch_embed_;  // over the kernel; undefined without data
   RmsNorm ln_q_;        // [Hv]
   LoadedLinear merge1_, merge2_;
 };
@@ -92,22 +97,24 @@ struct LanguageContext {
 
 class DecoderLayer final : public LinearBlock {
  public:
-  DecoderLayer(const Checkpoint& checkpoint, const TextConfig& config, std::int64_t index);
+  DecoderLayer(const WeightSource& source, const TextConfig& config, std::int64_t index);
   void forward(BlockState& state, LinearObserver* observer) const override;  ///< uncached
-  void run(Tensor& hidden, const LanguageContext& context, LinearObserver* observer) const;
+  /// @param cache_layer  Of the caches: the layer's place among those that run.
+  void run(Tensor& hidden, const LanguageContext& context, std::int64_t cache_layer, LinearObserver* observer) const;
+  std::size_t weight_bytes() const noexcept;
+  std::string stored_as() const;
 
  private:
   /// Head projections of all rows, after rotary: [rows, heads, D].
   struct Heads {
     Tensor q, k, v;
   };
-  Tensor attend(const Tensor& x, const LanguageContext& context, LinearObserver* observer) const;
+  Tensor attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
+                LinearObserver* observer) const;
   /// One sequence's attention over its own rows and cache: [its rows, heads*D].
-  Tensor attend_part(const Heads& heads, const LanguagePart& part) const;
-  /// x[rows, heads*D] as [rows, heads, D].
-  Tensor split_heads(std::size_t slot, const Tensor& x, std::int64_t heads) const;
+  Tensor attend_part(const Heads& heads, const LanguagePart& part, std::int64_t cache_layer) const;
 
-  std::int64_t index_, heads_, kv_heads_, head_dim_;
+  std::int64_t heads_, kv_heads_, head_dim_;
   std::string attention_path_, mlp_path_;
   RmsNorm input_norm_, post_norm_;  // [H]
   std::size_t q_, k_, v_, o_, gate_, up_, down_;
@@ -116,7 +123,7 @@ class DecoderLayer final : public LinearBlock {
 /// The two ends of the language model: embedding before the layers, final norm and lm_head after them.
 class LanguageEnds {
  public:
-  LanguageEnds(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
+  LanguageEnds(const WeightSource& source, const Qwen25VlConfig& config);
   /// Embeds all rows, and writes each sequence's vision rows over its pads among ids[0, generated_from).
   Tensor embed(std::span<const SequenceCall> sequences) const;
   /// Plans every sequence from its own state; pads from `generated_from` on count as text.
@@ -124,17 +131,18 @@ class LanguageEnds {
   Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
   LinearInfo lm_head_info() const { return lm_head_.info; }
   SequenceState new_state() const;
+  bool has_data() const noexcept { return !table_.is_meta(); }
   std::size_t weight_bytes() const noexcept;
 
  private:
   CallPlan plan(const SequenceCall& sequence) const;
-  float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< behind its last row
+  float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< returns the end of its last row
 
   Qwen25VlConfig config_;
   Tensor table_;  // [V,H] as stored
   RmsNorm norm_;  // [H]
-  LoadedLinear lm_head_;
   bool tied_;
+  LoadedLinear lm_head_;
 };
 
 /// Everything `Architecture::check_input` promises.
@@ -145,5 +153,6 @@ std::vector<Grid> grids_of(const ModelInput& input);
 std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint);
 /// runtime.cpp
 std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint);
+std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint);
 
 }  // namespace octavo::model

@@ -1,4 +1,4 @@
-// The whole model resident: every block mapped or packed, ready for prefill and decode.
+// The whole model: every block mapped or packed, ready for prefill and decode; or without data, ready to be planned.
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -14,13 +14,13 @@ namespace {
 
 class Qwen25Vl final : public Architecture {
  public:
-  Qwen25Vl(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
-      : config_(config), vision_(checkpoint, config.vision), language_(checkpoint, config) {
+  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config)
+      : config_(config), vision_(source, config.vision), language_(source, config) {
     for (std::int64_t i = 0; i < config.vision.depth; ++i) {
-      blocks_.push_back(std::make_shared<VisionBlock>(checkpoint, config.vision, i));
+      blocks_.push_back(std::make_shared<VisionBlock>(source, config.vision, i));
     }
     for (std::int64_t i = 0; i < config.text.num_hidden_layers; ++i) {
-      layers_.push_back(std::make_shared<DecoderLayer>(checkpoint, config.text, i));
+      layers_.push_back(std::make_shared<DecoderLayer>(source, config.text, i));
     }
   }
 
@@ -30,19 +30,21 @@ class Qwen25Vl final : public Architecture {
   std::int64_t tokens_of(const Grid& grid) const noexcept override {
     return grid.t * grid.h * grid.w / (config_.vision.spatial_merge_size * config_.vision.spatial_merge_size);
   }
+  ImageLayout image_layout() const noexcept override {
+    return {config_.vision.spatial_merge_size, config_.vision.patch_elements(), config_.vision.out_hidden_size, 2};
+  }
   std::size_t weight_bytes() const noexcept override {
     std::size_t total = vision_.weight_bytes() + language_.weight_bytes();
     for (const auto& block : blocks_) total += block->weight_bytes();
     for (const auto& layer : layers_) total += layer->weight_bytes();
-    // A block counts its linears; it has two norms besides, widened to f32.
-    const std::int64_t norms = 2 * (config_.vision.depth * config_.vision.hidden_size +
-                                    config_.text.num_hidden_layers * config_.text.hidden_size);
-    return total + static_cast<std::size_t>(norms) * sizeof(float);
+    return total;
   }
   SequenceState new_state() const override { return language_.new_state(); }
   KvCache new_cache(std::int64_t capacity) const override {
     const TextConfig& text = config_.text;
-    return KvCache(text.num_hidden_layers, text.num_key_value_heads, text.head_dim, capacity);
+    const auto layers = static_cast<std::int64_t>(layers_.size());
+    return language_.has_data() ? KvCache(layers, text.num_key_value_heads, text.head_dim, capacity)
+                                : KvCache::meta(layers, text.num_key_value_heads, text.head_dim, capacity);
   }
   void check_input(const ModelInput& input) const override { check_qwen2_5_vl_input(config_, input); }
 
@@ -75,6 +77,13 @@ class Qwen25Vl final : public Architecture {
       if (!replace_in(changed->blocks_, linear) && !replace_in(changed->layers_, linear))
         throw no_such_linear(linear.module_path());
     }
+    return changed;
+  }
+
+  std::unique_ptr<Architecture> with_distinct_blocks() const override {
+    auto changed = std::make_unique<Qwen25Vl>(*this);
+    keep_distinct(changed->blocks_);
+    keep_distinct(changed->layers_);
     return changed;
   }
 
@@ -121,18 +130,24 @@ class Qwen25Vl final : public Architecture {
     return false;
   }
 
+  template <class Block>
+  static void keep_distinct(std::vector<std::shared_ptr<const Block>>& blocks) {
+    std::set<std::string> seen;
+    std::erase_if(blocks, [&](const auto& block) { return !seen.insert(block->stored_as()).second; });
+  }
+
   static std::string_view phase_of(std::span<const SequenceCall> sequences) {
     const auto all = [&](auto&& holds) { return std::all_of(sequences.begin(), sequences.end(), holds); };
     if (all([](const SequenceCall& sequence) { return sequence.state->past() == 0; })) return "prefill";
-    return all([](const SequenceCall& sequence) { return sequence.ids.size() == 1; }) ? "decode" : "extend";
+    return all([](const SequenceCall& sequence) { return sequence.ids.dim(0) == 1; }) ? "decode" : "extend";
   }
 
   Tensor run_layers(const LanguageCall& call) const {
     const LanguageContext context = language_.context(call.sequences);
     Tensor hidden = language_.embed(call.sequences);
-    for (const auto& layer : layers_) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
       call.cancel.check();
-      layer->run(hidden, context, nullptr);
+      layers_[i]->run(hidden, context, static_cast<std::int64_t>(i), nullptr);
       if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
     }
     Tensor logits = language_.logits(call.all_logits ? hidden : last_rows(hidden, context.parts));
@@ -149,7 +164,8 @@ class Qwen25Vl final : public Architecture {
     const std::int64_t rows = hidden.dim(0);
     if (parts.size() == 1) return hidden.slice(0, rows - 1, rows);
     const std::int64_t width = hidden.dim(1);
-    Tensor last = Tensor::empty(DType::f32, Shape{static_cast<std::int64_t>(parts.size()), width});
+    Tensor last = Tensor::empty_like(hidden, DType::f32, Shape{static_cast<std::int64_t>(parts.size()), width});
+    if (last.is_meta()) return last;
     float* out = last.mutable_data<float>();
     for (const LanguagePart& part : parts) {
       const float* row = hidden.data<float>() + (part.first + part.plan.q_len - 1) * width;
@@ -168,18 +184,24 @@ class Qwen25Vl final : public Architecture {
 }  // namespace
 
 std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25Vl>(checkpoint, Qwen25VlConfig::parse(checkpoint.config()));
+  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), Qwen25VlConfig::parse(checkpoint.config()));
+}
+
+std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint) {
+  const Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
+  require_plausible_blocks(checkpoint, config);
+  return std::make_unique<Qwen25Vl>(HeaderWeights(checkpoint, qwen2_5_vl_tensors(checkpoint)), config);
 }
 
 ArchitectureEntry qwen2_5_vl_entry() {
   ArchitectureEntry entry{};
   entry.model_type = "qwen2_5_vl";
   entry.open = &open_qwen2_5_vl;
+  entry.open_without_data = &open_qwen2_5_vl_without_data;
   entry.open_blockwise = &open_qwen2_5_vl_blockwise;
   entry.expected_tensors = &qwen2_5_vl_tensors;
   entry.config_problems = &qwen2_5_vl_config_problems;
   entry.known_tensors = &known_qwen2_5_vl_tensors;
-  entry.plan = &plan_qwen2_5_vl;
   entry.tensor_parallel_dims = &qwen2_5_vl_parallel_dims;
   return entry;
 }

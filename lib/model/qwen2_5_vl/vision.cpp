@@ -10,18 +10,13 @@
 namespace octavo::model {
 namespace {
 
-/// The rows of a rotary table [N, D] in window order.
-RotaryTable in_window_order(const RotaryTable& table, const std::vector<std::int64_t>& order, std::int64_t group) {
-  const auto count = static_cast<std::int64_t>(order.size());
-  return {gather_groups(table.cos, order.data(), count, group), gather_groups(table.sin, order.data(), count, group)};
-}
-
 /// All images' patch rows below each other, [N, patch_elements].
 Tensor concatenate_patches(const ModelInput& input, std::int64_t columns) {
   if (input.images.size() == 1) return input.images.front().pixel_values.contiguous();
   std::int64_t rows = 0;
   for (const PixelPatches& image : input.images) rows += image.pixel_values.dim(0);
-  Tensor all = Tensor::empty(DType::f32, Shape{rows, columns});
+  Tensor all = Tensor::empty_like(input.images.front().pixel_values, DType::f32, Shape{rows, columns});
+  if (all.is_meta()) return all;
   float* out = all.mutable_data<float>();
   for (const PixelPatches& image : input.images) {
     const Tensor pixels = image.pixel_values.contiguous();
@@ -33,56 +28,82 @@ Tensor concatenate_patches(const ModelInput& input, std::int64_t columns) {
 
 }  // namespace
 
-VisionBlock::VisionBlock(const Checkpoint& checkpoint, const VisionConfig& config, std::int64_t index)
+VisionBlock::VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index)
     : LinearBlock("visual.blocks." + std::to_string(index)),
       heads_(config.num_heads),
       head_dim_(config.head_dim()),
       full_attention_(config.is_full_attention(index)),
       attention_path_(module_path() + ".attn"),
       mlp_path_(module_path() + ".mlp"),
-      norm1_(load_norm(checkpoint, module_path() + ".norm1", VisionConfig::kRmsNormEps)),
-      norm2_(load_norm(checkpoint, module_path() + ".norm2", VisionConfig::kRmsNormEps)),
-      qkv_(add(checkpoint, "attn.qkv", "attn.qkv_input")),
-      proj_(add(checkpoint, "attn.proj", "attn.proj_input")),
-      gate_(add(checkpoint, "mlp.gate_proj", "mlp.gate_up_input")),
-      up_(add(checkpoint, "mlp.up_proj", "mlp.gate_up_input")),
-      down_(add(checkpoint, "mlp.down_proj", "mlp.down_input")) {}
+      norm1_(load_norm(source, module_path() + ".norm1", VisionConfig::kRmsNormEps)),
+      norm2_(load_norm(source, module_path() + ".norm2", VisionConfig::kRmsNormEps)),
+      qkv_(add(source, "attn.qkv", "attn.qkv_input")),
+      proj_(add(source, "attn.proj", "attn.proj_input")),
+      gate_(add(source, "mlp.gate_proj", "mlp.gate_up_input")),
+      up_(add(source, "mlp.up_proj", "mlp.gate_up_input")),
+      down_(add(source, "mlp.down_proj", "mlp.down_input")) {}
+
+VisionBlock::Heads VisionBlock::split(const Tensor& x) const {
+  const std::int64_t rows = x.dim(0);
+  const Shape shape{rows, heads_, head_dim_};
+  const Shape one{1, rows, heads_, head_dim_};
+  const Shape parts{1, rows, 3, heads_, head_dim_};
+  Heads heads;
+  if (x.is_meta()) {
+    heads = {Tensor::meta(DType::f32, shape), Tensor::meta(DType::f32, shape), {}};
+    heads.v = x.numel() == parts.numel() ? x.reshape(parts).select(2, 2) : Tensor::meta(DType::f32, one);  // broken
+  } else {
+    const Tensor all = x.reshape(parts);
+    heads.q = all.select(2, 0).contiguous().reshape(shape);
+    heads.k = all.select(2, 1).contiguous().reshape(shape);
+    heads.v = all.select(2, 2);
+  }
+  report_operation(kSplitQkvContract, attention_path_, [&](Binder& binder) {
+    binder.dim("heads", heads_, "vision_config.num_heads").dim("D", head_dim_, "hidden_size / num_heads");
+    binder.arg("x", x).done({{"q", heads.q}, {"k", heads.k}, {"v", heads.v.select(0, 0)}});
+  });
+  return heads;
+}
 
 Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const {
-  const std::int64_t rows = x.dim(0);
   observe(observer, qkv_, x);
-  const Tensor qkv = apply(qkv_, x).reshape(Shape{1, rows, 3, heads_, head_dim_});
-  Tensor q = qkv.select(2, 0).contiguous().reshape(Shape{rows, heads_, head_dim_});
-  Tensor k = qkv.select(2, 1).contiguous().reshape(Shape{rows, heads_, head_dim_});
-  const Tensor v = qkv.select(2, 2);
-  report_operation(kSplitQkvContract, attention_path_, [&](Binder& binder) {
-    binder.dim("heads", heads_, "num_heads").arg("x", DType::f32, Shape{rows, 3 * heads_ * head_dim_});
-    binder.done({{"q", q}, {"k", k}, {"v", v.select(0, 0)}});
-  });
-  apply_rotary(q, context.rotary, attention_path_);
-  apply_rotary(k, context.rotary, attention_path_);
+  Heads heads = split(apply(qkv_, x));
+  apply_rotary(heads.q, context.rotary, attention_path_);
+  apply_rotary(heads.k, context.rotary, attention_path_);
   AttentionOptions options;
   options.mask = full_attention_ ? context.frames : context.windows;
   options.module_path = module_path();
-  const Tensor out =
-      attention(q.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
-                k.reshape(Shape{1, rows, heads_, head_dim_}).permute({0, 2, 1, 3}), v.permute({0, 2, 1, 3}), options);
-  const Tensor merged = out.permute({0, 2, 1, 3}).contiguous().reshape(Shape{rows, heads_ * head_dim_});
-  report_operation(kJoinHeadsContract, attention_path_, [&](Binder& binder) {
-    binder.arg("x", out).done({{"y", merged}});
+  announce_note([&] {
+    const std::string count = std::to_string(options.mask.cu_seqlens().size() - 1);
+    return count + (full_attention_ ? " segments, one per frame" : " windows");
   });
-  observe(observer, proj_, merged);
-  return apply(proj_, merged);
+  const Shape one{1, x.dim(0), heads_, head_dim_};
+  const Tensor out = attention(heads.q.reshape(one).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
+                               heads.k.reshape(one).permute({0, 2, 1, 3}), heads.v.permute({0, 2, 1, 3}), options);
+  const Tensor joined = join_heads(out, attention_path_);
+  observe(observer, proj_, joined);
+  return apply(proj_, joined);
 }
 
 void VisionBlock::run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const {
-  add_in_place(hidden, attend(norm1_(hidden), context, observer), module_path());
+  {
+    const Tensor attended = attend(norm1_(hidden), context, observer);  // the normed rows are gone
+    add_in_place(hidden, attended, module_path());
+  }
   const Tensor normed = norm2_(hidden);
   observe(observer, gate_, normed);
   Tensor gate = apply(gate_, normed);
   silu_multiply(gate, apply(up_, normed), mlp_path_);
   observe(observer, down_, gate);
   add_in_place(hidden, apply(down_, gate), module_path());
+}
+
+std::size_t VisionBlock::weight_bytes() const noexcept {
+  return LinearBlock::weight_bytes() + norm1_.weight.size_bytes() + norm2_.weight.size_bytes();
+}
+
+std::string VisionBlock::stored_as() const {
+  return LinearBlock::stored_as() + norm1_.stored_as() + norm2_.stored_as();
 }
 
 void VisionBlock::forward(BlockState& state, LinearObserver* observer) const {
@@ -93,41 +114,56 @@ void VisionBlock::forward(BlockState& state, LinearObserver* observer) const {
 BlockState VisionEnds::begin(const ModelInput& input) const {
   if (input.images.empty()) return {};
   const std::vector<Grid> grids = grids_of(input);
-  WindowIndex windows =
-      octavo::window_index(grids, config_.window_size, config_.patch_size, config_.spatial_merge_size);
   const std::int64_t group = config_.spatial_merge_size * config_.spatial_merge_size;
+  const bool has_data = !input.images.front().pixel_values.is_meta();
+  RotaryTable rotary = rotary_table(grids, has_data);
+  const Tensor embedded = embed_patches(concatenate_patches(input, config_.patch_elements()));
+
+  WindowIndex windows = window_index(grids, config_.window_size, config_.patch_size, config_.spatial_merge_size);
+  const Shape groups{static_cast<std::int64_t>(windows.window_index.size())};
   auto context = std::make_shared<VisionContext>();
-  const RotaryTable rotary = vision_rotary_table(grids, config_.head_dim(), config_.spatial_merge_size);
-  report_operation(kVisionRotaryContract, "visual", [&](Binder& binder) {
-    binder.arg("grids", DType::i64, Shape{static_cast<std::int64_t>(grids.size()), 3});
-    binder.done({{"cos", rotary.cos}, {"sin", rotary.sin}});
-  });
-  context->rotary = in_window_order(rotary, windows.window_index, group);
+  context->window_index =
+      has_data ? Tensor::from<std::int64_t>(windows.window_index, groups) : Tensor::meta(DType::i64, groups);
   context->windows = Mask::segments(std::move(windows.cu_window_seqlens));
   context->frames = Mask::segments(std::move(windows.cu_seqlens));
-  context->window_index = std::move(windows.window_index);
-  const Tensor embedded = embed_patches(concatenate_patches(input, config_.patch_elements()));
+  rotary.cos = gather_groups(rotary.cos, context->window_index, group);
+  rotary.sin = gather_groups(rotary.sin, context->window_index, group);
+  context->rotary = std::move(rotary);
   BlockState state;
-  state.hidden = gather_groups(embedded, context->window_index.data(),
-                               static_cast<std::int64_t>(context->window_index.size()), group);
+  state.hidden = gather_groups(embedded, context->window_index, group);
   report_operation(kWindowOrderContract, "visual", [&](Binder& binder) {
-    const auto groups = static_cast<std::int64_t>(context->window_index.size());
     binder.dim("merge", config_.spatial_merge_size, "spatial_merge_size").arg("x", embedded);
-    binder.arg("index", DType::i64, Shape{groups}).done({{"y", state.hidden}});
+    binder.arg("index", context->window_index).done({{"y", state.hidden}});
   });
   state.context = std::move(context);
   return state;
 }
 
+RotaryTable VisionEnds::rotary_table(const std::vector<Grid>& grids, bool has_data) const {
+  std::int64_t patches = 0;
+  for (const Grid& grid : grids) patches += grid.t * grid.h * grid.w;
+  const Shape shape{patches, config_.head_dim()};
+  RotaryTable table = has_data ? vision_rotary_table(grids, config_.head_dim(), config_.spatial_merge_size)
+                               : RotaryTable{Tensor::meta(DType::f32, shape), Tensor::meta(DType::f32, shape)};
+  report_operation(kVisionRotaryContract, "visual", [&](Binder& binder) {
+    binder.dim("P", patches, "the images' patches").dim("D", config_.head_dim(), "hidden_size / num_heads");
+    binder.given("grids", DType::i64, Shape{static_cast<std::int64_t>(grids.size()), 3});
+    binder.done({{"cos", table.cos}, {"sin", table.sin}});
+  });
+  return table;
+}
+
 Tensor VisionEnds::embed_patches(const Tensor& pixels) const {
+  Binder binder(kPatchEmbedContract, "visual.patch_embed.proj");
+  binder.given("pixels", pixels).weight("w", kernel_).check();
   Tensor embedded;
-  {
+  if (binder.has_data()) {
     const ObserverScope quiet(nullptr);  // one operation, not a linear layer of its own
     embedded = patch_embed_.forward(pixels);
+  } else {
+    embedded = binder.output("x", DType::f32, Shape{pixels.dim(0), config_.hidden_size});
   }
-  report_operation(kPatchEmbedContract, patch_embed_.module_path(), [&](Binder& binder) {
-    binder.arg("pixels", pixels).arg("w", kernel_dtype_, kernel_shape_).done({{"x", embedded}});
-  });
+  binder.done({{"x", embedded}});
   return embedded;
 }
 

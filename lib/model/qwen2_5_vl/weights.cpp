@@ -99,8 +99,8 @@ void layer_tensors(List& list, const TextConfig& config, std::int64_t index) {
 
 }  // namespace
 
-bool is_tied(const Qwen25VlConfig& config, const Checkpoint& checkpoint) {
-  return config.tie_word_embeddings.value_or(checkpoint.find("lm_head.weight") == nullptr);
+bool is_tied(const Qwen25VlConfig& config, bool has_lm_head) {
+  return config.tie_word_embeddings.value_or(!has_lm_head);
 }
 
 namespace {
@@ -112,7 +112,7 @@ std::vector<ExpectedTensor> all_tensors(const Checkpoint& checkpoint, const Qwen
                           eq("vocab_size", text.vocab_size) + ", " + eq("hidden_size", text.hidden_size)});
   for (std::int64_t i = 0; i < text.num_hidden_layers; ++i) layer_tensors(list, text, i);
   list.vector("model.norm.weight", text.hidden_size, "hidden_size");
-  if (is_tied(config, checkpoint)) {
+  if (is_tied(config, checkpoint.find("lm_head.weight") != nullptr)) {
     // Fine-tunes of tied models sometimes keep a copy; the embedding is what counts.
     list.tensors.push_back({"lm_head.weight", Shape{text.vocab_size, text.hidden_size},
                             eq("vocab_size", text.vocab_size) + ", " + eq("hidden_size", text.hidden_size), true});

@@ -1,0 +1,33 @@
+#include "completion.hpp"
+
+#include <cstdio>
+#include <memory>
+
+namespace cli {
+
+void add_completion_command(Program& program) {
+  const auto shell = std::make_shared<std::string>();
+  Command command = program.command("completion", "Program",
+                                    "print the completion script of bash, zsh or fish\n\nWhere octavo was installed by "
+                                    "cmake --install, the three stand where the shells look for them.");
+  command.positional({"SHELL", ValueKind::choice, {"bash", "zsh", "fish"}}, *shell, "bash, zsh or fish");
+  command.example("source <(octavo completion bash)");
+  command.run([&program, shell] {
+    Completed completed{describe_commands(program), {}};
+    for (const CLI::Option* option : program.app().get_options())
+      completed.program_options.push_back(describe(program, *option));
+    std::string script;
+    if (*shell == "bash")
+      script = bash_completion(completed);
+    else if (*shell == "zsh")
+      script = zsh_completion(completed);
+    else if (*shell == "fish")
+      script = fish_completion(completed);
+    else
+      throw UsageError("SHELL is \"" + *shell + "\", one of bash, zsh, fish is needed");
+    std::fputs(script.c_str(), stdout);
+    return 0;
+  });
+}
+
+}  // namespace cli

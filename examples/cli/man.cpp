@@ -1,0 +1,99 @@
+// In the man macros (man(7), groff_man(7)): what every man program reads.
+#include "man.hpp"
+
+#include <cstdio>
+#include <octavo/version.hpp>
+#include <string>
+
+#include "describe.hpp"
+#include "help.hpp"
+
+namespace cli {
+
+namespace {
+
+constexpr const char* kDate = "2026-11-26";  // of the last change to what this file says itself
+
+// A word or line as roff: backslash, minus and apostrophe as such.
+std::string roff(const std::string& text) {
+  std::string out;
+  for (const char letter : text) {
+    if (letter == '\\')
+      out += "\\e";
+    else if (letter == '-')
+      out += "\\-";
+    else if (letter == '\'')
+      out += "\\(aq";
+    else
+      out += letter;
+  }
+  return out;
+}
+
+// Text that is filled: short lines, each sentence on its own, none that begins with a control character.
+std::string paragraph(const std::string& text) {
+  std::string out;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t stop = text.find(". ", begin);
+    const std::size_t end = stop == std::string::npos ? text.size() : stop + 1;
+    out += wrapped(roff(text.substr(begin, end - begin)), 76) + "\n";
+    begin = end + 1;
+  }
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (out[i] == '.' && (i == 0 || out[i - 1] == '\n')) out.insert(i++, "\\&"), ++i;
+  return out;
+}
+
+std::string entry(const OptionText& option) {
+  std::string out = ".TP\n";
+  const bool positional = option.names.front()[0] != '-';
+  for (std::size_t i = 0; i < option.names.size(); ++i)
+    out += (i == 0 ? "" : ", ") + std::string(positional ? "\\fI" : "\\fB") + roff(option.names[i]) + "\\fR";
+  if (option.takes_value && !positional) out += " \\fI" + roff(option.value.name) + "\\fR";
+  return out + "\n" + paragraph(option.help);
+}
+
+std::string section(const CommandText& command) {
+  std::string out = ".SS octavo " + roff(command.name) + "\n.nf\n" + roff(synopsis(command)) + "\n.fi\n.PP\n";
+  out += paragraph(prose(command));
+  for (const OptionText& positional : command.positionals) out += entry(positional);
+  for (const OptionText& option : command.options) out += entry(option);
+  if (!command.example.empty()) out += ".PP\nExample:\n.PP\n.RS\n.nf\n" + roff(command.example) + "\n.fi\n.RE\n";
+  return out;
+}
+
+std::string page(const Program& program) {
+  std::string out = ".\\\" Made by: octavo man\n.TH OCTAVO 1 \"" + std::string(kDate) + "\" \"octavo " +
+                    octavo::kVersion + "\" \"User Commands\"\n.SH NAME\noctavo \\- " +
+                    roff(program.app().get_description()) + "\n.SH SYNOPSIS\n.B octavo\n.I COMMAND\n[options]\n" +
+                    ".br\n.B octavo help\n.I COMMAND\n.br\n.B octavo\n\\fB\\-\\-version\\fR [\\fB\\-\\-json\\fR]\n" +
+                    ".SH COMMANDS\n";
+  for (const CommandText& command : describe_commands(program)) out += section(command);
+  out += ".SH OPTIONS\nWithout a command:\n";
+  for (const CLI::Option* option : program.app().get_options()) out += entry(describe(program, *option));
+  return out +
+         ".PP\nAfter\n.B \\-\\-\nevery word is an argument, whatever it begins with.\n"
+         ".SH STREAMS\nResults are written to standard output, with\n.B \\-\\-json\nas one document;\n"
+         "progress, notes and errors to standard error.\nErrors are one line that begins with \\(lqoctavo:\\(rq.\n"
+         ".SH EXIT STATUS\n.TP\n.B 0\nFine.\n.TP\n.B 1\nThe job failed, or found a difference.\n.TP\n.B 2\nWrong "
+         "usage.\n"
+         ".SH ENVIRONMENT\n.TP\n.B OCTAVO_INT8_BACKEND\nThe int8 backend to use; octavo \\-\\-version lists them.\n"
+         ".TP\n.B OMP_NUM_THREADS\nThreads, where \\-\\-threads is not given.\n"
+         ".TP\n.B OMP_WAIT_POLICY\\fR, \\fBGOMP_SPINCOUNT\nHow idle threads wait.\n"
+         "Where neither is set they sleep after some ten microseconds.\n"
+         ".TP\n.B NO_COLOR\nSet to anything but nothing: no colours on a terminal.\n";
+}
+
+}  // namespace
+
+void add_man_command(Program& program) {
+  Command command = program.command("man", "Program", "print this program's manual page");
+  command.example("octavo man | man -l -");
+  command.run([&program] {
+    std::fputs(page(program).c_str(), stdout);
+    return 0;
+  });
+}
+
+}  // namespace cli

@@ -1,0 +1,17 @@
+// What octavo verify was asked for.
+#pragma once
+
+#include <octavo/octavo.hpp>
+#include <optional>
+#include <string>
+
+namespace cli {
+
+struct VerifyCommand {
+  std::string model, quantized;
+  octavo::VerifyOptions job;
+  std::optional<std::string> report, suggest;  // paths
+  bool exact = false, json = false, quiet = false;
+};
+
+}  // namespace cli

@@ -1,0 +1,26 @@
+/// @file
+/// How this library was built and what it finds on this machine: what a bug report has to say.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace octavo {
+
+struct BuildInfo {
+  std::string version;         ///< Octavo's, "0.1.0"
+  std::string compiler;        ///< "GCC 12.2.0"
+  std::string build_type;      ///< CMake's: "Release"
+  long cxx_standard = 0;       ///< __cplusplus: 202002
+  std::string onednn_built;    ///< version of the headers compiled against, "2.6.3"
+  std::string onednn_running;  ///< of the library that is loaded
+  std::string onednn_isa;      ///< what oneDNN dispatches to, in its words: "avx512_core_amx"
+  /// Those of interest here that the operating system reports of this processor, by Linux's names ("avx2",
+  /// "avx512_vnni", "asimddp"); empty where it does not tell.
+  std::vector<std::string> instruction_sets;
+};
+/// Threads and int8 backends, which can change while a process runs, are told by num_threads() (parallel.hpp) and
+/// int8_backends() (gemm.hpp). May be called from any thread.
+BuildInfo build_info();
+
+}  // namespace octavo

@@ -1,0 +1,33 @@
+/// @file
+/// How the next token is chosen among a model's logits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace octavo {
+
+/// How the next token is chosen. Spec: Hugging Face's logits processors, in their order.
+struct SamplingOptions {
+  bool do_sample = false;           ///< false: the best token; the repetition penalty acts all the same
+  double temperature = 1.0;         ///< >= 0; 0 means greedy
+  std::int64_t top_k = 50;          ///< keeps the k best and their ties; 0: off
+  double top_p = 1.0;               ///< in [0, 1]; keeps the smallest set that reaches this probability; 1: off
+  double repetition_penalty = 1.0;  ///< > 0; applied once to every distinct id of prompt and answer; 1: off
+  std::uint64_t seed = 0;           ///< the same seed gives the same tokens
+};
+
+/// A token and the chance that sampling would draw it.
+struct TokenProbability {
+  std::int32_t id = 0;
+  double probability = 0;
+};
+/// What one step draws from, best first: the ids that survive every filter, probabilities summing to 1 (greedy: one
+/// id). `history` is prompt and answer so far.
+/// @throws Error  invalid_argument: options out of their domain; internal: no logit is finite.
+std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
+                                                    std::span<const std::int32_t> history,
+                                                    const SamplingOptions& options);
+
+}  // namespace octavo

@@ -1,0 +1,234 @@
+#include "blocked.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace octavo::attention_kernels {
+
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+struct Workspace {
+  Floats queries;  // panels of packed rows
+  Floats keys;     // panels of a packed block
+  Floats values;   // a block with padded rows
+};
+
+Workspace& workspace() {
+  thread_local Workspace own;
+  return own;
+}
+
+// The rows of a task, a head of a query each.
+struct Rows {
+  const Problem& problem;
+  const Task& task;
+  std::int64_t group = problem.group();
+  std::int64_t count = (task.query_end - task.query_begin) * group;
+
+  std::int64_t query(std::int64_t row) const noexcept { return task.query_begin + row / group; }
+  std::int64_t head(std::int64_t row) const noexcept { return task.kv_head * group + row % group; }
+};
+
+// Panels of kernels.lanes rows of `width` columns; the last row stands for those that the last panel lacks.
+template <class RowAt>
+void pack_panels(const Kernels& kernels, std::int64_t count, std::int64_t width, float scale, const RowAt& row_at,
+                 float* packed) {
+  const float* rows[kMostLanes];
+  for (std::int64_t first = 0; first < count; first += kernels.lanes) {
+    for (std::int64_t i = 0; i < kernels.lanes && first + kernels.lanes + i < count; ++i) {
+      const float* next = row_at(first + kernels.lanes + i);
+      for (std::int64_t c = 0; c < width; c += 16) __builtin_prefetch(next + c);
+    }
+    for (std::int64_t i = 0; i < kernels.lanes; ++i) rows[i] = row_at(std::min(first + i, count - 1));
+    kernels.pack(rows, width, scale, packed + first * width);
+  }
+}
+
+// Keys of the block [begin, begin + count) that the row may not see by the explicit mask: their scores become
+// -infinity.
+void apply_mask(const Problem& problem, std::int64_t batch, std::int64_t head, std::int64_t query, std::int64_t begin,
+                std::int64_t count, float* scores, bool* hidden) {
+  const ExplicitMask& mask = problem.explicit_mask;
+  const std::int64_t offset = batch * mask.batch_stride + head * mask.head_stride + query * problem.kv_len + begin;
+  for (std::int64_t j = 0; j < count; ++j) {
+    const float added = mask.added != nullptr ? mask.added[offset + j] : 0.0F;
+    hidden[j] = mask.visible != nullptr ? mask.visible[offset + j] == 0 : added == kMinusInfinity;
+    scores[j] = hidden[j] ? kMinusInfinity : scores[j] + added;
+  }
+}
+
+bool all_finite(const float* values, std::int64_t rows, std::int64_t stride, std::int64_t width) {
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t d = 0; d < width; ++d)
+      if (!std::isfinite(values[i * stride + d])) return false;
+  return true;
+}
+
+// A block of keys and values, ready for the kernels.
+struct Block {
+  std::int64_t begin, count;
+  const float* keys;
+  const float* values;
+  std::int64_t value_stride;
+};
+
+// Tiles of rows against one block.
+class Tiles {
+ public:
+  Tiles(const Rows& rows, const Kernels& kernels, const float* queries, const Sums& sums)
+      : rows_(rows), kernels_(kernels), queries_(queries), sums_(sums), width_(padded(rows.problem.width)) {}
+
+  void run(const Block& block) {
+    for (std::int64_t first = 0; first < rows_.count; first += kernels_.rows)
+      tile(block, first, std::min(kernels_.rows, rows_.count - first));
+  }
+
+ private:
+  void tile(const Block& block, std::int64_t first, std::int64_t count) {
+    const Problem& problem = rows_.problem;
+    const bool causal = problem.mask->kind() == Mask::Kind::causal;
+    std::int64_t visible[kMostTileRows];
+    for (std::int64_t r = 0; r < count; ++r) {
+      const std::int64_t last = causal ? problem.mask->past() + rows_.query(first + r) + 1 : problem.kv_len;
+      visible[r] = std::clamp<std::int64_t>(last - block.begin, 0, block.count);
+    }
+    const std::int64_t most = visible[count - 1];  // later queries see more
+    if (most == 0) return;
+    const float* queries = queries_ + first / kernels_.lanes * kernels_.lanes * problem.width + first % kernels_.lanes;
+    kernels_.scores(queries, count, block.keys, padded(most), problem.width, scores_);
+    const bool masked = problem.mask->kind() == Mask::Kind::tensor;
+    if (masked)
+      for (std::int64_t r = 0; r < count; ++r)
+        apply_mask(problem, rows_.task.batch, rows_.head(first + r), rows_.query(first + r), block.begin, block.count,
+                   scores_ + r * kKeyBlock, hidden_ + r * kKeyBlock);
+    float factor[kMostTileRows];
+    kernels_.softmax(scores_, count, visible, padded(most), sums_.largest + first, sums_.sum + first, factor);
+
+    // Values that a row does not see are not even multiplied by 0: they may be NaN.
+    float* out = sums_.out + first * width_;
+    if (masked && !all_finite(block.values, block.count, block.value_stride, problem.width))
+      return add_visible(block, count, factor, out);
+    const std::int64_t common = visible[0];
+    kernels_.accumulate(scores_, count, common, block.values, block.value_stride, width_, factor, out, width_);
+    for (std::int64_t r = 0; r < count; ++r)
+      if (visible[r] > common) add(block, r, common, visible[r], 1.0F, out);
+  }
+
+  // Adds keys [begin, end) of the block to one row.
+  void add(const Block& block, std::int64_t row, std::int64_t begin, std::int64_t end, float factor, float* out) {
+    kernels_.accumulate(scores_ + row * kKeyBlock + begin, 1, end - begin, block.values + begin * block.value_stride,
+                        block.value_stride, width_, &factor, out + row * width_, width_);
+  }
+
+  void add_visible(const Block& block, std::int64_t count, const float* factor, float* out) {
+    for (std::int64_t r = 0; r < count; ++r) {
+      add(block, r, 0, 0, factor[r], out);
+      for (std::int64_t j = 0; j < block.count; ++j)
+        if (!hidden_[r * kKeyBlock + j]) add(block, r, j, j + 1, 1.0F, out);
+    }
+  }
+
+  const Rows& rows_;
+  const Kernels& kernels_;
+  const float* queries_;
+  Sums sums_;
+  std::int64_t width_;
+  alignas(64) float scores_[kMostTileRows * kKeyBlock];  // then weights
+  bool hidden_[kMostTileRows * kKeyBlock];               // by an explicit mask
+};
+
+}  // namespace
+
+float* Floats::reserve(std::size_t count) {
+  if (count > count_) {
+    count_ = 0;
+    memory_.reset();
+    const std::size_t size_bytes = (count * sizeof(float) + 63) / 64 * 64;
+    memory_.reset(static_cast<float*>(std::aligned_alloc(64, size_bytes)));
+    if (memory_ == nullptr)
+      throw Error(ErrorCode::out_of_memory, "attention: cannot allocate " + std::to_string(size_bytes) + " bytes");
+    count_ = count;
+  }
+  return memory_.get();
+}
+
+std::int64_t sums_size(std::int64_t rows, std::int64_t width) noexcept {
+  return rows * padded(width) + padded(2 * rows);  // so that the next ones start on a cache line, too
+}
+
+Sums sums_in(float* memory, std::int64_t rows, std::int64_t width) noexcept {
+  float* largest = memory + rows * padded(width);
+  return {memory, largest, largest + rows};
+}
+
+void attend(const Problem& problem, const Task& task, const Kernels& kernels, const Sums& sums) {
+  const Rows rows{problem, task};
+  const std::int64_t width = problem.width;
+  const std::int64_t wide = padded(width);
+  std::fill_n(sums.out, rows.count * wide, 0.0F);
+  std::fill_n(sums.largest, rows.count, kMinusInfinity);
+  std::fill_n(sums.sum, rows.count, 0.0F);
+
+  Workspace& own = workspace();
+  float* queries = own.queries.reserve(static_cast<std::size_t>(padded(rows.count) * width));
+  float* keys = own.keys.reserve(static_cast<std::size_t>(kKeyBlock * width));
+  // Rows of values are read where they are, or are copied side by side with zeros behind them.
+  const bool in_place = width == wide && problem.v.row_stride == width;
+  float* copied = in_place ? nullptr : own.values.reserve(static_cast<std::size_t>(kKeyBlock * wide));
+  pack_panels(
+      kernels, rows.count, width, problem.scale,
+      [&](std::int64_t row) { return problem.q.at(task.batch, rows.head(row), rows.query(row)); }, queries);
+
+  Tiles tiles(rows, kernels, queries, sums);
+  for (std::int64_t begin = task.key_begin; begin < task.key_end; begin += kKeyBlock) {
+    const std::int64_t count = std::min(kKeyBlock, task.key_end - begin);
+    const float* key = problem.k.at(task.batch, task.kv_head, begin);
+    const float* value = problem.v.at(task.batch, task.kv_head, begin);
+    pack_panels(
+        kernels, count, width, 1.0F, [&](std::int64_t row) { return key + row * problem.k.row_stride; }, keys);
+    // Panels of fewer than kLanes rows: the kernels read whole ones, whose scores no row sees.
+    if (const std::int64_t packed = (count + kernels.lanes - 1) / kernels.lanes * kernels.lanes; packed < padded(count))
+      std::fill_n(keys + packed * width, (padded(count) - packed) * width, 0.0F);
+    if (!in_place)
+      for (std::int64_t j = 0; j < count; ++j) {
+        std::memcpy(copied + j * wide, value + j * problem.v.row_stride,
+                    static_cast<std::size_t>(width) * sizeof(float));
+        std::fill(copied + j * wide + width, copied + (j + 1) * wide, 0.0F);
+      }
+    tiles.run({begin, count, keys, in_place ? value : copied, wide});
+  }
+}
+
+void finish(const Problem& problem, const Task& task, const Kernels& kernels, float* memory, std::int64_t chunks) {
+  const Rows rows{problem, task};
+  const std::int64_t width = problem.width;
+  const std::int64_t wide = padded(width);
+  const std::int64_t size = sums_size(rows.count, width);
+  const bool may_see_nothing = problem.mask->kind() == Mask::Kind::tensor || task.key_begin == task.key_end;
+  const Sums first = sums_in(memory, rows.count, width);
+  for (std::int64_t r = 0; r < rows.count; ++r) {
+    float* sum_out = first.out + r * wide;
+    // Chunks are added to the first in their order.
+    for (std::int64_t chunk = 1; chunk < chunks; ++chunk) {
+      const Sums next = sums_in(memory + chunk * size, rows.count, width);
+      const float most = std::max(first.largest[r], next.largest[r]);
+      const float reference = most == kMinusInfinity ? 0.0F : most;
+      const float change[2] = {first.largest[r] - reference, next.largest[r] - reference};
+      float factor[2];
+      kernels.exponential(change, 2, factor);
+      first.largest[r] = most;
+      first.sum[r] = factor[0] * first.sum[r] + factor[1] * next.sum[r];
+      const float* next_out = next.out + r * wide;
+      for (std::int64_t d = 0; d < width; ++d) sum_out[d] = factor[0] * sum_out[d] + factor[1] * next_out[d];
+    }
+    float* to = problem.out + ((task.batch * problem.q_len + rows.query(r)) * problem.heads + rows.head(r)) * width;
+    const float factor = first.sum[r] == 0 && may_see_nothing ? 0.0F : 1.0F / first.sum[r];
+    for (std::int64_t d = 0; d < width; ++d) to[d] = factor * sum_out[d];
+  }
+}
+
+}  // namespace octavo::attention_kernels

@@ -1,0 +1,46 @@
+// Attention of one task, a block of keys at a time, with an online softmax: M. Milakov and N. Gimelshein, "Online
+// normalizer calculation for softmax" (2018), and T. Dao et al., "FlashAttention" (2022), algorithm 1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "kernels/kernels.hpp"
+#include "problem.hpp"
+#include "schedule.hpp"
+
+namespace octavo::attention_kernels {
+
+// float32 memory on a cache line, kept and grown.
+class Floats {
+ public:
+  // At least `count` floats, whose former contents are lost.
+  float* reserve(std::size_t count);
+
+ private:
+  std::unique_ptr<float[], decltype(&std::free)> memory_{nullptr, std::free};
+  std::size_t count_ = 0;
+};
+
+// Rows of width `padded_width` that are not divided by their sums yet. A task has queries times group of them, the
+// heads of a query side by side.
+struct Sums {
+  float* out = nullptr;      // [rows, padded_width]: sum_j exp(score_j - largest) v_j
+  float* largest = nullptr;  // [rows]
+  float* sum = nullptr;      // [rows]: sum_j exp(score_j - largest)
+};
+
+inline std::int64_t padded(std::int64_t count) noexcept { return (count + kLanes - 1) / kLanes * kLanes; }
+// Floats that `rows` rows of sums take, and where they lie in such memory.
+std::int64_t sums_size(std::int64_t rows, std::int64_t width) noexcept;
+Sums sums_in(float* memory, std::int64_t rows, std::int64_t width) noexcept;
+
+// Computes the sums of a task. Working memory is the calling thread's own and stays with it.
+void attend(const Problem& problem, const Task& task, const Kernels& kernels, const Sums& sums);
+
+// Writes the rows of a task to problem.out from the sums of all its chunks, which follow each other in `memory`.
+void finish(const Problem& problem, const Task& task, const Kernels& kernels, float* memory, std::int64_t chunks);
+
+}  // namespace octavo::attention_kernels

@@ -1,0 +1,61 @@
+// The inner loops of attention, once per instruction set. All work on float32 and on one block of keys at a time.
+//
+// Every sum has one order, whatever the instruction set and however the rows are divided: a score adds its products
+// from the first column to the last, an output element its keys from the first to the last, and a sum of weights is
+// made of kLanes partial sums. AVX2 and AVX-512 therefore give the same bits; the portable loops round each product as
+// well.
+#pragma once
+
+#include <cstdint>
+
+namespace octavo::attention_kernels {
+
+inline constexpr std::int64_t kKeyBlock = 128;  // keys whose scores are held at once
+inline constexpr std::int64_t kLanes = 16;      // scores and output rows are padded to a multiple of it
+
+struct Kernels {
+  const char* name;
+  std::int64_t lanes;  // rows that stand side by side in a packed panel
+  std::int64_t rows;   // the most rows a tile has; divides lanes
+
+  // packed[c * lanes + i] = scale * rows[i][c], for `lanes` rows of `width` columns.
+  void (*pack)(const float* const* rows, std::int64_t width, float scale, float* packed);
+
+  // scores[r * kKeyBlock + j] = sum_c q[c * lanes + r] * keys[j / lanes][c * lanes + j % lanes] for `count` rows and
+  // the first `padded_keys` keys, a multiple of kLanes; a panel of keys takes width * lanes floats.
+  void (*scores)(const float* q, std::int64_t count, const float* keys, std::int64_t padded_keys, std::int64_t width,
+                 float* scores);
+
+  // One step of the online softmax over scores[count, padded_keys]; row r sees its first visible[r] keys. Scores become
+  // weights exp(score - largest), 0 where not visible; largest[r] and sum[r] are brought up to date, and factor[r] is
+  // what sums made with the former largest are to be multiplied with. A score that is NaN makes its row's sum NaN.
+  void (*softmax)(float* scores, std::int64_t count, const std::int64_t* visible, std::int64_t padded_keys,
+                  float* largest, float* sum, float* factor);
+
+  // out[r, :] = factor[r] * out[r, :] + sum_j weights[r * kKeyBlock + j] * values[j * value_stride, :] for `count`
+  // rows, `keys` keys and `padded_width` columns, a multiple of kLanes.
+  void (*accumulate)(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
+                     std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
+                     std::int64_t out_stride);
+
+  // to[i] = exp(from[i]) for from <= 0; see exp.hpp.
+  void (*exponential)(const float* from, std::int64_t count, float* to);
+};
+
+inline constexpr std::int64_t kMostTileRows = 8;
+inline constexpr std::int64_t kMostLanes = 16;
+
+// The table of an instruction set; null where it was not compiled for this kind of processor.
+const Kernels* portable_kernels() noexcept;
+const Kernels* avx2_kernels() noexcept;    // AVX2 and FMA
+const Kernels* avx512_kernels() noexcept;  // AVX-512 F, BW, VL and DQ
+
+// The best that this processor and operating system can run.
+const Kernels& best_kernels() noexcept;
+
+// What attention uses: the best, or what force_kernels chose. "portable", "avx2" or "avx512"; "" for the best. False,
+// and nothing changed, where it cannot run here. For tests and benchmarks: not while attention runs.
+const Kernels& kernels() noexcept;
+bool force_kernels(const char* name) noexcept;
+
+}  // namespace octavo::attention_kernels

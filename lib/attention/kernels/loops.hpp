@@ -1,0 +1,167 @@
+// The loops behind Kernels, written once over an instruction set S:
+//
+//   S::Vector                       S::kLanes floats
+//   S::kRows, S::kVectors           a tile's rows and vectors: as many sums as the registers hold
+//   load, store, broadcast, zero    unaligned
+//   add, subtract, multiply
+//   multiply_add(a, b, c)           a * b + c; multiply_add_one for single floats
+//   larger(x, kept)                 kept where x is not larger or is NaN
+//   largest_of(v)                   of all lanes
+//   power_of_two(v)                 2^n for the n in the low bits of v + 1.5 * 2^23
+//   zero_below(y, x, bound)         0 where x < bound, y elsewhere and where x is NaN
+//   transpose(rows, c, to, scale)   to[(c + i) * kLanes + r] = scale * rows[r][c + i] for i < 4 and all lanes r
+//
+// Included by one file per instruction set, which is compiled with it: nothing here may be seen outside that file, and
+// no inline function of a library may be called, or another file might get the version compiled with it.
+#pragma once
+
+#include <cstdint>
+
+#include "exp.hpp"
+#include "kernels.hpp"
+
+namespace octavo::attention_kernels {
+
+namespace {
+
+// c[r, n] = (kAdd ? factor[r] * c[r, n] : 0) + sum_k a[r * kARow + k * kAStep] * b[n * b_vector + k * b_step]
+// for Rows rows and Vectors vectors.
+template <class S, int Rows, int Vectors, int kARow, int kAStep, bool kAdd>
+void product(const float* a, const float* b, std::int64_t b_vector, std::int64_t b_step, std::int64_t depth,
+             const float* factor, float* c, std::int64_t c_stride) {
+  typename S::Vector sums[Rows][Vectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 3
+    for (int n = 0; n < Vectors; ++n)
+      sums[r][n] = kAdd ? S::multiply(S::load(c + r * c_stride + n * S::kLanes), S::broadcast(factor[r])) : S::zero();
+  for (std::int64_t k = 0; k < depth; ++k) {
+    typename S::Vector x[Vectors];
+#pragma GCC unroll 3
+    for (int n = 0; n < Vectors; ++n) x[n] = S::load(b + n * b_vector + k * b_step);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const typename S::Vector y = S::broadcast(a[r * kARow + k * kAStep]);
+#pragma GCC unroll 3
+      for (int n = 0; n < Vectors; ++n) sums[r][n] = S::multiply_add(y, x[n], sums[r][n]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 3
+    for (int n = 0; n < Vectors; ++n) S::store(c + r * c_stride + n * S::kLanes, sums[r][n]);
+}
+
+// The tile of `count` rows over `vectors` vectors, some of S::kVectors at a time, as even as can be.
+template <class S, int Rows, int kARow, int kAStep, bool kAdd>
+void product_rows(std::int64_t count, const float* a, const float* b, std::int64_t b_vector, std::int64_t b_step,
+                  std::int64_t depth, std::int64_t vectors, const float* factor, float* c, std::int64_t c_stride) {
+  if constexpr (Rows > 1) {
+    if (count < Rows)
+      return product_rows<S, Rows - 1, kARow, kAStep, kAdd>(count, a, b, b_vector, b_step, depth, vectors, factor, c,
+                                                            c_stride);
+  }
+  static_assert(S::kVectors == 2 || S::kVectors == 3);
+  const std::int64_t parts = (vectors + S::kVectors - 1) / S::kVectors;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::int64_t first = vectors * part / parts;
+    const std::int64_t size = vectors * (part + 1) / parts - first;
+    const float* from = b + first * b_vector;
+    float* to = c + first * S::kLanes;
+    if constexpr (S::kVectors == 3)
+      if (size == 3) {
+        product<S, Rows, 3, kARow, kAStep, kAdd>(a, from, b_vector, b_step, depth, factor, to, c_stride);
+        continue;
+      }
+    if (size == 2)
+      product<S, Rows, 2, kARow, kAStep, kAdd>(a, from, b_vector, b_step, depth, factor, to, c_stride);
+    else
+      product<S, Rows, 1, kARow, kAStep, kAdd>(a, from, b_vector, b_step, depth, factor, to, c_stride);
+  }
+}
+
+template <class S>
+void pack(const float* const* rows, std::int64_t width, float scale, float* packed) {
+  std::int64_t c = 0;
+  for (; c + 4 <= width; c += 4) S::transpose(rows, c, packed, scale);
+  for (; c < width; ++c)
+    for (int r = 0; r < S::kLanes; ++r) packed[c * S::kLanes + r] = scale * rows[r][c];
+}
+
+template <class S>
+void scores(const float* q, std::int64_t count, const float* keys, std::int64_t padded_keys, std::int64_t width,
+            float* out) {
+  product_rows<S, S::kRows, 1, S::kLanes, false>(count, q, keys, width * S::kLanes, S::kLanes, width,
+                                                 padded_keys / S::kLanes, nullptr, out, kKeyBlock);
+}
+
+template <class S>
+void accumulate(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
+                std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
+                std::int64_t out_stride) {
+  product_rows<S, S::kRows, kKeyBlock, 1, true>(count, weights, values, S::kLanes, value_stride, keys,
+                                                padded_width / S::kLanes, factor, out, out_stride);
+}
+
+template <class S>
+void softmax(float* all_scores, std::int64_t count, const std::int64_t* visible, std::int64_t padded_keys,
+             float* largest, float* sum, float* factor) {
+  using Vector = typename S::Vector;
+  constexpr int kParts = static_cast<int>(kLanes) / S::kLanes;
+  float reference[kMostLanes] = {};
+  float change[kMostLanes] = {};
+  for (std::int64_t r = 0; r < count; ++r) {
+    float* row = all_scores + r * kKeyBlock;
+    for (std::int64_t j = visible[r]; j < padded_keys; ++j) row[j] = -__builtin_inff();
+    Vector most = S::broadcast(largest[r]);
+    for (std::int64_t j = 0; j < padded_keys; j += S::kLanes) most = S::larger(S::load(row + j), most);
+    const float now = S::largest_of(most);
+    reference[r] = now == -__builtin_inff() ? 0.0F : now;  // nothing seen yet: all weights 0, NaN stays
+    change[r] = largest[r] - reference[r];
+    largest[r] = now;
+  }
+  float factors[kMostLanes];
+  for (int i = 0; i < static_cast<int>(kMostTileRows); i += S::kLanes)
+    S::store(factors + i, exponential<S>(S::load(change + i)));
+  for (std::int64_t r = 0; r < count; ++r) {
+    float* row = all_scores + r * kKeyBlock;
+    const Vector from = S::broadcast(reference[r]);
+    Vector partial[kParts];
+#pragma GCC unroll 4
+    for (int part = 0; part < kParts; ++part) partial[part] = S::zero();
+    for (std::int64_t j = 0; j < padded_keys; j += kLanes)
+#pragma GCC unroll 4
+      for (int part = 0; part < kParts; ++part) {
+        const Vector weight = exponential<S>(S::subtract(S::load(row + j + part * S::kLanes), from));
+        S::store(row + j + part * S::kLanes, weight);
+        partial[part] = S::add(partial[part], weight);
+      }
+    float lanes[kLanes];
+#pragma GCC unroll 4
+    for (int part = 0; part < kParts; ++part) S::store(lanes + part * S::kLanes, partial[part]);
+    for (int half = static_cast<int>(kLanes) / 2; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    factor[r] = factors[r];
+    sum[r] = S::multiply_add_one(sum[r], factor[r], lanes[0]);
+  }
+}
+
+template <class S>
+void exponentials(const float* from, std::int64_t count, float* to) {
+  std::int64_t i = 0;
+  for (; i + S::kLanes <= count; i += S::kLanes) S::store(to + i, exponential<S>(S::load(from + i)));
+  if (i == count) return;
+  float rest[kMostLanes] = {};
+  for (std::int64_t j = i; j < count; ++j) rest[j - i] = from[j];
+  S::store(rest, exponential<S>(S::load(rest)));
+  for (std::int64_t j = i; j < count; ++j) to[j] = rest[j - i];
+}
+
+template <class S>
+constexpr Kernels table(const char* name) {
+  return {name, S::kLanes, S::kRows, pack<S>, scores<S>, softmax<S>, accumulate<S>, exponentials<S>};
+}
+
+}  // namespace
+
+}  // namespace octavo::attention_kernels

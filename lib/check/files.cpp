@@ -1,0 +1,172 @@
+#include "files.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+namespace octavo::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool exists(const std::string& directory, const char* name) {
+  std::error_code ignored;
+  return fs::exists(fs::path(directory) / name, ignored);
+}
+
+std::string path_of(const std::string& directory, const char* name) { return (fs::path(directory) / name).string(); }
+
+/// What config.json must agree with; the merges are not built, which would take most of the time.
+struct Vocabulary {
+  std::string file;
+  std::int64_t size = 0;                      // 1 + the largest id
+  std::map<std::string, std::int64_t> added;  // special tokens by text
+};
+
+void take_id(const Json& id, Vocabulary& vocabulary) { vocabulary.size = std::max(vocabulary.size, id.as_int() + 1); }
+
+std::optional<Vocabulary> read_vocabulary(const std::string& directory) {
+  Vocabulary vocabulary;
+  if (exists(directory, "tokenizer.json")) {
+    vocabulary.file = path_of(directory, "tokenizer.json");
+    const Json json = Json::read_file(vocabulary.file);
+    json.at("model").at("vocab").for_each_member([&](std::string_view, const Json& id) { take_id(id, vocabulary); });
+    if (const auto added = json.find("added_tokens"))
+      for (std::size_t i = 0; i < added->size(); ++i) {
+        const Json token = added->at(i);
+        take_id(token.at("id"), vocabulary);
+        vocabulary.added[token.at("content").as_string()] = token.at("id").as_int();
+      }
+    return vocabulary;
+  }
+  if (!exists(directory, "vocab.json")) return std::nullopt;
+  vocabulary.file = path_of(directory, "tokenizer_config.json");
+  Json::read_file(path_of(directory, "vocab.json")).for_each_member([&](std::string_view, const Json& id) {
+    take_id(id, vocabulary);
+  });
+  Json::read_file(vocabulary.file)
+      .at("added_tokens_decoder")
+      .for_each_member([&](std::string_view id, const Json& token) {
+        const Json number = Json::parse(id, token.where());
+        take_id(number, vocabulary);
+        vocabulary.added[token.at("content").as_string()] = number.as_int();
+      });
+  return vocabulary;
+}
+
+void compare_tokens(const Json& json, const Qwen25VlConfig& config, const Vocabulary& vocabulary,
+                    std::vector<CheckProblem>& problems) {
+  const auto special = [&](const char* key, const char* token, std::int64_t id) {
+    const auto found = vocabulary.added.find(token);
+    if (found == vocabulary.added.end()) {
+      problems.push_back({std::string(token) + " is not among the added tokens of " + vocabulary.file, vocabulary.file,
+                          "copy the tokenizer files of the model it was made from"});
+    } else if (id != found->second) {
+      problems.push_back({json.where() + ": " + key + " is " + std::to_string(id) + ", but " + vocabulary.file +
+                              " gives " + token + " the id " + std::to_string(found->second),
+                          json.where() + ": " + key, "set it to the tokenizer's id"});
+    }
+  };
+  special("image_token_id", "<|image_pad|>", config.image_token_id);
+  special("video_token_id", "<|video_pad|>", config.video_token_id);
+  special("vision_start_token_id", "<|vision_start|>", config.vision_start_token_id);
+  special("vision_end_token_id", "<|vision_end|>", config.vision_end_token_id);
+  for (const char* token : {"<|im_start|>", "<|im_end|>"})
+    if (vocabulary.added.count(token) == 0)
+      problems.push_back({std::string(token) + " is not among the added tokens of " + vocabulary.file, vocabulary.file,
+                          "the chat template needs it: copy the tokenizer files of the model it was made from"});
+  if (config.text.vocab_size > 0 && vocabulary.size > config.text.vocab_size)
+    problems.push_back(
+        {json.where() + ": vocab_size is " + std::to_string(config.text.vocab_size) + ", smaller than the " +
+             std::to_string(vocabulary.size) + " ids of " + vocabulary.file,
+         json.where() + ": vocab_size",
+         "the embedding has a row per id (it may have more): use the tokenizer the model was trained with"});
+}
+
+void check_tokenizer(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+                     std::vector<CheckProblem>& problems) {
+  try {
+    if (const std::optional<Vocabulary> vocabulary = read_vocabulary(directory)) {
+      compare_tokens(json, config, *vocabulary, problems);
+    } else {
+      problems.push_back({"no tokenizer: neither tokenizer.json nor vocab.json is there", directory,
+                          "copy the tokenizer files of the model it was made from"});
+    }
+  } catch (const Error& error) {
+    problems.push_back({error.what(), directory, "copy the tokenizer files of the model it was made from"});
+  }
+}
+
+void check_processor(const std::string& directory, const VisionConfig& vision, std::vector<CheckProblem>& problems) {
+  const std::string path = path_of(directory, "preprocessor_config.json");
+  if (!exists(directory, "preprocessor_config.json")) {
+    problems.push_back({"preprocessor_config.json is missing", directory,
+                        "copy it from the model it was made from: pictures cannot be prepared without"});
+    return;
+  }
+  try {
+    const ImageProcessorConfig processor = ImageProcessorConfig::open(directory);
+    const auto equal = [&](const char* key, std::int64_t cuts, const char* field, std::int64_t expects) {
+      if (expects <= 0 || cuts == expects) return;
+      problems.push_back(
+          {path + ": " + key + " is " + std::to_string(cuts) + ", but vision_config." + field + " is " +
+               std::to_string(expects),
+           path + ": " + key,
+           "both must be what the vision tower was trained with; visual.patch_embed.proj.weight shows it"});
+    };
+    equal("patch_size", processor.patch_size, "patch_size", vision.patch_size);
+    equal("temporal_patch_size", processor.temporal_patch_size, "temporal_patch_size", vision.temporal_patch_size);
+    equal("merge_size", processor.merge_size, "spatial_merge_size", vision.spatial_merge_size);
+    if (vision.in_channels > 0 && vision.in_channels != 3)
+      problems.push_back(
+          {path + ": pictures have 3 channels, but vision_config.in_channels is " + std::to_string(vision.in_channels),
+           path, "patches can then only be made by the caller", false});
+    if (processor.min_pixels > processor.max_pixels)
+      problems.push_back({path + ": min_pixels is " + std::to_string(processor.min_pixels) + ", above max_pixels " +
+                              std::to_string(processor.max_pixels),
+                          path + ": min_pixels", "published models have 3136 and 12845056"});
+  } catch (const Error& error) {
+    problems.push_back({error.what(), path, "copy it from the model it was made from"});
+  }
+}
+
+void check_generation(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+                      std::vector<CheckProblem>& problems) {
+  const std::string path = path_of(directory, "generation_config.json");
+  try {
+    const GenerationConfig generation = GenerationConfig::read(directory, json);
+    for (const std::int64_t id : generation.eos_token_ids)
+      if (config.text.vocab_size > 0 && id >= config.text.vocab_size)
+        problems.push_back({path + ": eos_token_id has " + std::to_string(id) + ", outside the vocabulary of " +
+                                std::to_string(config.text.vocab_size) + ": answers would not end",
+                            path + ": eos_token_id", "take the ids of <|im_end|> and <|endoftext|>"});
+    if (generation.eos_token_ids.empty())
+      problems.push_back({"no eos_token_id in generation_config.json or config.json: answers end at max_new_tokens",
+                          path, "take the ids of <|im_end|> and <|endoftext|>", false});
+  } catch (const Error& error) {
+    problems.push_back({error.what(), path, "copy it from the model it was made from"});
+  }
+}
+
+}  // namespace
+
+void check_files(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+                 std::vector<CheckProblem>& problems) {
+  check_tokenizer(directory, json, config, problems);
+  check_processor(directory, config.vision, problems);
+  check_generation(directory, json, config, problems);
+}
+
+void note_use_cache(const Json& config, std::vector<CheckProblem>& problems) {
+  const auto look = [&](const Json& from) {
+    const auto stated = from.find("use_cache");
+    if (!stated || !stated->is_bool() || stated->as_bool()) return;
+    problems.push_back({"use_cache is " + stated->dump() + ", left behind by training or quantization", stated->where(),
+                        "harmless here, where a cache is a property of the call; set it to true for others", false});
+  };
+  look(config);
+  if (const auto text = config.find("text_config")) look(*text);
+}
+
+}  // namespace octavo::detail

@@ -1,0 +1,115 @@
+#include "output.hpp"
+
+#include <array>
+#include <filesystem>
+
+namespace octavo::detail {
+namespace fs = std::filesystem;
+namespace {
+
+/// The writer keeps a shard's tensors until the shard ends. int8 blocks are owned memory, so shards of them end here,
+/// long before max_shard_bytes, to keep the promise of one block at a time.
+constexpr std::uint64_t kMaxHeldBytes = std::uint64_t{256} << 20;
+
+/// Other forms of the weights, and what an earlier run of ours wrote.
+bool is_replaced(const std::string& name) {
+  static constexpr std::array<std::string_view, 8> kEndings{
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".msgpack"};
+  for (const std::string_view ending : kEndings) {
+    if (name.ends_with(ending)) {
+      return true;
+    }
+  }
+  return name == "config.json" || name == "octavo_report.json" || name == "octavo_report.html" || name.starts_with('.');
+}
+
+/// Loaders match names against their own module tree, which for the same checkpoint is "visual.*" and "model.layers.*"
+/// in one, "model.visual.*" and "model.language_model.layers.*" in another: each module is named in both ways, as
+/// stored first.
+std::vector<std::string> loader_names(const Checkpoint& source, const std::vector<std::string>& module_paths) {
+  constexpr std::string_view kLanguage = "model.";
+  std::vector<std::string> names;
+  for (const std::string& path : module_paths) {
+    names.push_back(source.stored_name(path));
+    std::string newer = path;
+    if (path.starts_with("visual.")) newer = "model." + path;
+    if (path.starts_with(kLanguage)) newer = "model.language_model." + path.substr(kLanguage.size());
+    if (names.back() == newer) newer = path;
+    if (names.back() != newer) names.push_back(std::move(newer));
+  }
+  return names;
+}
+
+std::string checked_target(const std::string& source, const std::string& target) {
+  if (target.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "quantize: the output directory is empty; name one that does not exist yet");
+  }
+  std::error_code ignored;
+  if (fs::equivalent(source, target, ignored)) {
+    throw Error(ErrorCode::invalid_argument,
+                "quantize: the output directory " + target + " is the model itself; choose another");
+  }
+  return target;
+}
+
+}  // namespace
+
+QuantizedOutput::QuantizedOutput(const std::string& source, const std::string& target, bool overwrite,
+                                 std::uint64_t max_shard_bytes)
+    : source_(source), directory_(checked_target(source, target), overwrite), writer_(directory_, max_shard_bytes) {}
+
+void QuantizedOutput::add(const std::string& stored_name, const Tensor& tensor, bool held) {
+  writer_.add(stored_name, tensor);
+  bytes_ += tensor.size_bytes();
+  if (held) {
+    held_bytes_ += tensor.size_bytes();
+    if (held_bytes_ >= kMaxHeldBytes) {
+      writer_.flush();
+      held_bytes_ = 0;
+    }
+  }
+}
+
+void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string& module_path,
+                                    const QuantizedLayer& layer, DType scale_dtype) {
+  const std::string weight = module_path + ".weight";
+  add(source.stored_name(weight), layer.weight, true);
+  add(source.stored_name(module_path + ".weight_scale"), layer.scales.to(scale_dtype).reshape({layer.scales.dim(0), 1}),
+      true);
+  written_.insert(weight);
+}
+
+void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps) {
+  // A fresh mapping, dropped with the shard: pages that were copied do not stay resident.
+  const Checkpoint source = Checkpoint::open(source_);
+  std::uint64_t mapped = 0;
+  for (const std::string& name : source.names()) {
+    if (!name.starts_with(prefix) || !written_.insert(name).second) {
+      continue;
+    }
+    steps.check_cancelled();
+    const Tensor tensor = source.tensor(name);
+    add(source.info(name).name, tensor, false);
+    mapped += tensor.size_bytes();
+  }
+  held_bytes_ += mapped;
+  if (held_bytes_ >= kMaxHeldBytes) {
+    writer_.flush();
+    held_bytes_ = 0;
+  }
+}
+
+void QuantizedOutput::copy_files(const Checkpoint& source, const QuantizedModules& modules) {
+  const QuantizedModules named{modules.rest, loader_names(source, modules.w8a16),
+                               loader_names(source, modules.ignored)};
+  directory_.write_file("config.json", with_quantization_config(source.config(), named));
+  for (const fs::directory_entry& entry : fs::directory_iterator(source_)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && !is_replaced(name)) {
+      directory_.copy_file(entry.path().string(), name);
+    }
+  }
+}
+
+}  // namespace octavo::detail

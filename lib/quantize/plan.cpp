@@ -1,0 +1,93 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+namespace octavo::detail {
+namespace {
+
+/// vLLM fuses q, k, v and gate, up into one product, so linears that share an input must share a scheme.
+void require_one_scheme_per_input(const std::vector<LinearInfo>& linears, const Recipe& recipe) {
+  std::map<std::string, const LinearInfo*> first_of_group;
+  for (const LinearInfo& linear : linears) {
+    const auto [entry, inserted] = first_of_group.emplace(linear.input_group, &linear);
+    const LinearInfo& first = *entry->second;
+    if (!inserted && recipe.rule_for(first.module_path).scheme != recipe.rule_for(linear.module_path).scheme) {
+      throw Error(ErrorCode::unsupported,
+                  "recipe: " + first.module_path + " and " + linear.module_path +
+                      " see the same input but get different schemes; runtimes fuse them: give both the same rule");
+    }
+  }
+}
+
+void require_skipped(const std::vector<LinearInfo>& linears, const Recipe& recipe) {
+  for (const LinearInfo& linear : linears) {
+    const Rule& rule = recipe.rule_for(linear.module_path);
+    if (rule.scheme != Scheme::skip) {
+      throw Error(ErrorCode::unsupported,
+                  "recipe: the rule \"" + rule.match + "\" would quantize " + linear.module_path +
+                      ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
+    }
+  }
+}
+
+}  // namespace
+
+bool BlockPlan::needs_hessians() const {
+  return std::any_of(quantized.begin(), quantized.end(),
+                     [](const LinearPlan& linear) { return linear.rule.options.method == QuantMethod::gptq; });
+}
+
+bool Plan::quantizes(Tower tower) const {
+  const auto& blocks = tower == Tower::vision ? vision : language;
+  return std::any_of(blocks.begin(), blocks.end(), [](const BlockPlan& block) { return !block.quantized.empty(); });
+}
+
+QuantizedModules Plan::stored_modules() const {
+  const bool all = static_cast<std::int64_t>(w8a16.size()) == quantized_linears;
+  return all ? QuantizedModules{StoredScheme::w8a16, {}, ignored}
+             : QuantizedModules{StoredScheme::w8a8_dynamic, w8a16, ignored};
+}
+
+Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
+  const std::unique_ptr<BlockwiseModel> model = BlockwiseModel::open(checkpoint);
+  Plan plan;
+  for (const Tower tower : {Tower::vision, Tower::language}) {
+    auto& blocks = tower == Tower::vision ? plan.vision : plan.language;
+    for (std::int64_t i = 0; i < model->num_blocks(tower); ++i) {
+      const std::unique_ptr<ModelBlock> block = model->load_block(tower, i);  // maps; reads no weight
+      const std::vector<LinearInfo> linears = block->linears();
+      require_one_scheme_per_input(linears, recipe);
+      BlockPlan entry{tower, i, block->module_path(), {}};
+      for (const LinearInfo& linear : linears) {
+        const Rule& rule = recipe.rule_for(linear.module_path);
+        if (rule.scheme == Scheme::skip) {
+          plan.ignored.push_back(linear.module_path);
+        } else {
+          entry.quantized.push_back({linear, rule});
+          if (rule.scheme == Scheme::w8a16) plan.w8a16.push_back(linear.module_path);
+        }
+      }
+      plan.quantized_linears += static_cast<std::int64_t>(entry.quantized.size());
+      plan.needs_calibration = plan.needs_calibration || entry.needs_hessians();
+      blocks.push_back(std::move(entry));
+    }
+  }
+  require_skipped(model->other_linears(), recipe);
+  for (const LinearInfo& linear : model->other_linears()) {
+    plan.ignored.push_back(linear.module_path);
+  }
+  // Tied models store no lm_head, yet loaders build the module: it must be listed, or they look for its int8 weight.
+  if (std::find(plan.ignored.begin(), plan.ignored.end(), "lm_head") == plan.ignored.end()) {
+    plan.ignored.emplace_back("lm_head");
+  }
+  if (plan.quantized_linears == 0) {
+    throw Error(ErrorCode::invalid_argument,
+                "recipe: no rule quantizes any linear layer of this model; module paths look like \"" +
+                    (plan.ignored.empty() ? std::string("model.layers.0.mlp.up_proj") : plan.ignored.front()) + "\"");
+  }
+  return plan;
+}
+
+}  // namespace octavo::detail

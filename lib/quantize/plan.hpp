@@ -1,0 +1,39 @@
+/// A recipe applied to a model: which linear gets what, decided and checked before any long work.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "octavo/blockwise.hpp"
+#include "octavo/model.hpp"
+#include "octavo/quant.hpp"
+
+namespace octavo::detail {
+
+struct LinearPlan {
+  LinearInfo info;
+  Rule rule;
+};
+
+struct BlockPlan {
+  Tower tower = Tower::language;
+  std::int64_t index = 0;
+  std::string module_path;
+  std::vector<LinearPlan> quantized;  ///< in the block's order
+  bool needs_hessians() const;
+};
+
+struct Plan {
+  std::vector<BlockPlan> vision, language;
+  std::vector<std::string> ignored;  ///< module paths of every linear that stays float, published layout
+  std::vector<std::string> w8a16;    ///< of every linear that the recipe puts in W8A16
+  std::int64_t quantized_linears = 0;
+  bool needs_calibration = false;
+  bool quantizes(Tower tower) const;
+  QuantizedModules stored_modules() const;  ///< as it will be written; published layout
+};
+
+/// @throws Error  unsupported / invalid_argument, naming the linear and the rule.
+Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe);
+
+}  // namespace octavo::detail

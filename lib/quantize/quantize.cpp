@@ -1,0 +1,281 @@
+#include "octavo/quantize.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "calibration.hpp"
+#include "octavo/metrics.hpp"
+#include "output.hpp"
+
+namespace octavo {
+namespace detail {
+namespace {
+
+/// Vision states of this many samples are alive at once while the tower only runs.
+constexpr std::int64_t kVisionChunk = 16;
+/// Cost of quantizing a linear, in forward passes of one sample through a block; only time left depends on it.
+constexpr std::int64_t kLinearSteps = 4;
+/// Below this many rows per column the Hessian is close to singular and GPTQ loses its edge.
+constexpr std::int64_t kRowsPerColumn = 2;
+
+class Quantizer {
+ public:
+  Quantizer(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options)
+      : options_(options),
+        recipe_(Recipe::open(options.recipe)),
+        checkpoint_(Checkpoint::open(model_dir)),
+        steps_(options.progress, options.cancel, "quantize", "nothing was written to " + out_dir) {
+    if (checkpoint_->is_quantized()) {
+      throw Error(ErrorCode::unsupported,
+                  "quantize: " + model_dir +
+                      " is already quantized (its config.json has quantization_config); start from the original");
+    }
+    plan_ = make_plan(*checkpoint_, recipe_);
+    if (!options.calibration.empty()) {
+      samples_ = read_samples(options.calibration, options.max_samples);
+      require_images(samples_);
+    } else if (plan_.needs_calibration) {
+      throw Error(ErrorCode::invalid_argument,
+                  "quantize: recipe \"" + options.recipe +
+                      "\" uses GPTQ, which needs calibration samples; name a JSONL file, or use the recipe \"rtn\"");
+    }
+    output_.emplace(model_dir, out_dir, options.overwrite, options.max_shard_bytes);
+  }
+
+  QuantizeResult run() {
+    count_steps();
+    if (!samples_.empty()) {
+      calibrate();
+    } else {
+      for (const Tower tower : {Tower::vision, Tower::language}) {
+        for (const BlockPlan& plan : blocks(tower)) {
+          quantize_block(plan, *open_block(plan), nullptr);
+        }
+      }
+    }
+    steps_.stage("write");
+    output_->copy_tensors("", steps_);
+    output_->finish_shards();
+    output_->copy_files(*checkpoint_, plan_.stored_modules());
+    warn_of_few_rows();
+    result_.bytes_before = checkpoint_->total_bytes();
+    result_.bytes_after = output_->bytes();
+    result_.samples = static_cast<std::int64_t>(samples_.size());
+    result_.recipe = recipe_.to_json().dump();
+    result_.seconds = watch_.seconds();
+    result_.peak_rss_bytes = peak_rss_bytes();
+    output_->write_file("octavo_report.json", result_.to_json().dump(2) + "\n");
+    output_->write_file("octavo_report.html", result_.to_html());
+    steps_.check_cancelled();
+    output_->commit();
+    return std::move(result_);
+  }
+
+ private:
+  const std::vector<BlockPlan>& blocks(Tower tower) const {
+    return tower == Tower::vision ? plan_.vision : plan_.language;
+  }
+
+  /// A fresh mapping per block: when the block goes, so do the pages it touched.
+  std::unique_ptr<ModelBlock> open_block(const BlockPlan& plan) const {
+    return BlockwiseModel::open(Checkpoint::open(checkpoint_->directory()))->load_block(plan.tower, plan.index);
+  }
+
+  void count_steps() {
+    const auto n = static_cast<std::int64_t>(samples_.size());
+    std::int64_t total = kLinearSteps * plan_.quantized_linears;
+    if (n > 0) {
+      const auto depth = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
+      const auto quantized = [](const auto& list) {
+        return std::count_if(list.begin(), list.end(), [](const BlockPlan& b) { return !b.quantized.empty(); });
+      };
+      total += n * (depth(plan_.vision) + depth(plan_.language) + quantized(plan_.vision) + quantized(plan_.language));
+    }
+    steps_.set_total(total);
+  }
+
+  /// One tower's blocks over the samples in `states`; each block is quantized before the next one sees its output.
+  void walk(Tower tower, CalibrationStates& states) {
+    for (const BlockPlan& plan : blocks(tower)) {
+      const std::unique_ptr<ModelBlock> block = open_block(plan);
+      if (!plan.quantized.empty()) {
+        InputCollector collector(plan, static_cast<std::int64_t>(states.states.size()));
+        steps_.stage(plan.module_path + ": calibrate");
+        states.run(*block, &collector, steps_);
+        quantize_block(plan, *block, &collector);
+      }
+      steps_.stage(plan.module_path + ": run");
+      if (&plan == &plan_.language.back()) {  // nothing behind it needs its output
+        steps_.advance(static_cast<std::int64_t>(states.states.size()));
+      } else {
+        states.run(*block, nullptr, steps_);
+      }
+    }
+  }
+
+  void calibrate() {
+    CalibrationStates language;
+    {
+      const Model model = Model::open(checkpoint_->directory());
+      // A tower that is quantized must see all samples at once; one that only runs can take them in chunks.
+      const auto all = static_cast<std::int64_t>(samples_.size());
+      const std::int64_t chunk = plan_.quantizes(Tower::vision) ? all : std::min(all, kVisionChunk);
+      for (std::int64_t begin = 0; begin < all; begin += chunk) {
+        enter_language(model, begin, std::min(all, begin + chunk), language);
+      }
+    }
+    result_.tokens = language.tokens;
+    walk(Tower::language, language);
+  }
+
+  /// Samples [begin, end): preprocessing, vision tower, embedding.
+  void enter_language(const Model& model, std::int64_t begin, std::int64_t end, CalibrationStates& language) {
+    steps_.stage("preprocess");
+    const std::unique_ptr<BlockwiseModel> ends = BlockwiseModel::open(Checkpoint::open(checkpoint_->directory()));
+    std::vector<ModelInput> inputs;
+    CalibrationStates vision;
+    for (std::int64_t i = begin; i < end; ++i) {
+      steps_.check_cancelled();
+      inputs.push_back(prepare_sample(model, samples_[static_cast<std::size_t>(i)]));
+      vision.states.push_back(ends->begin_vision(inputs.back()));
+    }
+    walk(Tower::vision, vision);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      BlockState& state = vision.states[i];
+      const Tensor rows = state.hidden.defined() ? ends->finish_vision(state) : Tensor{};
+      state = {};
+      language.tokens += static_cast<std::int64_t>(inputs[i].ids.size());
+      language.states.push_back(ends->begin_language(inputs[i], rows));
+      inputs[i] = {};
+    }
+  }
+
+  /// Quantizes the block's linears in place and hands its tensors to the writer.
+  void quantize_block(const BlockPlan& plan, ModelBlock& block, InputCollector* collector) {
+    steps_.stage(plan.module_path + ": quantize");
+    std::map<std::string, PreparedHessian> prepared;  // by input group and key; dropped after its last linear
+    std::map<std::string, int> users;
+    const auto shared_key = [](const LinearPlan& linear) {
+      return linear.info.input_group + "|" + InputCollector::hessian_key(linear);
+    };
+    for (const LinearPlan& linear : plan.quantized) {
+      if (linear.rule.options.method == QuantMethod::gptq) {
+        ++users[shared_key(linear)];
+      }
+    }
+    for (const LinearPlan& linear : plan.quantized) {
+      const std::string& path = linear.info.module_path;
+      const Tensor weight = block.weight(path);
+      QuantizedLayer layer;
+      if (linear.rule.options.method == QuantMethod::gptq) {
+        if (collector == nullptr) throw Error(ErrorCode::internal, path + ": GPTQ without calibration was let in");
+        const std::string key = shared_key(linear);
+        auto entry = prepared.find(key);
+        if (entry == prepared.end()) {
+          entry = prepared.emplace(key, collector->take_hessian(linear)).first;
+        }
+        layer = quantize_layer(weight, entry->second, linear.rule.options, path);
+        if (--users[key] == 0) {
+          prepared.erase(entry);
+        }
+      } else {
+        layer = quantize_layer_rtn(weight, linear.rule.options, path);
+      }
+      install(linear, block, layer, collector);
+      steps_.advance(kLinearSteps);
+    }
+    if (!plan.quantized.empty()) {
+      output_->copy_tensors(plan.module_path + ".", steps_);
+    }
+  }
+
+  void install(const LinearPlan& plan, ModelBlock& block, const QuantizedLayer& layer,
+               const InputCollector* collector) {
+    const std::string& path = plan.info.module_path;
+    LayerReport report;
+    report.module_path = path;
+    report.scheme = scheme_name(plan.rule.scheme);
+    report.method = plan.rule.options.method == QuantMethod::gptq && !layer.fell_back_to_rtn ? "gptq" : "rtn";
+    report.loss = layer.loss;
+    report.rtn_loss = layer.rtn_loss;
+    report.damp_used = layer.damp_used;
+    report.dead_columns = layer.dead_columns;
+    report.fell_back_to_rtn = layer.fell_back_to_rtn;
+    if (collector != nullptr) {
+      const Linear quantized = plan.rule.scheme == Scheme::w8a16
+                                   ? Linear::w8a16(path, layer.weight, layer.scales, bias_of(path))
+                                   : Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
+      report.rows = collector->rows(plan);
+      if (const Tensor rows = collector->kept_rows(plan); rows.defined()) {
+        report.relative_error = relative_error(block.linear(path).forward(rows), quantized.forward(rows));
+      }
+      block.replace(path, quantized);
+    }
+    if (layer.fell_back_to_rtn) {
+      result_.warnings.push_back(path +
+                                 ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");
+    }
+    output_->add_quantized(*checkpoint_, path, layer, plan.rule.options.scale_dtype);
+    result_.layers.push_back(std::move(report));
+  }
+
+  Tensor bias_of(const std::string& module_path) const {
+    const std::string name = module_path + ".bias";
+    return checkpoint_->find(name) != nullptr ? checkpoint_->tensor(name).clone() : Tensor{};
+  }
+
+  void warn_of_few_rows() {
+    std::int64_t affected = 0;
+    std::string example;
+    const auto look = [&](const BlockPlan& block) {
+      for (const LinearPlan& linear : block.quantized) {
+        const auto report = std::find_if(result_.layers.begin(), result_.layers.end(), [&](const LayerReport& layer) {
+          return layer.module_path == linear.info.module_path;
+        });
+        if (linear.rule.options.method != QuantMethod::gptq || report == result_.layers.end() ||
+            report->rows >= kRowsPerColumn * linear.info.in_features) {
+          continue;
+        }
+        if (affected++ == 0) {
+          example = linear.info.module_path + " saw " + std::to_string(report->rows) + " rows for " +
+                    std::to_string(linear.info.in_features) + " columns";
+        }
+      }
+    };
+    std::for_each(plan_.vision.begin(), plan_.vision.end(), look);
+    std::for_each(plan_.language.begin(), plan_.language.end(), look);
+    if (affected > 0) {
+      result_.warnings.push_back(
+          "few calibration rows: " + std::to_string(affected) + " of " + std::to_string(plan_.quantized_linears) +
+          " linears saw fewer than twice their columns (" + example + "); add samples for a better result");
+    }
+  }
+
+  const QuantizeOptions& options_;
+  Stopwatch watch_;
+  Recipe recipe_;
+  std::optional<Checkpoint> checkpoint_;
+  JobProgress steps_;
+  Plan plan_;
+  std::vector<Sample> samples_;
+  std::optional<QuantizedOutput> output_;
+  QuantizeResult result_;
+};
+
+}  // namespace
+}  // namespace detail
+
+QuantizeResult quantize(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options) {
+  if (options.max_shard_bytes == 0) {
+    throw Error(ErrorCode::invalid_argument, "quantize: max_shard_bytes is 0; a shard must hold something");
+  }
+  return detail::Quantizer(model_dir, out_dir, options).run();
+}
+
+}  // namespace octavo

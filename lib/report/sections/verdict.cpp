@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <cmath>
+
+#include "html.hpp"
+#include "sections.hpp"
+
+namespace octavo::report {
+namespace {
+
+using html::escaped;
+using html::number;
+using html::percent;
+
+std::int64_t count(const VerifyResult& verify, StepStatus status) {
+  return std::count_if(verify.steps.begin(), verify.steps.end(),
+                       [&](const StepResult& step) { return step.status == status; });
+}
+
+std::string list(const char* element, const std::vector<std::string>& lines) {
+  std::string out = std::string("<") + element + ">";
+  for (const std::string& line : lines) out += "<li>" + escaped(line) + "</li>";
+  return out + "</" + element + ">";
+}
+
+std::string diagnosis_html(const Diagnosis& diagnosis) {
+  std::string out = "<div class=\"card diagnosis\"><h3>Diagnosis " +
+                    html::tag("wrong", diagnosis_kind_name(diagnosis.kind)) + "</h3><p>Step " +
+                    html::code(diagnosis.step) + " expected <b>" + escaped(diagnosis.expected) + "</b> and saw <b>" +
+                    escaped(diagnosis.seen) + "</b>.";
+  if (!diagnosis.module.empty()) out += " At fault: " + html::code(diagnosis.module) + ".";
+  out += "</p><div class=\"pair\">";
+  if (!diagnosis.causes.empty())
+    out += "<div><h4>Likely causes, likeliest first</h4>" + list("ol", diagnosis.causes) + "</div>";
+  if (!diagnosis.next.empty()) out += "<div><h4>What to do</h4>" + list("ol", diagnosis.next) + "</div>";
+  out += "</div>";
+  if (!diagnosis.measurements.empty()) {
+    out += "<details><summary>" +
+           html::plural(static_cast<std::int64_t>(diagnosis.measurements.size()), "measurement") +
+           " behind it</summary><div class=\"scroll\"><table class=\"figures\"><thead><tr><th>what</th><th>where</th>"
+           "<th>value</th></tr></thead><tbody>\n";
+    for (const Measurement& entry : diagnosis.measurements)
+      out += "<tr><td>" + escaped(entry.what) + "</td><td>" + html::code(entry.where) + "</td><td>" +
+             number(entry.value) + "</td></tr>\n";
+    out += "</tbody></table></div></details>";
+  }
+  return out + "</div>\n";
+}
+
+struct Tile {
+  std::string label, value, note;
+  bool missed = false;
+};
+
+std::string tile_html(const Tile& tile) {
+  return "<div class=\"card tile" + std::string(tile.missed ? " missed" : "") + "\"><b>" + escaped(tile.label) +
+         "</b><strong>" + tile.value + "</strong><span>" + escaped(tile.note) +
+         (tile.missed ? " &#10007; missed" : "") + "</span></div>\n";
+}
+
+std::string change(const std::string& before, const std::string& after) {
+  return before == after ? escaped(after)
+                         : "<i>" + escaped(before) + " <span aria-label=\"to\">&rarr;</span></i> " + escaped(after);
+}
+
+std::string ratio(double after, double before, const char* what) {
+  return before > 0 && std::isfinite(after) ? percent(after / before) + " " + what : "";
+}
+
+std::string bound_note(const char* word, std::optional<double> bound) {
+  return bound ? std::string(word) + " " + number(*bound) : "";
+}
+
+void add_evaluation(const VerifyResult& verify, std::vector<Tile>& tiles) {
+  if (verify.samples == 0) return;
+  const VerifyThresholds& bounds = verify.thresholds;
+  if (!verify.tasks.empty()) {
+    const double drop = verify.original_accuracy - verify.quantized_accuracy;
+    tiles.push_back({"Right answers", change(percent(verify.original_accuracy), percent(verify.quantized_accuracy)),
+                     bounds.max_accuracy_drop ? "may drop by " + percent(*bounds.max_accuracy_drop) : "",
+                     bounds.max_accuracy_drop && !(drop <= *bounds.max_accuracy_drop)});
+  }
+  tiles.push_back({"KL divergence, nats", number(verify.kl), bound_note("at most", bounds.max_kl),
+                   bounds.max_kl && !(verify.kl <= *bounds.max_kl)});
+  tiles.push_back({"Token agreement", percent(verify.token_agreement),
+                   bounds.min_token_agreement ? "at least " + percent(*bounds.min_token_agreement) : "",
+                   bounds.min_token_agreement && !(verify.token_agreement >= *bounds.min_token_agreement)});
+  tiles.push_back({"Decoding, tokens/s",
+                   change(number(std::round(verify.original_tokens_per_second)),
+                          number(std::round(verify.quantized_tokens_per_second))),
+                   ratio(verify.quantized_tokens_per_second, verify.original_tokens_per_second, "of the speed"),
+                   false});
+}
+
+}  // namespace
+
+std::string verdict_html(const Report& report) {
+  const VerifyResult& verify = report.verify;
+  const std::int64_t passed = count(verify, StepStatus::passed), skipped = count(verify, StepStatus::skipped);
+  const std::int64_t steps = static_cast<std::int64_t>(verify.steps.size());
+  std::string facts = std::to_string(passed) + " of " + html::plural(steps, "step") + " passed";
+  if (skipped > 0) facts += ", " + std::to_string(skipped) + " skipped";
+  if (verify.samples > 0) facts += "; " + html::plural(verify.samples, "sample");
+  if (!verify.profile.name.empty()) facts += "; profile " + verify.profile.name;
+  std::string out = "<div class=\"card verdict" + std::string(verify.passed ? "" : " bad") + "\"><strong>" +
+                    (verify.passed ? "&#10003; Passed: the quantized model answers like the original"
+                                   : "&#10007; Failed: the quantized model does not answer like the original") +
+                    "</strong><span>" + escaped(facts) + "</span></div>\n";
+  if (!verify.passed && !verify.failures.empty()) {
+    out += "<div class=\"card find\"><p>" + escaped(verify.failures.front()) + "</p>";
+    if (verify.failures.size() > 1)
+      out += "<details><summary>" +
+             html::plural(static_cast<std::int64_t>(verify.failures.size()) - 1, "further failure") + "</summary>" +
+             list("ul", {verify.failures.begin() + 1, verify.failures.end()}) + "</details>";
+    out += "</div>\n";
+  }
+  if (verify.diagnosis) out += diagnosis_html(*verify.diagnosis);
+  out += "<div class=\"sides\"><div class=\"card\"><b>Original</b>" + html::code(report.original_dir) +
+         "</div><div class=\"card\"><b>Quantized</b>" + html::code(report.quantized_dir) + "</div></div>\n";
+  return out;
+}
+
+std::string figures_html(const Report& report) {
+  const VerifyResult& verify = report.verify;
+  std::vector<Tile> tiles;
+  std::uint64_t before = verify.original_bytes, after = verify.quantized_bytes;
+  if (before == 0 && report.compare) {
+    before = report.compare->original_bytes;
+    after = report.compare->quantized_bytes;
+  }
+  if (before > 0)
+    tiles.push_back({"Size", change(html::size_text(before), html::size_text(after)),
+                     ratio(static_cast<double>(after), static_cast<double>(before), "of the original")});
+  add_evaluation(verify, tiles);
+  if (report.memory && report.memory->original_decode > 0)
+    tiles.push_back(
+        {"Memory, by plan",
+         change(html::size_text(report.memory->original_decode), html::size_text(report.memory->quantized_decode)),
+         "after " + html::plural(report.memory->prompt_tokens, "prompt token") + " and " +
+             std::to_string(report.memory->max_new_tokens) + " new ones"});
+  if (tiles.empty()) return "";
+  std::string out = "<div class=\"tiles\">";
+  for (const Tile& tile : tiles) out += tile_html(tile);
+  return out + "</div>\n";
+}
+
+}  // namespace octavo::report

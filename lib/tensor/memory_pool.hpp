@@ -1,0 +1,96 @@
+// The inside of a MemoryPool, for the storage that takes memory from it.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <vector>
+
+#include "octavo/memory_pool.hpp"
+
+namespace octavo {
+
+struct MemoryPool::State {
+  static constexpr std::size_t kAlignment = 64;
+
+  ~State() { trim(); }
+
+  /// Blocks come in sizes that are at most an eighth apart, so that lengths that grow by a token reuse them.
+  static std::size_t block_size(std::size_t bytes) noexcept {
+    if (bytes <= 8 * kAlignment)
+      return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
+    const std::size_t step = std::bit_floor(bytes - 1) / 8;
+    return (bytes + step - 1) / step * step;
+  }
+
+  /// Null when the system has no more.
+  void* take(std::size_t bytes) {
+    const std::size_t size = block_size(bytes);
+    if (size < bytes) return nullptr;
+    const std::lock_guard<std::mutex> lock(mutex);
+    std::vector<void*>& free = blocks[size];
+    if (!free.empty()) {
+      void* block = free.back();
+      free.pop_back();
+      held -= size;
+      return block;
+    }
+    void* block = std::aligned_alloc(kAlignment, size);
+    if (block == nullptr) return nullptr;
+    taken += size;
+    ++count[size];
+    free.reserve(count[size]);  // so that giving back never allocates
+    return block;
+  }
+
+  void give_back(void* block, std::size_t bytes) noexcept {
+    const std::size_t size = block_size(bytes);
+    const std::lock_guard<std::mutex> lock(mutex);
+    blocks.find(size)->second.push_back(block);
+    held += size;
+  }
+
+  void trim() noexcept {
+    const std::lock_guard<std::mutex> lock(mutex);
+    for (auto& [size, free] : blocks) {
+      for (void* block : free) std::free(block);
+      taken -= size * free.size();
+      held -= size * free.size();
+      count[size] -= free.size();
+      free.clear();
+    }
+  }
+
+  std::mutex mutex;
+  std::unordered_map<std::size_t, std::vector<void*>> blocks;  // free ones, by size
+  std::unordered_map<std::size_t, std::size_t> count;          // of all that were taken and not returned, by size
+  std::size_t taken = 0, held = 0;
+};
+
+/// Of this thread, or null.
+const std::shared_ptr<MemoryPool::State>& current_pool() noexcept;
+
+/// For small things that live as long as a tensor's memory.
+template <class T>
+struct PoolAllocator {
+  using value_type = T;
+  explicit PoolAllocator(std::shared_ptr<MemoryPool::State> from) : pool(std::move(from)) {}
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>& other) : pool(other.pool) {}  // NOLINT(google-explicit-constructor)
+  T* allocate(std::size_t n) {
+    void* memory = pool->take(n * sizeof(T));
+    if (memory == nullptr) throw std::bad_alloc();
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, std::size_t n) noexcept { pool->give_back(memory, n * sizeof(T)); }
+  template <class U>
+  bool operator==(const PoolAllocator<U>& other) const noexcept {
+    return pool == other.pool;
+  }
+  std::shared_ptr<MemoryPool::State> pool;
+};
+
+}  // namespace octavo

@@ -1,0 +1,142 @@
+// The last step: the samples. Answers of both models and their score, agreement of tokens and logits, what each block's
+// output is off by, speed and size.
+#include <algorithm>
+#include <utility>
+
+#include "verification.hpp"
+
+namespace octavo::detail {
+namespace {
+
+class Evaluation {
+ public:
+  Evaluation(Verification& verification, StepResult& step)
+      : verification_(verification), step_(step), result_(verification.result) {}
+
+  void run() {
+    for (std::size_t i = 0; i < verification_.samples.size(); ++i) {
+      const Sample& sample = verification_.samples[i];
+      const ModelInput input = prepare(sample);
+      in_context("sample \"" + sample.id + "\"",
+                 [&] { compare(sample, input, static_cast<std::int64_t>(i) < verification_.options.layer_samples); });
+    }
+    summarise();
+  }
+
+ private:
+  struct Speed {
+    double seconds = 0;
+    std::int64_t tokens = 0;
+    double rate() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
+  };
+
+  ModelInput prepare(const Sample& sample) const {
+    try {
+      ModelInput input = prepare_question(*verification_.original, sample);
+      require_room(sample, input, room(verification_, input));
+      return input;
+    } catch (const Error& error) {
+      throw InputError(error);
+    }
+  }
+
+  GenerateResult answer(const Sample& sample, bool quantized, const ModelInput& input, Speed& speed) {
+    verification_.steps.stage("evaluation: " + sample.id + ": " + side(quantized));
+    GenerateResult result =
+        generate(verification_, quantized, input, {.max_new_tokens = verification_.options.max_new_tokens});
+    verification_.steps.advance();
+    speed.seconds += result.decode_seconds;
+    speed.tokens +=
+        std::max<std::int64_t>(0, static_cast<std::int64_t>(result.tokens.size()) - 1);  // the first is prefill's
+    return result;
+  }
+
+  void compare(const Sample& sample, const ModelInput& input, bool with_layers) {
+    const GenerateResult a = answer(sample, false, input, original_speed_);
+    const GenerateResult b = answer(sample, true, input, quantized_speed_);
+    SampleResult answered = score_sample(sample, input, a.text, b.text);
+    score(answered);
+    step_.metrics.add_answers(a.tokens, b.tokens);
+    exact_ += a.tokens == b.tokens ? 1 : 0;
+    verification_.steps.stage("evaluation: " + sample.id + ": logits");
+    HiddenStates hidden;
+    const ForcedRun run = forced_run(verification_, input, a.tokens, with_layers ? &hidden : nullptr);
+    const LogitComparison logits = compare_rows(verification_, step_, run, run.first);
+    logits_.add(logits);
+    answered.token_agreement = prefix_agreement(a.tokens, b.tokens);
+    answered.kl = logits.mean_kl();
+    answered.original_tokens = a.tokens;
+    answered.quantized_tokens = b.tokens;
+    result_.answers.push_back(std::move(answered));
+    layers_.resize(std::max(layers_.size(), hidden.original.size()));
+    for (std::size_t layer = 0; layer < hidden.original.size(); ++layer)
+      layers_[layer].add(hidden.original[layer], hidden.quantized.at(layer));
+  }
+
+  void score(const SampleResult& answered) {
+    if (answered.expected.empty()) return;
+    auto task = std::find_if(result_.tasks.begin(), result_.tasks.end(),
+                             [&](const TaskScore& t) { return t.task == answered.task; });
+    if (task == result_.tasks.end()) task = result_.tasks.insert(task, {answered.task, 0, 0, 0});
+    ++task->total;
+    task->original_right += answered.original_right ? 1 : 0;
+    task->quantized_right += answered.quantized_right ? 1 : 0;
+  }
+
+  void summarise() {
+    StepMetrics& metrics = step_.metrics;
+    metrics.set_logits(logits_);
+    TaskScore all;
+    for (const TaskScore& task : result_.tasks) {
+      all.total += task.total;
+      all.original_right += task.original_right;
+      all.quantized_right += task.quantized_right;
+    }
+    if (all.total > 0) {
+      metrics.original_accuracy = static_cast<double>(all.original_right) / static_cast<double>(all.total);
+      metrics.quantized_accuracy = static_cast<double>(all.quantized_right) / static_cast<double>(all.total);
+    }
+    result_.samples = static_cast<std::int64_t>(verification_.samples.size());
+    result_.exact_match = static_cast<double>(exact_) / static_cast<double>(verification_.samples.size());
+    result_.token_agreement = metrics.token_agreement.value_or(0);
+    result_.logit_cosine = logits_.mean_cosine();
+    result_.kl = logits_.mean_kl();
+    result_.top1_agreement = logits_.top1_agreement();
+    result_.top5_agreement = logits_.top5_agreement();
+    result_.original_perplexity = logits_.original_perplexity();
+    result_.quantized_perplexity = logits_.quantized_perplexity();
+    result_.original_accuracy = metrics.original_accuracy.value_or(0);
+    result_.quantized_accuracy = metrics.quantized_accuracy.value_or(0);
+    result_.original_tokens_per_second = original_speed_.rate();
+    result_.quantized_tokens_per_second = quantized_speed_.rate();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      LayerReport layer;
+      layer.module_path = "model.layers." + std::to_string(i);
+      layer.method = "output";
+      layer.relative_error = layers_[i].relative();
+      layer.rows = layers_[i].rows;
+      result_.layers.push_back(std::move(layer));
+    }
+  }
+
+  Verification& verification_;
+  StepResult& step_;
+  VerifyResult& result_;
+  Speed original_speed_, quantized_speed_;
+  std::int64_t exact_ = 0;
+  LogitComparison logits_;
+  std::vector<OutputError> layers_;
+};
+
+}  // namespace
+
+void step_evaluation(Verification& verification, StepResult& step) {
+  if (verification.samples.empty()) {
+    step.status = StepStatus::skipped;
+    step.note = "no samples were given";
+    return;
+  }
+  Evaluation(verification, step).run();
+}
+
+}  // namespace octavo::detail

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs a command of this repository on a bare system: a fresh root of a release with git and a shell and nothing else,
+# and in it a clean clone of HEAD. Needs root, and debootstrap (installed where missing).
+#   tests/bare_root.sh bookworm|trixie|jammy|noble COMMAND [ARGUMENT...]
+#   tests/bare_root.sh trixie ./examples/quickstart.sh
+# The bare system is made once and kept as OCTAVO_ROOTS/RELEASE.tar (default: /var/tmp/octavo-roots); each run unpacks it
+# anew and removes what it unpacked, unless OCTAVO_KEEP_ROOT is set.
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+[ $# -ge 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+release=$1
+shift
+roots=${OCTAVO_ROOTS:-/var/tmp/octavo-roots}
+mkdir -p "$roots"
+
+case $release in
+  bookworm | trixie) mirror=http://deb.debian.org/debian components=main ;;
+  jammy | noble) mirror=http://archive.ubuntu.com/ubuntu components=main,universe ;;
+  *) echo "bare_root: unknown release $release: bookworm, trixie, jammy or noble" >&2; exit 2 ;;
+esac
+
+if [ ! -f "$roots/$release.tar" ]; then
+  source "$here/examples/setup.sh"
+  octavo_install debootstrap
+  making=$(mktemp -d "$roots/making.XXXXXX")
+  debootstrap --variant=minbase --components="$components" --include=git,ca-certificates "$release" "$making" "$mirror" >&2
+  rm -f "$making"/var/cache/apt/archives/*.deb
+  tar -C "$making" -cf "$roots/$release.tar.new" .
+  mv "$roots/$release.tar.new" "$roots/$release.tar"
+  rm -rf "$making"
+fi
+
+root=$(mktemp -d "$roots/$release.XXXXXX")
+leave() {
+  umount "$root/proc" 2>/dev/null || true
+  [ -n "${OCTAVO_KEEP_ROOT:-}" ] && echo "kept: $root" >&2 || rm -rf --one-file-system "$root"
+}
+trap leave EXIT
+tar -C "$root" -xf "$roots/$release.tar"
+mount -t proc proc "$root/proc"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+git clone -q --no-hardlinks "$here" "$root/octavo"
+env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
+  ${CC:+CC="$CC"} ${CXX:+CXX="$CXX"} http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" \
+  chroot "$root" /bin/bash -c 'cd /octavo && exec "$@"' bash "$@"

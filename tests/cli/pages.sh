@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Completions and the man page: that shells and formatters read them, and what is completed.
+#   tests/cli/pages.sh OCTAVO
+# zsh, fish, mandoc and groff are used where they are; what could not run is said.
+set -uo pipefail
+source "$(dirname "$0")/support.sh"
+skip() { echo "not run: $1 is not installed"; }
+for shell in bash zsh fish; do shows "completion $shell" "quantize" completion "$shell" && cp "$work/out" "$work/$shell"; done
+shows "man" ".TH OCTAVO 1" man && cp "$work/out" "$work/octavo.1"
+
+# bash: completes WORDS... EXPECTED: the last of WORDS is the one under the cursor.
+source "$work/bash" || fail "bash: the script does not load"
+completes() {
+  local name=$1 expected=$2 got
+  shift 2
+  cases=$((cases + 1))
+  COMP_WORDS=("$@")
+  COMP_CWORD=$(($# - 1))
+  COMPREPLY=()
+  _octavo
+  got=$(printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' ')
+  [ "$got" = "$expected " ] || fail "bash: $name: \"$got\" instead of \"$expected \""
+}
+: >"$work/err"
+mkdir -p "$work/here/model" "$work/here/my models"
+touch "$work/here/samples.jsonl" "$work/here/my file"
+cd "$work/here" || exit 1
+completes "commands" "check completion" octavo c
+completes "program options" "--help --json --version" octavo --
+completes "options" "--max-accuracy-drop --max-kl --max-new-tokens --max-samples" octavo verify --max
+completes "one option" "--calibration" octavo quantize MODEL --cal
+completes "short options" "-c" octavo quantize -c
+completes "directories" "model my models" octavo check m
+completes "files" "model my file my models" octavo generate --image m
+completes "files behind =" "samples.jsonl" octavo verify --samples = s
+completes "nothing typed behind =" "model my file my models samples.jsonl" octavo verify --samples =
+completes "choices and files" "default" octavo quantize -r de
+completes "choices" "lenient" octavo verify --profile l
+completes "shells" "bash" octavo completion b
+completes "commands of help" "quantize" octavo help q
+completes "free text" "" octavo generate --prompt m
+completes "numbers" "" octavo check --threads m
+completes "behind the mark" "model my models" octavo check -- m
+completes "no options behind the mark" "" octavo check -- --js
+cd - >/dev/null || exit 1
+
+# Every option and command is in every script and on the page.
+for command in quantize verify check inspect generate trace bench completion man help; do
+  "$octavo" "$command" --help | grep -oE '^ +(-[a-zA-Z], )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' >"$work/options"
+  [ -s "$work/options" ] || fail "$command: no options in its help"
+  while read -r option; do
+    cases=$((cases + 1))
+    grep -qF -- "$option" "$work/bash" && grep -qF -- "$option" "$work/zsh" || fail "bash or zsh lacks $command $option"
+    grep -qE -- "seen_subcommand_from $command'.* -l ${option#--}( |$)" "$work/fish" || fail "fish lacks $command $option"
+    grep -qF -- "${option//-/\\-}" "$work/octavo.1" || fail "the page lacks $command $option"
+  done <"$work/options"
+done
+
+if command -v zsh >/dev/null; then
+  cases=$((cases + 1))
+  zsh -n "$work/zsh" 2>"$work/err" || fail "zsh: syntax"
+  mkdir "$work/functions" && cp "$work/zsh" "$work/functions/_octavo"
+  # A terminal of its own in which zsh completes; _path_files would show the choices page by page.
+  cat >"$work/drive.zsh" <<'DRIVE'
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PS1='> '; fpath=($1 \$fpath); autoload -U compinit; compinit -u -d $1/dump; cd $2; print READY\$((1+1))"
+zpty -r shell seen '*READY2*'
+zpty -w -n shell $'octavo '"$3"$'\t'
+sleep 1
+zpty -w -n shell $' END\n'
+zpty -r shell seen '*END*'
+print -r -- "$seen"
+zpty -d shell
+DRIVE
+  for line in "quan=quantize" "check --tens=--tensor-parallel" "verify --profile len=lenient" "check mod=model" \
+    "quantize -r w8=w8a16" "verify -s sam=samples.jsonl" "completion fi=fish"; do
+    cases=$((cases + 1))
+    timeout 30 zsh -f "$work/drive.zsh" "$work/functions" "$work/here" "${line%=*}" >"$work/seen" 2>"$work/err"
+    grep -qF -- "${line##*=}" "$work/seen" || { fail "zsh: ${line%=*} does not become ${line##*=}"; cat -v "$work/seen"; }
+  done
+else
+  skip zsh
+fi
+if command -v fish >/dev/null; then
+  cases=$((cases + 1))
+  export HOME=$work
+  fish -n "$work/fish" 2>"$work/err" || fail "fish: syntax"
+  for line in "quan=quantize" "check --tens=--tensor-parallel" "verify --profile len=lenient" "check mod=model/" \
+    "quantize -r w8=w8a16" "verify -s sam=samples.jsonl" "completion fi=fish" "quantize -=-o"; do
+    cases=$((cases + 1))
+    (cd "$work/here" && fish -c "source $work/fish; complete -C 'octavo ${line%=*}'") >"$work/seen" 2>"$work/err"
+    cut -f1 "$work/seen" | grep -qxF -- "${line##*=}" || fail "fish: ${line%=*} does not offer ${line##*=}"
+  done
+else
+  skip fish
+fi
+if command -v mandoc >/dev/null; then
+  cases=$((cases + 1))
+  mandoc -Tlint "$work/octavo.1" >"$work/err" 2>&1 || fail "mandoc has something to say"
+  [ ! -s "$work/err" ] || fail "mandoc has something to say"
+else
+  skip mandoc
+fi
+if command -v groff >/dev/null; then
+  cases=$((cases + 1))
+  groff -man -Tascii -ww "$work/octavo.1" >"$work/page" 2>"$work/err"
+  [ ! -s "$work/err" ] || fail "groff has something to say"
+  grep -q 'EXIT' "$work/page" || grep -q 'E.*X.*I.*T' "$work/page" || fail "groff: no exit status on the page"
+else
+  skip groff
+fi
+finish

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# The command line itself: help, versions, options in every spelling, and what is said of a mistake.
+#   tests/cli/usage.sh OCTAVO MODEL
+set -uo pipefail
+source "$(dirname "$0")/support.sh"
+model=$(realpath "$2")
+commands="quantize verify check inspect generate trace bench completion man help"
+
+# Help: short as a whole, in groups for each command, the same by every way to ask.
+shows "overview" "octavo COMMAND --help" --help
+[ "$(wc -l <"$work/out")" -le 25 ] || fail "overview: $(wc -l <"$work/out") lines"
+for command in $commands; do
+  grep -q "^  $command " "$work/out" || fail "overview: $command is missing"
+done
+cp "$work/out" "$work/overview"
+shows "overview by help" "octavo COMMAND --help" help
+cmp -s "$work/out" "$work/overview" || fail "octavo help is not octavo --help"
+for command in $commands; do
+  shows "$command --help" "usage: octavo $command" "$command" --help
+  cp "$work/out" "$work/long"
+  [ "$(wc -L <"$work/out")" -le 100 ] || fail "$command --help: a line of $(wc -L <"$work/out") columns"
+  shows "$command -h" "usage: octavo $command" "$command" -h
+  cmp -s "$work/out" "$work/long" || fail "$command -h is not $command --help"
+  shows "help $command" "usage: octavo $command" help "$command"
+  cmp -s "$work/out" "$work/long" || fail "help $command is not $command --help"
+done
+shows "help whatever else is wrong" "usage: octavo quantize" quantize --max-samples many --help
+for group in Input "Quality bounds" Output Machine; do
+  shows "group $group" "$group" verify --help
+  grep -qx "$group" "$work/out" || fail "verify --help: no group $group"
+done
+cases=$((cases + 1))
+"$octavo" >"$work/out" 2>"$work/err"
+[ $? -eq 2 ] || fail "no arguments: not exit status 2"
+[ ! -s "$work/out" ] && cmp -s "$work/err" "$work/overview" || fail "no arguments: no usage on standard error"
+
+# Versions: what a bug report needs.
+shows "version" "oneDNN" --version
+for fact in compiler "built against" instructions threads "int8 backend" "portable     available"; do
+  grep -qF "$fact" "$work/out" || fail "--version does not say \"$fact\""
+done
+shows "-V" "octavo " -V
+shows "version as JSON" "built_against" --version --json
+python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+names = [b["name"] for b in d["int8_backends"]]
+assert names[-1] == "portable" and d["int8_backend"]["name"] in names, d
+assert d["onednn"]["running"].split(".")[0] == d["onednn"]["built_against"].split(".")[0] and d["threads"] >= 1, d' \
+  "$work/out" || fail "--version --json"
+OCTAVO_INT8_BACKEND=portable shows "another backend" "portable (named by OCTAVO_INT8_BACKEND" --version
+OCTAVO_INT8_BACKEND=none shows "no such backend" "there is no int8 backend" --version
+
+# Commands: a suggestion only where the word is close.
+refused "chat is not check" 2 "unknown command chat; octavo --help" chat
+refused "version is not verify" 2 "did you mean --version?" version
+refused "swapped letters" 2 "did you mean check?" chekc
+refused "a letter too many" 2 "did you mean inspect?" inspectt
+refused "nothing like it" 2 "unknown command frobnicate; octavo --help" frobnicate
+refused "unknown command, help asked" 2 "unknown command frobnicate" frobnicate --help
+refused "misspelt program option" 2 "did you mean --version?" --versoin
+refused "help of no command" 2 "did you mean verify?" help verfy
+refused "option before the command" 2 "after the command" --json check "$model"
+refused "no such shell" 2 "bash, zsh, fish" completion tcsh
+
+# Options.
+refused "misspelt option" 2 "did you mean --max-samples?" quantize "$model" -o "$work/q" --max-sample 4
+refused "misspelt option with a value" 2 "unknown option --recipie; did you mean --recipe?" quantize "$model" --recipie=rtn
+refused "option of another command" 2 "unknown option --profile; see octavo quantize --help" quantize "$model" --profile x
+refused "unknown letter" 2 "unknown option -x" check "$model" -x
+refused "old spelling" 2 "--samples is now --max-samples" quantize "$model" -o "$work/q" --samples 4
+refused "a flag with a value" 2 "--json takes no value" check "$model" --json=false
+refused "a value left out" 2 "--recipe needs a value, NAME|FILE" quantize "$model" -o "$work/q" --recipe
+refused "a value left out, short" 2 "-o needs a value, OUT" quantize "$model" -o
+refused "an empty value" 2 "--recipe= has no value" quantize "$model" -o "$work/q" --recipe= --overwrite
+refused "twice" 2 "--recipe is given 2 times" quantize "$model" -o "$work/q" --recipe rtn --recipe w8a16
+refused "nothing given" 2 "needs MODEL and QUANTIZED" verify
+refused "one given" 2 "needs QUANTIZED" verify "$model"
+refused "one too many" 2 "unexpected argument other" inspect "$model" other
+refused "one too many behind the mark" 2 "unexpected argument --json" inspect "$model" -- --json
+refused "help behind the mark" 2 "unexpected argument --help" inspect "$model" -- --help
+shows "help before the command" "usage: octavo check" --help check
+for word in 1x x1 "" 1.5 0x10 9223372036854775808 0; do
+  refused "max-samples \"$word\"" 2 "an integer of at least 1" quantize "$model" -o "$work/q" -n "$word"
+done
+refused "threads below" 2 "from 1 to 4096" check "$model" -j 0
+refused "threads above" 2 "from 1 to 4096" check "$model" -j 4097
+for word in 0.1x "" inf nan 1e999 0,1; do
+  refused "max-kl \"$word\"" 2 "a number is needed" verify "$model" "$model" --max-kl "$word"
+done
+[ ! -e "$work/q" ] || fail "a refused command wrote something"
+
+# The same thing in every spelling.
+shows "long option" '"problems": []' check "$model" --threads 1 --json
+shows "with =" '"problems": []' check "$model" --threads=1 --json
+shows "short" '"problems": []' check "$model" -j 1 --json
+shows "short, joined" '"problems": []' check --json -j1 "$model"
+shows "behind the mark" '"problems": []' check --json -- "$model"
+cp -r "$model" "$work/-model"
+cp -r "$model" "$work/check"
+cd "$work" || exit 1
+shows "a name that begins with -" "tensors fit" check -- -model
+shows "a directory called like a command" "tensors fit" check check
+refused "a prompt that looks like an option" 1 "nowhere" generate nowhere --prompt --image
+cd - >/dev/null || exit 1
+
+# Standard output that cannot take the result.
+for command in "check $model" "inspect $model" "inspect $model --json" "--help" "--version" "man" "completion bash" \
+  "generate $model --prompt Hello --max-new-tokens 2"; do
+  cases=$((cases + 1))
+  # shellcheck disable=SC2086
+  "$octavo" $command >/dev/full 2>"$work/err"
+  [ $? -eq 1 ] || fail "/dev/full: $command: not exit status 1"
+  [ "$(wc -l <"$work/err")" -eq 1 ] && grep -q '^octavo: cannot write to standard output' "$work/err" ||
+    fail "/dev/full: $command: not one line"
+  cases=$((cases + 1))
+  # shellcheck disable=SC2086
+  "$octavo" $command >&- 2>"$work/err"
+  [ $? -eq 1 ] || fail "closed output: $command: not exit status 1"
+  grep -q '^octavo: cannot write to standard output' "$work/err" || fail "closed output: $command: no message"
+done
+cases=$((cases + 1))
+"$octavo" quantize "$model" -o "$work/closed" --recipe rtn >&- 2>"$work/err"
+[ $? -eq 1 ] || fail "quantize with a closed output: not exit status 1"
+"$octavo" check "$work/closed" >"$work/out" 2>"$work/err" || fail "quantize with a closed output damaged what it wrote"
+
+# The confirmation of a suggestion is judged as the run was, and a shell reads its paths back.
+cases=$((cases + 1))
+mkdir "$work/my data"
+cp -r "$model/eval" "$work/my data/it's"
+"$octavo" quantize "$model" -o "$work/int8" --calibration "$model/calib/calibration.jsonl" >"$work/out" 2>"$work/err" ||
+  fail "quantize"
+"$octavo" verify "$model" "$work/int8" -s "$work/my data/it's/eval.jsonl" -n 12 --max-new-tokens 24 --max-kl 1e-4 \
+  --min-logit-cosine 0.5 --profile lenient --suggest "$work/my data/keep.json" >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || fail "verify: a bound of 1e-4 nats must be missed"
+line=$(grep '^  octavo verify' "$work/out")
+eval "set -- ${line#  octavo}"
+[ "$*" = "verify $model OUT --samples $work/my data/it's/eval.jsonl --max-samples 12 --max-new-tokens 24 --profile lenient \
+--min-logit-cosine 0.5 --max-kl 1e-04" ] && [ $# -eq 15 ] || fail "verify: the confirmation says $line"
+line=$(grep '^  octavo quantize' "$work/out")
+eval "set -- ${line#  octavo}"
+[ "$6" = "$work/my data/keep.json" ] || fail "quantize: the confirmation says $line"
+
+# Quiet: results alone.
+cases=$((cases + 1))
+"$octavo" quantize "$model" -q -o "$work/quiet" --calibration "$model/calib/calibration.jsonl" -n 4 >"$work/out" 2>"$work/err"
+[ $? -eq 0 ] && [ ! -s "$work/err" ] && [ -s "$work/out" ] || fail "quantize -q"
+
+# Bench: numbers that are there, positive, and one document.
+cases=$((cases + 1))
+"$octavo" bench "$work/int8" --seconds 1 --rows 16 -n 4 --json -q >"$work/out" 2>"$work/err" || fail "bench: exit status $?"
+python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+m = d["machine"]
+assert min(m["read_gb_per_second"], m["float32_gflop_per_second"], m["w8a8_gop_per_second"]) > 0 and m["rounds"] >= 3, m
+t = d["model"]
+assert t["decoded_tokens"] == 3 and t["prompt_tokens"] > 16 and t["prefill_tokens_per_second"] > 0, t
+assert t["decode_tokens_per_second"] > 0 and t["open_ms"] > 0 and t["vision_ms"] > 0 and t.get("peak_mb", 1) > 0, t
+assert d["linears"] and all(min(l["bf16_ms"], l["w8a8_ms"], l["w8a16_ms"]) > 0 for l in d["linears"])
+assert {l["rows"] for l in d["linears"]} == {1, 16}, d["linears"]' "$work/out" || fail "bench --json"
+refused "bench of nothing" 1 "nowhere" bench "$work/nowhere"
+finish
