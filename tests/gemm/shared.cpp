@@ -58,10 +58,16 @@ TEST_CASE("a w8a8 linear shared by threads gives the bits of one thread on every
   }
 }
 
-TEST_CASE("a float or w8a16 linear shared by threads gives the bits of one thread") {
-  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
-    INFO(octavo::dtype_name(dtype));
-    CHECK(wrong_results(Linear::floating("test", random(kOutputs, kFeatures, 1).to(dtype), {}), 5) == 0);
+TEST_CASE("a float or w8a16 linear shared by threads gives the bits of one thread on every backend") {
+  for (const octavo::BackendInfo& backend : octavo::float_backends()) {
+    if (!backend.available) continue;
+    octavo::force_float_backend(backend.name);
+    INFO(backend.name);
+    for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+      INFO(octavo::dtype_name(dtype));
+      CHECK(wrong_results(Linear::floating("test", random(kOutputs, kFeatures, 1).to(dtype), {}), 5) == 0);
+    }
+    CHECK(wrong_results(Linear::w8a16("test", random_s8(kOutputs, kFeatures, 1), random(kOutputs, 1, 2), {}), 5) == 0);
   }
-  CHECK(wrong_results(Linear::w8a16("test", random_s8(kOutputs, kFeatures, 1), random(kOutputs, 1, 2), {}), 5) == 0);
+  octavo::force_float_backend("");
 }
