@@ -17,8 +17,8 @@
 namespace octavo {
 
 inline constexpr Contract kAttentionContract{
-    "attention: q[B,Hq,Lq,D]:f32 k[B,Hkv,Lk,D]:f32 v[B,Hkv,Lk,D]:f32 mask?[B|1,Hq|1,Lq,Lk]:f32|u8 -> out[B,Hq,Lq,D] "
-    "where Hq % Hkv == 0, Lk == past + Lq"};
+    "attention: q[B,Hq,Lq,D]:f32 k[B,Hkv,Lk,D]:f32|bf16|s8 v[B,Hkv,Lk,D]:f32|bf16|s8 mask?[B|1,Hq|1,Lq,Lk]:f32|u8 "
+    "k_scale?[B,Hkv,Lk]:f32 v_scale?[B,Hkv,Lk]:f32 -> out[B,Hq,Lq,D] where Hq % Hkv == 0, Lk == past + Lq"};
 inline constexpr Contract kKvAppendContract{"kv_append: k[1,Hkv,Lq,D]:f32 v[1,Hkv,Lq,D]:f32 -> cached[1,Hkv,Lk,D]"};
 inline constexpr Contract kMropeContract{"mrope: positions[3,L]:i64 -> cos[L,D]:f32 sin[L,D]:f32"};
 inline constexpr Contract kRotaryContract{
@@ -54,17 +54,26 @@ class Mask {
 };
 
 /// Keys and values of every layer, with one common length. Keys are stored after rotary.
+///
+/// Elements are f32, bf16 (rounded to nearest), or s8 with one float32 scale per position and head, the largest
+/// magnitude / 127, symmetric. A row with NaN or infinity reads back as NaN from s8. docs/attention.md has the errors.
 class KvCache {
  public:
-  KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
+  /// @throws Error  invalid_argument when an extent is not positive, or dtype is none of f32, bf16 and s8.
+  KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
+          DType dtype = DType::f32);
   /// Without data: append takes keys and values of the right shapes, and stores nothing.
-  static KvCache meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity);
+  static KvCache meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
+                      DType dtype = DType::f32);
+  DType dtype() const noexcept;
   std::int64_t num_layers() const noexcept;
   std::int64_t capacity() const noexcept;
   std::int64_t length() const noexcept;  ///< committed positions
-  /// Writes k,v [1,Hkv,Lq,D] f32 behind the committed positions of `layer`; returns views of [1,Hkv,past+Lq,D].
+  /// Writes k,v [1,Hkv,Lq,D] f32 behind the committed positions of `layer`; returns views of [1,Hkv,past+Lq,D] in the
+  /// cache's dtype and, for s8, of the scales [1,Hkv,past+Lq] f32.
   struct View {
     Tensor k, v;
+    Tensor k_scale{}, v_scale{};
   };
   View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
   void commit(std::int64_t new_positions);  ///< after all layers appended; throws when one did not
@@ -77,7 +86,8 @@ class KvCache {
 
  private:
   struct Impl;
-  explicit KvCache(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity, DType dtype,
+          bool has_data);
   std::shared_ptr<Impl> impl_;
 };
 
@@ -140,13 +150,16 @@ struct WindowIndex {
 WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, std::int64_t patch_size,
                          std::int64_t spatial_merge_size);
 
-/// out = softmax(scale q k^T + mask) v, float32.
+/// out = softmax(scale q k^T + mask) v, float32. Keys and values that are stored as bf16 or s8 are widened as they are
+/// read, to the bits that float32 copies of them would give.
 struct AttentionOptions {
   Mask mask = Mask::none();
   float scale = 0;        ///< 0 means 1/sqrt(D)
   std::int64_t past = 0;  ///< Lk == past + Lq
   std::string_view module_path{};
+  Tensor k_scale{}, v_scale{};  ///< [B,Hkv,Lk] f32, of each row of k and v, where those are s8; as KvCache returns them
 };
+/// @throws Error  shape_mismatch, dtype_mismatch (also where k and v differ), invalid_argument (s8 without scales).
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
 }  // namespace octavo

@@ -20,9 +20,37 @@ using attention_kernels::Schedule;
 
 constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21;  // multiplications, some 30 us
 
-Tensor with_contiguous_rows(const Tensor& x) { return x.strides()[3] == 1 || x.dim(3) <= 1 ? x : x.contiguous(); }
+Tensor with_contiguous_rows(const Tensor& x) {
+  if (!x.defined()) return x;
+  return x.strides().back() == 1 || x.dim(-1) <= 1 ? x : x.contiguous();
+}
 
 Operand operand(const Tensor& x) { return {x.data<float>(), x.strides()[0], x.strides()[1], x.strides()[2]}; }
+
+attention_kernels::Stored stored(const Tensor& x, const Tensor& scale) {
+  attention_kernels::Stored result{static_cast<const std::byte*>(x.raw()), x.dtype(), x.strides()[0], x.strides()[1],
+                                   x.strides()[2]};
+  if (scale.defined()) {
+    result.scale = scale.data<float>();
+    result.scale_batch_stride = scale.strides()[0];
+    result.scale_head_stride = scale.strides()[1];
+  }
+  return result;
+}
+
+// Keys and values in one representation, with the scales that it needs and no others.
+void check_stored(const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  const std::string where = "attention (" + std::string(options.module_path) + "): ";
+  if (k.dtype() != v.dtype())
+    throw Error(ErrorCode::dtype_mismatch, where + "k is " + dtype_name(k.dtype()) + ", v is " + dtype_name(v.dtype()) +
+                                               ": give both as one cache returned them, or both as f32");
+  const bool scaled = k.dtype() == DType::s8;
+  if (options.k_scale.defined() != scaled || options.v_scale.defined() != scaled)
+    throw Error(ErrorCode::invalid_argument,
+                where + "k and v are " + dtype_name(k.dtype()) +
+                    (scaled ? ", but k_scale or v_scale is missing: give those that the cache returned with them"
+                            : ", which have no scales, but k_scale or v_scale is given: leave both out"));
+}
 
 attention_kernels::ExplicitMask explicit_mask(const Tensor& mask) {  // contiguous
   attention_kernels::ExplicitMask result;
@@ -96,7 +124,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   }
   binder.arg("q", q).arg("k", k).arg("v", v);
   if (mask.kind() == Mask::Kind::tensor) binder.arg("mask", mask.tensor());
+  if (options.k_scale.defined()) binder.arg("k_scale", options.k_scale);
+  if (options.v_scale.defined()) binder.arg("v_scale", options.v_scale);
   binder.check();
+  check_stored(k, v, options);
 
   const std::int64_t batches = q.dim(0);
   const std::int64_t heads = q.dim(1);
@@ -122,10 +153,12 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   const Tensor queries = with_contiguous_rows(q);
   const Tensor keys = with_contiguous_rows(k);
   const Tensor values = with_contiguous_rows(v);
+  const Tensor key_scales = with_contiguous_rows(options.k_scale);
+  const Tensor value_scales = with_contiguous_rows(options.v_scale);
   Problem problem;
   problem.q = operand(queries);
-  problem.k = operand(keys);
-  problem.v = operand(values);
+  problem.k = stored(keys, key_scales);
+  problem.v = stored(values, value_scales);
   problem.out = out.mutable_data<float>();
   problem.batches = batches;
   problem.heads = heads;

@@ -14,7 +14,7 @@ constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 struct Workspace {
   Floats queries;  // panels of packed rows
   Floats keys;     // panels of a packed block
-  Floats values;   // a block with padded rows
+  Floats rows;     // of a block, padded: keys before they are packed, then values
 };
 
 Workspace& workspace() {
@@ -58,6 +58,23 @@ void apply_mask(const Problem& problem, std::int64_t batch, std::int64_t head, s
     const float added = mask.added != nullptr ? mask.added[offset + j] : 0.0F;
     hidden[j] = mask.visible != nullptr ? mask.visible[offset + j] == 0 : added == kMinusInfinity;
     scores[j] = hidden[j] ? kMinusInfinity : scores[j] + added;
+  }
+}
+
+// Rows [begin, begin + count) as float32, `stride` apart, with zeros behind their columns.
+void copy_rows(const Kernels& kernels, const Stored& from, const Task& task, std::int64_t begin, std::int64_t count,
+               std::int64_t width, std::int64_t stride, float* to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t row = begin + i;
+    float* out = to + i * stride;
+    if (from.dtype == DType::bf16)
+      kernels.widen_bf16(from.at<std::uint16_t>(task.batch, task.kv_head, row), width, out);
+    else if (from.dtype == DType::s8)
+      kernels.widen_s8(from.at<std::int8_t>(task.batch, task.kv_head, row),
+                       from.scale_at(task.batch, task.kv_head, row), width, out);
+    else
+      std::memcpy(out, from.at<float>(task.batch, task.kv_head, row), static_cast<std::size_t>(width) * sizeof(float));
+    std::fill(out + width, out + stride, 0.0F);
   }
 }
 
@@ -176,9 +193,10 @@ void attend(const Problem& problem, const Task& task, const Kernels& kernels, co
   Workspace& own = workspace();
   float* queries = own.queries.reserve(static_cast<std::size_t>(padded(rows.count) * width));
   float* keys = own.keys.reserve(static_cast<std::size_t>(kKeyBlock * width));
-  // Rows of values are read where they are, or are copied side by side with zeros behind them.
-  const bool in_place = width == wide && problem.v.row_stride == width;
-  float* copied = in_place ? nullptr : own.values.reserve(static_cast<std::size_t>(kKeyBlock * wide));
+  const bool keys_in_place = problem.k.dtype == DType::f32;
+  const bool values_in_place = problem.v.dtype == DType::f32 && width == wide && problem.v.row_stride == width;
+  float* copied =
+      keys_in_place && values_in_place ? nullptr : own.rows.reserve(static_cast<std::size_t>(kKeyBlock * wide));
   pack_panels(
       kernels, rows.count, width, problem.scale,
       [&](std::int64_t row) { return problem.q.at(task.batch, rows.head(row), rows.query(row)); }, queries);
@@ -186,20 +204,17 @@ void attend(const Problem& problem, const Task& task, const Kernels& kernels, co
   Tiles tiles(rows, kernels, queries, sums);
   for (std::int64_t begin = task.key_begin; begin < task.key_end; begin += kKeyBlock) {
     const std::int64_t count = std::min(kKeyBlock, task.key_end - begin);
-    const float* key = problem.k.at(task.batch, task.kv_head, begin);
-    const float* value = problem.v.at(task.batch, task.kv_head, begin);
+    if (!keys_in_place) copy_rows(kernels, problem.k, task, begin, count, width, wide, copied);
+    const float* key = keys_in_place ? problem.k.at<float>(task.batch, task.kv_head, begin) : copied;
+    const std::int64_t key_stride = keys_in_place ? problem.k.row_stride : wide;
     pack_panels(
-        kernels, count, width, 1.0F, [&](std::int64_t row) { return key + row * problem.k.row_stride; }, keys);
+        kernels, count, width, 1.0F, [&](std::int64_t row) { return key + row * key_stride; }, keys);
     // Panels of fewer than kLanes rows: the kernels read whole ones, whose scores no row sees.
     if (const std::int64_t packed = (count + kernels.lanes - 1) / kernels.lanes * kernels.lanes; packed < padded(count))
       std::fill_n(keys + packed * width, (padded(count) - packed) * width, 0.0F);
-    if (!in_place)
-      for (std::int64_t j = 0; j < count; ++j) {
-        std::memcpy(copied + j * wide, value + j * problem.v.row_stride,
-                    static_cast<std::size_t>(width) * sizeof(float));
-        std::fill(copied + j * wide + width, copied + (j + 1) * wide, 0.0F);
-      }
-    tiles.run({begin, count, keys, in_place ? value : copied, wide});
+    if (!values_in_place) copy_rows(kernels, problem.v, task, begin, count, width, wide, copied);
+    const float* value = values_in_place ? problem.v.at<float>(task.batch, task.kv_head, begin) : copied;
+    tiles.run({begin, count, keys, value, wide});
   }
 }
 

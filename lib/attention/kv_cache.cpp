@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "octavo/attention.hpp"
 
@@ -6,17 +9,23 @@ namespace octavo {
 
 struct KvCache::Impl {
   std::int64_t num_kv_heads = 0, head_dim = 0, capacity = 0, length = 0;
+  struct Part {
+    Tensor rows;    // [1, Hkv, capacity, D]
+    Tensor scales;  // [1, Hkv, capacity], for s8
+  };
   struct Layer {
-    Tensor k, v;               // [1, Hkv, capacity, D]
+    Part k, v;
     std::int64_t pending = 0;  // positions appended and not yet committed
   };
+  DType dtype = DType::f32;
   std::vector<Layer> layers;
   bool has_data = true;
 };
 
 namespace {
 
-void check_extents(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity) {
+void check(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
+           DType dtype) {
   const auto positive = [](const char* name, std::int64_t value) {
     if (value <= 0)
       throw Error(ErrorCode::invalid_argument,
@@ -26,75 +35,117 @@ void check_extents(std::int64_t num_layers, std::int64_t num_kv_heads, std::int6
   positive("num_kv_heads", num_kv_heads);
   positive("head_dim", head_dim);
   positive("capacity", capacity);
+  if (dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::s8)
+    throw Error(ErrorCode::invalid_argument,
+                std::string("KvCache: dtype is ") + dtype_name(dtype) + ", it must be f32, bf16 or s8");
 }
 
 }  // namespace
 
-KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity)
+KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
+                 DType dtype, bool has_data)
     : impl_(std::make_shared<Impl>()) {
-  check_extents(num_layers, num_kv_heads, head_dim, capacity);
+  check(num_layers, num_kv_heads, head_dim, capacity, dtype);
   impl_->num_kv_heads = num_kv_heads;
   impl_->head_dim = head_dim;
   impl_->capacity = capacity;
-  const Shape shape{1, num_kv_heads, capacity, head_dim};
-  for (std::int64_t i = 0; i < num_layers; ++i)
-    impl_->layers.push_back({Tensor::empty(DType::f32, shape), Tensor::empty(DType::f32, shape), 0});
+  impl_->dtype = dtype;
+  impl_->has_data = has_data;
+  const auto part = [&] {
+    const auto make = has_data ? &Tensor::empty : &Tensor::meta;
+    Impl::Part made{make(dtype, {1, num_kv_heads, capacity, head_dim}), {}};
+    if (dtype == DType::s8) made.scales = make(DType::f32, {1, num_kv_heads, capacity});
+    return made;
+  };
+  for (std::int64_t i = 0; i < num_layers; ++i) impl_->layers.push_back({part(), part(), 0});
 }
 
-KvCache KvCache::meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim,
-                      std::int64_t capacity) {
-  check_extents(num_layers, num_kv_heads, head_dim, capacity);
-  KvCache cache(std::make_shared<Impl>(Impl{num_kv_heads, head_dim, capacity, 0, {}, false}));
-  const Shape shape{1, num_kv_heads, capacity, head_dim};
-  for (std::int64_t i = 0; i < num_layers; ++i)
-    cache.impl_->layers.push_back({Tensor::meta(DType::f32, shape), Tensor::meta(DType::f32, shape), 0});
-  return cache;
+KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
+                 DType dtype)
+    : KvCache(num_layers, num_kv_heads, head_dim, capacity, dtype, true) {}
+
+KvCache KvCache::meta(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
+                      DType dtype) {
+  return {num_layers, num_kv_heads, head_dim, capacity, dtype, false};
 }
 
+DType KvCache::dtype() const noexcept { return impl_->dtype; }
 std::int64_t KvCache::num_layers() const noexcept { return static_cast<std::int64_t>(impl_->layers.size()); }
 std::int64_t KvCache::capacity() const noexcept { return impl_->capacity; }
 std::int64_t KvCache::length() const noexcept { return impl_->length; }
 
 std::size_t KvCache::size_bytes() const noexcept {
   std::size_t total = 0;
-  for (const Impl::Layer& layer : impl_->layers) total += layer.k.size_bytes() + layer.v.size_bytes();
+  for (const Impl::Layer& layer : impl_->layers)
+    for (const Impl::Part* part : {&layer.k, &layer.v})
+      total += part->rows.size_bytes() + (part->scales.defined() ? part->scales.size_bytes() : 0);
   return total;
 }
 
+namespace {
+
+// The first `length` positions of every head: from[1, Hkv, capacity, ...] to to, of the same shape.
+void copy_positions(const Tensor& from, Tensor& to, std::int64_t length) {
+  const std::size_t position = size_of(from.dtype()) * static_cast<std::size_t>(from.rank() == 4 ? from.dim(3) : 1);
+  const std::size_t head = position * static_cast<std::size_t>(from.dim(2));
+  for (std::size_t h = 0; h < static_cast<std::size_t>(from.dim(1)); ++h)
+    std::memcpy(static_cast<std::byte*>(to.mutable_raw()) + h * head,
+                static_cast<const std::byte*>(from.raw()) + h * head, static_cast<std::size_t>(length) * position);
+}
+
+}  // namespace
+
 KvCache KvCache::clone() const {
-  if (!impl_->has_data) {
-    KvCache copy = meta(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity);
-    copy.impl_->length = impl_->length;
-    return copy;
-  }
-  KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity);
+  KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity, impl_->dtype, impl_->has_data);
   copy.impl_->length = impl_->length;
-  const auto head = static_cast<std::size_t>(impl_->length * impl_->head_dim);
-  const std::int64_t stride = impl_->capacity * impl_->head_dim;
-  for (std::size_t i = 0; i < impl_->layers.size(); ++i)
+  for (std::size_t i = 0; i < impl_->layers.size() && impl_->has_data; ++i)
     for (const auto part : {&Impl::Layer::k, &Impl::Layer::v}) {
-      const float* from = (impl_->layers[i].*part).data<float>();
-      float* to = (copy.impl_->layers[i].*part).mutable_data<float>();
-      for (std::int64_t h = 0; h < impl_->num_kv_heads; ++h)
-        std::memcpy(to + h * stride, from + h * stride, head * sizeof(float));
+      const Impl::Part& from = impl_->layers[i].*part;
+      Impl::Part& to = copy.impl_->layers[i].*part;
+      copy_positions(from.rows, to.rows, impl_->length);
+      if (from.scales.defined()) copy_positions(from.scales, to.scales, impl_->length);
     }
   return copy;
 }
 
 namespace {
 
-// Copies x[1,Hkv,Lq,D], any strides, behind position `at` of to[1,Hkv,capacity,D].
-void place(const Tensor& x, Tensor& to, std::int64_t at) {
+// Symmetric, by the largest magnitude; a row with NaN or infinity gets the scale NaN, so that it reads back as NaN.
+float quantize(const float* row, std::int64_t count, std::int8_t* to) {
+  float largest = 0;
+  float finite = 0;  // NaN where one value is not finite
+  for (std::int64_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::fabs(row[i]));
+    finite += 0.0F * row[i];
+  }
+  if (finite != 0) {
+    std::fill_n(to, count, std::int8_t{0});
+    return std::numeric_limits<float>::quiet_NaN();
+  }
+  const float scale = std::max(largest / 127.0F, std::numeric_limits<float>::min());  // of zeros: any
+  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<std::int8_t>(std::lrint(row[i] / scale));
+  return scale;
+}
+
+// Writes x[1,Hkv,Lq,D] f32, any strides, behind position `at` of to.
+void place(const Tensor& x, Tensor& to, Tensor& scales, std::int64_t at) {
   const Tensor from = x.strides()[3] == 1 || x.dim(3) <= 1 ? x : x.contiguous();
-  const float* source = from.data<float>();
-  float* target = to.mutable_data<float>();
-  const std::int64_t heads = x.dim(1);
   const std::int64_t rows = x.dim(2);
   const std::int64_t width = x.dim(3);
-  for (std::int64_t h = 0; h < heads; ++h)
-    for (std::int64_t i = 0; i < rows; ++i)
-      std::memcpy(target + (h * to.dim(2) + at + i) * width, source + h * from.strides()[1] + i * from.strides()[2],
-                  static_cast<std::size_t>(width) * sizeof(float));
+  for (std::int64_t h = 0; h < x.dim(1); ++h)
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float* row = from.data<float>() + h * from.strides()[1] + i * from.strides()[2];
+      const std::int64_t position = h * to.dim(2) + at + i;
+      if (to.dtype() == DType::s8) {
+        scales.mutable_data<float>()[position] =
+            quantize(row, width, to.mutable_data<std::int8_t>() + position * width);
+      } else if (to.dtype() == DType::bf16) {
+        BFloat16* target = to.mutable_data<BFloat16>() + position * width;
+        for (std::int64_t d = 0; d < width; ++d) target[d] = to_bfloat16(row[d]);
+      } else {
+        std::memcpy(to.mutable_data<float>() + position * width, row, static_cast<std::size_t>(width) * sizeof(float));
+      }
+    }
 }
 
 }  // namespace
@@ -121,11 +172,15 @@ KvCache::View KvCache::append(std::int64_t layer, const Tensor& k, const Tensor&
                                                  ". Make it larger, or reset it");
   Impl::Layer& slot = impl.layers[static_cast<std::size_t>(layer)];
   if (impl.has_data) {
-    place(k, slot.k, impl.length);
-    place(v, slot.v, impl.length);
+    place(k, slot.k.rows, slot.k.scales, impl.length);
+    place(v, slot.v.rows, slot.v.scales, impl.length);
   }
   slot.pending = rows;
-  View view{slot.k.slice(2, 0, total), slot.v.slice(2, 0, total)};
+  View view{slot.k.rows.slice(2, 0, total), slot.v.rows.slice(2, 0, total)};
+  if (impl.dtype == DType::s8) {
+    view.k_scale = slot.k.scales.slice(2, 0, total);
+    view.v_scale = slot.v.scales.slice(2, 0, total);
+  }
   binder.done({{"cached", view.k}});
   return view;
 }

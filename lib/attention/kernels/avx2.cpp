@@ -36,6 +36,14 @@ struct Avx2 {
     return _mm256_and_ps(_mm256_cmp_ps(x, bound, _CMP_NLT_UQ), y);
   }
 
+  static Vector widen(const std::uint16_t* from) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
+  static Vector widen(const std::int8_t* from) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+  }
+
   // Four columns of rows r and r + 4 in the halves of one register.
   static Vector halves(const float* const* rows, int r, std::int64_t c) {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[r] + c)), _mm_loadu_ps(rows[r + 4] + c), 1);

@@ -32,6 +32,14 @@ struct Avx512 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, bound, _CMP_NLT_UQ), y);
   }
 
+  static Vector widen(const std::uint16_t* from) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+  static Vector widen(const std::int8_t* from) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+  }
+
   // Four columns of rows r, r + 4, r + 8 and r + 12 in the quarters of one register.
   static Vector quarters(const float* const* rows, int r, std::int64_t c) {
     Vector v = _mm512_castps128_ps512(_mm_loadu_ps(rows[r] + c));

@@ -38,6 +38,10 @@ struct Kernels {
                      std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
                      std::int64_t out_stride);
 
+  // Numbers as float32: bf16 given by their bits, exactly, and bytes times `scale`.
+  void (*widen_bf16)(const std::uint16_t* from, std::int64_t count, float* to);
+  void (*widen_s8)(const std::int8_t* from, float scale, std::int64_t count, float* to);
+
   // to[i] = exp(from[i]) for from <= 0; see exp.hpp.
   void (*exponential)(const float* from, std::int64_t count, float* to);
 };

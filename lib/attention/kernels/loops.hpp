@@ -9,6 +9,7 @@
 //   largest_of(v)                   of all lanes
 //   power_of_two(v)                 2^n for the n in the low bits of v + 1.5 * 2^23
 //   zero_below(y, x, bound)         0 where x < bound, y elsewhere and where x is NaN
+//   widen(from)                     of kLanes bf16, as bits, or of kLanes signed bytes
 //   transpose(rows, c, to, scale)   to[(c + i) * kLanes + r] = scale * rows[r][c + i] for i < 4 and all lanes r
 //
 // Included by one file per instruction set, which is compiled with it: nothing here may be seen outside that file, and
@@ -158,8 +159,27 @@ void exponentials(const float* from, std::int64_t count, float* to) {
 }
 
 template <class S>
+void widen_bf16(const std::uint16_t* from, std::int64_t count, float* to) {
+  std::int64_t i = 0;
+  for (; i + S::kLanes <= count; i += S::kLanes) S::store(to + i, S::widen(from + i));
+  for (; i < count; ++i) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(from[i]) << 16U;
+    __builtin_memcpy(to + i, &bits, sizeof bits);
+  }
+}
+
+template <class S>
+void widen_s8(const std::int8_t* from, float scale, std::int64_t count, float* to) {
+  const typename S::Vector factor = S::broadcast(scale);
+  std::int64_t i = 0;
+  for (; i + S::kLanes <= count; i += S::kLanes) S::store(to + i, S::multiply(factor, S::widen(from + i)));
+  for (; i < count; ++i) to[i] = scale * static_cast<float>(from[i]);
+}
+
+template <class S>
 constexpr Kernels table(const char* name) {
-  return {name, S::kLanes, S::kRows, pack<S>, scores<S>, softmax<S>, accumulate<S>, exponentials<S>};
+  return {name,       S::kLanes,     S::kRows,      pack<S>,     scores<S>,
+          softmax<S>, accumulate<S>, widen_bf16<S>, widen_s8<S>, exponentials<S>};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace {
 
 struct Portable {
   using Vector = float __attribute__((vector_size(16)));
+  using Unsigned = std::uint32_t __attribute__((vector_size(16)));
   static constexpr int kLanes = 4, kRows = 4, kVectors = 2;
 
   static Vector load(const float* from) {
@@ -30,12 +31,17 @@ struct Portable {
     return most;
   }
   static Vector power_of_two(Vector shifted) {
-    // Unsigned, where a shift to the left is defined for all bits.
-    using Unsigned = std::uint32_t __attribute__((vector_size(16)));
     const Unsigned n = reinterpret_cast<Unsigned>(shifted) << 23U;
     return reinterpret_cast<Vector>(n + 0x3F800000U);
   }
   static Vector zero_below(Vector y, Vector x, Vector bound) { return x < bound ? zero() : y; }
+  static Vector widen(const std::uint16_t* from) {
+    return reinterpret_cast<Vector>(Unsigned{from[0], from[1], from[2], from[3]} << 16U);
+  }
+  static Vector widen(const std::int8_t* from) {
+    return Vector{static_cast<float>(from[0]), static_cast<float>(from[1]), static_cast<float>(from[2]),
+                  static_cast<float>(from[3])};
+  }
   static void transpose(const float* const* rows, std::int64_t c, float* to, float scale) {
     for (int i = 0; i < 4; ++i)
       for (int r = 0; r < kLanes; ++r) to[(c + i) * kLanes + r] = scale * rows[r][c + i];

@@ -69,6 +69,8 @@ Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part, s
   options.mask = part.plan.mask;
   options.past = part.plan.past;
   options.module_path = attention_path_;
+  options.k_scale = seen.k_scale;
+  options.v_scale = seen.v_scale;
   announce_note([] { return "causal"; });
   return join_heads(attention(first(heads.q), seen.k, seen.v, options), attention_path_);
 }
