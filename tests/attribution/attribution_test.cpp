@@ -77,6 +77,32 @@ double kl_of(const std::string& model, const std::string& with) {
 
 }  // namespace
 
+TEST_CASE("answers that a verification got are taken over, and the models not asked again") {
+  const test::Scratch scratch;
+  const std::string q = quantized(test::kModel, scratch.path("q"), "rtn");
+  VerifyOptions verification;
+  verification.samples = test::kSamples;
+  verification.max_samples = 3;
+  verification.max_new_tokens = 24;
+  verification.profile = kl_profile(scratch, 1);
+  VerifyResult verified = verify(test::kModel, q, verification);
+  AttributionOptions options = on_samples();
+  options.max_samples = 3;
+  options.suggest = false;
+  const Attribution asked = attribute(test::kModel, q, options);
+  options.answers = verified.answers;
+  const Attribution taken = attribute(test::kModel, q, options);
+  REQUIRE(taken.samples.size() == asked.samples.size());
+  for (std::size_t i = 0; i < asked.samples.size(); ++i)
+    CHECK(taken.samples[i].to_json().dump() == asked.samples[i].to_json().dump());
+  CHECK(taken.variants.at(0).metrics.to_json().dump() == asked.variants.at(0).metrics.to_json().dump());
+  // That they were taken shows in an answer that no model gives.
+  for (SampleResult& answer : verified.answers) answer.quantized = "an answer of another model";
+  options.answers = verified.answers;
+  for (const SampleResult& sample : attribute(test::kModel, q, options).samples)
+    CHECK(sample.quantized == "an answer of another model");
+}
+
 TEST_CASE("a planted activation outlier is found, raised to W8A16, and a second run confirms it") {
   const test::Scratch scratch;
   const bool attention = GENERATE(true, false);
