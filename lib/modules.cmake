@@ -35,9 +35,11 @@ endforeach()
 if(TARGET octavo_gemm)
   # A product and a sum are one step only where the source says so: results must not depend on the instruction set.
   target_compile_options(octavo_gemm PRIVATE -ffp-contract=off)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC 12 takes the don't-care operands of its own intrinsics for ours (PR 105593)
+  # GCC 12 warns of operands of its own intrinsics that do not matter (PR 105593).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     file(GLOB octavo_kernels ${CMAKE_CURRENT_SOURCE_DIR}/lib/gemm/kernels/*.cpp)
-    set_source_files_properties(${octavo_kernels} PROPERTIES COMPILE_OPTIONS "-Wno-maybe-uninitialized;-Wno-uninitialized")
+    set_source_files_properties(${octavo_kernels} PROPERTIES
+                                COMPILE_OPTIONS "-Wno-maybe-uninitialized;-Wno-uninitialized")
   endif()
 endif()
 if(TARGET octavo_attention)

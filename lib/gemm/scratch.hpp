@@ -24,22 +24,25 @@ inline AlignedBytes aligned_bytes(std::size_t size_bytes) {
 enum class Purpose : std::size_t { quantized, rows, panels, widened, sums, onednn };
 inline constexpr std::size_t kPurposes = 6;
 
-template <class T>
-T* scratch(Purpose purpose, std::size_t count) {
+inline std::byte* scratch_bytes(Purpose purpose, std::size_t size_bytes) {
   struct Kept {
     AlignedBytes memory{nullptr, std::free};
     std::size_t size_bytes = 0;
   };
   thread_local Kept kept[kPurposes];
   Kept& own = kept[static_cast<std::size_t>(purpose)];
-  const std::size_t needed = count * sizeof(T);
-  if (needed > own.size_bytes || own.memory == nullptr) {
+  if (size_bytes > own.size_bytes || own.memory == nullptr) {
     own.size_bytes = 0;
     own.memory.reset();  // before the new one, so that both are never held
-    own.memory = aligned_bytes(needed);
-    own.size_bytes = needed;
+    own.memory = aligned_bytes(size_bytes);
+    own.size_bytes = size_bytes;
   }
-  return reinterpret_cast<T*>(own.memory.get());
+  return own.memory.get();
+}
+
+template <class T>
+T* scratch(Purpose purpose, std::size_t count) {
+  return reinterpret_cast<T*>(scratch_bytes(purpose, count * sizeof(T)));
 }
 
 }  // namespace octavo::gemm
