@@ -1,9 +1,9 @@
 #include "blocked.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <limits>
+
+#include "task_rows.hpp"
 
 namespace octavo::attention_kernels {
 
@@ -22,17 +22,6 @@ Workspace& workspace() {
   return own;
 }
 
-// The rows of a task, a head of a query each.
-struct Rows {
-  const Problem& problem;
-  const Task& task;
-  std::int64_t group = problem.group();
-  std::int64_t count = (task.query_end - task.query_begin) * group;
-
-  std::int64_t query(std::int64_t row) const noexcept { return task.query_begin + row / group; }
-  std::int64_t head(std::int64_t row) const noexcept { return task.kv_head * group + row % group; }
-};
-
 // Panels of kernels.lanes rows of `width` columns; the last row stands for those that the last panel lacks.
 template <class RowAt>
 void pack_panels(const Kernels& kernels, std::int64_t count, std::int64_t width, float scale, const RowAt& row_at,
@@ -46,43 +35,6 @@ void pack_panels(const Kernels& kernels, std::int64_t count, std::int64_t width,
     for (std::int64_t i = 0; i < kernels.lanes; ++i) rows[i] = row_at(std::min(first + i, count - 1));
     kernels.pack(rows, width, scale, packed + first * width);
   }
-}
-
-// Keys of the block [begin, begin + count) that the row may not see by the explicit mask: their scores become
-// -infinity.
-void apply_mask(const Problem& problem, std::int64_t batch, std::int64_t head, std::int64_t query, std::int64_t begin,
-                std::int64_t count, float* scores, bool* hidden) {
-  const ExplicitMask& mask = problem.explicit_mask;
-  const std::int64_t offset = batch * mask.batch_stride + head * mask.head_stride + query * problem.kv_len + begin;
-  for (std::int64_t j = 0; j < count; ++j) {
-    const float added = mask.added != nullptr ? mask.added[offset + j] : 0.0F;
-    hidden[j] = mask.visible != nullptr ? mask.visible[offset + j] == 0 : added == kMinusInfinity;
-    scores[j] = hidden[j] ? kMinusInfinity : scores[j] + added;
-  }
-}
-
-// Rows [begin, begin + count) as float32, `stride` apart, with zeros behind their columns.
-void copy_rows(const Kernels& kernels, const Stored& from, const Task& task, std::int64_t begin, std::int64_t count,
-               std::int64_t width, std::int64_t stride, float* to) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t row = begin + i;
-    float* out = to + i * stride;
-    if (from.dtype == DType::bf16)
-      kernels.widen_bf16(from.at<std::uint16_t>(task.batch, task.kv_head, row), width, out);
-    else if (from.dtype == DType::s8)
-      kernels.widen_s8(from.at<std::int8_t>(task.batch, task.kv_head, row),
-                       from.scale_at(task.batch, task.kv_head, row), width, out);
-    else
-      std::memcpy(out, from.at<float>(task.batch, task.kv_head, row), static_cast<std::size_t>(width) * sizeof(float));
-    std::fill(out + width, out + stride, 0.0F);
-  }
-}
-
-bool all_finite(const float* values, std::int64_t rows, std::int64_t stride, std::int64_t width) {
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t d = 0; d < width; ++d)
-      if (!std::isfinite(values[i * stride + d])) return false;
-  return true;
 }
 
 // A block of keys and values, ready for the kernels.
@@ -107,12 +59,8 @@ class Tiles {
  private:
   void tile(const Block& block, std::int64_t first, std::int64_t count) {
     const Problem& problem = rows_.problem;
-    const bool causal = problem.mask->kind() == Mask::Kind::causal;
     std::int64_t visible[kMostTileRows];
-    for (std::int64_t r = 0; r < count; ++r) {
-      const std::int64_t last = causal ? problem.mask->past() + rows_.query(first + r) + 1 : problem.kv_len;
-      visible[r] = std::clamp<std::int64_t>(last - block.begin, 0, block.count);
-    }
+    for (std::int64_t r = 0; r < count; ++r) visible[r] = rows_.visible(first + r, block.begin, block.count);
     const std::int64_t most = visible[count - 1];  // later queries see more
     if (most == 0) return;
     const float* queries = queries_ + first / kernels_.lanes * kernels_.lanes * problem.width + first % kernels_.lanes;
@@ -120,8 +68,7 @@ class Tiles {
     const bool masked = problem.mask->kind() == Mask::Kind::tensor;
     if (masked)
       for (std::int64_t r = 0; r < count; ++r)
-        apply_mask(problem, rows_.task.batch, rows_.head(first + r), rows_.query(first + r), block.begin, block.count,
-                   scores_ + r * kKeyBlock, hidden_ + r * kKeyBlock);
+        apply_mask(rows_, first + r, block.begin, block.count, scores_ + r * kKeyBlock, hidden_ + r * kKeyBlock);
     float factor[kMostTileRows];
     kernels_.softmax(scores_, count, visible, padded(most), sums_.largest + first, sums_.sum + first, factor);
 
