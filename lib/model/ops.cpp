@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "elementwise.hpp"
 #include "octavo/model_contracts.hpp"
 #include "octavo/parallel.hpp"
 
@@ -77,9 +78,8 @@ void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path)
   if (!gate.is_meta()) {
     float* g = gate.mutable_data<float>();
     const float* u = up.data<float>();
-    parallel_for(gate.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) g[i] = g[i] / (1.0F + std::exp(-g[i])) * u[i];
-    });
+    parallel_for(gate.numel(), kGrainElements / 2,
+                 [&](std::int64_t begin, std::int64_t end) { silu_multiply(g + begin, u + begin, end - begin); });
   }
   report_operation(kSwigluContract, module_path, [&](Binder& binder) {
     binder.arg("gate", gate).arg("up", up).done({{"y", gate}});
