@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "blocked.hpp"
+#include "blocked_bf16.hpp"
 #include "octavo/parallel.hpp"
 #include "problem.hpp"
 #include "schedule.hpp"
@@ -68,7 +69,8 @@ struct Run {
   const Problem& problem;
   const Kernels& kernels;
   const Schedule& schedule;
-  float* chunk_sums = nullptr;  // of all tasks, where keys are divided
+  const attention_kernels::Bf16Kernels* bf16 = nullptr;  // where bf16 was asked for and is there
+  float* chunk_sums = nullptr;                           // of all tasks, where keys are divided
   std::atomic<std::int64_t> next{0};
 
   std::int64_t size() const noexcept { return attention_kernels::sums_size(schedule.most_rows, problem.width); }
@@ -80,19 +82,24 @@ struct Run {
       const std::int64_t rows = (task.query_end - task.query_begin) * problem.group();
       thread_local attention_kernels::Floats own;
       float* memory = chunk_sums != nullptr ? chunk_sums + t * size() : own.reserve(static_cast<std::size_t>(size()));
-      attend(problem, task, kernels, attention_kernels::sums_in(memory, rows, problem.width));
+      const attention_kernels::Sums sums = attention_kernels::sums_in(memory, rows, problem.width);
+      if (bf16 != nullptr)
+        attend_bf16(problem, task, kernels, *bf16, sums);
+      else
+        attend(problem, task, kernels, sums);
       if (chunk_sums == nullptr) finish(problem, task, kernels, memory, 1);
     }
   }
 };
 
-void compute(const Problem& problem) {
+void compute(const Problem& problem, AttentionMath math) {
   // Kept by the calling thread, so that decoding does not allocate.
   thread_local Schedule schedule;
   thread_local attention_kernels::Floats chunk_sums;
   attention_kernels::make_schedule(problem, num_threads(), schedule);
   const auto tasks = static_cast<std::int64_t>(schedule.tasks.size());
   Run run{problem, attention_kernels::kernels(), schedule};
+  if (math == AttentionMath::bf16) run.bf16 = attention_kernels::bf16_kernels();
   if (schedule.chunks > 1) run.chunk_sums = chunk_sums.reserve(static_cast<std::size_t>(tasks * run.size()));
   parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
                [&run](std::int64_t, std::int64_t) { run.take_tasks(); });
@@ -173,7 +180,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
     mask_rows = mask.tensor().contiguous();
     problem.explicit_mask = explicit_mask(mask_rows);
   }
-  compute(problem);
+  compute(problem, options.math);
   binder.done({{"out", result}});
   return result;
 }

@@ -121,11 +121,11 @@ float* Floats::reserve(std::size_t count) {
 }
 
 std::int64_t sums_size(std::int64_t rows, std::int64_t width) noexcept {
-  return rows * padded(width) + padded(2 * rows);  // so that the next ones start on a cache line, too
+  return padded(rows) * padded(width) + padded(2 * rows);  // so that the next ones start on a cache line, too
 }
 
 Sums sums_in(float* memory, std::int64_t rows, std::int64_t width) noexcept {
-  float* largest = memory + rows * padded(width);
+  float* largest = memory + padded(rows) * padded(width);
   return {memory, largest, largest + rows};
 }
 

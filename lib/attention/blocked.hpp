@@ -27,7 +27,7 @@ class Floats {
 // Rows of width `padded_width` that are not divided by their sums yet. A task has queries times group of them, the
 // heads of a query side by side.
 struct Sums {
-  float* out = nullptr;      // [rows, padded_width]: sum_j exp(score_j - largest) v_j
+  float* out = nullptr;      // [padded(rows), padded_width]: sum_j exp(score_j - largest) v_j
   float* largest = nullptr;  // [rows]
   float* sum = nullptr;      // [rows]: sum_j exp(score_j - largest)
 };

@@ -44,7 +44,8 @@ struct Case {
   std::string name;
   Tensor q, k, v;
   Mask mask;
-  double pairs = 0;         // of a query head's queries and keys that see each other
+  double pairs = 0;  // of a query head's queries and keys that see each other
+  octavo::AttentionMath math = octavo::AttentionMath::f32;
   KvCache::View stored{};   // what attention reads; k and v where it is empty
   double tolerance = 1e-4;  // against the plain way, which reads k and v
 };
@@ -131,6 +132,7 @@ double median(std::vector<double> values) {
 void run(const Case& c, int repetitions) {
   AttentionOptions options;
   options.mask = c.mask;
+  options.math = c.math;
   options.k_scale = c.stored.k_scale;
   options.v_scale = c.stored.v_scale;
   const KvCache::View seen = c.stored.k.defined() ? c.stored : KvCache::View{c.k, c.v};
@@ -196,6 +198,12 @@ int main(int argc, char** argv) {
   run(language("decode at 256", 1, 256), 20 * repetitions);
   run(language("decode at 2048", 1, 2048), 20 * repetitions);
   run(language("decode at 16384", 1, 16384), repetitions);
+  for (Case c : {language("prefill 2048 in bf16", 2048, 2048), vision("vision 1024 in bf16", 1024, 1024),
+                 vision("windows in bf16", 1024, 64), language("decode 2048 in bf16", 1, 2048)}) {
+    c.math = octavo::AttentionMath::bf16;
+    c.tolerance = 0.1;
+    run(c, repetitions);
+  }
   run(language("decode at 16384 bf16", 1, 16384, DType::bf16), repetitions);
   run(language("decode at 16384 s8", 1, 16384, DType::s8), repetitions);
   return 0;
