@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on the bundled model, from a fresh clone on Debian 12 or Ubuntu with nothing but git and a shell:
+# The main job on the bundled model, from a fresh clone on Debian 12, Debian 13 or Ubuntu with nothing but git and a shell:
 # read a trained vision-language model, check it, quantize it to W8A8 with GPTQ, verify that it still answers like the
 # original, and let it answer about a picture in int8.
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Octavo and passes its tests, from a fresh clone on Debian 12 or Ubuntu with nothing but git and a shell.
+# Builds Octavo and passes its tests, from a fresh clone on Debian 12, Debian 13 or Ubuntu with nothing but git and a shell.
 #   tests/run.sh [PRESET]     release (default), ci (release with warnings as errors), debug, asan-ubsan, tsan
 set -euo pipefail
 cd "$(dirname "$0")/.."

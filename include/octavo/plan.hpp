@@ -67,7 +67,7 @@ struct PlannedCall {
   std::int64_t cache_capacity = 0;  ///< positions per sequence; 0: uncached
   std::vector<TraceRecord> steps;   ///< as a trace of the real call has them, but folded by sequence (`times`)
   std::uint64_t kv_cache_bytes = 0;
-  std::uint64_t peak_activation_bytes = 0;  ///< the widest step; attention's scores (64 rows per thread) excluded
+  std::uint64_t peak_activation_bytes = 0;  ///< the widest step; attention's blocks of scores excluded
 };
 
 struct ModelPlan {

@@ -40,7 +40,7 @@ Image decode(const std::vector<std::uint8_t>& bytes) {
 TEST_CASE("lossless formats decode to Pillow's bytes", "[image]") {
   const Json entries = manifest("decode");
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const std::string& file = entries.at(i).at("file").as_string();
+    const std::string file = entries.at(i).at("file").as_string();
     if (is_jpeg(file)) continue;
     INFO(file);
     CHECK(difference(load_image(image_path(file)), entries.at(i)).largest == 0);
@@ -51,7 +51,7 @@ TEST_CASE("JPEG decodes within a few levels of libjpeg-turbo", "[image]") {
   // The inverse transforms round differently, and colour is brought up to full size by different filters.
   const Json entries = manifest("decode");
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const std::string& file = entries.at(i).at("file").as_string();
+    const std::string file = entries.at(i).at("file").as_string();
     if (!is_jpeg(file)) continue;
     INFO(file);
     const Difference found = difference(load_image(image_path(file)), entries.at(i));
@@ -63,7 +63,7 @@ TEST_CASE("JPEG decodes within a few levels of libjpeg-turbo", "[image]") {
 TEST_CASE("decoding: the largest differences", "[image][report]") {
   const Json entries = manifest("decode");
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const std::string& file = entries.at(i).at("file").as_string();
+    const std::string file = entries.at(i).at("file").as_string();
     const Difference found = difference(load_image(image_path(file)), entries.at(i));
     std::cout << "[report] decode " << file << ": largest difference from Pillow " << found.largest << " of 255, mean "
               << found.mean << "\n";

@@ -16,7 +16,7 @@ TEST_CASE("render_chat gives what the published template gives", "[text]") {
       ChatMessage message{from.at("role").as_string(), {}};
       for (std::size_t p = 0; p < from.at("content").size(); ++p) {
         const Json part = from.at("content").at(p);
-        const std::string& type = part.at("type").as_string();
+        const std::string type = part.at("type").as_string();
         const auto kind = type == "image"   ? ChatPart::Kind::image
                           : type == "video" ? ChatPart::Kind::video
                                             : ChatPart::Kind::text;
