@@ -32,12 +32,15 @@ fi
 
 root=$(mktemp -d "$roots/$release.XXXXXX")
 leave() {
-  umount "$root/proc" 2>/dev/null || true
+  umount "$root/dev/pts" "$root/proc" 2>/dev/null || true
   [ -n "${OCTAVO_KEEP_ROOT:-}" ] && echo "kept: $root" >&2 || rm -rf --one-file-system "$root"
 }
 trap leave EXIT
 tar -C "$root" -xf "$roots/$release.tar"
 mount -t proc proc "$root/proc"
+mkdir -p "$root/dev/pts"
+mount -t devpts devpts "$root/dev/pts" -o newinstance,ptmxmode=0666,mode=0620
+ln -sf pts/ptmx "$root/dev/ptmx"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 git clone -q --no-hardlinks "$here" "$root/octavo"
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
