@@ -14,6 +14,7 @@ namespace {
 struct GenerateCommand {
   std::string model;
   std::optional<std::string> prompt, batch, trace;
+  std::string kv_cache = "f32";
   std::vector<std::string> images;
   octavo::GenerateOptions job;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
@@ -59,6 +60,13 @@ std::optional<octavo::SamplingOptions> sampling(const GenerateCommand& command) 
   options.repetition_penalty = command.repetition_penalty.value_or(options.repetition_penalty);
   options.seed = static_cast<std::uint64_t>(command.seed.value_or(0));
   return options;
+}
+
+octavo::DType cache_dtype(const std::string& name) {
+  if (name == "f32") return octavo::DType::f32;
+  if (name == "bf16") return octavo::DType::bf16;
+  if (name == "int8") return octavo::DType::s8;
+  throw UsageError("--kv-cache is \"" + name + "\", one of f32, bf16, int8 is needed");
 }
 
 Results generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
@@ -127,6 +135,7 @@ int run(const GenerateCommand& command) {
   if (command.trace_values && !command.trace) throw UsageError("--trace-values needs --trace FILE");
   octavo::GenerateOptions options = command.job;
   options.use_cache = !command.no_cache;
+  options.cache_dtype = cache_dtype(command.kv_cache);
   options.sampling = sampling(command);
   options.cancel = &interrupted;
   const Results results = batch ? generate_batch(command, options) : generate_one(command, options);
@@ -174,6 +183,8 @@ void add_generate(Program& program) {
   command.threads();
   command.group("Machine");
   command.flag("--no-cache", options->no_cache, "recompute everything for each token: slow, same tokens");
+  command.text("--kv-cache", {"TYPE", ValueKind::choice, {"f32", "bf16", "int8"}}, options->kv_cache,
+               "keys and values in f32, bf16 or int8: less memory, answers may differ (f32)");
   command.example("octavo generate MODEL --image street.jpg --prompt \"Where is the red car?\"");
   command.run([options] { return run(*options); });
 }

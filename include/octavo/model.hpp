@@ -39,7 +39,8 @@ struct ModelInput {
 
 struct GenerateOptions {
   std::int64_t max_new_tokens = 256;  ///< clamped so that prompt and answer fit max_position_embeddings
-  bool use_cache = true;  ///< a property of the call, never of a checkpoint; false runs everything every step
+  bool use_cache = true;           ///< a property of the call, never of a checkpoint; false runs everything every step
+  DType cache_dtype = DType::f32;  ///< of keys and values: f32, bf16 or s8, see KvCache
   std::optional<SamplingOptions> sampling;  ///< absent: generation_config.json's, else greedy
   std::vector<std::int32_t> stop_ids;       ///< besides generation_config.json's eos ids
   bool ignore_eos = false;                  ///< leaves generation_config.json's eos ids out

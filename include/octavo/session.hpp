@@ -19,8 +19,9 @@ namespace octavo {
 /// and cache length come from one SequenceState. One thread at a time; distinct sessions are independent.
 class Session {
  public:
-  /// `capacity`: positions the cache can hold, 1 .. max_position_embeddings.
-  Session(const Model& model, std::int64_t capacity);
+  /// `capacity`: positions the cache can hold, 1 .. max_position_embeddings. `cache_dtype`: f32, bf16 (half the memory)
+  /// or s8 (a quarter, with a scale per position and head), see KvCache.
+  Session(const Model& model, std::int64_t capacity, DType cache_dtype = DType::f32);
   /// Feeds new tokens (and the images among them, each whole); logits of the last position, f32 [vocab].
   /// If it throws, the session is as before.
   Tensor feed(const ModelInput& input);

@@ -75,7 +75,7 @@ class Architecture {
   virtual ImageLayout image_layout() const noexcept = 0;
   virtual std::size_t weight_bytes() const noexcept = 0;
   virtual SequenceState new_state() const = 0;
-  virtual KvCache new_cache(std::int64_t capacity) const = 0;
+  virtual KvCache new_cache(std::int64_t capacity, DType dtype = DType::f32) const = 0;
   /// Ids in the vocabulary, pixel rows that fit their grids, as many pads as the grids need; throws invalid_argument.
   virtual void check_input(const ModelInput& input) const = 0;
   virtual Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const = 0;

@@ -132,8 +132,8 @@ class Generation {
     } else {
       sequence.state.emplace(architecture_.new_state());  // no past by construction
       if (options_.use_cache)
-        sequence.cache.emplace(
-            architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit()));
+        sequence.cache.emplace(architecture_.new_cache(
+            static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(), options_.cache_dtype));
       call.ids = model::ids_over(answer.ids());
       call.generated_from = answer.prompt().ids.size();
       call.grids = sequence.grids;

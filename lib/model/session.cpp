@@ -18,14 +18,15 @@ struct Session::Impl {
   model::SequenceCall next_call(const ModelInput& input, std::vector<Grid>& grids);
 };
 
-Session::Session(const Model& model, std::int64_t capacity) {
+Session::Session(const Model& model, std::int64_t capacity, DType cache_dtype) {
   const model::Architecture& architecture = *model.impl_->architecture;
   if (capacity < 1 || capacity > architecture.max_position_embeddings()) {
     throw Error(ErrorCode::invalid_argument, "session: capacity is " + std::to_string(capacity) +
                                                  ", it must lie in 1 .. max_position_embeddings = " +
                                                  std::to_string(architecture.max_position_embeddings()));
   }
-  impl_ = std::make_shared<Impl>(Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity), {}});
+  impl_ = std::make_shared<Impl>(
+      Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity, cache_dtype), {}});
 }
 
 model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vector<Grid>& grids) {

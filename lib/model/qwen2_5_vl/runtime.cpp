@@ -40,11 +40,11 @@ class Qwen25Vl final : public Architecture {
     return total;
   }
   SequenceState new_state() const override { return language_.new_state(); }
-  KvCache new_cache(std::int64_t capacity) const override {
+  KvCache new_cache(std::int64_t capacity, DType dtype) const override {
     const TextConfig& text = config_.text;
     const auto layers = static_cast<std::int64_t>(layers_.size());
-    return language_.has_data() ? KvCache(layers, text.num_key_value_heads, text.head_dim, capacity)
-                                : KvCache::meta(layers, text.num_key_value_heads, text.head_dim, capacity);
+    return language_.has_data() ? KvCache(layers, text.num_key_value_heads, text.head_dim, capacity, dtype)
+                                : KvCache::meta(layers, text.num_key_value_heads, text.head_dim, capacity, dtype);
   }
   void check_input(const ModelInput& input) const override { check_qwen2_5_vl_input(config_, input); }
 
