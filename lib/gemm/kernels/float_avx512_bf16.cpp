@@ -1,6 +1,6 @@
 // Products of bf16 by bf16 by AVX512-BF16: vdpbf16ps adds two of them to each of 16 float32 sums. Denormals count as
-// zero. Twice the speed of float32's multiply-adds on AMD's Zen 4 and 5, half of it on Intel's Sapphire Rapids, which
-// has AMX instead.
+// zero. Measured on Sapphire Rapids alone, where it has half the speed of float32's multiply-adds and AMX is there
+// instead; see docs/gemm.md.
 #include <cstring>
 
 #define OCTAVO_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
