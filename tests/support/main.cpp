@@ -6,8 +6,8 @@
 int main(int argc, char* argv[]) {
   Catch::Session session;
   if (const int refused = session.applyCommandLine(argc, argv); refused != 0) return refused;
-  session.configData().warnings = static_cast<Catch::WarnAbout::What>(session.configData().warnings |
-                                                                      Catch::WarnAbout::NoTests);
+  session.configData().warnings =
+      static_cast<Catch::WarnAbout::What>(session.configData().warnings | Catch::WarnAbout::NoTests);
   return session.run();
 }
 #else
