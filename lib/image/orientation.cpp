@@ -47,8 +47,10 @@ std::optional<int> exif_orientation(std::span<const std::uint8_t> exif) {
     return std::string_view(reinterpret_cast<const char*>(exif.data()), exif.size()).starts_with(text);
   };
   while (starts_with(kPrefix)) exif = exif.subspan(kPrefix.size());
-  const bool little = starts_with(std::string_view("II*\0", 4));
-  if (!little && !starts_with(std::string_view("MM\0*", 4))) return std::nullopt;
+  // Some writers put the 42 of the header in the other byte order.
+  const bool little = starts_with(std::string_view("II*\0", 4)) || starts_with(std::string_view("II\0*", 4));
+  const bool big = starts_with(std::string_view("MM\0*", 4)) || starts_with(std::string_view("MM*\0", 4));
+  if (!little && !big) return std::nullopt;
   const Tiff tiff(exif, little);
   const auto directory = tiff.read(4, 4);
   if (!directory) return std::nullopt;

@@ -41,7 +41,8 @@ Image read_png(std::uint32_t width, std::uint32_t height, std::uint8_t depth, st
   Bytes header;
   append(header, width);
   append(header, height);
-  header.insert(header.end(), {depth, colour, 0, 0, 0});
+  for (const std::uint8_t byte : {depth, colour, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}})
+    header.push_back(byte);
   chunk(png, "IHDR", header);
   for (const auto& [kind, data] : chunks) chunk(png, kind, data);
   const auto length = static_cast<std::uint16_t>(scan.size());
@@ -102,11 +103,51 @@ TEST_CASE("the eight orientations put every pixel where EXIF says", "[image]") {
     CHECK(rows(read_png(3, 2, 8, 0, scan, {{"eXIf", orientation(value)}})) == upright[0]);
 }
 
+TEST_CASE("an orientation is found in every form that Pillow takes and in no other", "[image]") {
+  const Bytes scan{0, 1, 2};
+  const std::vector<Bytes> stored{{1, 2}}, mirrored{{2, 1}};
+  const auto seen = [&](const Bytes& exif) { return rows(read_png(2, 1, 8, 0, scan, {{"eXIf", exif}})); };
+  const Bytes little{'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 2, 0, 0, 0};
+  const auto with = [&](std::size_t at, std::uint8_t value) {
+    Bytes exif = little;
+    exif[at] = value;
+    return exif;
+  };
+  CHECK(seen(little) == mirrored);
+  CHECK(seen(orientation(2)) == mirrored);
+  CHECK(seen({little.begin(), little.begin() + 20}) == mirrored);  // the value is there
+  CHECK(seen(with(12, 4)) == mirrored);                            // long
+  CHECK(seen(with(12, 9)) == mirrored);                            // signed long
+  CHECK(seen(with(12, 2)) == stored);                              // text
+  CHECK(seen(with(14, 2)) == stored);                              // two values
+  CHECK(seen(with(10, 0x13)) == stored);                           // another tag
+  CHECK(seen(with(4, 200)) == stored);                             // a directory outside the block
+  CHECK(seen({little.begin(), little.begin() + 16}) == stored);
+  CHECK(seen({little.begin(), little.begin() + 9}) == stored);
+  Bytes other_order = little;
+  std::swap(other_order[2], other_order[3]);
+  CHECK(seen(other_order) == mirrored);
+
+  const auto xmp = [](std::string_view packet) {
+    const std::string text = std::string("XML:com.adobe.xmp\0\0\0\0\0", 22).append(packet);
+    return Bytes(text.begin(), text.end());
+  };
+  for (const char* packet : {"<d tiff:Orientation=\"2\">", "<tiff:Orientation>2</tiff:Orientation>"}) {
+    CHECK(rows(read_png(2, 1, 8, 0, scan, {{"iTXt", xmp(packet)}})) == mirrored);
+    CHECK(rows(read_png(2, 1, 8, 0, scan, {{"eXIf", orientation(1)}, {"iTXt", xmp(packet)}})) == stored);
+    CHECK(rows(read_png(2, 1, 8, 0, scan, {{"eXIf", with(10, 0x13)}, {"iTXt", xmp(packet)}})) == mirrored);
+  }
+  CHECK(rows(read_png(2, 1, 8, 0, scan, {{"iTXt", xmp("tiff:Orientation = 2")}})) == stored);
+}
+
 TEST_CASE("every alpha over every value is on white as the exact quotient rounds", "[image]") {
   Bytes scan;
   for (unsigned alpha = 0; alpha < 128; ++alpha) {  // two pictures, as one stored block holds 65535 bytes
     scan.push_back(0);
-    for (unsigned value = 0; value < 256; value += 1) scan.insert(scan.end(), {static_cast<std::uint8_t>(value), 0});
+    for (unsigned value = 0; value < 256; ++value) {
+      scan.push_back(static_cast<std::uint8_t>(value));
+      scan.push_back(0);
+    }
   }
   for (const unsigned first : {0U, 128U}) {
     for (std::size_t i = 0; i < scan.size(); ++i) {
