@@ -2,6 +2,7 @@
 # `fuzz_png -max_total_time=600 CORPUS tests/golden/pictures`. The tests are short runs that always do the same.
 function(octavo_add_fuzzer name magic)
   add_executable(fuzz_${name} fuzz/decode_fuzz.cpp)
+  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/support)
   target_compile_definitions(fuzz_${name} PRIVATE "OCTAVO_FUZZ_MAGIC=\"${magic}\"")
   target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
