@@ -82,11 +82,14 @@ ended_by() {  # SIGNAL DELAY ARGS...
   local signal=$1 delay=$2 name="SIG$1 after $2 s" status
   shift 2
   cases=$((cases + 1))
-  # A shell's background jobs ignore SIGINT; setsid's do not.
-  python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])' \
-    "$octavo" quantize "$model" -o "$place/out" --calibration "$calibration" "$@" >"$work/out" 2>"$work/err" &
+  # A shell's background jobs ignore SIGINT; this one must not.
+  env --default-signal=INT "$octavo" quantize "$model" -o "$place/out" --calibration "$calibration" "$@" \
+    >"$work/out" 2>"$work/err" &
   local job=$!
+  for _ in $(seq 200); do  # until the job is under way
+    [ -z "$(find "$place" -name '.out.octavo-tmp*')" ] || break
+    sleep 0.02
+  done
   sleep "$delay"
   kill -s "$signal" "$job" 2>/dev/null
   [ "$signal" != INT ] || kill -s "$signal" "$job" 2>/dev/null  # the second does not wait
@@ -99,7 +102,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:]
   fi
 }
 for signal in TERM HUP INT BUS; do
-  for delay in 0.3 0.6 1.2; do
+  for delay in 0 0.3 0.8; do
     ended_by "$signal" "$delay" --overwrite
     complete_or_absent "SIG$signal over an output"
     rm -rf "$place/out"
@@ -174,14 +177,14 @@ refused "the directory of the model by a link" 1 "which is read" quantize "$plac
 [ "$(sums "$place/run")" = "$before" ] || fail "something in the model's directory changed"
 cp -r "$model" "$place/mine"
 before=$(sums "$place/mine")
-refused "another checkpoint" 1 "not an output of octavo quantize" quantize "$model" -o "$place/mine" --recipe rtn \
+refused "another checkpoint" 1 "nor an output of octavo quantize" quantize "$model" -o "$place/mine" --recipe rtn \
   --overwrite
 [ "$(sums "$place/mine")" = "$before" ] || fail "another checkpoint changed"
 quantize || fail "quantize"
 echo mine >"$place/out/notes.txt"
 refused "an output with notes" 1 "notes.txt" quantize "$model" -o "$place/out" --recipe rtn --overwrite
 rm "$place/out/notes.txt"
-cp "$calibration" "$place/out/samples.jsonl"
+sed "s|\"image\": \"|&$model/calib/|" "$calibration" >"$place/out/samples.jsonl"
 refused "an output with the samples" 1 "samples.jsonl" quantize "$model" -o "$place/out" \
   --calibration "$place/out/samples.jsonl" --overwrite
 rm "$place/out/samples.jsonl"

@@ -81,7 +81,7 @@ TEST_CASE("a report is written whole, and what would prevent it is told before")
   write_report(report, path);
   CHECK(test::read_file(path) == report.to_html());
   CHECK(Json::read_file(scratch.path("r.json")).at("quantized").as_string() == "q");
-  std::ofstream(path) << "old";
+  std::ofstream(path) << "<!doctype html>old";
   write_report(report, path);
   CHECK(test::read_file(path) == report.to_html());
   std::size_t files = 0;
