@@ -19,7 +19,7 @@ struct octavo_tensor {
 };
 struct octavo_hessian {
   octavo::HessianAccumulator value;
-  octavo::Tensor sums;  // [K,K] since it was used
+  octavo::Tensor sums{};  // [K,K] since it was used
 };
 struct octavo_linear {
   octavo::Linear value;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "file_writer.hpp"
 #include "octavo/checkpoint.hpp"
@@ -27,7 +28,7 @@ std::optional<std::set<std::string>> files_of_report(const fs::path& directory) 
     if (!report.find("octavo_version") || !listed) return std::nullopt;
     std::set<std::string> files;
     for (std::size_t i = 0; i < listed->size(); ++i) files.insert(listed->at(i).as_string());
-    return files;
+    return files.empty() ? std::nullopt : std::optional(std::move(files));
   } catch (const Error&) {
     return std::nullopt;
   }
