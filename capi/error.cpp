@@ -84,6 +84,7 @@ const char* octavo_status_name(octavo_status status) {
     case OCTAVO_OUT_OF_MEMORY:
     case OCTAVO_CANCELLED:
     case OCTAVO_EXISTS:
+    case OCTAVO_NOT_FINITE:
     case OCTAVO_INTERNAL:
       return octavo::error_code_name(static_cast<octavo::ErrorCode>(status));
     default:

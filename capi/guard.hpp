@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <octavo/error.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "octavo.h"
@@ -24,6 +26,9 @@ octavo_status guarded(Body&& body) noexcept {
     return static_cast<octavo_status>(error.code());
   } catch (const std::bad_alloc&) {
     set_last_error(ErrorCode::out_of_memory, "out of memory");
+    return OCTAVO_OUT_OF_MEMORY;
+  } catch (const std::length_error& error) {  // of a container that cannot be so large
+    set_last_error(ErrorCode::out_of_memory, error.what());
     return OCTAVO_OUT_OF_MEMORY;
   } catch (const std::exception& error) {
     set_last_error(ErrorCode::internal, error.what());

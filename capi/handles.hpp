@@ -19,7 +19,7 @@ struct octavo_tensor {
 };
 struct octavo_hessian {
   octavo::HessianAccumulator value;
-  bool used = false;
+  octavo::Tensor sums{};  // [K,K] since it was used
 };
 struct octavo_linear {
   octavo::Linear value;

@@ -3,21 +3,30 @@
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
+namespace {
+
+octavo::ShapeDetail weight_detail(const octavo::Shape& shape, std::int64_t in_features) {
+  if (shape.rank() != 2) return {"gptq_quantize_layer", "", "weight", -1, "rank", 2, shape.rank()};
+  return {"gptq_quantize_layer", "", "weight", 1, "K", in_features, shape[1]};
+}
+
+}  // namespace
+
 extern "C" {
 
 octavo_status octavo_hessian_create(int64_t in_features, octavo_hessian** out) {
   return guarded([&] {
     require(out, "out");
-    *out = new octavo_hessian{octavo::HessianAccumulator(in_features, "hessian")};
+    *out = new octavo_hessian{octavo::HessianAccumulator(in_features, "hessian"), octavo::Tensor()};
   });
 }
 
 octavo_status octavo_hessian_add(octavo_hessian* hessian, const octavo_tensor* x) {
   return guarded([&] {
     require(hessian, "hessian");
-    if (hessian->used)
+    if (hessian->sums.defined())
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
-                          "hessian was used up by octavo_gptq_quantize_layer: create another");
+                          "hessian takes no more rows since octavo_gptq_quantize_layer used it: create another");
     hessian->value.add(tensor_of(x, "x"));
   });
 }
@@ -44,19 +53,17 @@ octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hes
     if (given.block_size != 0) gptq.block_size = given.block_size;
 
     octavo::QuantizedLayer layer;
-    if (gptq.method == octavo::QuantMethod::rtn) {
+    if (hessian == nullptr) {
+      if (gptq.method != octavo::QuantMethod::rtn) require(hessian, "hessian");
       layer = octavo::quantize_layer_rtn(w, gptq, "weight");
     } else {
-      require(hessian, "hessian");
-      if (hessian->used)
-        throw octavo::Error(octavo::ErrorCode::invalid_argument,
-                            "hessian was used up by an earlier call: create another");
       if (w.rank() != 2 || w.dim(1) != hessian->value.in_features())
-        throw octavo::Error(octavo::ErrorCode::shape_mismatch, "weight is " + w.shape().to_string() +
-                                                                   ", but the Hessian has in_features " +
-                                                                   std::to_string(hessian->value.in_features()));
-      hessian->used = true;
-      const octavo::PreparedHessian prepared(hessian->value.take(), gptq, "hessian");
+        throw octavo::Error(octavo::ErrorCode::shape_mismatch,
+                            "weight is " + w.shape().to_string() + ", but the Hessian has in_features " +
+                                std::to_string(hessian->value.in_features()),
+                            weight_detail(w.shape(), hessian->value.in_features()));
+      if (!hessian->sums.defined()) hessian->sums = hessian->value.take();
+      const octavo::PreparedHessian prepared(hessian->sums, gptq, "hessian");
       layer = octavo::quantize_layer(w, prepared, gptq, "weight");
     }
     auto integers = std::make_unique<octavo_tensor>(octavo_tensor{layer.weight});

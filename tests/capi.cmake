@@ -27,6 +27,14 @@ add_test(NAME "capi: C program with threads"
          COMMAND test_capi_threads ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out)
 set_tests_properties("capi: C program with threads" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 
+add_executable(test_capi_extremes capi/test_extremes.c)
+target_compile_features(test_capi_extremes PRIVATE c_std_99)
+target_link_libraries(test_capi_extremes PRIVATE octavo::capi octavo_build_flags)
+add_test(NAME "capi: sizes that nobody can mean" COMMAND test_capi_extremes ${model_dir})
+# An allocator that is asked for more than there is answers null, under a sanitizer, too.
+set_tests_properties("capi: sizes that nobody can mean" PROPERTIES LABELS model TIMEOUT 300
+                     ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1)
+
 add_library(test_capi_header_cxx OBJECT capi/header.cpp)
 target_link_libraries(test_capi_header_cxx PRIVATE octavo::capi octavo_build_flags)
 

@@ -15,6 +15,15 @@ if(TARGET octavo_cli)
   # Progress and colour on terminals of several widths.
   add_test(NAME "cli: terminal"
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/terminal.py ${octavo_program} ${octavo_tiny_model})
+  # What the machine or its user does to a job: failing disks, limits, signals, files that shrink.
+  if(NOT OCTAVO_SANITIZE)
+    enable_language(C)
+    add_library(cli_faults MODULE cli/faults.c)
+    add_test(NAME "cli: faults and signals"
+             COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/faults.sh ${octavo_program} ${octavo_tiny_model}
+                     $<TARGET_FILE:cli_faults>)
+    set_tests_properties("cli: faults and signals" PROPERTIES LABELS model TIMEOUT 600)
+  endif()
   # A oneDNN that can make no engine. A sanitizer's runtime wants to be the first library loaded.
   if(NOT OCTAVO_SANITIZE)
     enable_language(C)

@@ -68,7 +68,7 @@ octavo::AttributionOptions attribution_of(const VerifyCommand& command, const oc
 void write_suggestion(const octavo::Suggestion& suggestion, const std::string& path) {
   if (path.empty() || suggestion.status != octavo::SuggestionStatus::found) return;
   const std::string text = suggestion.recipe.to_json().dump(2) + "\n";
-  const std::array<octavo::NewFile, 1> files{octavo::NewFile{path, text}};
+  const std::array<octavo::NewFile, 1> files{octavo::NewFile{path, text, octavo::kRecipeMark}};
   octavo::write_files(files);
 }
 

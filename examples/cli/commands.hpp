@@ -10,7 +10,7 @@
 
 namespace cli {
 
-extern std::atomic<bool> interrupted;  // set by SIGINT and SIGTERM
+extern std::atomic<bool> interrupted;  // by a signal: signals.hpp
 
 void add_quantize(Program& program);
 void add_verify(Program& program);

@@ -1,40 +1,21 @@
 // octavo: check, quantize, verify and run vision-language models. Exit status: 0 fine, 1 the job found a difference or
-// failed, 2 wrong usage.
+// failed, 2 wrong usage, 3 verify cannot judge.
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <thread>
 
 #include "commands.hpp"
 #include "completion.hpp"
 #include "help.hpp"
 #include "man.hpp"
+#include "signals.hpp"
 #include "streams.hpp"
 
 namespace cli {
 
-std::atomic<bool> interrupted{false};
-
 namespace {
-
-// The first signal asks the job to stop and clean up; a second one does not wait for it. No handler ever runs: the
-// signals are blocked before there is a second thread, so in every one, and a thread of their own waits for them. A
-// handler could run in the middle of oneDNN's generated sgemm, which uses the stack pointer as a general register, and
-// would write over the heap.
-void catch_signals() {
-  sigset_t stopping;
-  sigemptyset(&stopping);
-  sigaddset(&stopping, SIGINT);
-  sigaddset(&stopping, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &stopping, nullptr);
-  std::thread([stopping] {
-    for (int signal = 0; sigwait(&stopping, &signal) == 0;)
-      if (interrupted.exchange(true)) std::_Exit(1);
-  }).detach();
-}
 
 // An idle thread of GCC's OpenMP spins for milliseconds by default. Where other processes want the same cores, threads
 // then spin waiting for one that does not run, and small models take many times as long. The runtime reads the setting

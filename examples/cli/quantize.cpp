@@ -73,7 +73,8 @@ void add_quantize(Program& program) {
   command.group("Output");
   command.text("-o,--out", {"OUT", ValueKind::directory}, options->out, "the directory to write");
   command.require();
-  command.flag("--overwrite", job.overwrite, "replace OUT once the new one is complete");
+  command.flag("--overwrite", job.overwrite,
+               "replace OUT, if octavo quantize wrote all of it, once the new one is complete");
   command.json(options->json, "the report as one JSON document on standard output");
   command.quiet(options->quiet);
   command.threads();

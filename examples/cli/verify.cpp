@@ -17,6 +17,8 @@ namespace cli {
 
 namespace {
 
+constexpr int kNotJudged = 3;  // exit status
+
 struct Outcome {
   octavo::VerifyResult verify;
   std::optional<octavo::Attribution> attribution;
@@ -52,12 +54,17 @@ void print_outcome(const VerifyCommand& command, const Outcome& outcome) {
   if (command.suggest) print_attribution(command, outcome.attribution);
   for (const std::string& note : outcome.notes) std::printf("left out of the report: %s\n", note.c_str());
   if (command.report) std::printf("report: %s\n", command.report->c_str());
-  std::printf("%s\n", result.passed ? "passed: the quantized model answers like the original" : "failed");
+  if (result.passed)
+    std::printf("passed: the quantized model answers like the original\n");
+  else if (result.failures.empty())
+    std::printf("cannot judge: %s\n", result.not_judged.c_str());
+  else
+    std::printf("failed\n");
 }
 
 int run(const VerifyCommand& command) {
   require_samples(command);
-  if (command.suggest) octavo::check_new_file(*command.suggest);
+  if (command.suggest) octavo::check_new_file(*command.suggest, octavo::kRecipeMark);
   ProgressBar bar(command.quiet);
   octavo::VerifyOptions job = command.job;
   job.progress = bar.callback();
@@ -76,7 +83,8 @@ int run(const VerifyCommand& command) {
     std::printf("%s\n", outcome.verify.to_json().dump(2).c_str());
   else
     print_outcome(command, outcome);
-  return outcome.verify.passed ? 0 : 1;
+  if (outcome.verify.passed) return 0;
+  return outcome.verify.failures.empty() ? kNotJudged : 1;
 }
 
 }  // namespace
@@ -85,11 +93,12 @@ void add_verify(Program& program) {
   const auto options = std::make_shared<VerifyCommand>();
   octavo::VerifyOptions& job = options->job;
   const std::vector<std::string> profiles = octavo::VerifyProfile::preset_names();
-  Command command =
-      program.command("verify", "Models",
-                      "prove that a quantized model answers like its original\n\nFrom simple to hard: check, one "
-                      "forward, one token, cache, pictures, long answers, a second turn, sampling, batch, the samples. "
-                      "Stops with a diagnosis at the first step that fails, exit status 1.");
+  Command command = program.command(
+      "verify", "Models",
+      "prove that a quantized model answers like its original\n\nFrom simple to hard: check, one "
+      "forward, one token, cache, pictures, long answers, a second turn, sampling, batch, the samples. "
+      "Stops with a diagnosis at the first step that fails, exit status 1. Exit status 3: nothing failed, "
+      "but the original itself answers so badly that the samples allow no judgement.");
   command.positional({"MODEL", ValueKind::directory}, options->model, "the original");
   command.positional({"QUANTIZED", ValueKind::directory}, options->quantized, "what octavo quantize wrote");
   command.group("Input");

@@ -42,6 +42,7 @@ class ModelBlock {
   virtual void replace(std::string_view module_path, const Linear& linear) = 0;  ///< drops the stored weight
   virtual const Linear& linear(std::string_view module_path) const = 0;
   /// Uncached; causal in the language model, windowed or per frame in the vision tower. `observer` may be null.
+  /// @throws Error  not_finite naming the first linear or operation of which an output is NaN or infinite.
   virtual void forward(BlockState& state, LinearObserver* observer) const = 0;
 };
 

@@ -108,14 +108,19 @@ class Checkpoint {
   std::shared_ptr<const Impl> impl_;
 };
 
+/// "model.safetensors: tensor "lm_head.weight" holds NaN or infinity, first at [3, 17]"; "" where every value is
+/// finite, and for tensors of integers. Reads the tensor whole. @throws Error  not_found
+std::string not_finite(const Checkpoint& checkpoint, std::string_view name);
+
 /// Normalises one tensor or module name to the published layout.
 std::string normalise_name(std::string_view stored);
 
 /// A directory that is complete or absent: built beside the target under a temporary name, synced, renamed by `commit`.
 /// Destroyed without commit, it removes what it wrote. Refuses an existing target unless `overwrite`, in which case
-/// the old one is replaced only by commit, and only when it is empty or holds a config.json: other directories are
-/// not ours to remove. A killed process leaves `.NAME.octavo-tmp-PID` beside the target; the next run on that target
-/// removes it once the process is gone. One thread at a time.
+/// the old one is replaced only by commit, and only when it is empty, or an output of quantize() to which nothing was
+/// added: its octavo_report.json is there, and its "files" name every entry. Other directories are not ours to remove.
+/// A killed process leaves `.NAME.octavo-tmp-PID` beside the target; the next run on that target removes it once the
+/// process is gone. One thread at a time.
 class AtomicDirectory {
  public:
   /// @throws Error  exists; not_found when the parent directory is missing; io.
@@ -126,7 +131,9 @@ class AtomicDirectory {
   const std::string& path() const noexcept;  ///< where to write meanwhile; the target after commit
   void write_file(const std::string& name, std::string_view content);  ///< `name` is a plain file name
   void copy_file(const std::string& from, const std::string& name);    ///< byte for byte
-  /// Syncs everything, then moves the directory to its place in one rename. If it throws, the target is as before.
+  std::vector<std::string> files() const;                              ///< names of what it holds, sorted
+  /// Syncs everything, moves the directory to its place in one rename, and syncs that. If it throws, the target is as
+  /// before.
   void commit();
 
  private:
@@ -134,19 +141,33 @@ class AtomicDirectory {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Removes what the AtomicDirectories of this process have written and not committed. Async-signal-safe: for the
+/// handler of a signal that is about to end the process, which must not go on afterwards. Octavo installs no handler.
+void remove_unfinished_outputs() noexcept;
+
+/// Refuses an output directory that is, or holds, one of the files and directories that a job reads, however they are
+/// spelled: links and bind mounts are followed. Empty names among `read` are passed over.
+/// @throws Error  invalid_argument naming both.
+void check_output_directory(const std::string& target, std::span<const std::string> read);
+
 /// A file to be written as a whole.
 struct NewFile {
   std::string path;
   std::string_view content;
+  std::string_view mark;  ///< stands near the beginning of what we write there: only such a file is replaced
 };
 /// Writes files that belong together, each beside its place and synced, before the first is renamed into it: none is
-/// ever seen half-written, and a full disk leaves every one as it was. An old file is replaced; of a link, what it
-/// names.
+/// ever seen half-written, and a full disk leaves every one as it was. An old file is replaced where the first 4096
+/// bytes hold its mark, or it is empty; of a link, what it names.
 /// @throws Error  as check_new_file; io naming the file.
 void write_files(std::span<const NewFile> files);
 /// What would keep write_files from writing `path`, so that a caller finds out before long work: not_found when its
-/// directory is missing, io when that cannot be written, invalid_argument when `path` is empty or is no regular file.
-void check_new_file(const std::string& path);
+/// directory is missing, io when that cannot be written, invalid_argument when `path` is empty or is no regular file,
+/// exists when the file there lacks the mark.
+void check_new_file(const std::string& path, std::string_view mark);
+/// Marks of our pages, of JSON that names its version, and of recipes.
+inline constexpr std::string_view kPageMark = "<!doctype html>", kResultMark = "\"octavo_version\"",
+                                  kRecipeMark = "\"rules\"";
 
 /// Writes tensors into shards of bounded size as they come, then the index. Tensors of one shard are
 /// held (by handle) until the shard is full, so memory is bounded by one shard. Each tensor sits at a multiple of its

@@ -23,9 +23,10 @@ enum class ErrorCode : std::int32_t {
   format = 6,            ///< bytes that are not what their name promises
   unsupported = 7,       ///< well-formed, but outside what this build can do
   out_of_memory = 8,
-  cancelled = 9,  ///< the caller's cancel flag or callback stopped the job
-  exists = 10,    ///< an output that would be overwritten
-  internal = 99,  ///< a bug in Octavo
+  cancelled = 9,    ///< the caller's cancel flag or callback stopped the job
+  exists = 10,      ///< an output that would be overwritten
+  not_finite = 11,  ///< NaN or infinity among weights, activations or logits
+  internal = 99,    ///< a bug in Octavo
 };
 
 /// "shape_mismatch", "io", ... ; never null.
@@ -42,11 +43,26 @@ struct ShapeDetail {
   std::int64_t actual = 0;
 };
 
+/// A code that is no shape_mismatch, which the compiler sees to: a broken contract is never told without its fields.
+class PlainCode {
+ public:
+  consteval PlainCode(ErrorCode code) : code_(code) {
+    if (code == ErrorCode::shape_mismatch) throw "a shape_mismatch needs its ShapeDetail";
+  }
+  constexpr operator ErrorCode() const noexcept { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
 /// Every failure of the C++ API. Cheap to copy, so that it may travel between threads.
 class Error : public std::exception {
  public:
-  Error(ErrorCode code, std::string message);
+  Error(PlainCode code, std::string message);
+  /// shape_mismatch, or the dtype_mismatch of a contract. Every field but `module` and `dim_name` is to be filled in.
   Error(ErrorCode code, std::string message, ShapeDetail shape);
+  /// Of a code that is known at run time only. @throws Error  invalid_argument for shape_mismatch
+  static Error of(ErrorCode code, std::string message);
 
   ErrorCode code() const noexcept;
   /// The message preceded by its context frames, outermost first: "while quantizing block 17: ...".
@@ -58,6 +74,7 @@ class Error : public std::exception {
 
  private:
   struct Body;
+  explicit Error(std::shared_ptr<const Body> body);
   std::shared_ptr<const Body> body_;
 };
 

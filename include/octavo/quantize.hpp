@@ -25,7 +25,7 @@ struct QuantizeOptions {
   std::string calibration;         ///< samples JSONL; may be empty only when no rule needs it (rtn)
   std::int64_t max_samples = 0;    ///< 0: all
   DecodeOptions decode;            ///< of the samples' pictures
-  bool overwrite = false;          ///< replace an existing output directory, once the new one is complete
+  bool overwrite = false;  ///< replace an earlier output of quantize(), once the new one is complete: AtomicDirectory
   std::uint64_t max_shard_bytes = std::uint64_t{5} << 30;
   ProgressCallback progress;
   const std::atomic<bool>* cancel = nullptr;  ///< set to true from anywhere (a signal handler, too) to stop the job
@@ -38,6 +38,7 @@ struct QuantizeResult {
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;  ///< of the process so far; 0 where the system does not tell
   std::string recipe;                ///< the recipe as applied, JSON
+  std::vector<std::string> files;    ///< names of what OUT holds; what else lies there keeps it from being overwritten
   JsonBuilder to_json() const;
   std::string to_html() const;  ///< one page, self-contained, with each linear's losses as charts
 };

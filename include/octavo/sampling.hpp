@@ -25,7 +25,7 @@ struct TokenProbability {
 };
 /// What one step draws from, best first: the ids that survive every filter, probabilities summing to 1 (greedy: one
 /// id). `history` is prompt and answer so far.
-/// @throws Error  invalid_argument: options out of their domain; internal: no logit is finite.
+/// @throws Error  invalid_argument: options out of their domain; not_finite: a logit is NaN, or the largest infinite.
 std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
                                                     std::span<const std::int32_t> history,
                                                     const SamplingOptions& options);

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -102,6 +103,8 @@ class Shape {
   std::int64_t numel() const noexcept;
   /// "[1, 16, 228, 128]"
   std::string to_string() const;
+  /// The indices of the element that is `flat`-th in row-major order: "[3, 17]". `flat` lies in 0 .. numel - 1.
+  std::string indices(std::int64_t flat) const;
   friend bool operator==(const Shape& a, const Shape& b) noexcept;
 
  private:
@@ -179,6 +182,10 @@ class Tensor {
   Shape shape_;
   std::array<std::int64_t, Shape::kMaxRank> strides_{};
 };
+
+/// Where the first NaN or infinity of a float tensor stands, counted row by row; none where all values are finite, and
+/// of integers and tensors without data. Reads every value once.
+std::optional<std::int64_t> first_not_finite(const Tensor& x);
 
 /// Maps a whole file read-only. Throws io / not_found with the path. `size_bytes` out: file size.
 std::shared_ptr<Storage> map_file(const std::string& path);

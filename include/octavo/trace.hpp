@@ -107,7 +107,7 @@ struct TraceOptions {
 
 class Trace final : public OperationObserver {
  public:
-  /// @throws Error  io when the file cannot be created.
+  /// @throws Error  io when the file cannot be created; exists when the one there is neither empty nor a trace.
   explicit Trace(TraceOptions options = {});
   ~Trace() override;
   Trace(const Trace&) = delete;

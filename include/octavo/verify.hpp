@@ -36,8 +36,9 @@
 
 namespace octavo {
 
-enum class StepStatus : std::uint8_t { passed, failed, skipped, not_reached };
-const char* step_status_name(StepStatus status) noexcept;  ///< "passed", "failed", "skipped", "not_reached"
+/// not_judged: nothing was missed, but the original does so badly that nothing could be.
+enum class StepStatus : std::uint8_t { passed, failed, skipped, not_reached, not_judged };
+const char* step_status_name(StepStatus status) noexcept;  ///< "passed", "not_reached", ...; never null
 
 struct StepResult {
   std::string name, title;
@@ -95,7 +96,10 @@ struct TaskScore {
 };
 /// Figures without a comment of their own are the evaluation's, 0 when it was not reached.
 struct VerifyResult {
-  bool passed = false;                 ///< no step failed
+  bool passed = false;  ///< no step failed, and not_judged is empty
+  /// Why the samples allow no judgement, "" where they do: the original gets none of them right, or fewer than their
+  /// most frequent answer would, given every time. What it cannot do, quantizing cannot make worse.
+  std::string not_judged;
   std::vector<StepResult> steps;       ///< all of them, in order
   std::optional<Diagnosis> diagnosis;  ///< of the first step that failed
   std::vector<std::string> failures;   ///< "step: " and one line per missed expectation

@@ -147,7 +147,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
                 "attention (" + std::string(options.module_path) + "): cu_seqlens ends at " +
                     std::to_string(mask.cu_seqlens().empty() ? 0 : mask.cu_seqlens().back()) + ", but q has " +
                     std::to_string(q_len) + " and k " + std::to_string(kv_len) +
-                    " rows. The windows were derived for another grid: take them from the same images");
+                    " rows. The windows were derived for another grid: take them from the same images",
+                ShapeDetail{"attention", std::string(options.module_path), "cu_seqlens",
+                            static_cast<int>(mask.cu_seqlens().size()) - 1, "Lq (q_len)", q_len,
+                            mask.cu_seqlens().empty() ? 0 : mask.cu_seqlens().back()});
   // Laid out [B, Lq, Hq, D], so that joining the heads again is a view.
   const Shape laid_out{batches, q_len, heads, width};
   Tensor out = binder.has_data() ? Tensor::empty(DType::f32, laid_out) : Tensor::meta(DType::f32, laid_out);

@@ -2,8 +2,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "octavo/attention.hpp"
+#include "octavo/detail/checked.hpp"
 
 namespace octavo {
 
@@ -24,6 +26,8 @@ struct KvCache::Impl {
 
 namespace {
 
+constexpr std::int64_t kMostLayers = 65536;  // no model comes near; each has storage of its own
+
 void check(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
            DType dtype) {
   const auto positive = [](const char* name, std::int64_t value) {
@@ -38,6 +42,14 @@ void check(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head
   if (dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::s8)
     throw Error(ErrorCode::invalid_argument,
                 std::string("KvCache: dtype is ") + dtype_name(dtype) + ", it must be f32, bf16 or s8");
+  const std::optional<std::int64_t> bytes = detail::checked_multiply(
+      {2, num_layers, num_kv_heads, head_dim, capacity, static_cast<std::int64_t>(sizeof(float))});
+  if (!bytes || num_layers > kMostLayers)
+    throw Error(ErrorCode::invalid_argument,
+                "KvCache: " + std::to_string(num_layers) + " layers of " + std::to_string(num_kv_heads) +
+                    " heads, head_dim " + std::to_string(head_dim) + " and capacity " + std::to_string(capacity) +
+                    " are more than a machine can hold (at most " + std::to_string(kMostLayers) +
+                    " layers, and sizes that fit in 64 bits)");
 }
 
 }  // namespace

@@ -17,13 +17,24 @@ std::vector<float> inverse_frequencies(double theta, std::int64_t dim) {
   return frequencies;
 }
 
+/// Which side of the grid is wrong; a whole number of groups is expected.
+ShapeDetail wrong_side(const Grid& grid, std::int64_t merge) {
+  const std::int64_t sides[] = {grid.t, grid.h, grid.w};
+  const char* names[] = {"grid.t", "grid.h", "grid.w"};
+  int d = 0;
+  while (d < 2 && sides[d] > 0 && (d == 0 || sides[d] % merge == 0)) ++d;
+  const std::int64_t least = d == 0 ? 1 : merge;
+  return {"grid", "", "grids", d, names[d], std::max(least, sides[d] / least * least), sides[d]};
+}
+
 void check_grid(const Grid& grid, std::int64_t merge, std::size_t index) {
   if (grid.t <= 0 || grid.h <= 0 || grid.w <= 0 || grid.h % merge != 0 || grid.w % merge != 0)
     throw Error(ErrorCode::shape_mismatch,
                 "image " + std::to_string(index) + " has the grid " + std::to_string(grid.t) + " x " +
                     std::to_string(grid.h) + " x " + std::to_string(grid.w) +
                     " patches; rows and columns must be positive multiples of spatial_merge_size " +
-                    std::to_string(merge));
+                    std::to_string(merge),
+                wrong_side(grid, merge));
   // Keeps the products below far from overflow; an image of 2^20 patches a side would be 14 million pixels wide.
   constexpr std::int64_t kMost = std::int64_t{1} << 20;
   if (grid.t > kMost || grid.h > kMost || grid.w > kMost)
@@ -53,9 +64,11 @@ RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double t
   binder.arg("positions", positions).check();
   if (head_dim <= 0 || head_dim % 2 != 0 || sections[0] < 0 || sections[1] < 0 || sections[2] < 0 ||
       sections[0] + sections[1] + sections[2] != head_dim / 2)
-    throw Error(ErrorCode::shape_mismatch, "mrope: mrope_section [" + std::to_string(sections[0]) + ", " +
-                                               std::to_string(sections[1]) + ", " + std::to_string(sections[2]) +
-                                               "] must sum to head_dim/2 = " + std::to_string(head_dim / 2));
+    throw Error(ErrorCode::shape_mismatch,
+                "mrope: mrope_section [" + std::to_string(sections[0]) + ", " + std::to_string(sections[1]) + ", " +
+                    std::to_string(sections[2]) + "] must sum to head_dim/2 = " + std::to_string(head_dim / 2),
+                ShapeDetail{"mrope", std::string(module_path), "mrope_section", 0, "head_dim/2", head_dim / 2,
+                            sections[0] + sections[1] + sections[2]});
   const std::int64_t length = positions.dim(1);
   const Shape shape{length, head_dim};
   RotaryTable table{Tensor::empty_like(positions, DType::f32, shape), Tensor::empty_like(positions, DType::f32, shape)};
@@ -89,7 +102,8 @@ RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_d
   if (head_dim <= 0 || head_dim % 4 != 0)
     throw Error(ErrorCode::shape_mismatch,
                 "vision_rotary: head_dim is " + std::to_string(head_dim) +
-                    ", it must be a multiple of 4: half the pairs turn by row, half by column");
+                    ", it must be a multiple of 4: half the pairs turn by row, half by column",
+                ShapeDetail{"vision_rotary", "", "head_dim", -1, "head_dim", head_dim / 4 * 4, head_dim});
   const std::int64_t patches = count_patches(grids, spatial_merge_size);
   const std::int64_t half = head_dim / 2;
   const std::int64_t quarter = half / 2;

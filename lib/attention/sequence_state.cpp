@@ -4,6 +4,20 @@
 
 namespace octavo {
 
+namespace {
+
+/// Which side keeps a grid from being one frame of whole groups of at most `most` patches a side.
+ShapeDetail wrong_side(const Grid& grid, std::int64_t merge, std::int64_t most) {
+  const auto whole = [&](std::int64_t side) {
+    return std::clamp<std::int64_t>(side / merge * merge, merge, std::max(merge, most));
+  };
+  if (grid.t != 1) return {"sequence", "", "grids", 0, "grid.t", 1, grid.t};
+  if (grid.h != whole(grid.h)) return {"sequence", "", "grids", 1, "grid.h", whole(grid.h), grid.h};
+  return {"sequence", "", "grids", 2, "grid.w", whole(grid.w), grid.w};
+}
+
+}  // namespace
+
 SequenceState::SequenceState(Tokens tokens) : tokens_(tokens) {
   if (tokens_.spatial_merge_size <= 0)
     throw Error(ErrorCode::invalid_argument, "SequenceState: spatial_merge_size is " +
@@ -40,19 +54,23 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
       continue;
     }
     if (image == grids.size())
-      throw Error(ErrorCode::shape_mismatch, "sequence: token " + std::to_string(past_ + i) +
-                                                 " is an image pad, but all " + std::to_string(grids.size()) +
-                                                 " images given are already placed: images and pads must match");
+      throw Error(ErrorCode::shape_mismatch,
+                  "sequence: token " + std::to_string(past_ + i) + " is an image pad, but all " +
+                      std::to_string(grids.size()) + " images given are already placed: images and pads must match",
+                  ShapeDetail{"sequence", "", "images", 0, "images", static_cast<std::int64_t>(grids.size()) + 1,
+                              static_cast<std::int64_t>(grids.size())});
     const Grid& grid = grids[image];
     constexpr std::int64_t kMost = std::int64_t{1} << 20;  // keeps gh * gw far from overflow
     const std::int64_t gh = grid.h / merge;
     const std::int64_t gw = grid.w / merge;
     if (grid.t != 1 || gh <= 0 || gw <= 0 || grid.h % merge != 0 || grid.w % merge != 0 || grid.h > kMost ||
         grid.w > kMost)
-      throw Error(ErrorCode::shape_mismatch, "sequence: image " + std::to_string(image) + " has the grid " +
-                                                 std::to_string(grid.t) + " x " + std::to_string(grid.h) + " x " +
-                                                 std::to_string(grid.w) + " patches; an image is one frame of whole " +
-                                                 std::to_string(merge) + " x " + std::to_string(merge) + " groups");
+      throw Error(ErrorCode::shape_mismatch,
+                  "sequence: image " + std::to_string(image) + " has the grid " + std::to_string(grid.t) + " x " +
+                      std::to_string(grid.h) + " x " + std::to_string(grid.w) +
+                      " patches; an image is one frame of whole " + std::to_string(merge) + " x " +
+                      std::to_string(merge) + " groups",
+                  wrong_side(grid, merge, kMost));
     const std::int64_t wanted = gh * gw;
     std::int64_t found = 0;
     while (found < wanted && i + found < q_len &&
@@ -100,8 +118,11 @@ void SequenceState::commit(const CallPlan& plan) {
                                                  " positions, " + std::to_string(past_) +
                                                  " are committed: plan each call anew");
   if (!plan.positions.defined() || plan.positions.shape() != Shape{3, plan.q_len})
-    throw Error(ErrorCode::shape_mismatch, "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) +
-                                               "], commit what plan() made");
+    throw Error(
+        ErrorCode::shape_mismatch,
+        "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) + "], commit what plan() made",
+        ShapeDetail{"sequence", "", "positions", 1, "q_len", plan.q_len,
+                    plan.positions.defined() && plan.positions.rank() == 2 ? plan.positions.dim(1) : 0});
   if (plan.positions.is_meta()) return skip(plan.q_len);
   const Tensor rows = plan.positions.contiguous();
   const std::span<const std::int64_t> positions = rows.values<std::int64_t>();

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -13,6 +14,8 @@
 
 #include "file_writer.hpp"
 #include "octavo/checkpoint.hpp"
+#include "own_output.hpp"
+#include "unfinished.hpp"
 
 namespace octavo {
 namespace {
@@ -43,10 +46,9 @@ void check_existing(const fs::path& target, bool overwrite) {
   if (!overwrite) {
     throw Error(ErrorCode::exists, target.string() + ": exists already; choose another output directory or overwrite");
   }
-  if (!fs::is_empty(target, failed) && !fs::exists(target / "config.json", failed)) {
-    throw Error(ErrorCode::exists,
-                target.string() + ": is neither empty nor a checkpoint (it has no config.json), so it is not replaced");
-  }
+  if (const std::string reason = checkpoint_detail::reason_to_keep(target); !reason.empty())
+    throw Error(ErrorCode::exists, target.string() + ": " + reason +
+                                       ", so it is not replaced; choose another output directory, or remove it");
 }
 
 std::string temporary_prefix(const fs::path& target) { return "." + target.filename().string() + ".octavo-tmp-"; }
@@ -116,16 +118,15 @@ struct AtomicDirectory::Impl {
   bool committed = false;
   int lock = -1;
 
-  /// Puts the finished directory in the target's place; what was there is at `path` or `aside` afterwards.
-  void swap_in() {
+  checkpoint_detail::Unfinished unfinished;
+
+  /// Puts the finished directory in the target's place. True where another was there, which is at `path` then.
+  bool swap_in() {
     const Move moved = move_to_absent(path, target);
-    if (moved == Move::done) return;
+    if (moved == Move::done) return false;
     if (moved == Move::failed) throw os_error("rename " + path + " to", target.string(), errno);
     check_existing(target, overwrite);  // it may have appeared, or changed, since the start
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
-      remove_old(path);
-      return;
-    }
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return true;
     // No exchange on this file system: step aside, move in, and step back if that fails.
     const std::string aside = path + ".old";
     if (::rename(target.c_str(), aside.c_str()) != 0) throw os_error("rename", target.string(), errno);
@@ -134,13 +135,17 @@ struct AtomicDirectory::Impl {
       static_cast<void>(std::rename(aside.c_str(), target.c_str()));
       throw os_error("rename " + path + " to", target.string(), reason);
     }
-    remove_old(aside);
+    if (::rename(aside.c_str(), path.c_str()) != 0) throw os_error("rename", aside, errno);
+    return true;
   }
 
-  /// The new output stands already: a leftover of the old one is no failure, the next run removes it.
-  static void remove_old(const std::string& old) {
-    std::error_code ignored;
-    fs::remove_all(old, ignored);
+  /// Undoes swap_in; false where that failed, too.
+  bool swap_out(bool exchanged) {
+    if (!exchanged) return std::rename(target.c_str(), path.c_str()) == 0;
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return true;
+    const std::string aside = path + ".new";
+    return std::rename(target.c_str(), aside.c_str()) == 0 && std::rename(path.c_str(), target.c_str()) == 0 &&
+           std::rename(aside.c_str(), path.c_str()) == 0;
   }
 };
 
@@ -158,12 +163,14 @@ AtomicDirectory::AtomicDirectory(const std::string& target, bool overwrite) : im
     impl_->path = base + "." + std::to_string(attempt);
   }
   impl_->lock = open_locked(impl_->path);
+  impl_->unfinished.name(impl_->path, impl_->lock);
 }
 
 AtomicDirectory::AtomicDirectory(AtomicDirectory&&) noexcept = default;
 
 AtomicDirectory::~AtomicDirectory() {
   if (!impl_) return;
+  impl_->unfinished.forget();
   if (!impl_->committed) {
     std::error_code ignored;
     fs::remove_all(impl_->path, ignored);
@@ -205,6 +212,14 @@ void AtomicDirectory::copy_file(const std::string& from, const std::string& name
   ::close(source);
 }
 
+std::vector<std::string> AtomicDirectory::files() const {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(impl_->path))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void AtomicDirectory::commit() {
   if (impl_->committed) throw Error(ErrorCode::invalid_argument, impl_->path + ": committed already");
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(impl_->path)) {
@@ -212,10 +227,20 @@ void AtomicDirectory::commit() {
     if (entry.is_directory()) sync_path(entry.path().string(), true);
   }
   sync_path(impl_->path, true);
-  impl_->swap_in();
+  const std::string parent = impl_->target.parent_path().string();
+  sync_path(parent, true);     // what cannot be synced is found out before anything moved
+  impl_->unfinished.forget();  // from here on the name may be that of the old output
+  const bool exchanged = impl_->swap_in();
+  try {
+    sync_path(parent, true);
+  } catch (...) {
+    impl_->committed = !impl_->swap_out(exchanged);  // then both stay, rather than that one is lost
+    throw;
+  }
   impl_->committed = true;
+  // The new output stands: a leftover of the old one is no failure.
+  if (exchanged) checkpoint_detail::remove_own_output(impl_->path);
   impl_->path = impl_->target.string();
-  sync_path(impl_->target.parent_path().string(), true);
 }
 
 }  // namespace octavo

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,16 @@ using checkpoint_detail::FileWriter;
 using checkpoint_detail::os_error;
 using checkpoint_detail::sync_path;
 
-fs::path checked(const std::string& path) {
+/// Whether the file there is of the kind that we write: anybody's pictures and configurations are not.
+bool has_mark(const fs::path& file, std::string_view mark) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string start(4096, '\0');
+  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(stream.gcount()));
+  return start.empty() ? stream.eof() : start.find(mark) != std::string::npos;
+}
+
+fs::path checked(const std::string& path, std::string_view mark) {
   fs::path target = checkpoint_detail::resolved(path, "the file to write");
   std::error_code failed;
   if (path.back() == '/' || target.filename().empty())
@@ -26,6 +36,9 @@ fs::path checked(const std::string& path) {
   const fs::file_status status = fs::status(target, failed);
   if (fs::exists(status) && !fs::is_regular_file(status))
     throw Error(ErrorCode::invalid_argument, path + ": exists and is not a file; choose another name");
+  if (fs::exists(status) && !has_mark(target, mark))
+    throw Error(ErrorCode::exists, path + ": exists and is not one that octavo wrote (it does not say " +
+                                       std::string(mark) + "), so it is not replaced; choose another name");
   if (::access(target.parent_path().c_str(), W_OK | X_OK) != 0)
     throw os_error("write into", target.parent_path().string(), errno);
   return target;
@@ -34,7 +47,7 @@ fs::path checked(const std::string& path) {
 /// A file beside its place; removed unless it got there.
 class Beside {
  public:
-  Beside(const NewFile& file, std::size_t index) : target_(checked(file.path)) {
+  Beside(const NewFile& file, std::size_t index) : target_(checked(file.path, file.mark)) {
     path_ = (target_.parent_path() / ("." + target_.filename().string() + ".octavo-tmp-" + std::to_string(::getpid()) +
                                       "." + std::to_string(index)))
                 .string();
@@ -68,7 +81,7 @@ class Beside {
 
 }  // namespace
 
-void check_new_file(const std::string& path) { static_cast<void>(checked(path)); }
+void check_new_file(const std::string& path, std::string_view mark) { static_cast<void>(checked(path, mark)); }
 
 void write_files(std::span<const NewFile> files) {
   std::vector<Beside> written;

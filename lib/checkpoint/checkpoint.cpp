@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -361,6 +362,13 @@ StoredLinear Checkpoint::linear(std::string_view module_path) const {
     complain(".weight_zero_point", "is not expected: the weight is quantized symmetrically");
   }
   return linear;
+}
+
+std::string not_finite(const Checkpoint& checkpoint, std::string_view name) {
+  const TensorInfo& found = checkpoint.info(name);
+  const std::optional<std::int64_t> at = first_not_finite(checkpoint.tensor(name));
+  if (!at) return {};
+  return found.file + ": tensor \"" + found.name + "\" holds NaN or infinity, first at " + found.shape.indices(*at);
 }
 
 }  // namespace octavo

@@ -234,7 +234,7 @@ Qwen25VlConfig Qwen25VlConfig::parse(const Json& config) {
   std::vector<ConfigProblem> problems;
   bool tensors_known = false;
   Qwen25VlConfig parsed = parse_all(config, problems, tensors_known);
-  if (!problems.empty()) throw Error(problems.front().code, problems.front().what);
+  if (!problems.empty()) throw Error::of(problems.front().code, problems.front().what);
   return parsed;
 }
 
@@ -297,7 +297,7 @@ void Qwen25VlConfig::validate(const std::string& origin) const {
   std::vector<ConfigProblem> problems;
   FieldReader read(origin, problems);
   validate_config(*this, read, true);
-  if (!problems.empty()) throw Error(problems.front().code, problems.front().what);
+  if (!problems.empty()) throw Error::of(problems.front().code, problems.front().what);
 }
 
 GenerationConfig GenerationConfig::parse(const Json& json) {

@@ -18,9 +18,9 @@ void quantize_rows(const float* x, std::int64_t m, std::int64_t k, TokenScale mo
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t row = begin; row < end; ++row)
                    if (!quantize(x + row * k, k, divisor, q + row * k, scale + row))
-                     throw Error(ErrorCode::invalid_argument, "quantize_per_token: row " + std::to_string(row) +
-                                                                  " of x holds NaN or infinity, which int8 cannot "
-                                                                  "carry");
+                     throw Error(ErrorCode::not_finite, "quantize_per_token: row " + std::to_string(row) +
+                                                            " of x holds NaN or infinity, which int8 cannot "
+                                                            "carry");
                });
 }
 

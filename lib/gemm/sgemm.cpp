@@ -38,9 +38,10 @@ void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::
                                                  std::to_string(n) + ", k " + std::to_string(k));
   const auto leading = [](const char* name, std::int64_t given, std::int64_t least) {
     if (given < least)
-      throw Error(ErrorCode::shape_mismatch, std::string("sgemm: the leading dimension of ") + name + " is " +
-                                                 std::to_string(given) + ", its rows are " + std::to_string(least) +
-                                                 " long");
+      throw Error(ErrorCode::shape_mismatch,
+                  std::string("sgemm: the leading dimension of ") + name + " is " + std::to_string(given) +
+                      ", its rows are " + std::to_string(least) + " long",
+                  ShapeDetail{"sgemm", "", name, 1, "leading dimension", least, given});
   };
   if (m == 0 || n == 0) return;
   leading("a", lda, options.transpose_a ? m : k);

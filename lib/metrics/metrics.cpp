@@ -61,9 +61,11 @@ double mean(double sum, std::int64_t count) { return count > 0 ? sum / static_ca
 void LogitComparison::add(std::span<const float> original, std::span<const float> quantized,
                           std::optional<std::int32_t> target) {
   if (original.size() != quantized.size() || original.empty())
-    throw Error(ErrorCode::shape_mismatch, "metrics: " + std::to_string(original.size()) + " logits against " +
-                                               std::to_string(quantized.size()) +
-                                               "; both models must have the same, non-empty vocabulary");
+    throw Error(ErrorCode::shape_mismatch,
+                "metrics: " + std::to_string(original.size()) + " logits against " + std::to_string(quantized.size()) +
+                    "; both models must have the same, non-empty vocabulary",
+                ShapeDetail{"metrics", "", "quantized", 0, "vocab", static_cast<std::int64_t>(original.size()),
+                            static_cast<std::int64_t>(quantized.size())});
   if (target && (*target < 0 || static_cast<std::size_t>(*target) >= original.size()))
     throw Error(ErrorCode::invalid_argument, "metrics: the target token " + std::to_string(*target) +
                                                  " is outside the " + std::to_string(original.size()) + " logits");
@@ -131,10 +133,18 @@ struct SquaredError {
   }
 };
 
+ShapeDetail first_difference(const Shape& a, const Shape& b) {
+  if (a.rank() != b.rank()) return {"metrics", "", "other", -1, "rank", a.rank(), b.rank()};
+  int d = 0;
+  while (a[d] == b[d]) ++d;
+  return {"metrics", "", "other", d, "dim " + std::to_string(d), a[d], b[d]};
+}
+
 void require_same_shape(const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape()) return;
   throw Error(ErrorCode::shape_mismatch,
-              "metrics: an output of " + a.shape().to_string() + " against one of " + b.shape().to_string());
+              "metrics: an output of " + a.shape().to_string() + " against one of " + b.shape().to_string(),
+              first_difference(a.shape(), b.shape()));
 }
 
 }  // namespace
@@ -142,7 +152,9 @@ void require_same_shape(const Tensor& a, const Tensor& b) {
 double relative_error(std::span<const float> reference, std::span<const float> other) {
   if (reference.size() != other.size())
     throw Error(ErrorCode::shape_mismatch,
-                "metrics: " + std::to_string(reference.size()) + " values against " + std::to_string(other.size()));
+                "metrics: " + std::to_string(reference.size()) + " values against " + std::to_string(other.size()),
+                ShapeDetail{"metrics", "", "other", 0, "values", static_cast<std::int64_t>(reference.size()),
+                            static_cast<std::int64_t>(other.size())});
   SquaredError error;
   error.add(reference, other);
   return error.relative();

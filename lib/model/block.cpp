@@ -72,10 +72,14 @@ void LinearBlock::replace(std::string_view module_path, const Linear& linear) {
   if (!linear.defined())
     throw Error(ErrorCode::invalid_argument, slot.info.module_path + ": replaced by an undefined linear");
   if (linear.in_features() != slot.info.in_features || linear.out_features() != slot.info.out_features) {
+    const int wrong = linear.out_features() != slot.info.out_features ? 0 : 1;
     throw Error(ErrorCode::shape_mismatch,
                 slot.info.module_path + ": replaced by a linear of [" + std::to_string(linear.out_features()) + ", " +
                     std::to_string(linear.in_features()) + "], expected [" + std::to_string(slot.info.out_features) +
-                    ", " + std::to_string(slot.info.in_features) + "]");
+                    ", " + std::to_string(slot.info.in_features) + "]",
+                ShapeDetail{"replace", slot.info.module_path, "linear", wrong, wrong == 0 ? "N" : "K",
+                            wrong == 0 ? slot.info.out_features : slot.info.in_features,
+                            wrong == 0 ? linear.out_features() : linear.in_features()});
   }
   slot.linear = linear;
   slot.weight = Tensor();

@@ -53,6 +53,11 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_v
     for (std::int64_t r = begin; r < end; ++r) {
       const float* row = in + r * width;
       const float mean = sum_of_squares(row, width) / static_cast<float>(width);
+      // Every row of the residual stream comes by here, and NaN and infinity among its values show in the sum: of an
+      // infinite one, the norm would be zeros.
+      if (!std::isfinite(mean))
+        throw Error(ErrorCode::not_finite, std::string(module_path) + ": row " + std::to_string(r) +
+                                               " of its input holds NaN or infinity, or its squares overflow");
       const float inverse = 1.0F / std::sqrt(mean + static_cast<float>(eps));
       for (std::int64_t i = 0; i < width; ++i) out[r * width + i] = row[i] * inverse * scale[i];
     }

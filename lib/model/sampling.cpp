@@ -29,18 +29,16 @@ std::vector<float> penalised(std::span<const float> logits, std::span<const std:
   return scores;
 }
 
-/// The first index on ties, NaN never.
+/// The first index on ties. -infinity is a score that is never chosen; NaN is none.
 std::size_t best_index(const std::vector<float>& scores) {
-  std::size_t best = scores.size();
+  std::size_t best = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (!std::isnan(scores[i]) && (best == scores.size() || scores[i] > scores[best])) best = i;
+    if (std::isnan(scores[i])) throw Error(ErrorCode::not_finite, "sampling: logit " + std::to_string(i) + " is NaN");
+    if (scores[i] > scores[best]) best = i;
   }
-  if (best == scores.size() || !std::isfinite(scores[best])) {
-    throw Error(
-        ErrorCode::internal,
-        "sampling: none of the " + std::to_string(scores.size()) +
-            " logits is the largest finite one: the weights hold NaN or infinity, or the activations overflowed");
-  }
+  if (scores.empty() || !std::isfinite(scores[best]))
+    throw Error(ErrorCode::not_finite,
+                "sampling: the largest of the " + std::to_string(scores.size()) + " logits is not finite");
   return best;
 }
 
@@ -96,7 +94,6 @@ std::vector<TokenProbability> sampling_distribution(std::span<const float> logit
   float threshold = -INFINITY;
   if (options.top_k > 0 && options.top_k < static_cast<std::int64_t>(scores.size())) {
     std::vector<float> ranked(scores);
-    for (float& score : ranked) score = std::isnan(score) ? -INFINITY : score;
     const auto kth = ranked.begin() + (options.top_k - 1);
     std::nth_element(ranked.begin(), kth, ranked.end(), std::greater<>());
     threshold = *kth;
@@ -104,7 +101,7 @@ std::vector<TokenProbability> sampling_distribution(std::span<const float> logit
   std::vector<TokenProbability> choices;
   double total = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (!(scores[i] >= threshold) || scores[i] == -INFINITY) continue;  // also drops NaN
+    if (scores[i] < threshold || scores[i] == -INFINITY) continue;
     // The maximum goes first: scores / 1e-6 would leave nothing of a float's digits.
     const double weight =
         std::exp((static_cast<double>(scores[i]) - static_cast<double>(scores[best])) / options.temperature);

@@ -46,10 +46,21 @@ void check_finite(const float* values, std::int64_t rows, std::int64_t columns, 
   });
   const std::int64_t at = first.load();
   if (at == rows * columns) return;
-  throw Error(ErrorCode::invalid_argument, who + ": " + std::string(argument) + "[" + std::to_string(at / columns) +
-                                               "," + std::to_string(at % columns) + "] is " +
-                                               (std::isnan(values[at]) ? "NaN" : "infinite") +
-                                               "; every value must be finite");
+  throw Error(ErrorCode::not_finite, who + ": " + std::string(argument) + "[" + std::to_string(at / columns) + "," +
+                                         std::to_string(at % columns) + "] is " +
+                                         (std::isnan(values[at]) ? "NaN" : "infinite") +
+                                         "; every value must be finite");
+}
+
+ShapeDetail matrix_detail(std::string op, std::string_view name, std::string argument, const Shape& shape,
+                          std::string column_name, std::int64_t columns) {
+  ShapeDetail detail{std::move(op), std::string(name), std::move(argument), -1, "rank", 2, shape.rank()};
+  if (shape.rank() != 2) return detail;
+  detail.dim = shape[0] == 0 ? 0 : 1;
+  detail.dim_name = shape[0] == 0 ? "rows" : std::move(column_name);
+  detail.expected = shape[0] == 0 ? 1 : columns;
+  detail.actual = shape[detail.dim];
+  return detail;
 }
 
 Tensor checked_weight(const Tensor& weight, const std::string& who) {
@@ -60,7 +71,8 @@ Tensor checked_weight(const Tensor& weight, const std::string& who) {
   }
   if (weight.rank() != 2 || weight.numel() == 0) {
     throw Error(ErrorCode::shape_mismatch,
-                who + ": the weight is " + weight.shape().to_string() + ", [N,K] with at least one element is needed");
+                who + ": the weight is " + weight.shape().to_string() + ", [N,K] with at least one element is needed",
+                matrix_detail("quantize_layer", who, "weight", weight.shape(), "K", 1));
   }
   if (weight.dim(1) > kMaxInFeatures) {
     throw Error(ErrorCode::unsupported, who + ": the weight has K = " + std::to_string(weight.dim(1)) +

@@ -19,6 +19,10 @@ void check_options(const GptqOptions& options, const std::string& who);
 void check_finite(const float* values, std::int64_t rows, std::int64_t columns, std::string_view argument,
                   const std::string& who);
 
+/// The fields of an error about a matrix: its rank, an empty side, or side 1 unlike `columns`.
+ShapeDetail matrix_detail(std::string op, std::string_view name, std::string argument, const Shape& shape,
+                          std::string column_name, std::int64_t columns);
+
 /// W[N,K] as contiguous float32 (itself if it is that already), checked for shape, dtype and finite values.
 Tensor checked_weight(const Tensor& weight, const std::string& who);
 

@@ -143,9 +143,10 @@ QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessi
   const std::int64_t n = values.dim(0);
   const std::int64_t k = values.dim(1);
   if (k != prepared.hessian.dim(0)) {
-    throw Error(ErrorCode::shape_mismatch, who + ": the weight is " + weight.shape().to_string() + ", so K is " +
-                                               std::to_string(k) + ", but the Hessian of " + prepared.name + " is " +
-                                               prepared.hessian.shape().to_string());
+    throw Error(ErrorCode::shape_mismatch,
+                who + ": the weight is " + weight.shape().to_string() + ", so K is " + std::to_string(k) +
+                    ", but the Hessian of " + prepared.name + " is " + prepared.hessian.shape().to_string(),
+                ShapeDetail{"quantize_layer", std::string(name), "weight", 1, "K", prepared.hessian.dim(0), k});
   }
   const float* w = values.data<float>();
   const float* h = prepared.hessian.data<float>();

@@ -43,7 +43,8 @@ void HessianAccumulator::add(const Tensor& x) {
   }
   if (x.rank() != 2 || x.dim(1) != k) {
     throw Error(ErrorCode::shape_mismatch,
-                who + ": x is " + x.shape().to_string() + ", [T," + std::to_string(k) + "] is needed");
+                who + ": x is " + x.shape().to_string() + ", [T," + std::to_string(k) + "] is needed",
+                quant::matrix_detail("hessian", impl_->name, "x", x.shape(), "K", k));
   }
   const std::int64_t rows = x.dim(0);
   if (rows == 0) return;

@@ -109,7 +109,9 @@ PreparedHessian::PreparedHessian(Tensor hessian, const GptqOptions& options, std
   }
   if (hessian.rank() != 2 || hessian.dim(0) != hessian.dim(1) || hessian.numel() == 0) {
     throw Error(ErrorCode::shape_mismatch,
-                who + ": H is " + hessian.shape().to_string() + ", [K,K] with at least one element is needed");
+                who + ": H is " + hessian.shape().to_string() + ", [K,K] with at least one element is needed",
+                quant::matrix_detail("hessian", name, "H", hessian.shape(), "K",
+                                     hessian.rank() == 2 ? std::max<std::int64_t>(1, hessian.dim(0)) : 0));
   }
   auto impl = std::make_shared<Impl>();
   impl->name = std::move(name);

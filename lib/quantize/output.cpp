@@ -40,7 +40,8 @@ std::vector<std::string> loader_names(const Checkpoint& source, const std::vecto
   return names;
 }
 
-std::string checked_target(const std::string& source, const std::string& target) {
+const std::string& checked_target(const std::string& source, const std::string& target,
+                                  std::span<const std::string> read) {
   if (target.empty()) {
     throw Error(ErrorCode::invalid_argument,
                 "quantize: the output directory is empty; name one that does not exist yet");
@@ -50,14 +51,17 @@ std::string checked_target(const std::string& source, const std::string& target)
     throw Error(ErrorCode::invalid_argument,
                 "quantize: the output directory " + target + " is the model itself; choose another");
   }
+  in_context("quantize", [&] { check_output_directory(target, read); });
   return target;
 }
 
 }  // namespace
 
 QuantizedOutput::QuantizedOutput(const std::string& source, const std::string& target, bool overwrite,
-                                 std::uint64_t max_shard_bytes)
-    : source_(source), directory_(checked_target(source, target), overwrite), writer_(directory_, max_shard_bytes) {}
+                                 std::uint64_t max_shard_bytes, std::span<const std::string> read)
+    : source_(source),
+      directory_(checked_target(source, target, read), overwrite),
+      writer_(directory_, max_shard_bytes) {}
 
 void QuantizedOutput::add(const std::string& stored_name, const Tensor& tensor, bool held) {
   writer_.add(stored_name, tensor);
@@ -89,6 +93,8 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps
       continue;
     }
     steps.check_cancelled();
+    if (const std::string problem = not_finite(source, name); !problem.empty())
+      throw Error(ErrorCode::not_finite, problem);
     const Tensor tensor = source.tensor(name);
     add(source.info(name).name, tensor, false);
     mapped += tensor.size_bytes();

@@ -14,8 +14,9 @@ namespace octavo::detail {
 class QuantizedOutput {
  public:
   /// Refuses what cannot work before hours are spent on it: an existing target without `overwrite`, the source itself,
-  /// a parent that cannot be written.
-  QuantizedOutput(const std::string& source, const std::string& target, bool overwrite, std::uint64_t max_shard_bytes);
+  /// a directory that holds one of the files that are `read`, a parent that cannot be written.
+  QuantizedOutput(const std::string& source, const std::string& target, bool overwrite, std::uint64_t max_shard_bytes,
+                  std::span<const std::string> read);
 
   /// Stores a quantized linear; its float weight counts as written.
   void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
@@ -26,6 +27,7 @@ class QuantizedOutput {
   /// for byte.
   void copy_files(const Checkpoint& source, const QuantizedModules& modules);
   void write_file(const std::string& name, const std::string& content) { directory_.write_file(name, content); }
+  std::vector<std::string> files() const { return directory_.files(); }
   void finish_shards() { writer_.finish(); }
   void commit() { directory_.commit(); }
 

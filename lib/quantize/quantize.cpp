@@ -44,7 +44,7 @@ class Quantizer {
                   "quantize: recipe \"" + options.recipe +
                       "\" uses GPTQ, which needs calibration samples; name a JSONL file, or use the recipe \"rtn\"");
     }
-    output_.emplace(model_dir, out_dir, options.overwrite, options.max_shard_bytes);
+    output_.emplace(model_dir, out_dir, options.overwrite, options.max_shard_bytes, read_by(model_dir, options));
   }
 
   QuantizeResult run() {
@@ -69,6 +69,8 @@ class Quantizer {
     result_.recipe = recipe_.to_json().dump();
     result_.seconds = watch_.seconds();
     result_.peak_rss_bytes = peak_rss_bytes();
+    result_.files = output_->files();
+    for (const char* report : {"octavo_report.html", "octavo_report.json"}) result_.files.emplace_back(report);
     output_->write_file("octavo_report.json", result_.to_json().dump(2) + "\n");
     output_->write_file("octavo_report.html", result_.to_html());
     steps_.check_cancelled();
@@ -77,6 +79,13 @@ class Quantizer {
   }
 
  private:
+  /// Every file and directory that the job reads.
+  std::vector<std::string> read_by(const std::string& model_dir, const QuantizeOptions& options) const {
+    std::vector<std::string> read{model_dir, options.calibration, options.recipe};
+    for (const Sample& sample : samples_) read.insert(read.end(), sample.images.begin(), sample.images.end());
+    return read;
+  }
+
   const std::vector<BlockPlan>& blocks(Tower tower) const {
     return tower == Tower::vision ? plan_.vision : plan_.language;
   }

@@ -15,6 +15,7 @@ JsonBuilder QuantizeResult::to_json() const {
   json.set("bytes_before", static_cast<std::int64_t>(bytes_before))
       .set("bytes_after", static_cast<std::int64_t>(bytes_after));
   json.set("seconds", seconds).set("peak_rss_bytes", static_cast<std::int64_t>(peak_rss_bytes));
+  json.set("files", JsonBuilder::array_of(files));
   json.set("warnings", JsonBuilder::array_of(warnings));
   JsonBuilder list = JsonBuilder::array();
   for (const LayerReport& layer : layers) list.push(layer.to_json());

@@ -194,15 +194,16 @@ Report make_report(const std::string& original_dir, const std::string& quantized
 
 void check_report_path(const std::string& html_path) {
   const std::string json = report::json_path(html_path);
-  check_new_file(html_path);
-  check_new_file(json);
+  check_new_file(html_path, kPageMark);
+  check_new_file(json, kResultMark);
 }
 
 void write_report(const Report& report, const std::string& html_path) {
   check_report_path(html_path);
   const std::string page = report.to_html();
   const std::string json = report.to_json().dump(2) + "\n";
-  const std::array<NewFile, 2> files{NewFile{report::json_path(html_path), json}, NewFile{html_path, page}};
+  const std::array<NewFile, 2> files{NewFile{report::json_path(html_path), json, kResultMark},
+                                     NewFile{html_path, page, kPageMark}};
   write_files(files);
 }
 

@@ -1,6 +1,7 @@
 // What an operation binds before its check, and what it may ask after it.
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "octavo/contract.hpp"
 #include "octavo/ledger.hpp"
@@ -104,7 +105,8 @@ std::optional<std::int64_t> Binder::evaluate(Range steps) const {
         overflow = __builtin_mul_overflow(left, right, &left);
         break;
       default:
-        if (right == 0) return std::nullopt;
+        // The least int64 by -1 is no int64, and stops the processor.
+        if (right == 0 || (right == -1 && left == std::numeric_limits<std::int64_t>::min())) return std::nullopt;
         left = step.kind == '/' ? left / right : left % right;
     }
     if (overflow) return std::nullopt;

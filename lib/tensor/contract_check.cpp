@@ -36,6 +36,8 @@ std::string dtype_list(std::uint8_t dtypes) {
   return text;
 }
 
+constexpr const char* kNoValue = " has no value: it exceeds 64 bits or divides by 0";
+
 bool holds(Relation relation, std::int64_t left, std::int64_t right) {
   switch (relation) {
     case Relation::equal:
@@ -113,7 +115,8 @@ class BinderCheck {
     std::optional<std::int64_t> expected;
     for (std::size_t i = 0; i < alternatives.count; ++i) {
       const std::optional<std::int64_t> value = binder_.evaluate(parsed_.expressions[alternatives.begin + i]);
-      if (value == given.shape[d] || !value) return;  // a letter that nothing bound cannot be wrong here
+      if (value == given.shape[d]) return;
+      if (!value && !all_bound(parsed_.expressions[alternatives.begin + i])) return;  // cannot be wrong here
       if (!expected) expected = value;
     }
     const Range first = parsed_.expressions[alternatives.begin];
@@ -122,10 +125,11 @@ class BinderCheck {
     const std::string letter(is_letter ? parsed_.text(parsed_.letters[step.letter]) : std::string_view());
     detail_.dim = d;
     detail_.dim_name = is_letter ? named(letter) : spelled(first);
-    detail_.expected = *expected;
+    detail_.expected = expected.value_or(0);
     detail_.actual = given.shape[d];
 
     std::string text = head_ + detail_.argument + " " + given.shape.to_string() + " dim " + std::to_string(d);
+    if (!expected) fail(text + ": " + detail_.dim_name + kNoValue + bound_letters(first) + ".", letter);
     if (first.count == 1 && step.kind == 'n' && alternatives.count == 1)
       fail(text + " is " + std::to_string(detail_.actual) + ", the contract says " + detail_.dim_name + ".", letter);
     text += " (" + detail_.dim_name + ") is " + std::to_string(detail_.actual) + ", but ";
@@ -155,6 +159,7 @@ class BinderCheck {
     detail_.expected = right.value_or(0);
     detail_.actual = left.value_or(0);
     std::string text = head_ + detail_.dim_name + " does not hold";
+    if (!left || !right) text += std::string(": a side") + kNoValue;
     if (left && right)
       text += ": the left side is " + std::to_string(*left) + ", the right side " + std::to_string(*right);
     text += bound_letters(condition.left, condition.right) + ".";

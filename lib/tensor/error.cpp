@@ -8,11 +8,19 @@ struct Error::Body {
   std::optional<ShapeDetail> shape;
 };
 
-Error::Error(ErrorCode code, std::string message)
+Error::Error(PlainCode code, std::string message)
     : body_(std::make_shared<const Body>(Body{code, std::move(message), std::nullopt})) {}
 
 Error::Error(ErrorCode code, std::string message, ShapeDetail shape)
     : body_(std::make_shared<const Body>(Body{code, std::move(message), std::move(shape)})) {}
+
+Error::Error(std::shared_ptr<const Body> body) : body_(std::move(body)) {}
+
+Error Error::of(ErrorCode code, std::string message) {
+  if (code == ErrorCode::shape_mismatch)
+    throw Error(ErrorCode::invalid_argument, "Error::of: a shape_mismatch needs its fields: " + message);
+  return Error(std::make_shared<const Body>(Body{code, std::move(message), std::nullopt}));
+}
 
 ErrorCode Error::code() const noexcept { return body_->code; }
 
@@ -21,9 +29,7 @@ const char* Error::what() const noexcept { return body_->text.c_str(); }
 const ShapeDetail* Error::shape() const noexcept { return body_->shape ? &*body_->shape : nullptr; }
 
 Error Error::with_context(std::string_view frame) const {
-  Error outer(body_->code, std::string(frame) + ": " + body_->text);
-  if (body_->shape) return Error(body_->code, outer.what(), *body_->shape);
-  return outer;
+  return Error(std::make_shared<const Body>(Body{body_->code, std::string(frame) + ": " + body_->text, body_->shape}));
 }
 
 const char* error_code_name(ErrorCode code) noexcept {
@@ -48,6 +54,8 @@ const char* error_code_name(ErrorCode code) noexcept {
       return "cancelled";
     case ErrorCode::exists:
       return "exists";
+    case ErrorCode::not_finite:
+      return "not_finite";
     case ErrorCode::internal:
       return "internal";
   }

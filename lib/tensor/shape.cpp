@@ -1,5 +1,7 @@
+#include <array>
 #include <limits>
 
+#include "octavo/detail/checked.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -29,7 +31,7 @@ Shape::Shape(std::span<const std::int64_t> dims) {
     dims_[i] = dims[i];
     // A zero anywhere makes numel 0, but the strides of the other dimensions must not overflow either.
     const std::int64_t factor = dims[i] == 0 ? 1 : dims[i];
-    if (product > std::numeric_limits<std::int64_t>::max() / 8 / factor)
+    if (!detail::checked_multiply({8, product, factor}))
       throw Error(
           ErrorCode::invalid_argument,
           "shape " + list(dims) + " has more elements than fit in 64 bits (at dimension " + std::to_string(i) + ")");
@@ -45,6 +47,15 @@ std::int64_t Shape::numel() const noexcept {
 }
 
 std::string Shape::to_string() const { return list(dims()); }
+
+std::string Shape::indices(std::int64_t flat) const {
+  std::array<std::int64_t, kMaxRank> at{};
+  for (int d = rank_ - 1; d >= 0; --d) {
+    at[static_cast<std::size_t>(d)] = flat % (*this)[d];
+    flat /= (*this)[d];
+  }
+  return list({at.data(), static_cast<std::size_t>(rank_)});
+}
 
 bool operator==(const Shape& a, const Shape& b) noexcept { return a.rank_ == b.rank_ && a.dims_ == b.dims_; }
 

@@ -43,8 +43,8 @@ std::shared_ptr<Storage> allocate(std::size_t size_bytes) {
 std::shared_ptr<Storage> map_file(const std::string& path) {
   const auto fail = [&](const char* action) -> Error {
     const int number = errno;
-    return {number == ENOENT || number == ENOTDIR ? ErrorCode::not_found : ErrorCode::io,
-            path + ": cannot " + action + ": " + std::strerror(number)};
+    return Error::of(number == ENOENT || number == ENOTDIR ? ErrorCode::not_found : ErrorCode::io,
+                     path + ": cannot " + action + ": " + std::strerror(number));
   };
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) throw fail("open");

@@ -251,8 +251,10 @@ std::span<T> Tensor::mutable_values() {
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel())
-    throw Error(ErrorCode::shape_mismatch, "Tensor::from: " + std::to_string(values.size()) +
-                                               " values do not fill the shape " + shape.to_string());
+    throw Error(ErrorCode::shape_mismatch,
+                "Tensor::from: " + std::to_string(values.size()) + " values do not fill the shape " + shape.to_string(),
+                ShapeDetail{"Tensor::from", "", "values", 0, "elements", shape.numel(),
+                            static_cast<std::int64_t>(values.size())});
   Tensor tensor = empty(dtype_of<T>, shape);
   if (!values.empty()) std::memcpy(tensor.storage_->data(), values.data(), values.size_bytes());
   return tensor;
@@ -277,9 +279,10 @@ OCTAVO_TENSOR_OF(std::int64_t)
 
 Tensor Tensor::reshape(const Shape& shape) const {
   if (shape.numel() != numel())
-    throw Error(ErrorCode::shape_mismatch, "cannot reshape " + shape_.to_string() + " (" + std::to_string(numel()) +
-                                               " elements) to " + shape.to_string() + " (" +
-                                               std::to_string(shape.numel()) + ")");
+    throw Error(ErrorCode::shape_mismatch,
+                "cannot reshape " + shape_.to_string() + " (" + std::to_string(numel()) + " elements) to " +
+                    shape.to_string() + " (" + std::to_string(shape.numel()) + ")",
+                ShapeDetail{"reshape", "", "shape", -1, "elements", numel(), shape.numel()});
   require_contiguous(*this);
   Tensor view = *this;
   view.shape_ = shape;

@@ -39,9 +39,11 @@ std::vector<std::int32_t> expand_pads(std::span<const std::int32_t> ids, std::in
                                       std::span<const std::int64_t> counts) {
   const auto found = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), pad_id));
   if (found != counts.size())
-    throw Error(ErrorCode::shape_mismatch, "the prompt has " + std::to_string(found) + " image pads, but " +
-                                               std::to_string(counts.size()) +
-                                               " images were given: each image needs one pad");
+    throw Error(ErrorCode::shape_mismatch,
+                "the prompt has " + std::to_string(found) + " image pads, but " + std::to_string(counts.size()) +
+                    " images were given: each image needs one pad",
+                ShapeDetail{"expand_pads", "", "ids", 0, "image pads", static_cast<std::int64_t>(counts.size()),
+                            static_cast<std::int64_t>(found)});
   std::vector<std::int32_t> expanded;
   std::size_t next = 0;
   for (const std::int32_t id : ids) {

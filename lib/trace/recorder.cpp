@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "octavo/trace.hpp"
@@ -11,6 +15,19 @@ std::string header_line(bool values) {
   return JsonBuilder::object().set("octavo_trace", 1).set("values", values).dump();
 }
 
+/// A file that is there is replaced where it is a trace, or empty: not a picture, samples or weights.
+void refuse_to_replace(const std::string& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) return;
+  constexpr std::string_view kMark = "{\"octavo_trace\"";
+  std::ifstream stream(path, std::ios::binary);
+  std::string start(kMark.size(), '\0');
+  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  if (start == kMark || (stream.gcount() == 0 && stream.eof())) return;
+  throw Error(ErrorCode::exists,
+              "trace: " + path + " exists and is no trace, so it is not replaced; choose another name");
+}
+
 }  // namespace
 
 void write_trace(std::ostream& to, std::span<const TraceRecord> records, bool values) {
@@ -20,6 +37,7 @@ void write_trace(std::ostream& to, std::span<const TraceRecord> records, bool va
 
 Trace::Trace(TraceOptions options) : options_(std::move(options)) {
   if (options_.path.empty()) return;
+  refuse_to_replace(options_.path);
   file_.open(options_.path, std::ios::binary | std::ios::trunc);
   file_ << header_line(options_.values) << '\n';
   if (!file_) throw Error(ErrorCode::io, "trace: cannot create " + options_.path);

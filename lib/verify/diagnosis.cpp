@@ -176,6 +176,13 @@ class Explanation {
   // --- Two models that differ ---------------------------------------------------------------------------------------
 
   void models(const StepFailure& first) {
+    if (!evidence_.not_finite_module.empty()) {
+      said_.kind = DiagnosisKind::not_finite;
+      said_.module = evidence_.not_finite_module;
+      for (const StepFailure& failure : step_.failures) cause(failure.seen);
+      next("fetch or write that directory again: its weights are damaged, or overflowed where they were trained");
+      return;
+    }
     if (probe_ == nullptr) {
       said_.kind = step_.name == "open" ? DiagnosisKind::structure : DiagnosisKind::failed_call;
       cause(first.seen);
@@ -189,7 +196,7 @@ class Explanation {
     if (broken != probe_->blocks.end() && worst < 0) {
       said_.kind = DiagnosisKind::not_finite;
       said_.module = broken->module_path;
-      cause(broken->module_path + " of the original itself gives NaN or infinity");
+      cause(broken->module_path + " of the original itself gives NaN or infinity (" + broken->thrown + ")");
       next("fetch the original again: its weights are damaged");
     } else if (worst >= 0) {
       outstanding(probe_->blocks[static_cast<std::size_t>(worst)]);

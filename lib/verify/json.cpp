@@ -74,6 +74,8 @@ const char* step_status_name(StepStatus status) noexcept {
       return "skipped";
     case StepStatus::not_reached:
       return "not_reached";
+    case StepStatus::not_judged:
+      return "not_judged";
   }
   return "?";
 }
@@ -111,7 +113,12 @@ const char* diagnosis_kind_name(DiagnosisKind kind) noexcept {
 JsonBuilder VerifyResult::to_json() const {
   JsonBuilder json = JsonBuilder::object();
   json.set("octavo_version", kVersion);
-  json.set("passed", passed).set("failures", JsonBuilder::array_of(failures));
+  json.set("passed", passed)
+      .set("verdict", passed             ? "passed"
+                      : failures.empty() ? "not_judged"
+                                         : "failed")
+      .set("not_judged", not_judged.empty() ? JsonBuilder(nullptr) : JsonBuilder(not_judged))
+      .set("failures", JsonBuilder::array_of(failures));
   JsonBuilder list = JsonBuilder::array();
   for (const StepResult& step : steps) list.push(step_json(step));
   json.set("steps", std::move(list));

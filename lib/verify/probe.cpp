@@ -14,8 +14,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kRowsAtOnce = 1024;  // of a tensor, so that an embedding is never widened as a whole
 
-bool all_finite(const Tensor& rows) { return octavo::all_finite(rows.values<float>()); }
-
 /// ||b - a|| / ||a - x||.
 double added_error(const Tensor& x, const Tensor& a, const Tensor& b) {
   const auto from = x.values<float>();
@@ -66,12 +64,14 @@ class TowerWalk {
             const std::function<void()>& tick)
       : original_(original), quantized_(quantized), tower_(tower), probe_(probe), tick_(tick) {}
 
-  /// `state` is the original's and moves on; `own` is the quantized model's, undefined once it broke.
-  void run(BlockState& state, BlockState& own) {
+  /// `state` is the original's and moves on; `own` is the quantized model's, undefined once it broke. False where the
+  /// original itself broke: nothing behind that block can be told.
+  bool run(BlockState& state, BlockState& own) {
     for (std::int64_t i = 0; i < original_.num_blocks(tower_); ++i) {
       tick_();
-      advance(i, state, own);
+      if (!advance(i, state, own)) return false;
     }
+    return true;
   }
 
   /// The linears of block `index`, given what enters it.
@@ -84,20 +84,25 @@ class TowerWalk {
   }
 
  private:
-  void advance(std::int64_t index, BlockState& state, BlockState& own) {
+  bool advance(std::int64_t index, BlockState& state, BlockState& own) {
     const auto a = original_.load_block(tower_, index);
     BlockProbe block;
     block.tower = tower_;
     block.module_path = a->module_path();
     const Tensor before = state.hidden.clone();
     BlockState given{state.hidden.clone(), state.context};
-    a->forward(state, nullptr);
-    block.original_finite = all_finite(state.hidden);
+    try {
+      a->forward(state, nullptr);
+    } catch (const Error& error) {
+      block.thrown = error.what();
+      block.original_finite = false;
+      probe_.blocks.push_back(std::move(block));
+      return false;
+    }
     std::unique_ptr<ModelBlock> b;
     try {
       b = quantized_.load_block(tower_, index);
       b->forward(given, nullptr);
-      block.quantized_finite = all_finite(given.hidden);
     } catch (const Error& error) {
       block.thrown = error.what();
       block.quantized_finite = false;
@@ -108,9 +113,10 @@ class TowerWalk {
     } catch (const Error&) {
       own.hidden = Tensor();  // its rows are no longer finite; the block that made them so was found above
     }
-    if (!b || (own.hidden.defined() && !all_finite(own.hidden))) own.hidden = Tensor();
+    if (!b) own.hidden = Tensor();
     block.accumulated_error = own.hidden.defined() ? relative_error(state.hidden, own.hidden) : kInfinity;
     probe_.blocks.push_back(std::move(block));
+    return true;
   }
 
   const BlockwiseModel& original_;
@@ -233,16 +239,16 @@ Probe probe_models(const Checkpoint& original, const Checkpoint& quantized, cons
   const BlockState vision_start{probe.has_pictures ? vision.hidden.clone() : Tensor(), vision.context};
   Tensor vision_rows;
   if (probe.has_pictures) {
-    TowerWalk(*a, *b, Tower::vision, probe, tick).run(vision, own_vision);
+    if (!TowerWalk(*a, *b, Tower::vision, probe, tick).run(vision, own_vision)) return probe;
     vision_rows = a->finish_vision(vision);
     const Tensor own = own_vision.hidden.defined() ? b->finish_vision(own_vision) : Tensor();
-    probe.vision_error = own.defined() && all_finite(own) ? relative_error(vision_rows, own) : kInfinity;
+    probe.vision_error = own.defined() ? relative_error(vision_rows, own) : kInfinity;
   }
   BlockState language = a->begin_language(input, vision_rows);
   BlockState own_language = b->begin_language(input, vision_rows);
   probe.embedding_error = relative_error(language.hidden, own_language.hidden);
   const BlockState language_start{language.hidden.clone(), language.context};
-  TowerWalk(*a, *b, Tower::language, probe, tick).run(language, own_language);
+  if (!TowerWalk(*a, *b, Tower::language, probe, tick).run(language, own_language)) return probe;
 
   const std::int64_t worst = outstanding_block(probe.blocks);
   if (worst >= 0) {

@@ -42,6 +42,7 @@ bool is_tie(const RunDifference& difference, std::optional<double> bound);
 struct Evidence {
   std::optional<ModelInput> input;  ///< the one that fared worst
   double badness = -1;
+  std::string not_finite_module;  ///< of which a weight is NaN or infinite
   bool pictures_differ = false;  ///< the two image processors disagree
   std::optional<RunDifference> cache, batch;
   std::vector<Measurement> measurements;

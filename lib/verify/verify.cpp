@@ -88,7 +88,7 @@ void run_steps(Verification& verification) {
     const bool opened = verification.original && verification.quantized;
     if (result.status == StepStatus::failed && !(verification.options.run_all && opened)) break;
   }
-  verdict.passed = verdict.failures.empty();
+  verdict.passed = verdict.failures.empty() && verdict.not_judged.empty();
 }
 
 /// Two directories, the second with a quantization_config: a mistake here is in the call, not in a model.

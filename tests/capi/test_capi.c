@@ -160,7 +160,36 @@ static void test_gptq_and_linear(void) {
   CHECK(octavo_gptq_quantize_layer(w, hessian, &options, &qw, &qs, &result) == OCTAVO_OK);
   CHECK(octavo_tensor_dtype(qw, &dtype) == OCTAVO_OK && dtype == OCTAVO_S8);
   CHECK(result.loss >= 0 && result.loss <= result.rtn_loss * 1.0001 && result.dead_columns == 0);
-  CHECK(octavo_hessian_add(hessian, x) == OCTAVO_INVALID_ARGUMENT); /* used up */
+  CHECK(octavo_hessian_add(hessian, x) == OCTAVO_INVALID_ARGUMENT); /* used */
+  {
+    /* Round-to-nearest: its loss by the same Hessian is what GPTQ's result calls rtn_loss, and another by H = I. */
+    octavo_gptq_result nearest = OCTAVO_GPTQ_RESULT_INIT, plain = OCTAVO_GPTQ_RESULT_INIT;
+    octavo_tensor *q = NULL, *scales = NULL;
+    options.method = OCTAVO_METHOD_RTN;
+    CHECK(octavo_gptq_quantize_layer(w, hessian, &options, &q, &scales, &nearest) == OCTAVO_OK);
+    octavo_tensor_release(q);
+    octavo_tensor_release(scales);
+    CHECK(nearest.loss == result.rtn_loss && nearest.rtn_loss == result.rtn_loss);
+    CHECK(octavo_gptq_quantize_layer(w, NULL, &options, &q, &scales, &plain) == OCTAVO_OK);
+    CHECK(plain.loss > 0 && plain.loss != nearest.loss);
+    octavo_tensor_release(q);
+    octavo_tensor_release(scales);
+  }
+  {
+    const int64_t wide[2] = {N, K + 1};
+    octavo_tensor *other = filled(OCTAVO_F32, wide, 2, 7), *q = NULL, *scales = NULL;
+    octavo_hessian* fresh = NULL;
+    octavo_shape_error shape = OCTAVO_SHAPE_ERROR_INIT;
+    CHECK(octavo_hessian_create(K, &fresh) == OCTAVO_OK);
+    CHECK(octavo_hessian_add(fresh, other) == OCTAVO_SHAPE_MISMATCH);
+    CHECK(octavo_last_shape_error(&shape) == OCTAVO_OK && strcmp(shape.op, "hessian") == 0);
+    CHECK(strcmp(shape.argument, "x") == 0 && shape.dim == 1 && shape.expected == K && shape.actual == K + 1);
+    CHECK(octavo_gptq_quantize_layer(other, fresh, NULL, &q, &scales, NULL) == OCTAVO_SHAPE_MISMATCH);
+    CHECK(octavo_last_shape_error(&shape) == OCTAVO_OK && strcmp(shape.argument, "weight") == 0);
+    CHECK(shape.dim == 1 && shape.expected == K && shape.actual == K + 1);
+    octavo_hessian_release(fresh);
+    octavo_tensor_release(other);
+  }
   CHECK(octavo_linear_w8a8_create(qw, qs, NULL, &linear) == OCTAVO_OK);
   CHECK(octavo_linear_forward(linear, x, &y) == OCTAVO_OK);
   for (t = 0; t < T && y; ++t)

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <limits>
 
 #include "catch.hpp"
@@ -26,7 +27,8 @@ const char* name_of(StoredScheme scheme) {
 
 /// A checkpoint of 1 x 1 matrices under these module names.
 Checkpoint toy(const TempDir& parent, const std::string& config, const std::vector<std::string>& modules) {
-  AtomicDirectory directory(parent / "toy", true);
+  std::filesystem::remove_all(parent / "toy");
+  AtomicDirectory directory(parent / "toy");
   ShardWriter writer(directory);
   for (const std::string& module : modules) writer.add(module + ".weight", Tensor::zeros(DType::f32, {1, 1}));
   writer.finish();
@@ -174,7 +176,8 @@ struct Linear {
 };
 
 Checkpoint with_linear(const TempDir& parent, const Linear& linear, const std::string& name = "model.a") {
-  AtomicDirectory directory(parent / "out", true);
+  std::filesystem::remove_all(parent / "out");
+  AtomicDirectory directory(parent / "out");
   ShardWriter writer(directory);
   writer.add(name + ".weight", linear.weight);
   if (linear.scale.defined()) writer.add(name + ".weight_scale", linear.scale);

@@ -173,33 +173,116 @@ TEST_CASE("A directory appears with commit, complete, and not without it") {
   CHECK(error_of([&] { directory.commit(); }) == "invalid_argument: " + target + ": committed already");
 }
 
+/// What quantize() writes, as far as overwriting asks: a report that names every file.
+void write_output(AtomicDirectory& directory, const std::string& content) {
+  directory.write_file("config.json", content);
+  directory.write_file("octavo_report.json",
+                       R"({"octavo_version": "0.1.0", "files": ["config.json", "octavo_report.json"]})");
+}
+
 TEST_CASE("An existing target is refused, or replaced by commit alone") {
   const TempDir parent;
   const std::string target = parent / "out";
-  fs::create_directory(target);
-  test::write_bytes(target + "/config.json", "old");
-  test::write_bytes(target + "/old.txt", "old");
+  {
+    AtomicDirectory directory(target);
+    write_output(directory, "old");
+    directory.commit();
+  }
   CHECK(error_of([&] { AtomicDirectory directory(target); }) ==
         "exists: " + target + ": exists already; choose another output directory or overwrite");
   {
     AtomicDirectory directory(target, true);
-    directory.write_file("config.json", "new");
+    write_output(directory, "new");
   }
   CHECK(test::read_bytes(target + "/config.json") == "old");
   {
     AtomicDirectory directory(target, true);
-    directory.write_file("config.json", "new");
+    write_output(directory, "new");
     CHECK(test::read_bytes(target + "/config.json") == "old");
+    CHECK(directory.files() == Names{"config.json", "octavo_report.json"});
     directory.commit();
   }
   CHECK(listing(parent.str()) == Names{"out"});
-  CHECK(listing(target) == Names{"config.json"});
+  CHECK(listing(target) == Names{"config.json", "octavo_report.json"});
   CHECK(test::read_bytes(target + "/config.json") == "new");
+}
 
-  fs::remove(target + "/config.json");
+TEST_CASE("Only an output to which nothing was added is replaced") {
+  const TempDir parent;
+  const std::string target = parent / "out";
+  const auto attempt = [&] { return error_of([&] { AtomicDirectory directory(target, true); }); };
+  const auto kept = [&](const std::string& reason) {
+    return "exists: " + target + ": " + reason +
+           ", so it is not replaced; choose another output directory, or remove it";
+  };
+  const std::string stranger =
+      "is neither empty nor an output of octavo quantize (no octavo_report.json that lists its files)";
+  fs::create_directory(target);
+  CHECK(attempt() == "no error");  // empty
+  test::write_bytes(target + "/config.json", "{}");
+  CHECK(attempt() == kept(stranger));  // a checkpoint, but whose?
+  const std::string report = target + "/octavo_report.json";
+  for (const char* broken :
+       {"", "{", "[]", R"({"files": ["config.json", "octavo_report.json"]})", R"({"octavo_version": "0.1.0"})",
+        R"({"octavo_version": "0.1.0", "files": 3})", R"({"octavo_version": "0.1.0", "files": [3]})"}) {
+    INFO(broken);
+    test::write_bytes(report, broken);
+    CHECK(attempt() == kept(stranger));
+  }
+  test::write_bytes(report, R"({"octavo_version": "0.1.0", "files": ["config.json", "octavo_report.json", "gone"]})");
+  CHECK(attempt() == "no error");
   test::write_bytes(target + "/thesis.tex", "mine");
-  CHECK(error_of([&] { AtomicDirectory directory(target, true); }) ==
-        "exists: " + target + ": is neither empty nor a checkpoint (it has no config.json), so it is not replaced");
+  CHECK(attempt() == kept("holds thesis.tex, which octavo quantize did not write"));
+  fs::remove(target + "/thesis.tex");
+  fs::create_directory(target + "/gone");  // even under a name that was ours
+  CHECK(attempt() == kept("holds gone, which octavo quantize did not write"));
+  fs::remove(target + "/gone");
+  fs::create_symlink("/etc", target + "/gone");
+  CHECK(attempt() == kept("holds gone, which octavo quantize did not write"));
+}
+
+TEST_CASE("What is added while the new output is made is kept") {
+  const TempDir parent;
+  const std::string target = parent / "out";
+  {
+    AtomicDirectory directory(target);
+    write_output(directory, "old");
+    directory.commit();
+  }
+  AtomicDirectory directory(target, true);
+  write_output(directory, "new");
+  test::write_bytes(target + "/thesis.tex", "mine");
+  CHECK(error_of([&] { directory.commit(); }) ==
+        "exists: " + target +
+            ": holds thesis.tex, which octavo quantize did not write, so it is not replaced; choose "
+            "another output directory, or remove it");
+  CHECK(test::read_bytes(target + "/config.json") == "old");
+}
+
+TEST_CASE("An output directory that holds what is read is refused however it is spelled") {
+  const TempDir parent;
+  const std::string run = parent / "run";
+  fs::create_directories(run + "/checkpoint-500");
+  fs::create_directories(parent / "blobs");
+  fs::create_directories(parent / "snapshot");
+  test::write_bytes(run + "/recipe.json", "{}");
+  test::write_bytes(parent / "blobs/abc", "x");
+  fs::create_directory_symlink("run", parent / "link");
+  fs::create_symlink("../blobs/abc", parent / "snapshot/model.safetensors");
+  const auto refused = [&](const std::string& target, const std::string& read) {
+    return error_of([&] { check_output_directory(target, std::vector<std::string>{"", read}); }) != "no error";
+  };
+  CHECK(refused(run, run));
+  CHECK(refused(run, run + "/checkpoint-500"));
+  CHECK(refused(run + "/", run + "/checkpoint-500/../recipe.json"));
+  CHECK(refused(parent / "link", run + "/checkpoint-500"));
+  CHECK(refused(run, parent / "link/recipe.json"));
+  CHECK(refused(parent.str(), run + "/recipe.json"));
+  CHECK(refused("/", run + "/recipe.json"));
+  CHECK(refused(parent / "blobs", parent / "snapshot"));  // as the Hugging Face cache keeps files
+  CHECK_FALSE(refused(run + "/checkpoint-500", run + "/recipe.json"));
+  CHECK_FALSE(refused(run + "/w8a8", run));
+  CHECK_FALSE(refused(run, "default"));  // no file
 }
 
 TEST_CASE("A target that appears meanwhile is not replaced") {

@@ -142,6 +142,30 @@ TEST_CASE("float products keep float32's range: huge, tiny and not finite values
   });
 }
 
+TEST_CASE("a weight that is NaN or infinite reaches every row of its column and no other") {
+  on_every_engine([](const std::string& engine) {
+    for (const FloatMath math : {FloatMath::f32, FloatMath::bf16})
+      for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
+        for (const std::int64_t m : {1, 2, 8, 33, 40})
+          for (const std::int64_t k : {1, 35, 700})
+            for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                                    -std::numeric_limits<float>::infinity()}) {
+              constexpr std::int64_t kColumns = 19, kColumn = 17;
+              Tensor w = random(kColumns, k, 1).clone();
+              w.mutable_data<float>()[kColumn * k + k - 1] = bad;
+              const Tensor x = random(m, k, 2);
+              octavo::set_float_math(math);
+              const Tensor y = layer_of(w.to(dtype)).forward(x);
+              octavo::set_float_math(FloatMath::f32);
+              std::int64_t wrong = 0;
+              for (std::int64_t i = 0; i < m * kColumns; ++i)
+                wrong += std::isfinite(y.data<float>()[i]) == (i % kColumns == kColumn) ? 1 : 0;
+              INFO(engine << " " << octavo::dtype_name(dtype) << " m " << m << " k " << k << " bad " << bad);
+              CHECK(wrong == 0);
+            }
+  });
+}
+
 TEST_CASE("bf16 math is asked for, stays within its bound, and leaves few rows as they are") {
   on_every_engine([](const std::string& engine) {
     for (const DType dtype : kStored)

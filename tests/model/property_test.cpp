@@ -2,6 +2,7 @@
 // conversation gives, and what the plan records without data must be what the runtime records with them.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <random>
@@ -112,7 +113,8 @@ void write_int8(octavo::ShardWriter& writer, const octavo::ExpectedTensor& expec
 /// Writes the architecture with random weights: the tensors are those that config.json promises.
 void write_model(const std::string& target, const std::string& config, Random& random, Schemes schemes) {
   const auto write = [&](const std::vector<octavo::ExpectedTensor>& tensors) {
-    octavo::AtomicDirectory directory(target, true);
+    std::filesystem::remove_all(target);
+    octavo::AtomicDirectory directory(target);
     octavo::ShardWriter writer(directory);
     for (const octavo::ExpectedTensor& expected : tensors) {
       if (expected.optional) continue;

@@ -85,20 +85,28 @@ TEST_CASE("the repetition penalty acts once per id, towards unlikelier, in greed
   REQUIRE(choices[2].probability / choices[0].probability == Approx(std::exp(-1.25 - 1.9)).epsilon(1e-5));
 }
 
-TEST_CASE("ties go to the first id, NaN and -infinity are never chosen") {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
+TEST_CASE("ties go to the first id and -infinity is never chosen") {
   const float inf = std::numeric_limits<float>::infinity();
-  const std::vector<float> logits{nan, 1.0F, 1.0F, -inf};
+  const std::vector<float> logits{-inf, 1.0F, 1.0F, -inf};
   REQUIRE(ids_of(sampling_distribution(logits, {}, {})) == std::vector<std::int32_t>{1});
   REQUIRE(ids_of(sampling_distribution(logits, {}, sampling())) == std::vector<std::int32_t>{1, 2});
   SamplingOptions options = sampling();
   options.top_k = 1;
   REQUIRE(ids_of(sampling_distribution(logits, {}, options)) == std::vector<std::int32_t>{1, 2});
-  const std::vector<float> broken{nan, nan};
-  REQUIRE(
-      golden::message_of([&] { sampling_distribution(broken, {}, {}); }) ==
-      "sampling: none of the 2 logits is the largest finite one: the weights hold NaN or infinity, or the activations "
-      "overflowed");
+}
+
+TEST_CASE("a logit that is NaN is no choice among the others") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const SamplingOptions& options : {SamplingOptions(), sampling()}) {
+    const auto message = [&](const std::vector<float>& logits) {
+      return golden::message_of([&] { sampling_distribution(logits, {}, options); });
+    };
+    CHECK(message({nan, 1}) == "sampling: logit 0 is NaN");
+    CHECK(message({1, 2, nan}) == "sampling: logit 2 is NaN");
+    CHECK(message({1, inf}) == "sampling: the largest of the 2 logits is not finite");
+    CHECK(message({-inf, -inf}) == "sampling: the largest of the 2 logits is not finite");
+  }
 }
 
 TEST_CASE("sampling options out of their domain are refused") {

@@ -81,7 +81,7 @@ TEST_CASE("a report is written whole, and what would prevent it is told before")
   write_report(report, path);
   CHECK(test::read_file(path) == report.to_html());
   CHECK(Json::read_file(scratch.path("r.json")).at("quantized").as_string() == "q");
-  std::ofstream(path) << "old";
+  std::ofstream(path) << "<!doctype html>old";
   write_report(report, path);
   CHECK(test::read_file(path) == report.to_html());
   std::size_t files = 0;
@@ -103,16 +103,41 @@ TEST_CASE("a report is written whole, and what would prevent it is told before")
 TEST_CASE("files that belong together appear together") {
   const test::Scratch scratch;
   std::ofstream(scratch.path("a")) << "old";
-  const std::vector<NewFile> files{{scratch.path("a"), "new"}, {scratch.path("missing/b"), "x"}};
+  const std::vector<NewFile> files{{scratch.path("a"), "new", "old"}, {scratch.path("missing/b"), "x", "x"}};
   CHECK(contains(test::message_of([&] { write_files(files); }), "does not exist"));
   CHECK(test::read_file(scratch.path("a")) == "old");
   std::filesystem::create_symlink("a", scratch.path("link"));
-  const std::vector<NewFile> linked{{scratch.path("link"), "through"}};
+  const std::vector<NewFile> linked{{scratch.path("link"), "through", "old"}};
   write_files(linked);
   CHECK(test::read_file(scratch.path("a")) == "through");
   CHECK(std::filesystem::is_symlink(scratch.path("link")));
-  CHECK(test::message_of([&] { check_new_file("/dev/null"); }) != "");
-  CHECK(test::message_of([&] { check_new_file(""); }) != "");
+  CHECK(test::message_of([&] { check_new_file("/dev/null", "x"); }) != "");
+  CHECK(test::message_of([&] { check_new_file("", "x"); }) != "");
+}
+
+TEST_CASE("no file is replaced that octavo did not write") {
+  const test::Scratch scratch;
+  const std::string config = R"({"model_type": "qwen2_5_vl"})";
+  std::ofstream(scratch.path("config.json")) << config;
+  std::ofstream(scratch.path("notes.html")) << "<p>mine";
+  std::ofstream(scratch.path("empty.json")).close();
+  const auto refused = [&](const std::string& name, std::string_view mark) {
+    return contains(test::message_of([&] { check_new_file(scratch.path(name), mark); }),
+                    "is not one that octavo wrote");
+  };
+  CHECK(refused("config.json", kResultMark));
+  CHECK(refused("config.json", kRecipeMark));
+  CHECK(refused("notes.html", kPageMark));
+  CHECK_FALSE(refused("empty.json", kResultMark));
+  CHECK_FALSE(refused("absent.json", kResultMark));
+  // The JSON of a page would be the model's configuration.
+  Report report;
+  CHECK(contains(test::message_of([&] { write_report(report, scratch.path("config.html")); }), "config.json: exists"));
+  CHECK(test::read_file(scratch.path("config.json")) == config);
+  CHECK_FALSE(std::filesystem::exists(scratch.path("config.html")));
+  // Its own are replaced.
+  write_report(report, scratch.path("r.html"));
+  write_report(report, scratch.path("r.html"));
 }
 
 TEST_CASE("a report of the bundled model, made and failed") {

@@ -1,6 +1,8 @@
 // The contract language: what it accepts, what it binds, and whole messages.
 #include "octavo/contract.hpp"
 
+#include <limits>
+
 #include "catch.hpp"
 
 using namespace octavo;
@@ -96,6 +98,29 @@ TEST_CASE("rank, element type, missing and undefined arguments, conditions") {
   CHECK_THROWS_WITH(Binder(typed).arg("z", DType::f32, {1}),
                     "contract op has no argument z: " + std::string(typed.text()));
   CHECK_THROWS_WITH(Binder(typed).dim("Z", 1, "here"), "contract op has no letter Z: " + std::string(typed.text()));
+}
+
+TEST_CASE("an expression without a value is an error whatever the operator") {
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  struct Case {
+    const char* expression;
+    std::int64_t a, b;
+  };
+  for (const Case& c :
+       {Case{"a / b", kLeast, -1}, Case{"a % b", kLeast, -1}, Case{"a / b", 1, 0}, Case{"a % b", 1, 0},
+        Case{"a * b", kLeast, -1}, Case{"a * b", kMost, 2}, Case{"a + b", kMost, 1}, Case{"a + b", kLeast, -1},
+        Case{"a - b", kLeast, 1}, Case{"0 - a + b", kLeast, 0}, Case{"a / (0-1) + b", kLeast, 0}}) {
+    INFO(c.expression << " of " << c.a << " and " << c.b);
+    const Contract condition = Contract::parse("f: x[M] -> y[M] where " + std::string(c.expression) + " == 1");
+    Binder where(condition);
+    where.dim("a", c.a, "a test").dim("b", c.b, "a test").arg("x", DType::f32, {3});
+    CHECK(says(where, "does not hold: a side has no value: it exceeds 64 bits or divides by 0"));
+    const Contract dimension = Contract::parse("f: x[" + std::string(c.expression) + "] -> y[1]");
+    Binder binder(dimension);
+    binder.dim("a", c.a, "a test").dim("b", c.b, "a test").arg("x", DType::f32, {3});
+    CHECK(says(binder, "has no value: it exceeds 64 bits or divides by 0"));
+  }
 }
 
 TEST_CASE("a condition never divides by zero or overflows into a pass") {

@@ -206,13 +206,13 @@ TEST_CASE("a scale that is NaN keeps the model from opening, and is named") {
   CHECK(result.diagnosis->module == "model.layers.3.self_attn.o_proj");
 }
 
-TEST_CASE("a norm with one infinite value: the first layer that is not finite is named") {
+TEST_CASE("a weight with one infinite value keeps the step open from passing and is named") {
   const test::Scratch scratch;
   test::Damaged copy(quantized(test::kModel, scratch.path("q")));
   copy.edit("model.layers.3.post_attention_layernorm.weight",
             [n = 0](float weight) mutable { return n++ == 0 ? std::numeric_limits<float>::infinity() : weight; });
   const VerifyResult result = verify(test::kModel, copy.save(scratch.path("bad")), short_verification(scratch));
-  check_fails_at(result, "text");
+  check_fails_at(result, "open");
   CHECK(result.diagnosis->kind == DiagnosisKind::not_finite);
   CHECK(result.diagnosis->module == "model.layers.3.post_attention_layernorm");
 }

@@ -49,6 +49,48 @@ TEST_CASE("verify compares a model with its int8 form, and fails only what misse
   CHECK(missed.diagnosis->step == "text");
 }
 
+TEST_CASE("an original that answers worse than guessing leaves nothing to judge") {
+  const test::Scratch scratch;
+  QuantizeOptions quantization;
+  quantization.recipe = "rtn";
+  quantize(test::kModel, scratch.path("out"), quantization);
+  VerifyOptions options;
+  options.max_new_tokens = 6;
+  options.profile = scratch.write("profile.json", R"({"extends": "lenient", "prompts": 1, "long_tokens": 8,
+    "steps": {"evaluation": {"min_token_agreement": null, "max_accuracy_drop": null}}})");
+  const auto sample = [](const std::string& answer) {
+    return R"({"image": ")" + test::kModel + R"(/eval/000.png", "prompt": "What colour is the small triangle?", )" +
+           R"("task": "colour", "answer": ")" + answer + "\"}\n";  // the model says blue, which is right
+  };
+  const auto verified = [&](const std::vector<std::string>& answers) {
+    std::string lines;
+    for (const std::string& answer : answers) lines += sample(answer);
+    options.samples = scratch.write("samples.jsonl", lines);
+    return verify(test::kModel, scratch.path("out"), options);
+  };
+  const VerifyResult judged = verified({"blue", "teal", "mauve"});
+  CHECK(judged.passed);
+  CHECK(judged.not_judged.empty());
+  CHECK(verified({"blue", "teal", "blue"}).passed);
+
+  const VerifyResult none = verified({"teal", "mauve"});
+  CHECK_FALSE(none.passed);
+  CHECK(none.failures.empty());
+  CHECK_FALSE(none.diagnosis);
+  CHECK(none.steps.back().status == StepStatus::not_judged);
+  CHECK(none.not_judged ==
+        "the original gets 0 of 2 samples right, so the quantized model has nothing to lose on them; give samples that "
+        "it can answer, with answers in the form that it gives");
+  const Json document = none.to_json().build("the result");
+  CHECK(document.at("verdict").as_string() == "not_judged");
+  CHECK(document.at("not_judged").as_string() == none.not_judged);
+  CHECK_FALSE(document.at("passed").as_bool());
+
+  const VerifyResult guessed = verified({"blue", "teal", "teal"});
+  CHECK_FALSE(guessed.passed);
+  CHECK(test::contains(guessed.not_judged, "1 of 3 samples right, fewer than the 2 that their most frequent answer"));
+}
+
 TEST_CASE("verify refuses two originals and nothing to compare") {
   VerifyOptions options;
   options.samples = test::kSamples;

@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "finite.hpp"
 #include "qwen2_5_vl.hpp"
 
 namespace octavo::model {
@@ -32,11 +33,15 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
 
   BlockState begin_vision(const ModelInput& input) const override {
     check_qwen2_5_vl_input(config_, input);
+    FirstNotFinite finite;
+    const ObserverScope scope(&finite);
     return vision_.begin(input);
   }
 
   Tensor finish_vision(const BlockState& state) const override {
     if (!state.hidden.defined()) return {};
+    FirstNotFinite finite;
+    const ObserverScope scope(&finite);
     return vision_.finish(state.hidden, *static_cast<const VisionContext*>(state.context.get()));
   }
 
@@ -49,6 +54,8 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
     sequence.ids = ids_over(input.ids);
     sequence.grids = grids;
     sequence.vision = vision;
+    FirstNotFinite finite;
+    const ObserverScope scope(&finite);
     BlockState state;
     state.hidden = language_.embed({&sequence, 1});
     state.context = std::make_shared<LanguageContext>(language_.context({&sequence, 1}));

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "finite.hpp"
 #include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
@@ -38,6 +39,9 @@ Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, std
   heads.v = project(v_, kv_heads_, "num_key_value_heads");
   apply_rotary(heads.q, context.rotary, attention_path_);
   apply_rotary(heads.k, context.rotary, attention_path_);
+  // A score of -infinity would hide its key without a trace.
+  require_finite(heads.q, attention_path_, "a query");
+  require_finite(heads.k, attention_path_, "a key");
   Tensor joined;
   if (context.parts.size() == 1) {
     joined = attend_part(heads, context.parts.front(), cache_layer);
@@ -89,6 +93,8 @@ void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, std::int6
 }
 
 void DecoderLayer::forward(BlockState& state, LinearObserver* observer) const {
+  FirstNotFinite finite;
+  const ObserverScope scope(&finite);
   run(state.hidden, *static_cast<const LanguageContext*>(state.context.get()), 0, observer);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "finite.hpp"
 #include "qwen2_5_vl.hpp"
 
 namespace octavo::model {
@@ -88,6 +89,15 @@ class Qwen25Vl final : public Architecture {
   }
 
   Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const override {
+    return naming_not_finite([&] { return run_tower(input, cancel); });
+  }
+
+  Tensor run(const LanguageCall& call) const override {
+    return naming_not_finite([&] { return run_language(call); });
+  }
+
+ private:
+  Tensor run_tower(const ModelInput& input, const CancelToken& cancel) const {
     if (!input.images.empty()) announce_call("vision");
     BlockState state = vision_.begin(input);
     if (!state.hidden.defined()) return {};
@@ -96,10 +106,12 @@ class Qwen25Vl final : public Architecture {
       cancel.check();
       block->run(state.hidden, context, nullptr);
     }
-    return vision_.finish(state.hidden, context);
+    Tensor rows = vision_.finish(state.hidden, context);
+    require_finite(rows, "visual.merger", "a row");
+    return rows;
   }
 
-  Tensor run(const LanguageCall& call) const override {
+  Tensor run_language(const LanguageCall& call) const {
     announce_call(phase_of(call.sequences));
     try {
       return run_layers(call);
@@ -111,7 +123,6 @@ class Qwen25Vl final : public Architecture {
     }
   }
 
- private:
   static Error no_such_linear(std::string_view module_path) {
     return {ErrorCode::not_found,
             "the blocks hold no linear \"" + std::string(module_path) + "\"; Model::linears lists them"};
@@ -151,6 +162,7 @@ class Qwen25Vl final : public Architecture {
       if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
     }
     Tensor logits = language_.logits(call.all_logits ? hidden : last_rows(hidden, context.parts));
+    require_finite(logits, "lm_head", "a logit");
     for (std::size_t i = 0; i < context.parts.size(); ++i) {
       const LanguagePart& part = context.parts[i];
       if (part.cache != nullptr) part.cache->commit(part.plan.q_len);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "finite.hpp"
 #include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
@@ -70,6 +71,9 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, Linear
   Heads heads = split(apply(qkv_, x));
   apply_rotary(heads.q, context.rotary, attention_path_);
   apply_rotary(heads.k, context.rotary, attention_path_);
+  // A score of -infinity would hide its key without a trace.
+  require_finite(heads.q, attention_path_, "a query");
+  require_finite(heads.k, attention_path_, "a key");
   AttentionOptions options;
   options.mask = full_attention_ ? context.frames : context.windows;
   options.module_path = module_path();
@@ -107,6 +111,8 @@ std::string VisionBlock::stored_as() const {
 
 void VisionBlock::forward(BlockState& state, LinearObserver* observer) const {
   if (!state.hidden.defined()) return;  // no images
+  FirstNotFinite finite;
+  const ObserverScope scope(&finite);
   run(state.hidden, *static_cast<const VisionContext*>(state.context.get()), observer);
 }
 

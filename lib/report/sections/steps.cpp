@@ -70,6 +70,8 @@ Look look_of(StepStatus status) {
       return {"wrong", "\xE2\x9C\x97 failed"};
     case StepStatus::skipped:
       return {"harmless", "skipped"};
+    case StepStatus::not_judged:
+      return {"wrong", "\xE2\x9C\x97 not judged"};
     case StepStatus::not_reached:
       break;
   }
@@ -85,7 +87,7 @@ std::string steps_html(const VerifyResult& verify) {
     const Look look = look_of(step.status);
     out += "<li><div class=\"step\">" + html::tag(look.kind, look.word) + "<b>" + escaped(step.title) + "</b>" +
            html::code(step.name);
-    if (step.status == StepStatus::passed || step.status == StepStatus::failed)
+    if (step.status != StepStatus::skipped && step.status != StepStatus::not_reached)
       out += "<span class=\"count\">" + html::seconds_text(step.seconds) + "</span>";
     out += "</div>";
     for (const StepFailure& failure : step.failures) out += "<p class=\"failure\">" + escaped(failure.line()) + "</p>";

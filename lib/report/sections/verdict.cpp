@@ -102,9 +102,12 @@ std::string verdict_html(const Report& report) {
   if (verify.samples > 0) facts += "; " + html::plural(verify.samples, "sample");
   if (!verify.profile.name.empty()) facts += "; profile " + verify.profile.name;
   std::string out = "<div class=\"card verdict" + std::string(verify.passed ? "" : " bad") + "\"><strong>" +
-                    (verify.passed ? "&#10003; Passed: the quantized model answers like the original"
-                                   : "&#10007; Failed: the quantized model does not answer like the original") +
+                    (verify.passed             ? "&#10003; Passed: the quantized model answers like the original"
+                     : verify.failures.empty() ? "&#10007; Cannot judge: the original itself does not answer right"
+                                               : "&#10007; Failed: the quantized model does not answer like the "
+                                                 "original") +
                     "</strong><span>" + escaped(facts) + "</span></div>\n";
+  if (!verify.not_judged.empty()) out += "<div class=\"card find\"><p>" + escaped(verify.not_judged) + "</p></div>\n";
   if (!verify.passed && !verify.failures.empty()) {
     out += "<div class=\"card find\"><p>" + escaped(verify.failures.front()) + "</p>";
     if (verify.failures.size() > 1)

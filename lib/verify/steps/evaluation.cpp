@@ -1,6 +1,8 @@
 // The last step: the samples. Answers of both models and their score, agreement of tokens and logits, what each block's
 // output is off by, speed and size.
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "verification.hpp"
@@ -83,6 +85,23 @@ class Evaluation {
     task->quantized_right += answered.quantized_right ? 1 : 0;
   }
 
+  /// 0 % against 0 % is no agreement: an original that does worse than a constant answer leaves nothing to lose.
+  void judge_original(const TaskScore& all) {
+    std::map<std::string_view, std::int64_t> counts;
+    std::int64_t constant = 0;
+    for (const SampleResult& answered : result_.answers)
+      if (!answered.expected.empty()) constant = std::max(constant, ++counts[answered.expected]);
+    if (all.original_right > 0 && all.original_right >= constant) return;
+    result_.not_judged = "the original gets " + std::to_string(all.original_right) + " of " +
+                         std::to_string(all.total) + " samples right, " +
+                         (all.original_right == 0 ? "so the quantized model has nothing to lose on them"
+                                                  : "fewer than the " + std::to_string(constant) +
+                                                        " that their most frequent answer would, given every time") +
+                         "; give samples that it can answer, with answers in the form that it gives";
+    step_.status = StepStatus::not_judged;
+    step_.note = result_.not_judged;
+  }
+
   void summarise() {
     StepMetrics& metrics = step_.metrics;
     metrics.set_logits(logits_);
@@ -95,6 +114,7 @@ class Evaluation {
     if (all.total > 0) {
       metrics.original_accuracy = static_cast<double>(all.original_right) / static_cast<double>(all.total);
       metrics.quantized_accuracy = static_cast<double>(all.quantized_right) / static_cast<double>(all.total);
+      judge_original(all);
     }
     result_.samples = static_cast<std::int64_t>(verification_.samples.size());
     result_.exact_match = static_cast<double>(exact_) / static_cast<double>(verification_.samples.size());

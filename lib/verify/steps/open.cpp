@@ -61,6 +61,24 @@ void expect_same_tree(StepResult& step, const Checkpoint& original, const Checkp
                              std::to_string(extra.size()) + " more, the first is " + extra.front()});
 }
 
+/// A weight that no prompt of ours reads may be read by the next.
+void expect_finite_weights(Verification& verification, StepResult& step, bool quantized) {
+  const Checkpoint& checkpoint = (quantized ? verification.quantized : verification.original)->checkpoint();
+  const std::string what = std::string("weights (") + side(quantized) + ")";
+  std::size_t found = 0;
+  for (const std::string& name : checkpoint.names()) {
+    verification.steps.advance(0);
+    const std::string problem = not_finite(checkpoint, name);
+    if (problem.empty()) continue;
+    if (verification.evidence.not_finite_module.empty())
+      verification.evidence.not_finite_module = name.substr(0, name.rfind('.'));
+    if (++found <= kShownProblems) step.failures.push_back({Expectation::finite, what, "finite", problem});
+  }
+  if (found > kShownProblems)
+    step.failures.push_back(
+        {Expectation::finite, what, "finite", std::to_string(found - kShownProblems) + " more such tensors"});
+}
+
 std::string stop_ids(const Checkpoint& checkpoint) {
   const GenerationConfig config = GenerationConfig::read(checkpoint.directory(), checkpoint.config());
   std::set<std::int64_t> ids(config.eos_token_ids.begin(), config.eos_token_ids.end());
@@ -82,6 +100,8 @@ void step_open(Verification& verification, StepResult& step) {
   verification.quantized = in_context("quantized", [&] { return Model::open(verification.quantized_dir); });
   const Model& a = *verification.original;
   const Model& b = *verification.quantized;
+  expect_finite_weights(verification, step, false);
+  expect_finite_weights(verification, step, true);
   for (const Model* model : {&a, &b}) {  // read now, so that a broken file fails here
     in_context(side(model == &b), [&] {
       model->tokenizer();

@@ -1,0 +1,81 @@
+#include "signals.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <octavo/checkpoint.hpp>
+#include <thread>
+
+#include "commands.hpp"
+
+namespace cli {
+
+std::atomic<bool> interrupted{false};
+
+namespace {
+
+void write_line(const char* text) {
+  for (std::size_t length = std::strlen(text); length > 0;) {
+    const ssize_t written = write(STDERR_FILENO, text, length);
+    if (written <= 0) return;
+    text += written;
+    length -= static_cast<std::size_t>(written);
+  }
+}
+
+// Async-signal-safe calls alone. The thread that read the file is stopped here, on a stack that may be anything; as the
+// program ends, nothing is lost by that.
+void on_bus_error(int) {
+  octavo::remove_unfinished_outputs();
+  write_line(
+      "octavo: a file of a model became shorter, or unreadable, while it was read (SIGBUS): do not write to a model "
+      "that is in use; nothing unfinished was kept\n");
+  _exit(1);
+}
+
+void ignore(int signal) {
+  struct sigaction action {};
+  action.sa_handler = SIG_IGN;
+  sigaction(signal, &action, nullptr);
+}
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// No handler ever runs for those: they are blocked before there is a second thread, so in every one, and a thread of
+// their own waits for them. A handler could run in the middle of oneDNN's generated sgemm, which uses the stack pointer
+// as a general register, and would write over the heap.
+void wait_for_stop() {
+  sigset_t stopping;
+  sigemptyset(&stopping);
+  sigaddset(&stopping, SIGINT);
+  sigaddset(&stopping, SIGTERM);
+  if (!is_ignored(SIGHUP)) sigaddset(&stopping, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &stopping, nullptr);
+  std::thread([stopping] {
+    for (int signal = 0; sigwait(&stopping, &signal) == 0;) {
+      if (!interrupted.exchange(true)) continue;
+      octavo::remove_unfinished_outputs();
+      _exit(1);
+    }
+  }).detach();
+}
+
+}  // namespace
+
+void catch_signals() {
+  ignore(SIGPIPE);
+  ignore(SIGXFSZ);
+  struct sigaction action {};
+  action.sa_handler = on_bus_error;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGBUS, &action, nullptr);
+  wait_for_stop();
+}
+
+}  // namespace cli

@@ -1,0 +1,12 @@
+// What signals do to the program: it stops, says so in one line, and leaves no unfinished output behind.
+#pragma once
+
+namespace cli {
+
+/// Before there is a second thread. SIGINT, SIGTERM and SIGHUP (unless the caller has it ignored, as nohup does) set
+/// `interrupted`, so that the job stops and cleans up, and at the second one the program ends at once. SIGPIPE and
+/// SIGXFSZ are ignored: the write that caused them fails and says why. SIGBUS, which a mapped file that became shorter
+/// raises, ends the program with exit status 1.
+void catch_signals();
+
+}  // namespace cli
