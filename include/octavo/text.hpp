@@ -3,6 +3,7 @@
 /// and streaming decode that never splits a UTF-8 character.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,17 +16,28 @@
 
 namespace octavo {
 
-/// Immutable; safe to use from many threads.
+/// Bytes `begin` to `end` (without it) of a text.
+struct TextRange {
+  std::size_t begin = 0, end = 0;
+};
+
+/// Immutable; safe to use from many threads. Ids are those of Hugging Face's `tokenizers`, whatever the system's
+/// Unicode tables are: Octavo brings its own, made from that library's answers.
 class Tokenizer {
  public:
-  /// tokenizer.json, else vocab.json + merges.txt + tokenizer_config.json, from a model directory.
+  /// tokenizer.json, else vocab.json + merges.txt, from a model directory; with what tokenizer_config.json,
+  /// special_tokens_map.json and added_tokens.json add, as transformers' from_pretrained. An added token has the id
+  /// of the vocabulary, else the next free one, whatever number the file gives it, as there.
   static Tokenizer open(const std::string& directory);
   static Tokenizer from_tokenizer_json(const std::string& path);
   static Tokenizer from_vocab_and_merges(const std::string& vocab_json, const std::string& merges_txt,
                                          const std::string& tokenizer_config_json);
 
-  /// Invalid UTF-8 is refused, naming the byte offset.
-  std::vector<std::int32_t> encode(std::string_view text) const;
+  /// Added tokens ("<|im_end|>") are found wherever they stand. Inside the ranges `literal` those with the flag
+  /// `special` are text like any other, as with transformers' split_special_tokens.
+  /// @throws Error  invalid_argument naming the byte of invalid UTF-8; unsupported for `literal` where a special token
+  ///                is looked for in normalised text, whose bytes are others.
+  std::vector<std::int32_t> encode(std::string_view text, std::span<const TextRange> literal = {}) const;
   /// Ids outside the vocabulary decode to nothing. Invalid byte sequences become U+FFFD.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special_tokens = false) const;
   std::string token_bytes(std::int32_t id) const;  ///< raw bytes of one token; "" when unknown
