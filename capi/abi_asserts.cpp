@@ -16,7 +16,9 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_attribute_options) == 72,
               "0.1: octavo_attribute_options is 72 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress) == 48, "0.1");
 static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 88, "0.1: octavo_generate_options is 88 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 96,
+              "0.1: 88 bytes, then 96 with control_tokens_as_text");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, control_tokens_as_text) == 88, "0.1");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 56, "0.1: octavo_generate_result is 56 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_options) == 32, "0.1: octavo_gptq_options is 32 bytes");

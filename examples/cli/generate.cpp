@@ -17,6 +17,7 @@ struct GenerateCommand {
   std::string kv_cache = "f32";
   std::vector<std::string> images;
   octavo::GenerateOptions job;
+  octavo::ChatOptions chat;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
   std::optional<double> temperature, top_p, repetition_penalty;
   std::optional<std::int64_t> top_k, seed;
@@ -69,6 +70,13 @@ octavo::DType cache_dtype(const std::string& name) {
   throw UsageError("--kv-cache is \"" + name + "\", one of f32, bf16, int8 is needed");
 }
 
+// Opens the model, and says what its files ask for that is not done.
+octavo::Model open_model(const GenerateCommand& command) {
+  octavo::Model model = octavo::Model::open(command.model);
+  for (const std::string& note : model.notes()) std::fprintf(stderr, "octavo: %s\n", note.c_str());
+  return model;
+}
+
 Results generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
   if (!command.json)
     options.on_token = [](std::int32_t, std::string_view text) {
@@ -77,19 +85,20 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
     };
   std::vector<octavo::Image> images;
   for (const std::string& path : command.images) images.push_back(octavo::load_image(path));
-  const octavo::Model model = octavo::Model::open(command.model);
-  return traced(command, [&] { return Results{model.generate(model.prepare(*command.prompt, images), options)}; });
+  const octavo::Model model = open_model(command);
+  return traced(command,
+                [&] { return Results{model.generate(model.prepare(*command.prompt, images, command.chat), options)}; });
 }
 
 Results generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
   const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch);
-  const octavo::Model model = octavo::Model::open(command.model);
+  const octavo::Model model = open_model(command);
   std::vector<octavo::ModelInput> inputs;
   for (const octavo::Sample& sample : samples)
     octavo::in_context("sample \"" + sample.id + "\"", [&] {
       std::vector<octavo::Image> images;
       for (const std::string& path : sample.images) images.push_back(octavo::load_image(path));
-      inputs.push_back(model.prepare(sample.prompt, images));
+      inputs.push_back(model.prepare(sample.prompt, images, command.chat));
     });
   return traced(command, [&] { return model.generate(inputs, options); });
 }
@@ -166,8 +175,11 @@ void add_generate(Program& program) {
                 "a picture, may be repeated; pictures come before the text");
   command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch,
                "instead: answer every sample of a JSONL file at once, one line per answer, in order");
+  command.flag("--control-tokens-as-text", options->chat.control_tokens_as_text,
+               "\"<|im_end|>\" and its like in a prompt are text: nobody speaks as the system");
   command.group("Choice of tokens");
-  command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1, "at most so many tokens (256)");
+  command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1,
+                  "at most so many tokens (the model's max_new_tokens or max_length, else 256)");
   command.flag("--greedy", options->greedy, "take the most likely token");
   command.flag("--sample", options->sample, "sample");
   command.number("--temperature", options->temperature, "with --sample (1.0)");

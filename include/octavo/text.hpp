@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "octavo/error.hpp"
+#include "octavo/settings.hpp"
 
 namespace octavo {
 
@@ -50,6 +51,9 @@ class Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
+/// What is done with each key of tokenizer_config.json.
+const SettingsTable& tokenizer_settings();
+
 /// Decodes one token at a time and releases only whole UTF-8 characters.
 class StreamDecoder {
  public:
@@ -72,10 +76,46 @@ struct ChatMessage {
 };
 struct ChatOptions {
   bool add_generation_prompt = true;
-  bool add_vision_id = false;
+  bool add_vision_id = false;  ///< "Picture 1: " before each picture, for templates that know it
+  /// Control tokens ("<|im_end|>") in the texts of the parts stay text. Otherwise they are tokens, as with
+  /// transformers, and whoever writes a text can speak as the system.
+  bool control_tokens_as_text = false;
 };
 /// The published Qwen2.5-VL template (chat_template.json). One `<|image_pad|>` per image.
 std::string render_chat(std::span<const ChatMessage> messages, const ChatOptions& options = {});
+
+/// How a model's prompts are laid out. Octavo reads the part of Jinja that chat templates use and renders what
+/// transformers' apply_chat_template does; what it cannot read it names, and lays prompts out as Qwen2.5-VL's template
+/// does. Immutable; safe to use from many threads.
+class ChatTemplate {
+ public:
+  /// The template that transformers' processor takes: chat_template.json, chat_template.jinja, or the key chat_template
+  /// of processor_config.json; without any the tokenizer's, in tokenizer_config.json ("default" of a list of named
+  /// ones). In a directory that has none, Qwen2.5-VL's.
+  /// @throws Error  for files that are no JSON. A template that cannot be read is no error: see problem().
+  static ChatTemplate open(const std::string& directory);
+  /// `origin` is how errors name the template, usually the file.
+  static ChatTemplate parse(std::string_view source, const std::string& origin);
+
+  /// The prompt. Each message is given to the template with a list of parts, {"type": "image"} or
+  /// {"type": "text", "text": ...}; where the template takes texts alone, with one text, in which a picture is
+  /// "<|vision_start|><|image_pad|><|vision_end|>". `literal`, where given, receives the ranges of the prompt that came
+  /// from the texts of the messages.
+  /// @throws Error  invalid_argument: what the template refuses; unsupported: Jinja beyond Octavo's, on this path.
+  std::string render(std::span<const ChatMessage> messages, const ChatOptions& options = {},
+                     std::vector<TextRange>* literal = nullptr) const;
+
+  const std::string& origin() const noexcept;  ///< the file; empty where there was none
+  const std::string& source() const noexcept;  ///< what stands in it
+  /// Why the file's template is not used, or not as it is, in one line; empty when prompts are laid out as it says.
+  const std::string& problem() const noexcept;
+  /// For a template that is used and lays prompts out otherwise than Qwen2.5-VL's: how a prompt then begins.
+  const std::string& difference() const noexcept;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
 
 /// Replaces the n-th occurrence of `pad_id` by counts[n] copies; counts must match the occurrences.
 std::vector<std::int32_t> expand_pads(std::span<const std::int32_t> ids, std::int32_t pad_id,

@@ -234,7 +234,7 @@ void collect_special(const Json& file, std::vector<AddedToken>& found, std::set<
       stated.insert(key);
       take(*value);
     }
-  for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
+  for (const char* key : {"additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens"}) {
     const auto list = file.find(key);
     if (!list) continue;
     if (list->is_object()) list->for_each_member([&](std::string_view, const Json& value) { take(value); });
@@ -257,6 +257,7 @@ void add_from_directory(const std::string& directory, TokenizerParts& parts) {
   bool listed = false;
   if (const auto config = path_if_there("tokenizer_config.json")) {
     const Json json = Json::read_file(*config);
+    require_settings(json, tokenizer_settings());
     listed = json.find("added_tokens_decoder").has_value();
     add_from_config(*config, parts);
     collect_special(json, special, stated);

@@ -33,7 +33,12 @@ def differences(program, tokenizer, path, texts, shown=3):
     added = tokenizer.get_added_tokens_decoder()
     keys = ["ids"] + ["decoded", "decoded_skip"] * all(tokenizer.id_to_token(i) == t.content for i, t in added.items())
     for text, answer in zip(texts, octavo(program, path, texts)):
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        try:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+        except BaseException as error:  # releases before 0.23 panic where stripped tokens overlap
+            if type(error).__name__ != "PanicException":
+                raise
+            continue
         wanted = {"ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False),
                   "decoded_skip": tokenizer.decode(ids, skip_special_tokens=True)}
         if any(wanted[k] != answer[k] for k in keys):
