@@ -16,6 +16,7 @@ struct GenerateCommand {
   std::optional<std::string> prompt, batch, trace;
   std::string kv_cache = "f32";
   std::vector<std::string> images;
+  octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
   octavo::ChatOptions chat;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
@@ -84,21 +85,19 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
       return std::fflush(stdout) == 0;  // nobody reads on: stop
     };
   std::vector<octavo::Image> images;
-  for (const std::string& path : command.images) images.push_back(octavo::load_image(path));
+  for (const std::string& path : command.images) images.push_back(octavo::load_image(path, command.decode));
   const octavo::Model model = open_model(command);
   return traced(command,
                 [&] { return Results{model.generate(model.prepare(*command.prompt, images, command.chat), options)}; });
 }
 
 Results generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
-  const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch);
+  const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch, 0, command.decode);
   const octavo::Model model = open_model(command);
   std::vector<octavo::ModelInput> inputs;
   for (const octavo::Sample& sample : samples)
     octavo::in_context("sample \"" + sample.id + "\"", [&] {
-      std::vector<octavo::Image> images;
-      for (const std::string& path : sample.images) images.push_back(octavo::load_image(path));
-      inputs.push_back(model.prepare(sample.prompt, images, command.chat));
+      inputs.push_back(model.prepare(sample.prompt, octavo::load_images(sample), command.chat));
     });
   return traced(command, [&] { return model.generate(inputs, options); });
 }
@@ -175,6 +174,7 @@ void add_generate(Program& program) {
                 "a picture, may be repeated; pictures come before the text");
   command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch,
                "instead: answer every sample of a JSONL file at once, one line per answer, in order");
+  command.pictures(options->decode);
   command.flag("--control-tokens-as-text", options->chat.control_tokens_as_text,
                "\"<|im_end|>\" and its like in a prompt are text: nobody speaks as the system");
   command.group("Choice of tokens");
