@@ -15,7 +15,9 @@ static_assert(sizeof(void*) != 8 || offsetof(octavo_compare_options, progress) =
 static_assert(sizeof(void*) != 8 || sizeof(octavo_attribute_options) == 80, "0.1: 72 bytes, then 80 with decode");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress) == 48, "0.1");
 static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 96, "0.1: 88 bytes, then 96 with decode");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 104,
+              "0.1: 88 bytes, then 104 with decode and control_tokens_as_text");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, control_tokens_as_text) == 96, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_decode_options) == 32, "0.1: octavo_decode_options is 32 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 56, "0.1: octavo_generate_result is 56 bytes");

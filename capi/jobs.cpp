@@ -43,6 +43,12 @@ std::vector<octavo::Image> load_images(const char* const* paths, size_t count, c
   return images;
 }
 
+octavo::ChatOptions chat_options(const octavo_generate_options& given) {
+  octavo::ChatOptions chat;
+  chat.control_tokens_as_text = given.control_tokens_as_text != 0;
+  return chat;
+}
+
 octavo::GenerateOptions generate_options(const octavo_generate_options& given) {
   if (given.cache_mode != OCTAVO_CACHE_ON && given.cache_mode != OCTAVO_CACHE_OFF)
     throw octavo::Error(octavo::ErrorCode::invalid_argument,
@@ -217,6 +223,16 @@ octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model)
 
 void octavo_model_release(octavo_model* model) { delete model; }
 
+octavo_status octavo_model_notes(const octavo_model* model, char** out_notes) {
+  return guarded([&] {
+    require(model, "model");
+    require(out_notes, "out_notes");
+    std::string text;
+    for (const std::string& note : model->value.notes()) text += (text.empty() ? "" : "\n") + note;
+    *out_notes = new_string(text);
+  });
+}
+
 octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                               size_t image_count, const octavo_generate_options* options,
                               octavo_generate_result* out_result) {
@@ -231,7 +247,8 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
       job.on_token = [&given](std::int32_t id, std::string_view text) {
         return given.on_token(id, std::string(text).c_str(), given.user_data) == 0;
       };
-    const octavo::GenerateResult generated = model->value.generate(model->value.prepare(prompt, images), job);
+    const octavo::GenerateResult generated =
+        model->value.generate(model->value.prepare(prompt, images, chat_options(given)), job);
     octavo_generate_result result = without_text(generated);
     result.text = new_string(generated.text);
     write_result(out_result, result);
@@ -259,8 +276,8 @@ octavo_status octavo_generate_batch(const octavo_model* model, const char* const
         require(prompts[i], "its prompt");
         const size_t pictures = image_counts == nullptr ? 0 : image_counts[i];
         if (pictures > 0) require(image_paths, "image_paths");
-        inputs.push_back(
-            model->value.prepare(prompts[i], load_images(pictures > 0 ? image_paths[i] : nullptr, pictures, decode)));
+        inputs.push_back(model->value.prepare(
+            prompts[i], load_images(pictures > 0 ? image_paths[i] : nullptr, pictures, decode), chat_options(given)));
       });
     const std::vector<octavo::GenerateResult> generated = model->value.generate(inputs, job);
     std::vector<std::unique_ptr<char, decltype(&octavo_string_release)>> texts;  // until nothing can fail any more

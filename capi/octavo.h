@@ -96,6 +96,10 @@ OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);
+/** What the model's files ask for and Octavo does not do, a line each ("" where there is nothing to say): settings of
+ * generation_config.json and tokenizer_config.json, a chat template that cannot be read. Free it with
+ * octavo_string_release. */
+OCTAVO_API octavo_status octavo_model_notes(const octavo_model* model, char** out_notes);
 
 /* How picture files are read: JPEG, PNG, WebP, GIF, BMP and PNM, told apart by their content; the first frame of
  * animations. The bounds are checked against the file's header, before memory is taken. */
@@ -120,7 +124,7 @@ enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED
 
 typedef struct octavo_generate_options {
   size_t struct_size;
-  int64_t max_new_tokens;    /**< tokens; 0 means 256 */
+  int64_t max_new_tokens;    /**< tokens; 0: generation_config.json's max_new_tokens or max_length, else 256 */
   int32_t cache_mode;        /**< OCTAVO_CACHE_ON or OFF: slower, same tokens */
   int32_t sampling;          /**< OCTAVO_SAMPLING_*; FROM_MODEL follows generation_config.json */
   double temperature;        /**< with SAMPLING_ON; 0 means 1.0 */
@@ -132,9 +136,10 @@ typedef struct octavo_generate_options {
   void* user_data;
   const octavo_cancel* cancel;
   const octavo_decode_options* decode; /**< NULL: all defaults */
+  int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a prompt are text; 0: tokens, as transformers */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct octavo_generate_result {
   size_t struct_size;

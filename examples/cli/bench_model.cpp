@@ -43,6 +43,7 @@ ModelTimes measure_model(const std::string& directory, std::int64_t tokens, doub
   options.max_new_tokens = tokens;
   options.ignore_eos = true;
   options.sampling = octavo::SamplingOptions{};  // greedy
+  options.rules = octavo::GenerationRules{};
   options.cancel = &interrupted;
   const bool peak_is_ours = reset_peak();
   ModelTimes result;

@@ -18,6 +18,7 @@ struct GenerateCommand {
   std::vector<std::string> images;
   octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
+  octavo::ChatOptions chat;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
   std::optional<double> temperature, top_p, repetition_penalty;
   std::optional<std::int64_t> top_k, seed;
@@ -70,6 +71,13 @@ octavo::DType cache_dtype(const std::string& name) {
   throw UsageError("--kv-cache is \"" + name + "\", one of f32, bf16, int8 is needed");
 }
 
+// Opens the model, and says what its files ask for that is not done.
+octavo::Model open_model(const GenerateCommand& command) {
+  octavo::Model model = octavo::Model::open(command.model);
+  for (const std::string& note : model.notes()) std::fprintf(stderr, "octavo: %s\n", note.c_str());
+  return model;
+}
+
 Results generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
   if (!command.json)
     options.on_token = [](std::int32_t, std::string_view text) {
@@ -78,17 +86,19 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
     };
   std::vector<octavo::Image> images;
   for (const std::string& path : command.images) images.push_back(octavo::load_image(path, command.decode));
-  const octavo::Model model = octavo::Model::open(command.model);
-  return traced(command, [&] { return Results{model.generate(model.prepare(*command.prompt, images), options)}; });
+  const octavo::Model model = open_model(command);
+  return traced(command,
+                [&] { return Results{model.generate(model.prepare(*command.prompt, images, command.chat), options)}; });
 }
 
 Results generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
   const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch, 0, command.decode);
-  const octavo::Model model = octavo::Model::open(command.model);
+  const octavo::Model model = open_model(command);
   std::vector<octavo::ModelInput> inputs;
   for (const octavo::Sample& sample : samples)
-    octavo::in_context("sample \"" + sample.id + "\"",
-                       [&] { inputs.push_back(model.prepare(sample.prompt, octavo::load_images(sample))); });
+    octavo::in_context("sample \"" + sample.id + "\"", [&] {
+      inputs.push_back(model.prepare(sample.prompt, octavo::load_images(sample), command.chat));
+    });
   return traced(command, [&] { return model.generate(inputs, options); });
 }
 
@@ -165,8 +175,11 @@ void add_generate(Program& program) {
   command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch,
                "instead: answer every sample of a JSONL file at once, one line per answer, in order");
   command.pictures(options->decode);
+  command.flag("--control-tokens-as-text", options->chat.control_tokens_as_text,
+               "\"<|im_end|>\" and its like in a prompt are text: nobody speaks as the system");
   command.group("Choice of tokens");
-  command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1, "at most so many tokens (256)");
+  command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1,
+                  "at most so many tokens (the model's max_new_tokens or max_length, else 256)");
   command.flag("--greedy", options->greedy, "take the most likely token");
   command.flag("--sample", options->sample, "sample");
   command.number("--temperature", options->temperature, "with --sample (1.0)");

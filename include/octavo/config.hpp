@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "octavo/error.hpp"
+#include "octavo/generation_config.hpp"
 #include "octavo/json.hpp"
 #include "octavo/tensor.hpp"
 
@@ -103,23 +104,6 @@ struct Qwen25VlConfig {
   /// three of them cannot overflow.
   /// @throws Error  format or unsupported, as parse.
   void validate(const std::string& origin = "config") const;
-};
-
-/// generation_config.json; keys that are missing or null have Hugging Face's defaults.
-struct GenerationConfig {
-  std::vector<std::int64_t> eos_token_ids;  ///< a number or a list in the file; empty when unstated
-  std::optional<std::int64_t> bos_token_id;
-  std::optional<std::int64_t> pad_token_id;
-  bool do_sample = false;
-  double temperature = 1.0;
-  std::int64_t top_k = 50;
-  double top_p = 1.0;
-  double repetition_penalty = 1.0;
-
-  /// @throws Error  format naming file and key for a value of the wrong kind or out of its domain.
-  static GenerationConfig parse(const Json& generation_config);
-  /// Reads `directory`/generation_config.json; without that file, the same keys of `config` (and of its text_config).
-  static GenerationConfig read(const std::string& directory, const Json& config);
 };
 
 }  // namespace octavo

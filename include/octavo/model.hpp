@@ -23,6 +23,7 @@
 
 #include "octavo/checkpoint.hpp"
 #include "octavo/gemm.hpp"
+#include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
 #include "octavo/sampling.hpp"
 #include "octavo/structure.hpp"
@@ -38,12 +39,15 @@ struct ModelInput {
 };
 
 struct GenerateOptions {
-  std::int64_t max_new_tokens = 256;  ///< clamped so that prompt and answer fit max_position_embeddings
+  /// Absent: generation_config.json's max_new_tokens, or its max_length less the prompt, else 256. Clamped so that
+  /// prompt and answer fit max_position_embeddings.
+  std::optional<std::int64_t> max_new_tokens;
   bool use_cache = true;           ///< a property of the call, never of a checkpoint; false runs everything every step
   DType cache_dtype = DType::f32;  ///< of keys and values: f32, bf16 or s8, see KvCache
   std::optional<SamplingOptions> sampling;  ///< absent: generation_config.json's, else greedy
+  std::optional<GenerationRules> rules;     ///< absent: generation_config.json's
   std::vector<std::int32_t> stop_ids;       ///< besides generation_config.json's eos ids
-  bool ignore_eos = false;                  ///< leaves generation_config.json's eos ids out
+  bool ignore_eos = false;  ///< leaves generation_config.json's eos ids out; its stop strings are among the rules
   /// Called per token with its id and the text that became complete; false stops the generation. The text that the
   /// last tokens held back (half a character) comes with the last call. Called from the generating thread.
   std::function<bool(std::int32_t id, std::string_view text)> on_token;
@@ -74,6 +78,7 @@ class Model {
 
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;                   ///< throws not_found when the directory has none
+  const ChatTemplate& chat_template() const;            ///< how prepare lays prompts out
   const ImageProcessorConfig& image_processor() const;  ///< preprocessor_config.json
   std::int64_t vocab_size() const;                      ///< rows of the embedding; may exceed the tokenizer's
   std::int64_t max_position_embeddings() const;
@@ -82,7 +87,14 @@ class Model {
   /// Chat template + tokenizer + image processor. The images are those of the parts, in order.
   ModelInput prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
                      const ChatOptions& options = {}) const;
-  ModelInput prepare(std::string_view user_text, std::span<const Image> images) const;  ///< images first, then the text
+  /// @throws Error  invalid_argument where pads stand in the texts themselves: a pad is a picture's place.
+  ///                The same for what the chat template refuses.
+  ModelInput prepare(std::string_view user_text, std::span<const Image> images,
+                     const ChatOptions& options = {}) const;  ///< images first, then the text
+
+  /// What the directory's files ask for and Octavo does not do, a line each: settings of generation_config.json and
+  /// tokenizer_config.json, a chat template that cannot be read. `octavo check` says the same, and more.
+  std::vector<std::string> notes() const;
 
   /// f32 [image tokens, hidden]; undefined without images.
   Tensor encode_images(const ModelInput& input) const;

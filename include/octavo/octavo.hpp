@@ -15,6 +15,7 @@
 #include "octavo/json.hpp"        // JSON that knows where it came from
 #include "octavo/settings.hpp"    // what is done with each key of a file
 #include "octavo/trace.hpp"       // runs recorded and compared
+#include "octavo/generation_config.hpp"  // how answers are chosen and when they end
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/gemm.hpp"        // float and int8 products

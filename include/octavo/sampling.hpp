@@ -8,12 +8,17 @@
 
 namespace octavo {
 
-/// How the next token is chosen. Spec: Hugging Face's logits processors, in their order.
+/// How the next token is chosen. Spec: Hugging Face's logits processors, in their order: the repetition penalty,
+/// temperature, and the filters as they stand here.
 struct SamplingOptions {
   bool do_sample = false;           ///< false: the best token; the repetition penalty acts all the same
   double temperature = 1.0;         ///< >= 0; 0 means greedy
   std::int64_t top_k = 50;          ///< keeps the k best and their ties; 0: off
   double top_p = 1.0;               ///< in [0, 1]; keeps the smallest set that reaches this probability; 1: off
+  double min_p = 0.0;               ///< in [0, 1]; keeps what has this part of the best one's probability; 0: off
+  double typical_p = 1.0;           ///< > 0; keeps the most typical that reach this probability; 1: off
+  double epsilon_cutoff = 0.0;      ///< in (0, 1) keeps what is at least so likely
+  double eta_cutoff = 0.0;          ///< in (0, 1) the same, less strict where many are likely
   double repetition_penalty = 1.0;  ///< > 0; applied once to every distinct id of prompt and answer; 1: off
   std::uint64_t seed = 0;           ///< the same seed gives the same tokens
 };

@@ -51,6 +51,7 @@ Reference::Answer Reference::answer_of(const Model& model, const ModelInput& inp
   GenerateOptions job;
   job.max_new_tokens = options_.max_new_tokens;
   job.sampling = SamplingOptions{};  // greedy, whatever generation_config.json says
+  job.rules = GenerationRules{};
   job.cancel = options_.cancel;
   GenerateResult result = model.generate(input, job);
   steps_.check_cancelled();

@@ -4,6 +4,11 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <utility>
+
+#include "octavo/generation_config.hpp"
+#include "octavo/settings.hpp"
+#include "octavo/text.hpp"
 
 namespace octavo::detail {
 namespace {
@@ -84,9 +89,34 @@ void compare_tokens(const Json& json, const Qwen25VlConfig& config, const Vocabu
          "the embedding has a row per id (it may have more): use the tokenizer the model was trained with"});
 }
 
+/// What a reader of the file does not throw for: named settings, and keys that are not known.
+void add_findings(const std::string& path, const SettingsTable& table, std::vector<CheckProblem>& problems) {
+  for (SettingFinding& finding : examine_settings(Json::read_file(path), table))
+    problems.push_back({std::move(finding.what), std::move(finding.where), std::move(finding.remedy),
+                        finding.kind == SettingFinding::Kind::refused});
+}
+
+void check_template(const std::string& directory, std::vector<CheckProblem>& problems) {
+  try {
+    const ChatTemplate chat = ChatTemplate::open(directory);
+    const std::string& where = chat.origin();
+    if (where.empty())
+      problems.push_back({"no chat template: prompts are laid out as Qwen2.5-VL's", directory,
+                          "copy chat_template.json or chat_template.jinja from the model it was made from", false});
+    if (!chat.problem().empty())
+      problems.push_back({chat.problem(), where, "compare answers with transformers before relying on them", false});
+    if (!chat.difference().empty())
+      problems.push_back({chat.difference(), where, "nothing, if the model was trained with it", false});
+  } catch (const Error& error) {
+    problems.push_back({error.what(), directory, "copy the chat template of the model it was made from"});
+  }
+}
+
 void check_tokenizer(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
                      std::vector<CheckProblem>& problems) {
   try {
+    if (exists(directory, "tokenizer_config.json"))
+      add_findings(path_of(directory, "tokenizer_config.json"), tokenizer_settings(), problems);
     if (const std::optional<Vocabulary> vocabulary = read_vocabulary(directory)) {
       compare_tokens(json, config, *vocabulary, problems);
     } else {
@@ -141,6 +171,7 @@ void check_generation(const std::string& directory, const Json& json, const Qwen
         problems.push_back({path + ": eos_token_id has " + std::to_string(id) + ", outside the vocabulary of " +
                                 std::to_string(config.text.vocab_size) + ": answers would not end",
                             path + ": eos_token_id", "take the ids of <|im_end|> and <|endoftext|>"});
+    if (exists(directory, "generation_config.json")) add_findings(path, generation_settings(), problems);
     if (generation.eos_token_ids.empty())
       problems.push_back({"no eos_token_id in generation_config.json or config.json: answers end at max_new_tokens",
                           path, "take the ids of <|im_end|> and <|endoftext|>", false});
@@ -154,6 +185,7 @@ void check_generation(const std::string& directory, const Json& json, const Qwen
 void check_files(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
                  std::vector<CheckProblem>& problems) {
   check_tokenizer(directory, json, config, problems);
+  check_template(directory, problems);
   check_processor(directory, config.vision, problems);
   check_generation(directory, json, config, problems);
 }

@@ -205,25 +205,6 @@ std::optional<DType> read_dtype(const TextFields& fields) {
   return std::nullopt;
 }
 
-[[noreturn]] void refuse_value(const Json& json, std::string_view key, const std::string& rule) {
-  const Json value = json.at(key);
-  throw Error(ErrorCode::format, value.where() + " must be " + rule + ", but is " + value.dump());
-}
-
-std::vector<std::int64_t> read_eos(const Json& json) {
-  const std::optional<Json> eos = present(json, "eos_token_id");
-  if (!eos) return {};
-  if (!eos->is_array()) return {eos->as_int()};
-  std::vector<std::int64_t> ids;
-  for (std::size_t i = 0; i < eos->size(); ++i) ids.push_back(eos->at(i).as_int());
-  return ids;
-}
-
-std::optional<std::int64_t> read_id(const Json& json, std::string_view key) {
-  const std::optional<Json> id = present(json, key);
-  return id ? std::optional(id->as_int()) : std::nullopt;
-}
-
 }  // namespace
 
 bool VisionConfig::is_full_attention(std::int64_t block) const noexcept {
@@ -298,41 +279,6 @@ void Qwen25VlConfig::validate(const std::string& origin) const {
   FieldReader read(origin, problems);
   validate_config(*this, read, true);
   if (!problems.empty()) throw Error::of(problems.front().code, problems.front().what);
-}
-
-GenerationConfig GenerationConfig::parse(const Json& json) {
-  if (!json.is_object()) throw Error(ErrorCode::format, json.where() + " must be an object");
-  GenerationConfig parsed;
-  parsed.eos_token_ids = read_eos(json);
-  parsed.bos_token_id = read_id(json, "bos_token_id");
-  parsed.pad_token_id = read_id(json, "pad_token_id");
-  parsed.do_sample = json.get_bool("do_sample", parsed.do_sample);
-  parsed.temperature = json.get_number("temperature", parsed.temperature);
-  parsed.top_k = json.get_int("top_k", parsed.top_k);
-  parsed.top_p = json.get_number("top_p", parsed.top_p);
-  parsed.repetition_penalty = json.get_number("repetition_penalty", parsed.repetition_penalty);
-  for (const std::int64_t id : parsed.eos_token_ids) {
-    if (id < 0 || id > INT32_MAX) refuse_value(json, "eos_token_id", "of token ids (0 to 2147483647)");
-  }
-  if (!(parsed.temperature >= 0)) refuse_value(json, "temperature", "0 or more");
-  if (parsed.top_k < 0) refuse_value(json, "top_k", "0 (off) or more");
-  if (!(parsed.top_p >= 0 && parsed.top_p <= 1)) refuse_value(json, "top_p", "0 to 1");
-  if (!(parsed.repetition_penalty > 0)) refuse_value(json, "repetition_penalty", "positive");
-  return parsed;
-}
-
-GenerationConfig GenerationConfig::read(const std::string& directory, const Json& config) {
-  const std::string path = (std::filesystem::path(directory) / "generation_config.json").string();
-  std::error_code failed;
-  if (std::filesystem::exists(path, failed)) return parse(Json::read_file(path));
-  GenerationConfig parsed = parse(config);
-  if (const std::optional<Json> text = present(config, "text_config"); text && text->is_object()) {
-    const GenerationConfig nested = parse(*text);
-    if (parsed.eos_token_ids.empty()) parsed.eos_token_ids = nested.eos_token_ids;
-    if (!parsed.bos_token_id) parsed.bos_token_id = nested.bos_token_id;
-    if (!parsed.pad_token_id) parsed.pad_token_id = nested.pad_token_id;
-  }
-  return parsed;
 }
 
 }  // namespace octavo

@@ -9,6 +9,7 @@
 
 #include "model_impl.hpp"
 #include "sampling.hpp"
+#include "stop_strings.hpp"
 
 namespace octavo::model {
 
@@ -38,8 +39,9 @@ class Answer {
   std::vector<std::int32_t> ids_;
   std::int64_t limit_ = 0;
   bool finished_ = false;
+  std::vector<std::int32_t> stops_;
   Sampler sampler_;
-  std::vector<std::int64_t> stops_;
+  StopStrings stop_strings_;
   std::optional<StreamDecoder> decoder_;  // none without tokenizer files
 };
 

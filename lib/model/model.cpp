@@ -1,4 +1,3 @@
-#include <chrono>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -42,6 +41,12 @@ const Tokenizer& Model::tokenizer() const {
   return *found;
 }
 
+const ChatTemplate& Model::chat_template() const {
+  const std::scoped_lock lock(impl_->lazy_mutex);
+  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.directory());
+  return *impl_->chat_template;
+}
+
 const ImageProcessorConfig& Model::image_processor() const {
   const std::scoped_lock lock(impl_->lazy_mutex);
   if (!impl_->image_processor) impl_->image_processor = ImageProcessorConfig::open(impl_->checkpoint.directory());
@@ -51,33 +56,6 @@ const ImageProcessorConfig& Model::image_processor() const {
 std::int64_t Model::vocab_size() const { return impl_->architecture->vocab_size(); }
 std::int64_t Model::max_position_embeddings() const { return impl_->architecture->max_position_embeddings(); }
 std::size_t Model::resident_bytes() const { return impl_->architecture->weight_bytes(); }
-
-ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
-                          const ChatOptions& options) const {
-  const auto start = std::chrono::steady_clock::now();
-  const std::string text = render_chat(messages, options);
-  ModelInput input;
-  std::vector<std::int64_t> counts;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    input.images.push_back(
-        in_context("image " + std::to_string(i), [&] { return patchify(images[i], image_processor()); }));
-    counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));
-  }
-  input.ids = expand_pads(tokenizer().encode(text), impl_->architecture->image_token_id(), counts);
-  impl_->architecture->check_input(input);
-  input.preprocess_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return input;
-}
-
-ModelInput Model::prepare(std::string_view user_text, std::span<const Image> images) const {
-  if (user_text.find_first_not_of(" \t\r\n") == std::string_view::npos)
-    throw Error(ErrorCode::invalid_argument, "the prompt is empty: say what to ask");
-  ChatMessage message;
-  message.role = "user";
-  message.parts.assign(images.size(), ChatPart{ChatPart::Kind::image, {}});
-  message.parts.push_back(ChatPart{ChatPart::Kind::text, std::string(user_text)});
-  return prepare({&message, 1}, images);
-}
 
 std::vector<LinearInfo> Model::linears() const { return impl_->architecture->linears(); }
 

@@ -25,6 +25,7 @@ struct Model::Impl {
   // Read when first needed, so that a directory with weights alone still runs on token ids.
   mutable std::mutex lazy_mutex;
   mutable std::optional<Tokenizer> tokenizer;
+  mutable std::optional<ChatTemplate> chat_template;
   mutable std::optional<ImageProcessorConfig> image_processor;
 };
 

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "octavo/error.hpp"
+#include "sampling_filters.hpp"
 
 namespace octavo {
 namespace model {
@@ -13,11 +17,9 @@ bool is_greedy(const SamplingOptions& options) { return !options.do_sample || op
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::invalid_argument, "sampling: " + what); }
 
-/// Scores after the repetition penalty: each distinct id once, whichever side of zero it is on. Keskar et al.
-/// 2019, 4.1.
-std::vector<float> penalised(std::span<const float> logits, std::span<const std::int32_t> history, double penalty) {
-  std::vector<float> scores(logits.begin(), logits.end());
-  if (penalty == 1.0) return scores;
+/// The repetition penalty: each distinct id once, whichever side of zero it is on. Keskar et al. 2019, 4.1.
+void penalise(std::span<float> scores, std::span<const std::int32_t> history, double penalty) {
+  if (penalty == 1.0) return;
   const auto factor = static_cast<float>(penalty);
   std::vector<bool> seen(scores.size(), false);
   for (const std::int32_t id : history) {
@@ -26,7 +28,6 @@ std::vector<float> penalised(std::span<const float> logits, std::span<const std:
     seen[index] = true;
     scores[index] = scores[index] < 0 ? scores[index] * factor : scores[index] / factor;
   }
-  return scores;
 }
 
 /// The first index on ties. -infinity is a score that is never chosen; NaN is none.
@@ -42,54 +43,10 @@ std::size_t best_index(const std::vector<float>& scores) {
   return best;
 }
 
-/// Drops the tail whose probability, summed from the least likely, stays within 1 - top_p; the best always stays.
-void keep_nucleus(std::vector<TokenProbability>& sorted, double top_p) {
-  double tail = 0;
-  std::size_t kept = sorted.size();
-  while (kept > 1 && tail + sorted[kept - 1].probability <= 1.0 - top_p) tail += sorted[--kept].probability;
-  sorted.resize(kept);
-}
-
-}  // namespace
-
-void check_sampling(const SamplingOptions& options) {
-  if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
-    refuse("temperature is " + std::to_string(options.temperature) + ", it must be 0 (greedy) or positive");
-  }
-  if (options.top_k < 0) refuse("top_k is " + std::to_string(options.top_k) + ", it must be 0 (off) or positive");
-  if (!(options.top_p >= 0 && options.top_p <= 1)) {
-    refuse("top_p is " + std::to_string(options.top_p) + ", it must lie in [0, 1]");
-  }
-  if (!(options.repetition_penalty > 0) || !std::isfinite(options.repetition_penalty)) {
-    refuse("repetition_penalty is " + std::to_string(options.repetition_penalty) + ", it must be positive");
-  }
-}
-
-Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) { check_sampling(options); }
-
-std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
-  if (is_greedy(options_)) {
-    return static_cast<std::int32_t>(best_index(penalised(logits, history, options_.repetition_penalty)));
-  }
-  const std::vector<TokenProbability> choices = sampling_distribution(logits, history, options_);
-  const double point = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // uniform in [0, 1)
-  double reached = 0;
-  for (const TokenProbability& choice : choices) {
-    reached += choice.probability;
-    if (point < reached) return choice.id;
-  }
-  return choices.back().id;  // the sum may fall short of 1 by rounding
-}
-
-}  // namespace model
-
-std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
-                                                    std::span<const std::int32_t> history,
-                                                    const SamplingOptions& options) {
-  model::check_sampling(options);
-  const std::vector<float> scores = model::penalised(logits, history, options.repetition_penalty);
-  const std::size_t best = model::best_index(scores);
-  if (model::is_greedy(options)) return {{static_cast<std::int32_t>(best), 1.0}};
+/// What a draw from these scores draws from.
+std::vector<TokenProbability> distribution(const std::vector<float>& scores, const SamplingOptions& options) {
+  const std::size_t best = best_index(scores);
+  if (is_greedy(options)) return {{static_cast<std::int32_t>(best), 1.0}};
 
   float threshold = -INFINITY;
   if (options.top_k > 0 && options.top_k < static_cast<std::int64_t>(scores.size())) {
@@ -112,13 +69,66 @@ std::vector<TokenProbability> sampling_distribution(std::span<const float> logit
   std::sort(choices.begin(), choices.end(), [](const TokenProbability& a, const TokenProbability& b) {
     return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
   });
-  if (options.top_p < 1.0) {
-    model::keep_nucleus(choices, options.top_p);
-    total = 0;
-    for (const TokenProbability& choice : choices) total += choice.probability;
-    for (TokenProbability& choice : choices) choice.probability /= total;
-  }
+  filter_choices(choices, options);
   return choices;
+}
+
+}  // namespace
+
+void check_sampling(const SamplingOptions& options) {
+  if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
+    refuse("temperature is " + std::to_string(options.temperature) + ", it must be 0 (greedy) or positive");
+  }
+  if (options.top_k < 0) refuse("top_k is " + std::to_string(options.top_k) + ", it must be 0 (off) or positive");
+  if (!(options.top_p >= 0 && options.top_p <= 1)) {
+    refuse("top_p is " + std::to_string(options.top_p) + ", it must lie in [0, 1]");
+  }
+  if (!(options.min_p >= 0 && options.min_p <= 1)) {
+    refuse("min_p is " + std::to_string(options.min_p) + ", it must lie in [0, 1]");
+  }
+  if (!(options.typical_p > 0)) refuse("typical_p is " + std::to_string(options.typical_p) + ", it must be positive");
+  if (!(options.repetition_penalty > 0) || !std::isfinite(options.repetition_penalty)) {
+    refuse("repetition_penalty is " + std::to_string(options.repetition_penalty) + ", it must be positive");
+  }
+}
+
+Sampler::Sampler(const SamplingOptions& options, TokenRules rules)
+    : options_(options), rules_(std::move(rules)), random_(options.seed) {
+  check_sampling(options);
+}
+
+std::vector<TokenProbability> Sampler::choices(std::span<const float> logits,
+                                               std::span<const std::int32_t> history) const {
+  std::vector<float> scores(logits.begin(), logits.end());
+  rules_.before_penalty(scores, history);
+  penalise(scores, history, options_.repetition_penalty);
+  rules_.after_penalty(scores, history);
+  if (std::all_of(scores.begin(), scores.end(), [](float score) { return score == -INFINITY; }))
+    throw Error(ErrorCode::invalid_argument, "sampling: the rules of generation_config.json leave no token to choose");
+  return distribution(scores, options_);
+}
+
+std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
+  const std::vector<TokenProbability> drawn_from = choices(logits, history);
+  if (is_greedy(options_)) return drawn_from.front().id;
+  const double point = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // uniform in [0, 1)
+  double reached = 0;
+  for (const TokenProbability& choice : drawn_from) {
+    reached += choice.probability;
+    if (point < reached) return choice.id;
+  }
+  return drawn_from.back().id;  // the sum may fall short of 1 by rounding
+}
+
+}  // namespace model
+
+std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
+                                                    std::span<const std::int32_t> history,
+                                                    const SamplingOptions& options) {
+  model::check_sampling(options);
+  std::vector<float> scores(logits.begin(), logits.end());
+  model::penalise(scores, history, options.repetition_penalty);
+  return model::distribution(scores, options);
 }
 
 }  // namespace octavo

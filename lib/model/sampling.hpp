@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <random>
 #include <span>
+#include <vector>
 
-#include "octavo/model.hpp"
+#include "octavo/sampling.hpp"
+#include "token_rules.hpp"
 
 namespace octavo::model {
 
@@ -14,11 +16,14 @@ void check_sampling(const SamplingOptions& options);
 
 class Sampler {
  public:
-  explicit Sampler(const SamplingOptions& options);
+  Sampler(const SamplingOptions& options, TokenRules rules);
+  /// What the next step draws from, best first; one id where it is greedy.
+  std::vector<TokenProbability> choices(std::span<const float> logits, std::span<const std::int32_t> history) const;
   std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
 
  private:
   SamplingOptions options_;
+  TokenRules rules_;
   std::mt19937_64 random_;  // its output is fixed by the standard, unlike that of the distributions
 };
 

@@ -1,103 +1,48 @@
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
+#include "added_tokens.hpp"
 #include "bpe.hpp"
-#include "octavo/json.hpp"
 #include "octavo/text.hpp"
 #include "pretokenizer.hpp"
+#include "tokenizer_files.hpp"
 #include "unicode.hpp"
 
 namespace octavo {
 
-namespace {
-
-struct AddedToken {
-  std::string text;
-  std::int32_t id = 0;
-  bool special = false;
-};
-
-constexpr std::int32_t kMaxId = 1 << 21;  // ids index a table: a larger one would only cost memory
-
-std::int32_t id_from(const Json& json) {
-  const std::int64_t id = json.as_int();
-  if (id < 0 || id > kMaxId)
-    throw Error(ErrorCode::format, json.where() + ": the token id " + std::to_string(id) + " is out of range");
-  return static_cast<std::int32_t>(id);
-}
-
-// `entry` is one token of added_tokens or added_tokens_decoder.
-AddedToken added_from(const Json& entry, std::int32_t id) {
-  AddedToken token{entry.at("content").as_string(), id, entry.get_bool("special", false)};
-  for (const char* flag : {"lstrip", "rstrip", "single_word"})
-    if (entry.get_bool(flag, false))
-      throw Error(ErrorCode::unsupported,
-                  entry.where() + ": the added token \"" + token.text + "\" has " + flag + ", which is not supported");
-  return token;
-}
-
-std::string raw_bytes(const std::string& symbols, const std::string& where) {
-  std::string bytes;
-  if (!text::bytes_of_symbols(symbols, bytes))
-    throw Error(ErrorCode::format, where + ": the token \"" + symbols +
-                                       "\" is not written in the byte alphabet: is this a byte-level BPE?");
-  return bytes;
-}
-
-std::pair<std::string, std::string> merge_from(const std::string& line, const std::string& where) {
-  const std::size_t space = line.find(' ');
-  if (space == std::string::npos || space == 0 || space + 1 == line.size() ||
-      line.find(' ', space + 1) != std::string::npos)
-    throw Error(ErrorCode::format, where + ": the merge \"" + line + "\" is not two symbols with a space between");
-  return {raw_bytes(line.substr(0, space), where), raw_bytes(line.substr(space + 1), where)};
-}
-
-}  // namespace
-
 struct Tokenizer::Impl {
   std::vector<std::string> bytes;  // by id; "" when unknown
   std::vector<bool> added, special;
-  std::vector<AddedToken> added_tokens;  // longest first among those with the same first byte
+  text::AddedTokens added_tokens;
   std::unique_ptr<text::Bpe> bpe;
 
-  static std::shared_ptr<const Impl> make(std::unordered_map<std::string, std::int32_t> vocabulary,
-                                          const std::vector<std::pair<std::string, std::string>>& merges,
-                                          std::vector<AddedToken> added_tokens, const std::string& origin) {
-    auto impl = std::make_shared<Impl>();
+  explicit Impl(text::TokenizerParts parts) {
     std::int32_t largest = -1;
-    for (const auto& [token, id] : vocabulary) largest = std::max(largest, id);
-    for (const AddedToken& token : added_tokens) largest = std::max(largest, token.id);
-    const auto count = static_cast<std::size_t>(largest + 1);
-    impl->bytes.resize(count);
-    impl->added.resize(count);
-    impl->special.resize(count);
-    for (const auto& [token, id] : vocabulary) impl->bytes[static_cast<std::size_t>(id)] = token;
-    for (const AddedToken& token : added_tokens) {
-      if (token.text.empty())
-        throw Error(ErrorCode::format, origin + ": the added token " + std::to_string(token.id) + " is empty");
-      const auto id = static_cast<std::size_t>(token.id);
-      impl->bytes[id] = token.text;
-      impl->added[id] = true;
-      impl->special[id] = token.special;
+    for (const auto& [token, id] : parts.vocabulary) largest = std::max(largest, id);
+    for (const auto& [token, id] : parts.spelled_ids) {
+      largest = std::max(largest, id);
+      const bool is_added =
+          std::any_of(parts.added.begin(), parts.added.end(),
+                      [&, spelled = &token](const text::AddedToken& a) { return a.text == *spelled; });
+      if (!is_added)
+        throw Error(ErrorCode::format, parts.origin + ": the token \"" + token +
+                                           "\" is not written in the byte alphabet: is this a byte-level BPE?");
     }
-    impl->bpe = std::make_unique<text::Bpe>(std::move(vocabulary), merges, origin);
-    std::stable_sort(added_tokens.begin(), added_tokens.end(),
-                     [](const AddedToken& a, const AddedToken& b) { return a.text.size() > b.text.size(); });
-    impl->added_tokens = std::move(added_tokens);
-    return impl;
-  }
-
-  const AddedToken* added_at(std::string_view text) const {
-    for (const AddedToken& token : added_tokens)
-      if (text.substr(0, token.text.size()) == token.text) return &token;
-    return nullptr;
-  }
-
-  void encode_plain(std::string_view piece, std::vector<std::int32_t>& ids) const {
-    if (piece.empty()) return;
-    const std::string composed = text::nfc(piece);
-    text::split(composed, [&](std::string_view pretoken) { bpe->encode(pretoken, ids); });
+    for (const text::AddedToken& token : parts.added) largest = std::max(largest, token.id);
+    const auto count = static_cast<std::size_t>(largest + 1);
+    bytes.resize(count);
+    added.resize(count);
+    special.resize(count);
+    for (const auto& [token, id] : parts.vocabulary) bytes[static_cast<std::size_t>(id)] = token;
+    for (const text::AddedToken& token : parts.added) {
+      const auto id = static_cast<std::size_t>(token.id);
+      // The decoder reads symbols of the byte alphabet as bytes, in an added token, too, if it has no other letters.
+      if (!text::bytes_of_symbols(token.text, bytes[id])) bytes[id] = token.text;
+      added[id] = true;
+      special[id] = token.special;
+    }
+    bpe = std::make_unique<text::Bpe>(std::move(parts.vocabulary), parts.merges, parts.origin);
+    added_tokens = text::AddedTokens(std::move(parts.added), parts.composes);
   }
 };
 
@@ -106,95 +51,36 @@ Tokenizer Tokenizer::open(const std::string& directory) {
   std::error_code ignored;
   const auto exists = [&](const char* name) { return fs::exists(fs::path(directory) / name, ignored); };
   const auto path = [&](const char* name) { return (fs::path(directory) / name).string(); };
-  if (exists("tokenizer.json")) return from_tokenizer_json(path("tokenizer.json"));
-  if (exists("vocab.json") && exists("merges.txt"))
-    return from_vocab_and_merges(path("vocab.json"), path("merges.txt"), path("tokenizer_config.json"));
-  throw Error(ErrorCode::not_found,
-              directory + ": no tokenizer: neither tokenizer.json nor vocab.json with merges.txt is there");
+  text::TokenizerParts parts;
+  if (exists("tokenizer.json"))
+    parts = text::read_tokenizer_json(path("tokenizer.json"));
+  else if (exists("vocab.json") && exists("merges.txt"))
+    parts = text::read_vocab_and_merges(path("vocab.json"), path("merges.txt"));
+  else
+    throw Error(ErrorCode::not_found,
+                directory + ": no tokenizer: neither tokenizer.json nor vocab.json with merges.txt is there");
+  text::add_from_directory(directory, parts);
+  Tokenizer tokenizer;
+  tokenizer.impl_ = std::make_shared<const Impl>(std::move(parts));
+  return tokenizer;
 }
 
 Tokenizer Tokenizer::from_tokenizer_json(const std::string& path) {
-  const Json json = Json::read_file(path);
-  const Json model = json.at("model");
-  if (model.get_string("type", "BPE") != "BPE")
-    throw Error(ErrorCode::unsupported,
-                path + ": model.type is " + model.at("type").as_string() + ", only BPE is supported");
-  if (model.get_bool("byte_fallback", false) || model.get_bool("ignore_merges", false))
-    throw Error(ErrorCode::unsupported, path + ": model.byte_fallback and model.ignore_merges are not supported");
-  if (const auto normalizer = json.find("normalizer");
-      normalizer && !normalizer->is_null() && normalizer->get_string("type", "") != "NFC")
-    throw Error(ErrorCode::unsupported,
-                path + ": normalizer is " + normalizer->get_string("type", "unknown") + ", only NFC is supported");
-  // Another split would give other tokens without a word: refuse it.
-  bool split_known = false;
-  if (const auto pre = json.find("pre_tokenizer"); pre && pre->is_object())
-    if (const auto steps = pre->find("pretokenizers"))
-      for (std::size_t i = 0; i < steps->size(); ++i)
-        if (const Json step = steps->at(i); step.get_string("type", "") == "Split")
-          split_known = step.at("pattern").get_string("Regex", "") == text::kQwenPattern;
-  if (!split_known)
-    throw Error(ErrorCode::unsupported,
-                path + ": pre_tokenizer is not Qwen's split; other tokenizers are not supported");
-
-  std::unordered_map<std::string, std::int32_t> vocabulary;
-  vocabulary.reserve(model.at("vocab").size());
-  std::vector<AddedToken> added;
-  if (const auto list = json.find("added_tokens"))
-    for (std::size_t i = 0; i < list->size(); ++i) {
-      const Json token = list->at(i);
-      added.push_back(added_from(token, id_from(token.at("id"))));
-    }
-  model.at("vocab").for_each_member([&](std::string_view token, const Json& id) {
-    std::string bytes;
-    const bool is_added = std::any_of(added.begin(), added.end(), [&](const AddedToken& a) { return a.text == token; });
-    if (!is_added) vocabulary.emplace(raw_bytes(std::string(token), path), id_from(id));
-  });
-  std::vector<std::pair<std::string, std::string>> merges;
-  const Json list = model.at("merges");
-  merges.reserve(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const Json merge = list.at(i);
-    if (merge.is_string())
-      merges.push_back(merge_from(merge.as_string(), path));
-    else
-      merges.emplace_back(raw_bytes(merge.at(std::size_t{0}).as_string(), path),
-                          raw_bytes(merge.at(std::size_t{1}).as_string(), path));
-  }
   Tokenizer tokenizer;
-  tokenizer.impl_ = Impl::make(std::move(vocabulary), merges, std::move(added), path);
+  tokenizer.impl_ = std::make_shared<const Impl>(text::read_tokenizer_json(path));
   return tokenizer;
 }
 
 Tokenizer Tokenizer::from_vocab_and_merges(const std::string& vocab_json, const std::string& merges_txt,
                                            const std::string& tokenizer_config_json) {
-  std::vector<AddedToken> added;
-  const Json config = Json::read_file(tokenizer_config_json);
-  config.at("added_tokens_decoder").for_each_member([&](std::string_view id, const Json& token) {
-    std::int64_t number = 0;
-    for (const char c : id) number = c >= '0' && c <= '9' && number <= kMaxId ? number * 10 + (c - '0') : kMaxId + 1;
-    if (id.empty() || number > kMaxId)
-      throw Error(ErrorCode::format, token.where() + ": \"" + std::string(id) + "\" is not a token id");
-    added.push_back(added_from(token, static_cast<std::int32_t>(number)));
-  });
-  std::unordered_map<std::string, std::int32_t> vocabulary;
-  Json::read_file(vocab_json).for_each_member([&](std::string_view token, const Json& id) {
-    vocabulary.emplace(raw_bytes(std::string(token), vocab_json), id_from(id));
-  });
-  std::ifstream file(merges_txt, std::ios::binary);
-  if (!file) throw Error(ErrorCode::not_found, merges_txt + ": cannot be opened");
-  std::vector<std::pair<std::string, std::string>> merges;
-  std::string line;
-  for (std::size_t number = 1; std::getline(file, line); ++number) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || (number == 1 && line.rfind("#version", 0) == 0)) continue;
-    merges.push_back(merge_from(line, merges_txt + ": line " + std::to_string(number)));
-  }
+  text::TokenizerParts parts = text::read_vocab_and_merges(vocab_json, merges_txt);
+  text::add_from_config(tokenizer_config_json, parts);
   Tokenizer tokenizer;
-  tokenizer.impl_ = Impl::make(std::move(vocabulary), merges, std::move(added), vocab_json);
+  tokenizer.impl_ = std::make_shared<const Impl>(std::move(parts));
   return tokenizer;
 }
 
-std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
+std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::span<const TextRange> literal) const {
   for (std::size_t at = 0; at < text.size();) {
     std::size_t bad = 0;
     const int length = text::utf8_length(text.substr(at), bad);
@@ -203,19 +89,12 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
     at += static_cast<std::size_t>(length);
   }
   std::vector<std::int32_t> ids;
-  std::size_t begin = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const AddedToken* token = impl_->added_at(text.substr(at));
-    if (token == nullptr) {
-      ++at;
-      continue;
-    }
-    impl_->encode_plain(text.substr(begin, at - begin), ids);
-    ids.push_back(token->id);
-    at += token->text.size();
-    begin = at;
-  }
-  impl_->encode_plain(text.substr(begin), ids);
+  impl_->added_tokens.cut(text, literal, [&](const text::AddedToken* token, std::string_view piece) {
+    if (token != nullptr)
+      ids.push_back(token->id);
+    else
+      text::split(piece, [&](std::string_view pretoken) { impl_->bpe->encode(pretoken, ids); });
+  });
   return ids;
 }
 
@@ -256,7 +135,7 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
 }
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
-  for (const AddedToken& added : impl_->added_tokens)
+  for (const text::AddedToken& added : impl_->added_tokens.all())
     if (added.text == token) return added.id;
   std::string bytes;
   if (!text::bytes_of_symbols(token, bytes)) return std::nullopt;

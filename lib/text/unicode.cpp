@@ -1,48 +1,32 @@
 #include "unicode.hpp"
 
-#include <utf8proc.h>
-
-#include <cstdlib>
-
-#include "octavo/error.hpp"
+#include <algorithm>
+#include <iterator>
+#include <span>
 
 namespace octavo::text {
+namespace {
+
+struct Range {
+  std::uint32_t first, last;
+};
+#include "unicode_classes.inc"
+
+bool holds(std::span<const Range> sorted, std::uint32_t code_point) {
+  const auto after = std::upper_bound(sorted.begin(), sorted.end(), code_point,
+                                      [](std::uint32_t c, const Range& range) { return c < range.first; });
+  return after != sorted.begin() && code_point <= std::prev(after)->last;
+}
+
+}  // namespace
 
 CharClass class_of(std::uint32_t c) noexcept {
-  // White_Space, which differs from the separators of the general category.
-  if ((c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-      c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000)
-    return CharClass::space;
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-      return CharClass::letter;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-      return CharClass::number;
-    default:
-      return CharClass::other;
-  }
+  if (holds(kSpaces, c)) return CharClass::space;
+  if (holds(kLetters, c)) return CharClass::letter;
+  return holds(kNumbers, c) ? CharClass::number : CharClass::other;
 }
 
-std::string nfc(std::string_view text) {
-  bool ascii = true;
-  for (const char c : text) ascii = ascii && static_cast<unsigned char>(c) < 0x80;
-  if (ascii) return std::string(text);
-  utf8proc_uint8_t* composed = nullptr;
-  const utf8proc_ssize_t length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
-                   &composed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  if (length < 0)
-    throw Error(ErrorCode::invalid_argument, std::string("text cannot be normalised: ") + utf8proc_errmsg(length));
-  std::string result(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(length));
-  std::free(composed);
-  return result;
-}
+bool is_word_character(std::uint32_t c) noexcept { return holds(kWordCharacters, c); }
 
 std::uint32_t next_code_point(std::string_view text, std::size_t& at) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
@@ -53,6 +37,32 @@ std::uint32_t next_code_point(std::string_view text, std::size_t& at) noexcept {
   for (int i = 1; i <= more; ++i) code_point = (code_point << 6) | (byte(at + static_cast<std::size_t>(i)) & 0x3FU);
   at += static_cast<std::size_t>(more) + 1;
   return code_point;
+}
+
+std::size_t previous_begin(std::string_view text, std::size_t end) noexcept {
+  do --end;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80);
+  return end;
+}
+
+void append_utf8(std::uint32_t c, std::string& text) {
+  const auto more = [&](int shift) { text += static_cast<char>(0x80U | ((c >> shift) & 0x3FU)); };
+  if (c < 0x80) {
+    text += static_cast<char>(c);
+    return;
+  }
+  if (c < 0x800) {
+    text += static_cast<char>(0xC0U | (c >> 6));
+  } else {
+    if (c < 0x10000) {
+      text += static_cast<char>(0xE0U | (c >> 12));
+    } else {
+      text += static_cast<char>(0xF0U | (c >> 18));
+      more(12);
+    }
+    more(6);
+  }
+  more(0);
 }
 
 int utf8_length(std::string_view bytes, std::size_t& bad) noexcept {

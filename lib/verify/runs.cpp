@@ -35,7 +35,8 @@ GenerateOptions job_of(const Verification& verification, const RunOptions& optio
   job.max_new_tokens = options.max_new_tokens;
   job.use_cache = options.use_cache;
   job.ignore_eos = options.ignore_eos;
-  job.sampling = options.sampling.value_or(SamplingOptions{});
+  job.sampling = options.sampling.value_or(SamplingOptions{});  // what is compared is the models, not their
+  job.rules = GenerationRules{};                                // generation_config.json
   job.cancel = verification.options.cancel;
   return job;
 }

@@ -43,13 +43,33 @@ TEST_CASE("another pre-tokenizer, normalizer or model is refused", "[text]") {
                       path + ": model.byte_fallback and model.ignore_merges are not supported");
 }
 
-TEST_CASE("an added token that consumes its surroundings is refused", "[text]") {
-  for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
-    JsonBuilder token = JsonBuilder::object().set("id", 1000).set("content", "<x>").set(flag, true);
-    const std::string path = changed("flag.json", "added_tokens", JsonBuilder::array().push(std::move(token)));
-    REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path),
-                        path + ": added_tokens[0]: the added token \"<x>\" has " + flag + ", which is not supported");
-  }
+TEST_CASE("steps that would change tokens without a word are refused", "[text]") {
+  const auto typed = [](const char* type) { return JsonBuilder::object().set("type", type); };
+  std::string path = changed("post.json", "post_processor", typed("TemplateProcessing"));
+  REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path),
+                      path +
+                          ": post_processor is TemplateProcessing, which adds tokens around a text; only ByteLevel "
+                          "is supported");
+  path = changed("decoder.json", "decoder", typed("WordPiece"));
+  REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path),
+                      path + ": decoder is WordPiece, only ByteLevel is supported");
+  path = changed("dropout.json", "model", model_with("dropout", 0.1));
+  REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path),
+                      path + ": model.dropout draws other tokens each time, which is not supported");
+  path = changed("suffix.json", "model", model_with("end_of_word_suffix", "</w>"));
+  REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path), path + ": model.end_of_word_suffix is not supported");
+  JsonBuilder nested = typed("Sequence");
+  nested.set("normalizers", JsonBuilder::array().push(typed("NFC")).push(typed("Lowercase")));
+  path = changed("sequence.json", "normalizer", std::move(nested));
+  REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path), path + ": normalizer is Lowercase, only NFC is supported");
+  JsonBuilder pre(Json::read_file(text_path("tokenizer.json")).at("pre_tokenizer"));
+  pre.set(
+      "pretokenizers",
+      JsonBuilder::array().push(JsonBuilder(
+          Json::read_file(text_path("tokenizer.json")).at("pre_tokenizer").at("pretokenizers").at(std::size_t{0}))));
+  path = changed("level.json", "pre_tokenizer", std::move(pre));
+  REQUIRE_THROWS_WITH(Tokenizer::from_tokenizer_json(path),
+                      path + ": pre_tokenizer is not Qwen's split; other tokenizers are not supported");
 }
 
 TEST_CASE("merges may be strings", "[text]") {

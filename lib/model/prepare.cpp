@@ -1,0 +1,82 @@
+// From a conversation to what a forward pass reads.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "model_impl.hpp"
+#include "octavo/settings.hpp"
+
+namespace octavo {
+namespace {
+
+/// A pad in a text is no picture: transformers fails there, too, but later and with other words.
+void refuse_pads_in_text(std::span<const ChatMessage> messages, const Tokenizer& tokenizer, std::int32_t image_pad) {
+  const std::string marker = tokenizer.token_bytes(image_pad);
+  for (const std::string& pad : {marker, std::string("<|video_pad|>")}) {
+    for (const ChatMessage& message : messages)
+      for (const ChatPart& part : message.parts)
+        if (!pad.empty() && part.kind == ChatPart::Kind::text && part.text.find(pad) != std::string::npos)
+          throw Error(ErrorCode::invalid_argument,
+                      "the text of the prompt holds " + pad +
+                          ", the place of a picture, itself: leave it out, or keep control tokens as text "
+                          "(ChatOptions::control_tokens_as_text, --control-tokens-as-text)");
+  }
+}
+
+}  // namespace
+
+ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
+                          const ChatOptions& options) const {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<TextRange> literal;
+  const std::string text = chat_template().render(messages, options, &literal);
+  if (!options.control_tokens_as_text) literal.clear();
+  ModelInput input;
+  std::vector<std::int64_t> counts;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    input.images.push_back(
+        in_context("image " + std::to_string(i), [&] { return patchify(images[i], image_processor()); }));
+    counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));
+  }
+  const std::int32_t pad = impl_->architecture->image_token_id();
+  const std::vector<std::int32_t> ids = tokenizer().encode(text, literal);
+  const auto pads = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), pad));
+  const auto video = tokenizer().token_to_id("<|video_pad|>");
+  const bool videos = video && std::find(ids.begin(), ids.end(), *video) != ids.end();
+  if (!options.control_tokens_as_text && (pads != counts.size() || videos))
+    refuse_pads_in_text(messages, tokenizer(), pad);
+  input.ids = expand_pads(ids, pad, counts);
+  impl_->architecture->check_input(input);
+  input.preprocess_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return input;
+}
+
+ModelInput Model::prepare(std::string_view user_text, std::span<const Image> images, const ChatOptions& options) const {
+  if (user_text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    throw Error(ErrorCode::invalid_argument, "the prompt is empty: say what to ask");
+  ChatMessage message;
+  message.role = "user";
+  message.parts.assign(images.size(), ChatPart{ChatPart::Kind::image, {}});
+  message.parts.push_back(ChatPart{ChatPart::Kind::text, std::string(user_text)});
+  return prepare({&message, 1}, images, options);
+}
+
+std::vector<std::string> Model::notes() const {
+  std::vector<std::string> lines;
+  const std::filesystem::path directory(impl_->checkpoint.directory());
+  for (const SettingsTable* table : {&generation_settings(), &tokenizer_settings()}) {
+    const std::filesystem::path path = directory / table->file;
+    std::error_code failed;
+    if (!std::filesystem::exists(path, failed)) continue;
+    for (const SettingFinding& finding : examine_settings(Json::read_file(path.string()), *table))
+      if (finding.kind == SettingFinding::Kind::named) lines.push_back(finding.what);
+  }
+  if (!chat_template().problem().empty()) lines.push_back(chat_template().problem());
+  return lines;
+}
+
+}  // namespace octavo
