@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "adapter.hpp"
 #include "compressed_tensors.hpp"
 
 namespace octavo {
@@ -168,6 +169,7 @@ struct Checkpoint::Impl {
   }
 
   [[noreturn]] void refuse_without_weights() const {
+    checkpoint_detail::refuse_adapter(directory);
     std::string remedy;
     std::error_code failed;
     for (fs::directory_iterator it(directory, failed), end; !failed && it != end; it.increment(failed)) {
@@ -211,6 +213,7 @@ Checkpoint Checkpoint::open(const std::string& directory) {
   }
   const std::string config_path = join(directory, "config.json");
   if (!fs::exists(config_path, failed)) {
+    checkpoint_detail::refuse_adapter(directory);
     throw Error(ErrorCode::not_found, directory + ": has no config.json, so it is not a Hugging Face checkpoint");
   }
   const auto impl = std::make_shared<Impl>();
