@@ -1,5 +1,6 @@
 // Models as releases of transformers save them: what check says, and that they answer as the bundled model does. The
 // JSON files are those releases' own output (tests/interop/matrix/matrix.py --fixtures).
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -152,6 +153,25 @@ TEST_CASE("a tied model's stored head: an equal copy is harmless and another one
     return std::distance(logits.begin(), std::max_element(logits.begin(), logits.end()));
   };
   CHECK(top(answer) == top(expected));
+}
+
+TEST_CASE("a tied model may store its one matrix as the head") {
+  const Scratch scratch;
+  Tensors tensors;
+  for (auto& [name, tensor] : test::bundled_tensors())
+    tensors.emplace_back(name == "model.embed_tokens.weight" ? "lm_head.weight" : name, tensor);
+  const std::string directory = test::write_model(scratch, "model", tensors);
+  const CheckResult result = check(directory);
+  INFO(told(result));
+  CHECK(result.ok());
+  CHECK(count(result, "is stored as lm_head.weight alone", false) == 1);
+  CHECK(last_logits(directory) == last_logits(kModel));
+  QuantizeOptions options;
+  options.recipe = "rtn";
+  quantize(directory, scratch.path("w8a8"), options);
+  CHECK(check(scratch.path("w8a8")).ok());
+  quantize(kModel, scratch.path("plain"), options);
+  CHECK(last_logits(scratch.path("w8a8")) == last_logits(scratch.path("plain")));
 }
 
 TEST_CASE("names that a wrapper changed are one problem that names it") {

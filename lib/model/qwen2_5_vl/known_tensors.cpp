@@ -16,6 +16,12 @@ void head_notes(const Checkpoint& checkpoint, Qwen25VlConfig& config, std::vecto
   const std::optional<bool> stated = config.tie_word_embeddings;
   config.tie_word_embeddings = embedding_is_head(checkpoint, stated);
   const TensorInfo* head = checkpoint.find("lm_head.weight");
+  const TensorInfo* table = checkpoint.find("model.embed_tokens.weight");
+  if (table != nullptr && table->name.ends_with("lm_head.weight"))
+    problems.push_back(
+        {"model.embed_tokens.weight: is stored as lm_head.weight alone, which serves for both, as for "
+         "transformers 5; transformers 4 would start from a random embedding",
+         table->file + ": " + table->name, "rename the tensor to model.embed_tokens.weight", false});
   const std::string place = head == nullptr ? checkpoint.config().where() : head->file + ": " + head->name;
   if (stated.value_or(false) && head != nullptr) {
     if (*config.tie_word_embeddings) {
