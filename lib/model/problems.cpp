@@ -5,8 +5,14 @@
 #include <string>
 
 #include "architecture.hpp"
+#include "wrapped_names.hpp"
 
 namespace octavo {
+
+namespace {
+constexpr std::size_t kMostShown = 100;  // bytes of a key: files can hold long ones
+}  // namespace
+
 namespace model {
 namespace {
 
@@ -45,8 +51,15 @@ std::string place_of(const TensorInfo& info) { return info.file + ": " + info.na
 std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected) {
   std::vector<CheckProblem> problems;
   std::set<std::string> known;
+  for (const ExpectedTensor& tensor : expected) known.insert(tensor.name);
+  std::set<std::string> wrapped;  // promised names and stored ones that one line tells of
+  for (const WrappedNames& names : find_wrapped_names(checkpoint, known)) {
+    problems.push_back(names.problem(checkpoint));
+    wrapped.insert(names.promised.begin(), names.promised.end());
+    for (const std::string& stored : names.stored) wrapped.insert(normalise_name(stored));
+  }
   for (const ExpectedTensor& tensor : expected) {
-    known.insert(tensor.name);
+    if (wrapped.contains(tensor.name) && checkpoint.find(tensor.name) == nullptr) continue;
     const TensorInfo* info = checkpoint.find(tensor.name);
     const std::string promise = tensor.shape.to_string() + " (" + tensor.because + ")";
     if (info == nullptr) {
@@ -66,7 +79,7 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
     }
   }
   for (const std::string& name : checkpoint.names()) {
-    if (known.contains(name) || ignorable(name)) continue;
+    if (known.contains(name) || wrapped.contains(name) || ignorable(name)) continue;
     problems.push_back({name + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
                         is_scale(name)
                             ? "its module is float by quantization_config: drop the scale, or list the module"
@@ -119,20 +132,30 @@ void unmatched_patterns(const Checkpoint& checkpoint, const std::vector<Expected
   }
 }
 
-/// One tensor for both uses, or two: of a copy, headers do not show whether it is equal.
-void half_tied(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
-               std::vector<CheckProblem>& problems) {
-  for (const ExpectedTensor& tensor : expected) {
-    const TensorInfo* info = tensor.optional ? checkpoint.find(tensor.name) : nullptr;
-    if (info == nullptr) continue;
-    problems.push_back({tensor.name + ": is stored, but tie_word_embeddings is true: the embedding serves in its place",
-                        place_of(*info),
-                        "set tie_word_embeddings to false if it was trained apart; drop the tensor if it is a copy"});
-  }
-}
-
 }  // namespace
 }  // namespace model
+
+std::vector<CheckProblem> setting_problems(std::vector<SettingFinding> findings, const std::string& file) {
+  constexpr std::int64_t kMostKeys = 8;
+  std::vector<CheckProblem> problems;
+  std::string unknown;
+  std::int64_t count = 0;
+  for (SettingFinding& finding : findings) {
+    if (finding.kind != SettingFinding::Kind::unknown) {
+      const bool fatal = finding.kind == SettingFinding::Kind::refused;
+      problems.push_back({std::move(finding.what), std::move(finding.where), std::move(finding.remedy), fatal});
+    } else if (count++ < kMostKeys) {
+      unknown += (unknown.empty() ? "" : ", ") + finding.where.substr(finding.where.rfind(": ") + 2, kMostShown);
+    }
+  }
+  if (count == 0) return problems;
+  problems.push_back({file + ": " + std::to_string(count) +
+                          (count == 1 ? " key that Octavo does not know: " : " keys that Octavo does not know: ") +
+                          unknown + (count > kMostKeys ? ", ..." : ""),
+                      file, "harmless where transformers does not read them either; a misspelt key is not read",
+                      false});
+  return problems;
+}
 
 std::vector<CheckProblem> config_problems(const Json& config) {
   try {
@@ -155,7 +178,6 @@ std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint) {
     for (CheckProblem& problem : model::tensor_problems(checkpoint, expected)) problems.push_back(std::move(problem));
     model::mixed_halves(checkpoint, problems);
     model::unmatched_patterns(checkpoint, expected, problems);
-    model::half_tied(checkpoint, expected, problems);
   } catch (const Error& error) {
     if (problems.empty()) problems.push_back({error.what(), checkpoint.directory(), ""});
   }
