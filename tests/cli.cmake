@@ -7,12 +7,14 @@ if(TARGET octavo_cli)
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/careless.sh ${octavo_program} ${octavo_tiny_model})
   # Help, options in every spelling, mistakes, standard output that cannot take the result.
   add_test(NAME "cli: usage" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/usage.sh ${octavo_program} ${octavo_tiny_model})
+  # Samples: who is blamed, what is left out, whose pixels boxes are in.
+  add_test(NAME "cli: samples" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/samples.sh ${octavo_program} ${octavo_tiny_model})
   # Completions in the shells that there are, the man page.
   add_test(NAME "cli: completions and man page" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pages.sh ${octavo_program})
   # Progress and colour on terminals of several widths.
   add_test(NAME "cli: terminal"
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/terminal.py ${octavo_program} ${octavo_tiny_model})
-  set_tests_properties("cli: careless user" "cli: usage" "cli: completions and man page" "cli: terminal"
+  set_tests_properties("cli: careless user" "cli: usage" "cli: samples" "cli: completions and man page" "cli: terminal"
                        PROPERTIES LABELS model TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 if(TARGET octavo_core)

@@ -39,15 +39,25 @@ std::string type_of(std::string_view bytes) {
   return "";
 }
 
-/// The file as it is, where it is small enough and of a type that browsers show.
-std::optional<Picture> as_it_is(const std::string& path, std::size_t room) {
+/// A picture file's bytes; "" of one that has more than `most`, or cannot be read.
+std::string content_of(const SampleImage& image, std::size_t most) {
+  if (image.bytes != nullptr) {
+    if (image.bytes->size() > most) return "";
+    return {reinterpret_cast<const char*>(image.bytes->data()), image.bytes->size()};
+  }
   std::error_code failed;
-  const std::uintmax_t size = fs::file_size(path, failed);
-  if (failed || size > kMostFileBytes || size > room) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::uintmax_t size = fs::file_size(image.name, failed);
+  if (failed || size > most) return "";
+  std::ifstream file(image.name, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return bytes.size() > most ? "" : bytes;
+}
+
+/// The file as it is, where it is small enough and of a type that browsers show.
+std::optional<Picture> as_it_is(const SampleImage& image, std::size_t room) {
+  const std::string bytes = content_of(image, std::min(kMostFileBytes, room));
   const std::string type = type_of(bytes);
-  if (type.empty() || bytes.size() > kMostFileBytes) return std::nullopt;
+  if (type.empty()) return std::nullopt;
   return Picture{"data:" + type + ";base64," + base64(bytes), ""};
 }
 
@@ -91,10 +101,10 @@ std::string drawn(const std::optional<Box>& box, ImageSize size, const char* loo
 
 }  // namespace
 
-Picture embed(const std::string& path, std::size_t& room) {
+Picture embed(const SampleImage& source, std::size_t& room) {
   try {
-    Image image = load_image(path);  // a file that a browser would show as broken ends here
-    if (std::optional<Picture> whole = as_it_is(path, room)) {
+    Image image = load_image(source);  // a file that a browser would show as broken ends here
+    if (std::optional<Picture> whole = as_it_is(source, room)) {
       room -= std::min(room, whole->data.size() / 4 * 3);
       return *std::move(whole);
     }

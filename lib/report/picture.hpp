@@ -19,7 +19,7 @@ struct Picture {
   std::string note;  ///< why there is none
 };
 /// Reads a picture and takes its bytes from `room`. Never throws for what is wrong with the file.
-Picture embed(const std::string& path, std::size_t& room);
+Picture embed(const SampleImage& source, std::size_t& room);
 
 /// The picture, `size` as the model saw it, with the boxes that are there: the coordinate system is the pixels of
 /// `size`. Inverted boxes are turned, what lies outside is cut off.
