@@ -38,6 +38,9 @@ class Quantizer {
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
       set_ = read_samples(options.calibration, options.max_samples);
+      check_pictures(set_, ImageProcessorConfig::open(model_dir), options.calibration.skip_bad,
+                     [&](const Sample&) { steps_.check_cancelled(); });
+      result_.skipped = set_.skipped;
     } else if (plan_.needs_calibration) {
       throw Error(ErrorCode::invalid_argument,
                   "quantize: recipe \"" + options.recipe +
@@ -47,12 +50,6 @@ class Quantizer {
   }
 
   QuantizeResult run() {
-    if (!options_.calibration.empty()) {
-      steps_.stage("look at the pictures");
-      check_pictures(set_, ImageProcessorConfig::open(checkpoint_->directory()), options_.calibration.skip_bad,
-                     [&](const Sample&) { steps_.check_cancelled(); });
-      result_.skipped = set_.skipped;
-    }
     count_steps();
     if (!set_.samples.empty()) {
       calibrate();
