@@ -142,7 +142,7 @@ Sample parse_sample(const Json& record, std::int64_t line, const std::filesystem
     refuse(id->where(), "an id is a text or a number");
   Sample sample;
   sample.id = id_of(record, line);
-  if (sample.id.find('\0') != std::string::npos) refuse(where + ".id", "the id holds a NUL character");
+  if (sample.id.find('\0') != std::string::npos) refuse(where, "the id holds a NUL character");
   sample.where = where;
   if (const auto task = given(record, "task")) sample.task = text_of(*task);
 

@@ -47,7 +47,7 @@ std::vector<Piece> part_of(const Json& part, PicturePlace& place) {
   const std::string type = text_of(part.at("type"));
   if (type == "text") {
     if (source) refuse(part.where(), std::string("a part of type text has \"") + source_key + "\"");
-    return pieces_of(text_of(part.at("text")), part.where() + ".text");
+    return pieces_of(text_of(part.at("text")), part.at("text").where());
   }
   if (type != "image" && type != "image_url")
     throw Error(ErrorCode::unsupported,

@@ -159,7 +159,7 @@ TEST_CASE("quantize refuses before it works") {
         "quantize: the output directory " + test::kModel + " is the model itself; choose another");
   QuantizeOptions missing;
   missing.calibration = scratch.write("s.jsonl", "{\"id\": \"a\", \"image\": \"gone.png\", \"prompt\": \"P\"}\n");
-  CHECK(refusal(test::kModel, out, missing) == "sample \"a\": " + missing.calibration.file + ":1.image: the picture " +
+  CHECK(refusal(test::kModel, out, missing) == "sample \"a\": " + missing.calibration.file + ":1: image: the picture " +
                                                    scratch.path("gone.png") +
                                                    " does not exist; paths are relative to the samples file");
   QuantizeOptions split;

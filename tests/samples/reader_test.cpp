@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct Folder : test::Scratch {
     source.skip_bad = skip_bad;
     return read_samples(source);
   }
-  Sample one(const std::string& line) const {
-    const octavo::SampleSet set = read(line + "\n");
+  /// The sample of one record, which a raw string may have laid out over several lines.
+  Sample one(std::string record) const {
+    std::replace(record.begin(), record.end(), '\n', ' ');
+    const octavo::SampleSet set = read(record + "\n");
     REQUIRE(set.samples.size() == 1);
     return set.samples.front();
   }
@@ -129,9 +132,7 @@ TEST_CASE("every form of a sample is read") {
   };
   for (const Form& form : forms) {
     CAPTURE(form.line);
-    std::string line = form.line;
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    CHECK(shown(folder.one(line)) == form.is);
+    CHECK(shown(folder.one(form.line)) == form.is);
   }
 }
 
@@ -146,7 +147,7 @@ TEST_CASE("ids may be numbers") {
   CHECK(folder.one(R"({"id": 17, "prompt": "Q"})").id == "17");
   CHECK(folder.one(R"({"id": "", "prompt": "Q"})").id == "line 1");
   CHECK(folder.one(R"({"id": null, "prompt": "Q"})").id == "line 1");
-  CHECK(contains(folder.refusal(R"({"id": true, "prompt": "Q"})"), "s.jsonl:1.id: an id is a text or a number"));
+  CHECK(contains(folder.refusal(R"({"id": true, "prompt": "Q"})"), "s.jsonl:1: id: an id is a text or a number"));
 }
 
 TEST_CASE("pictures come from paths and URLs and base64") {
@@ -288,7 +289,7 @@ TEST_CASE("a JSON array is read like lines and each element is named by its own 
   CHECK(samples[2].id == "line 5");
   const std::string path = folder.path("s.jsonl");
   CHECK(folder.refusal("[]") == "samples: " + path + " holds no sample");
-  CHECK(contains(folder.refusal("[{\"prompt\": \"a\"},\n{\"prompt\": 1}]"), path + ":2.prompt"));
+  CHECK(contains(folder.refusal("[{\"prompt\": \"a\"},\n{\"prompt\": 1}]"), path + ":2: prompt"));
   CHECK(contains(folder.refusal("[{\"prompt\": \"a\"},\n{\"prompt\": "), path + ":2: the array does not end"));
   CHECK(contains(folder.refusal("[{\"prompt\": \"a\"},\n]"), path + ":2: an element is missing"));
   CHECK(contains(folder.refusal("[{\"prompt\": \"a\"}]\n{}"), path + ":2: there is text behind"));
