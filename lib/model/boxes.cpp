@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstddef>
 #include <system_error>
+#include <utility>
 
 namespace octavo {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r\n";
 
-bool is_blank(char c) { return kBlank.find(c) != std::string_view::npos; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
