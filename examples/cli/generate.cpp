@@ -18,6 +18,7 @@ struct GenerateCommand {
   octavo::SampleSource batch;  // its prompt is `prompt`
   std::string kv_cache = "f32", boxes = "model";
   std::vector<std::string> images;
+  octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
   std::optional<double> temperature, top_p, repetition_penalty;
@@ -84,7 +85,7 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
       return std::fflush(stdout) == 0;  // nobody reads on: stop
     };
   std::vector<octavo::Image> images;
-  for (const std::string& path : command.images) images.push_back(octavo::load_image(path));
+  for (const std::string& path : command.images) images.push_back(octavo::load_image(path, command.decode));
   const octavo::Model model = octavo::Model::open(command.model);
   return traced(command, [&] { return Results{model.generate(model.prepare(*command.prompt, images), options)}; });
 }
@@ -92,7 +93,7 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
 Batch generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
   octavo::SampleSource source = command.batch;
   source.prompt = command.prompt.value_or("");
-  Batch batch{octavo::read_samples(source), {}};
+  Batch batch{octavo::read_samples(source, 0, command.decode), {}};
   const octavo::Model model = octavo::Model::open(command.model);
   octavo::check_pictures(batch.set, model.image_processor(), source.skip_bad);
   std::vector<octavo::ModelInput> inputs;
@@ -222,6 +223,7 @@ void add_generate(Program& program) {
   command.text("--pictures", {"DIR", ValueKind::directory}, options->batch.pictures,
                "instead: ask --prompt about every picture under DIR, in the order of their paths");
   add_skip_bad(command, options->batch);
+  command.pictures(options->decode);
   command.group("Choice of tokens");
   command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1, "at most so many tokens (256)");
   command.flag("--greedy", options->greedy, "take the most likely token");

@@ -140,6 +140,7 @@ AnswerScore score_answer(std::string_view task, std::string_view expected, std::
 struct SampleResult {
   std::string id, task, prompt;
   std::vector<SampleImage> images;
+  DecodeOptions decode;                                          ///< how they were read
   std::vector<PictureSize> image_sizes;                          ///< own, and as the model saw them, after resizing
   BoxSpace boxes = BoxSpace::model;                              ///< what the three boxes are in
   std::string expected;                                          ///< "" when the sample has no answer

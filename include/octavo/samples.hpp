@@ -31,7 +31,7 @@ struct SampleImage {
   bool operator==(const SampleImage& other) const;  ///< the same file, or equal bytes
 };
 /// @throws Error  as load_image(path) and decode_image.
-Image load_image(const SampleImage& image);
+Image load_image(const SampleImage& image, const DecodeOptions& decode = {});
 
 struct Sample {
   std::string id;      ///< as the file says, numbers as their digits; else "line 3"
@@ -43,6 +43,7 @@ struct Sample {
   /// turns, the question; pictures where they stand. Empty: one user turn, `images` before `prompt`.
   std::vector<ChatMessage> messages;
   std::vector<SampleImage> images;  ///< of the picture parts of `messages`, in their order
+  DecodeOptions decode;             ///< how they are read
 
   /// `sample "a" (samples.jsonl:3)`: how messages call it; a long id is cut.
   std::string name() const;
@@ -78,13 +79,14 @@ struct SampleSet {
   std::vector<SkippedSample> skipped;  ///< with SampleSource::skip_bad
 };
 
-/// Reads at most `limit` samples (0: all), and looks whether the picture files that they name exist. Blank lines are
-/// passed over; lines behind the last sample that is taken are not looked at.
+/// Reads at most `limit` samples (0: all), whose pictures are to be read as `decode` says, and looks whether the
+/// picture files that they name exist. Blank lines are passed over; lines behind the last sample that is taken are not
+/// looked at.
 /// @throws Error  what is wrong with a sample names file, line and id (format; not_found for a picture;
 ///                unsupported for what Octavo does not read: videos, pictures on the web). not_found, io or format for
 ///                the file; invalid_argument when it holds no sample, when none is left, and for a source that names
 ///                both a file and a folder, or neither.
-SampleSet read_samples(const SampleSource& source, std::int64_t limit = 0);
+SampleSet read_samples(const SampleSource& source, std::int64_t limit = 0, const DecodeOptions& decode = {});
 
 /// Decodes every picture of every sample and asks whether the model's image processor takes its shape, so that a
 /// picture at fault is found before hours of work. Samples at fault move to `skipped` when `skip_bad`.

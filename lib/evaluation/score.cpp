@@ -65,6 +65,7 @@ SampleResult score_sample(const Sample& sample, const ModelInput& input, std::st
   result.task = sample.task;
   result.prompt = sample.prompt;
   result.images = sample.images;
+  result.decode = sample.decode;
   result.boxes = boxes;
   for (const PixelPatches& image : input.images) result.image_sizes.push_back({image.original, image.resized});
   result.expected = sample.answer;

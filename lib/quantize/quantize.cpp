@@ -37,7 +37,7 @@ class Quantizer {
     }
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
-      set_ = read_samples(options.calibration, options.max_samples);
+      set_ = read_samples(options.calibration, options.max_samples, options.decode);
       check_pictures(set_, ImageProcessorConfig::open(model_dir), options.calibration.skip_bad,
                      [&](const Sample&) { steps_.check_cancelled(); });
       result_.skipped = set_.skipped;

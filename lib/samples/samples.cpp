@@ -85,8 +85,8 @@ bool SampleImage::operator==(const SampleImage& other) const {
   return *bytes == *other.bytes;
 }
 
-Image load_image(const SampleImage& image) {
-  return image.bytes == nullptr ? load_image(image.name) : decode_image(*image.bytes, image.name);
+Image load_image(const SampleImage& image, const DecodeOptions& decode) {
+  return image.bytes == nullptr ? load_image(image.name, decode) : decode_image(*image.bytes, image.name, decode);
 }
 
 std::string Sample::name() const {
@@ -103,7 +103,7 @@ JsonBuilder skipped_json(const std::vector<SkippedSample>& skipped) {
   return list;
 }
 
-SampleSet read_samples(const SampleSource& source, std::int64_t limit) {
+SampleSet read_samples(const SampleSource& source, std::int64_t limit, const DecodeOptions& decode) {
   if (limit < 0)
     throw Error(ErrorCode::invalid_argument, "samples: the limit is " + std::to_string(limit) + "; 0 means all");
   if (source.file.empty() == source.pictures.empty())
@@ -114,6 +114,7 @@ SampleSet read_samples(const SampleSource& source, std::int64_t limit) {
     throw Error(ErrorCode::invalid_argument, "samples: the samples of " + source.file +
                                                  " bring their own prompts; a prompt goes with a folder of pictures");
   SampleSet set = source.file.empty() ? samples::read_folder(source, limit) : read_file(source, limit);
+  for (Sample& sample : set.samples) sample.decode = decode;
   require_some(set, source.file.empty() ? source.pictures : source.file);
   return set;
 }
@@ -126,7 +127,7 @@ void check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool 
     try {
       in_context(sample.name(), [&] {
         for (const SampleImage& picture : sample.images) {
-          const Image image = load_image(picture);
+          const Image image = load_image(picture, sample.decode);
           in_context(picture.name, [&] { grid_of({image.height, image.width}, processor); });
         }
       });
@@ -144,7 +145,7 @@ void check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool 
 std::vector<Image> load_images(const Sample& sample) {
   std::vector<Image> images;
   images.reserve(sample.images.size());
-  for (const SampleImage& image : sample.images) images.push_back(load_image(image));
+  for (const SampleImage& image : sample.images) images.push_back(load_image(image, sample.decode));
   return images;
 }
 

@@ -129,7 +129,7 @@ Verification::Verification(const std::string& original_directory, const std::str
       profile(VerifyProfile::open(given.profile)) {
   profile.override_with(given.thresholds);
   if (given.samples.empty()) return;
-  SampleSet set = read_samples(given.samples, given.max_samples);
+  SampleSet set = read_samples(given.samples, given.max_samples, given.decode);
   samples = std::move(set.samples);
   result.skipped = std::move(set.skipped);
 }
