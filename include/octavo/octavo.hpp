@@ -6,6 +6,7 @@
 // clang-format off
 #include "octavo/version.hpp"     // which version this is
 #include "octavo/error.hpp"       // how failure is reported
+#include "octavo/nearest.hpp"     // the known word that a misspelt one is closest to
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/ledger.hpp"      // bytes that tensors without data would take

@@ -5,7 +5,6 @@
 #include <system_error>
 #include <utility>
 
-#include "octavo/detail/nearest.hpp"
 #include "words.hpp"
 
 namespace octavo::samples {

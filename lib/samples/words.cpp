@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "octavo/detail/nearest.hpp"
+#include "octavo/nearest.hpp"
 
 namespace octavo::samples {
 namespace {
@@ -22,7 +22,7 @@ constexpr auto kMeanings = std::to_array<std::pair<std::string_view, std::string
 });
 
 std::string meant(const std::string& key, const std::vector<std::string>& known) {
-  if (std::string near = detail::nearest(lower(key), known); !near.empty()) return near;
+  if (std::string near = nearest(lower(key), known); !near.empty()) return near;
   for (const auto& [word, meaning] : kMeanings)
     if (lower(key).find(word) != std::string::npos && std::find(known.begin(), known.end(), meaning) != known.end())
       return std::string(meaning);
@@ -64,10 +64,12 @@ std::optional<Json> given(const Json& object, std::string_view key) {
   return found && !found->is_null() ? found : std::nullopt;
 }
 
-void require_keys(const Json& object, std::initializer_list<std::string_view> known) {
+void require_keys(const Json& object, std::initializer_list<std::string_view> known,
+                  std::initializer_list<std::string_view> settled) {
   const std::vector<std::string> names(known.begin(), known.end());
   object.for_each_member([&](std::string_view key, const Json&) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) return;
+    for (const auto& list : {known, settled})
+      if (std::find(list.begin(), list.end(), key) != list.end()) return;
     const std::string near = meant(std::string(key), names);
     std::string list;
     for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;

@@ -21,7 +21,9 @@ std::string lower(std::string_view text);  ///< ASCII
 std::string text_of(const Json& value);
 /// A member that is there and not null.
 std::optional<Json> given(const Json& object, std::string_view key);
-/// Refuses keys that are not among `known`, with what may have been meant.
-void require_keys(const Json& object, std::initializer_list<std::string_view> known);
+/// Refuses keys that are not among `known`, with what may have been meant, and does not look at those of `settled`,
+/// which the caller has dealt with.
+void require_keys(const Json& object, std::initializer_list<std::string_view> known,
+                  std::initializer_list<std::string_view> settled = {});
 
 }  // namespace octavo::samples

@@ -1,9 +1,9 @@
-#include "octavo/detail/nearest.hpp"
+#include "octavo/nearest.hpp"
 
 #include <algorithm>
 #include <string_view>
 
-namespace octavo::detail {
+namespace octavo {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   return best;
 }
 
-}  // namespace octavo::detail
+}  // namespace octavo

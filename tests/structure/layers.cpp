@@ -66,7 +66,7 @@ const std::map<std::string, std::string> kModuleOfHeader{
     {"build_info", "gemm"}, {"memory_pool", "tensor"}, {"ledger", "tensor"},   {"observer", "tensor"},
     {"settings", "json"},   {"config", "checkpoint"},  {"plan", "model"},      {"structure", "model"},
     {"sampling", "model"},  {"session", "model"},      {"blockwise", "model"}, {"model_contracts", "model"},
-    {"boxes", "model"}};
+    {"boxes", "model"},     {"nearest", "tensor"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

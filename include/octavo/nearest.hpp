@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-namespace octavo::detail {
+namespace octavo {
 
 /// Among words that are closer than chance: at most a third of the letters differ (one in a short word), where letters
 /// changed, added, left out or swapped with their neighbour count one each. "" when none is.
 std::string nearest(const std::string& word, const std::vector<std::string>& known);
 
-}  // namespace octavo::detail
+}  // namespace octavo
