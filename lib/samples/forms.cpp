@@ -136,7 +136,8 @@ Sample parse_sample(const Json& record, std::int64_t line, const std::filesystem
   refuse_other_input(record);
   require_keys(record,
                {"id", "image", "images", "prompt", "answer", "task", "query", "response", "system", "history",
-                "messages", "conversations", "metadata", "video", "videos", "audio", "audios", "tools", "objects"});
+                "messages", "conversations", "metadata"},
+               {"video", "videos", "audio", "audios", "tools", "objects"});
   const std::string where = record.where();
   if (const auto id = given(record, "id"); id && !id->is_string() && !id->is_number())
     refuse(id->where(), "an id is a text or a number");

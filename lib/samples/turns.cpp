@@ -32,8 +32,8 @@ std::vector<Piece> part_of(const Json& part, PicturePlace& place) {
       throw Error(ErrorCode::unsupported, part.where() + ": " + key +
                                               " of one picture is not read: the limits are the model's, in its " +
                                               "preprocessor_config.json; take the key out, or resize the picture");
-  require_keys(part, {"type", "text", "image", "image_url", "url", "path", "base64", "min_pixels", "max_pixels",
-                      "resized_height", "resized_width"});
+  require_keys(part, {"type", "text", "image", "image_url", "url", "path", "base64"},
+               {"min_pixels", "max_pixels", "resized_height", "resized_width"});
   std::optional<Json> source;
   const char* source_key = nullptr;
   for (const char* key : kSources)

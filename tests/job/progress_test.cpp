@@ -45,10 +45,3 @@ TEST_CASE("a flag or a callback that refuses cancels with the stage and the outc
   refused.stage("first");
   CHECK(test::message_of([&] { refused.stage("second"); }) == said);
 }
-
-TEST_CASE("the peak of resident memory is a number that grows") {
-  const std::uint64_t before = octavo::peak_rss_bytes();
-  std::vector<char> memory(std::size_t{64} << 20, 'x');
-  CHECK(octavo::peak_rss_bytes() >= before + (std::uint64_t{32} << 20));
-  CHECK(memory[12345] == 'x');
-}
