@@ -75,12 +75,13 @@ void write_result(Result* out, const Result& result) {
               reinterpret_cast<const unsigned char*>(&result) + sizeof(std::size_t), size - sizeof(std::size_t));
 }
 
+// `least`: the size that the struct had when it was first released.
 template <class Result>
-void require_result(const Result* out, const char* name) {
+void require_result(const Result* out, const char* name, std::size_t least = sizeof(Result)) {
   require(out, name);
-  if (out->struct_size < sizeof(Result))
+  if (out->struct_size < least)
     throw Error(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(out->struct_size) +
-                                                 ", need at least " + std::to_string(sizeof(Result)) +
+                                                 ", need at least " + std::to_string(least) +
                                                  ": initialise the struct with its _INIT macro");
 }
 

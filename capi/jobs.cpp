@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <octavo/attribution.hpp>
 #include <octavo/compare.hpp>
@@ -20,9 +22,26 @@ octavo::ProgressCallback progress_of(octavo_progress_fn progress, void* user_dat
   };
 }
 
+octavo::SampleSource source_of(const char* file, const char* pictures, const char* prompt, int32_t skip_bad) {
+  octavo::SampleSource source;
+  if (file != nullptr) source.file = file;
+  if (pictures != nullptr) source.pictures = pictures;
+  if (prompt != nullptr) source.prompt = prompt;
+  source.skip_bad = skip_bad != 0;
+  return source;
+}
+
+octavo::BoxSpace box_space_of(int32_t boxes) {
+  if (boxes != OCTAVO_BOXES_MODEL && boxes != OCTAVO_BOXES_ORIGINAL)
+    throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                        "options.boxes is " + std::to_string(boxes) + ", known are 0 (model) and 1 (original)");
+  return boxes == OCTAVO_BOXES_ORIGINAL ? octavo::BoxSpace::original : octavo::BoxSpace::model;
+}
+
 octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
   octavo::VerifyOptions job;
-  if (given.samples != nullptr) job.samples = given.samples;
+  job.samples = source_of(given.samples, given.pictures, given.picture_prompt, given.skip_bad_samples);
+  job.boxes = box_space_of(given.boxes);
   if (given.profile != nullptr) job.profile = given.profile;
   job.run_all = given.run_all != 0;
   job.decode = decode_options(given.decode);
@@ -70,11 +89,22 @@ octavo::GenerateOptions generate_options(const octavo_generate_options& given) {
     job.sampling = sampling;
   }
   job.cancel = flag_of(given.cancel);
+  job.boxes = box_space_of(given.boxes);
   return job;
 }
 
-octavo_generate_result without_text(const octavo::GenerateResult& generated) {
+constexpr size_t kFirstResultSize = offsetof(octavo_generate_result, pictures);
+
+/// What `out` has set stays; its pictures are written.
+octavo_generate_result without_text(const octavo::GenerateResult& generated, const octavo_generate_result& out) {
   octavo_generate_result result = OCTAVO_GENERATE_RESULT_INIT;
+  std::memcpy(&result, &out, std::min(out.struct_size, sizeof(result)));
+  for (size_t i = 0; result.pictures != nullptr && i < std::min(result.picture_capacity, generated.pictures.size());
+       ++i) {
+    const octavo::PictureSize& size = generated.pictures[i];
+    result.pictures[i] = {size.seen.width, size.seen.height, size.original.width, size.original.height};
+  }
+  result.picture_count = generated.pictures.size();
   result.prompt_tokens = generated.prompt_tokens;
   result.new_tokens = static_cast<int64_t>(generated.tokens.size());
   result.finish_reason = static_cast<int32_t>(generated.finish_reason);
@@ -85,7 +115,7 @@ octavo_generate_result without_text(const octavo::GenerateResult& generated) {
 
 /// The caller's structs may be longer than ours: the first one's size is the distance between them.
 std::vector<octavo_generate_result*> results_of(octavo_generate_result* out, size_t count) {
-  require_result(out, "out_results");
+  require_result(out, "out_results", kFirstResultSize);
   const size_t size = out->struct_size;
   if (size > size_t{1} << 16)
     throw octavo::Error(octavo::ErrorCode::invalid_argument,
@@ -126,7 +156,7 @@ octavo_status octavo_quantize(const char* model_dir, const char* out_dir, const 
     const octavo_quantize_options given = read_options(options, "options");
     octavo::QuantizeOptions job;
     if (given.recipe != nullptr) job.recipe = given.recipe;
-    if (given.calibration != nullptr) job.calibration = given.calibration;
+    job.calibration = source_of(given.calibration, given.pictures, given.picture_prompt, given.skip_bad_samples);
     job.max_samples = given.max_samples;
     job.overwrite = given.overwrite != 0;
     job.decode = decode_options(given.decode);
@@ -194,7 +224,8 @@ octavo_status octavo_attribute(const char* original_dir, const char* quantized_d
     require(out_suggestion, "out_suggestion");
     const octavo_attribute_options given = read_options(options, "options");
     octavo::AttributionOptions job;
-    if (given.samples != nullptr) job.samples = given.samples;
+    job.samples = source_of(given.samples, given.pictures, given.picture_prompt, given.skip_bad_samples);
+    job.boxes = box_space_of(given.boxes);
     job.max_samples = given.max_samples;
     if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
     if (given.profile != nullptr) job.profile = given.profile;
@@ -239,7 +270,7 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
   return guarded([&] {
     require(model, "model");
     require(prompt, "prompt");
-    require_result(out_result, "out_result");
+    require_result(out_result, "out_result", kFirstResultSize);
     const octavo_generate_options given = read_options(options, "options");
     octavo::GenerateOptions job = generate_options(given);
     const std::vector<octavo::Image> images = load_images(image_paths, image_count, decode_options(given.decode));
@@ -249,7 +280,7 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
       };
     const octavo::GenerateResult generated =
         model->value.generate(model->value.prepare(prompt, images, chat_options(given)), job);
-    octavo_generate_result result = without_text(generated);
+    octavo_generate_result result = without_text(generated, *out_result);
     result.text = new_string(generated.text);
     write_result(out_result, result);
   });
@@ -285,7 +316,7 @@ octavo_status octavo_generate_batch(const octavo_model* model, const char* const
     for (const octavo::GenerateResult& each : generated)
       texts.emplace_back(new_string(each.text), octavo_string_release);
     for (size_t i = 0; i < count; ++i) {
-      octavo_generate_result result = without_text(generated[i]);
+      octavo_generate_result result = without_text(generated[i], *outs[i]);
       result.text = texts[i].release();
       write_result(outs[i], result);
     }

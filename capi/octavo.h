@@ -54,7 +54,7 @@ enum {
   OCTAVO_CANCELLED = 9,
   OCTAVO_EXISTS = 10,
   OCTAVO_NOT_FINITE = 11, /**< NaN or infinity among weights, activations or logits; the message names the module */
-  OCTAVO_INTERNAL = 99 /**< a bug in Octavo */
+  OCTAVO_INTERNAL = 99    /**< a bug in Octavo */
 };
 
 /** "0.1.0"; borrowed, never released. */
@@ -121,6 +121,8 @@ typedef int32_t (*octavo_token_fn)(int32_t token, const char* text, void* user_d
 enum { OCTAVO_CACHE_ON = 0, OCTAVO_CACHE_OFF = 1 };
 enum { OCTAVO_SAMPLING_FROM_MODEL = 0, OCTAVO_SAMPLING_GREEDY = 1, OCTAVO_SAMPLING_ON = 2 };
 enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED = 2 };
+/** Whose pixels boxes are in: the picture's as the model saw it, after resizing (what models write), or its own. */
+enum { OCTAVO_BOXES_MODEL = 0, OCTAVO_BOXES_ORIGINAL = 1 };
 
 typedef struct octavo_generate_options {
   size_t struct_size;
@@ -137,9 +139,16 @@ typedef struct octavo_generate_options {
   const octavo_cancel* cancel;
   const octavo_decode_options* decode; /**< NULL: all defaults */
   int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a prompt are text; 0: tokens, as transformers */
+  int32_t boxes; /**< OCTAVO_BOXES_*, of boxes in the text; ORIGINAL needs pictures of one scale and no on_token */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** A picture of the prompt, in pixels. */
+typedef struct octavo_picture_size {
+  int64_t width, height;                   /**< as the model saw it, after resizing: what its boxes are in */
+  int64_t original_width, original_height; /**< its own */
+} octavo_picture_size;
 
 typedef struct octavo_generate_result {
   size_t struct_size;
@@ -149,10 +158,13 @@ typedef struct octavo_generate_result {
   int32_t reserved0;
   double prefill_seconds; /**< vision and prompt */
   double decode_seconds;
-  char* text; /**< yours: octavo_string_release */
+  char* text;                    /**< yours: octavo_string_release */
+  octavo_picture_size* pictures; /**< set by you: room for picture_capacity entries, filled in order; may be NULL */
+  size_t picture_capacity;       /**< set by you; pictures beyond it are counted, not written */
+  size_t picture_count;          /**< pictures of the prompt */
 } octavo_generate_result;
 #define OCTAVO_GENERATE_RESULT_INIT \
-  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** One user message: image_count picture files, then the text, in the model's chat template. */
 OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                                          size_t image_count, const octavo_generate_options* options,
@@ -198,7 +210,7 @@ typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t t
 typedef struct octavo_quantize_options {
   size_t struct_size;
   const char* recipe;      /**< preset name or path of a recipe; NULL means "default" */
-  const char* calibration; /**< samples JSONL; NULL only with recipes that need none */
+  const char* calibration; /**< samples file; NULL with `pictures`, and with recipes that need no samples */
   int64_t max_samples;     /**< 0 means all */
   int32_t overwrite;       /**< 0 refuses an output that exists; 1 replaces one that octavo wrote, and no other */
   int32_t reserved0;       /**< must be 0 */
@@ -206,16 +218,20 @@ typedef struct octavo_quantize_options {
   void* user_data;
   const octavo_cancel* cancel;
   const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
+  const char* pictures;                /**< instead of calibration: a folder of pictures, */
+  const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
+  int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the report */
+  int32_t reserved1;                   /**< must be 0 */
 } octavo_quantize_options;
 #define OCTAVO_QUANTIZE_OPTIONS_INIT \
-  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Writes out_dir, complete or not at all. *out_json (may be NULL) receives the report. */
 OCTAVO_API octavo_status octavo_quantize(const char* model_dir, const char* out_dir,
                                          const octavo_quantize_options* options, char** out_json);
 
 typedef struct octavo_verify_options {
   size_t struct_size;
-  const char* samples;    /**< JSONL with answers; NULL means built-in prompts, and no evaluation */
+  const char* samples;    /**< samples file; NULL without `pictures`: built-in prompts, and no evaluation */
   int64_t max_samples;    /**< 0 means all */
   int64_t max_new_tokens; /**< 0 means 64 */
   octavo_progress_fn progress;
@@ -225,13 +241,17 @@ typedef struct octavo_verify_options {
   int32_t run_all;     /**< not 0: goes on after a step that failed */
   int32_t reserved0;   /**< must be 0 */
   const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
+  const char* pictures;                /**< instead of samples: a folder of pictures, */
+  const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
+  int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the result */
+  int32_t boxes;                       /**< OCTAVO_BOXES_*: what boxes in the expected answers are in */
 } octavo_verify_options;
 #define OCTAVO_VERIFY_OPTIONS_INIT \
-  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
  * *out_passed: 1 when every step passed, else 0 (which is no failure of the call), also where the original answers so
- * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema: docs/verify.md)
- * may be NULL. */
+ * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema:
+ * docs/verify.md) may be NULL. */
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
 
@@ -263,7 +283,7 @@ enum { OCTAVO_SUGGESTION_NOT_NEEDED = 0, OCTAVO_SUGGESTION_FOUND = 1, OCTAVO_SUG
 
 typedef struct octavo_attribute_options {
   size_t struct_size;
-  const char* samples;    /**< JSONL; required */
+  const char* samples;    /**< samples file; required, or `pictures` */
   int64_t max_samples;    /**< 0 means all */
   int64_t max_new_tokens; /**< 0 means 64 */
   const char* profile;    /**< whose thresholds for the evaluation must hold; NULL means default */
@@ -273,9 +293,13 @@ typedef struct octavo_attribute_options {
   void* user_data;
   const octavo_cancel* cancel;
   const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
+  const char* pictures;                /**< instead of samples: a folder of pictures, */
+  const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
+  int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the result */
+  int32_t boxes;                       /**< OCTAVO_BOXES_*: what boxes in the expected answers are in */
 } octavo_attribute_options;
 #define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
-  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Which module groups cost a quantized model its quality, and the cheapest ones to keep in W8A16 so that the
  * thresholds hold.
  * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
@@ -364,8 +388,8 @@ typedef struct octavo_gptq_result {
 #define OCTAVO_GPTQ_RESULT_INIT \
   { sizeof(octavo_gptq_result), 0, 0, 0, 0 }
 /** weight[N,K] f32|bf16|f16 -> *out_weight s8 [N,K], *out_scales f32 [N]. The Hessian
- * takes no more rows then, but may serve other weights of the same input. With METHOD_RTN it may be NULL: the losses are
- * then those of H = I, else those of the Hessian, as with METHOD_GPTQ. out_result may be NULL. */
+ * takes no more rows then, but may serve other weights of the same input. With METHOD_RTN it may be NULL: the losses
+ * are then those of H = I, else those of the Hessian, as with METHOD_GPTQ. out_result may be NULL. */
 OCTAVO_API octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hessian* hessian,
                                                     const octavo_gptq_options* options, octavo_tensor** out_weight,
                                                     octavo_tensor** out_scales, octavo_gptq_result* out_result);

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "commands.hpp"
+#include "sources.hpp"
 #include "streams.hpp"
 
 namespace cli {
@@ -19,7 +20,8 @@ std::string number(double value) {
 }
 
 // The options that this run was judged by, other than their defaults.
-std::string judged_by(const octavo::VerifyOptions& job) {
+std::string judged_by(const VerifyCommand& command) {
+  const octavo::VerifyOptions& job = command.job;
   const octavo::VerifyOptions standard;
   std::string options;
   const auto add = [&](const char* name, const std::string& value) {
@@ -28,6 +30,7 @@ std::string judged_by(const octavo::VerifyOptions& job) {
   if (job.max_samples != standard.max_samples) add("--max-samples", std::to_string(job.max_samples));
   if (job.max_new_tokens != standard.max_new_tokens) add("--max-new-tokens", std::to_string(job.max_new_tokens));
   if (job.profile != standard.profile) add("--profile", shell_word(job.profile));
+  if (command.boxes != octavo::box_space_name(standard.boxes)) add("--boxes", command.boxes);
   if (!job.decode.apply_orientation) options += " --no-orientation";
   if (job.decode.transparency == octavo::Transparency::drop) add("--transparency", "drop");
   if (job.decode.max_pixels != standard.decode.max_pixels)
@@ -48,7 +51,8 @@ void require_samples(const VerifyCommand& command) {
   if (!command.job.samples.empty()) return;
   for (const auto& [given, option] : {std::pair(command.suggest.has_value(), "--suggest"), {command.exact, "--exact"}})
     if (given)
-      throw UsageError(std::string("octavo verify ") + option + " needs --samples FILE: quality is lost on samples");
+      throw UsageError(std::string("octavo verify ") + option +
+                       " needs --samples FILE or --pictures DIR: quality is lost on samples");
 }
 
 octavo::AttributionOptions attribution_of(const VerifyCommand& command, const octavo::VerifyOptions& job) {
@@ -58,6 +62,7 @@ octavo::AttributionOptions attribution_of(const VerifyCommand& command, const oc
   options.max_new_tokens = job.max_new_tokens;
   options.decode = job.decode;
   options.profile = job.profile;
+  options.boxes = job.boxes;
   options.thresholds = job.thresholds;
   options.exact = command.exact;
   options.progress = job.progress;
@@ -84,8 +89,8 @@ void print_attribution(const VerifyCommand& command, const std::optional<octavo:
   std::printf("written to %s; confirm it by a second run:\n", command.suggest->c_str());
   std::printf("  octavo quantize %s -o OUT --recipe %s --calibration CALIBRATION.jsonl\n", model.c_str(),
               recipe.c_str());
-  std::printf("  octavo verify %s OUT --samples %s%s\n", model.c_str(), shell_word(command.job.samples).c_str(),
-              judged_by(command.job).c_str());
+  std::printf("  octavo verify %s OUT%s%s\n", model.c_str(), source_words(command.job.samples, "--samples").c_str(),
+              judged_by(command).c_str());
 }
 
 }  // namespace cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "sources.hpp"
 
 namespace cli {
 
@@ -13,8 +14,9 @@ namespace {
 
 struct GenerateCommand {
   std::string model;
-  std::optional<std::string> prompt, batch, trace;
-  std::string kv_cache = "f32";
+  std::optional<std::string> prompt, trace;
+  octavo::SampleSource batch;  // its prompt is `prompt`
+  std::string kv_cache = "f32", boxes = "model";
   std::vector<std::string> images;
   octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
@@ -25,6 +27,12 @@ struct GenerateCommand {
 };
 
 using Results = std::vector<octavo::GenerateResult>;
+
+// Samples, and the answers to them.
+struct Batch {
+  octavo::SampleSet set;
+  Results results;
+};
 
 // Runs the job, recorded when --trace asks for it.
 Results traced(const GenerateCommand& command, const std::function<Results()>& job) {
@@ -79,7 +87,7 @@ octavo::Model open_model(const GenerateCommand& command) {
 }
 
 Results generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
-  if (!command.json)
+  if (!command.json && options.boxes == octavo::BoxSpace::model)
     options.on_token = [](std::int32_t, std::string_view text) {
       std::fwrite(text.data(), 1, text.size(), stdout);
       return std::fflush(stdout) == 0;  // nobody reads on: stop
@@ -91,28 +99,42 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
                 [&] { return Results{model.generate(model.prepare(*command.prompt, images, command.chat), options)}; });
 }
 
-Results generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
-  const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch, 0, command.decode);
+Batch generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
+  octavo::SampleSource source = command.batch;
+  source.prompt = command.prompt.value_or("");
+  Batch batch{octavo::read_samples(source, 0, command.decode), {}};
   const octavo::Model model = open_model(command);
+  octavo::check_pictures(batch.set, model.image_processor(), source.skip_bad);
   std::vector<octavo::ModelInput> inputs;
-  for (const octavo::Sample& sample : samples)
-    octavo::in_context("sample \"" + sample.id + "\"", [&] {
-      inputs.push_back(model.prepare(sample.prompt, octavo::load_images(sample), command.chat));
-    });
-  return traced(command, [&] { return model.generate(inputs, options); });
+  for (const octavo::Sample& sample : batch.set.samples)
+    inputs.push_back(octavo::prepare_question(model, sample, command.chat));
+  batch.results = traced(command, [&] { return model.generate(inputs, options); });
+  return batch;
 }
 
-octavo::JsonBuilder result_json(const octavo::GenerateResult& result) {
+octavo::JsonBuilder result_json(const octavo::GenerateResult& result, octavo::BoxSpace space) {
   const char* reason = result.finish_reason == octavo::FinishReason::stop     ? "stop"
                        : result.finish_reason == octavo::FinishReason::length ? "length"
                                                                               : "cancelled";
   octavo::JsonBuilder tokens = octavo::JsonBuilder::array();
   for (const std::int32_t id : result.tokens) tokens.push(static_cast<int>(id));
+  octavo::JsonBuilder pictures = octavo::JsonBuilder::array();
+  for (const octavo::PictureSize& size : result.pictures)
+    pictures.push(octavo::JsonBuilder::object()
+                      .set("width", size.seen.width)
+                      .set("height", size.seen.height)
+                      .set("original_width", size.original.width)
+                      .set("original_height", size.original.height));
+  octavo::JsonBuilder boxes = octavo::JsonBuilder::array();
+  for (const octavo::Box& box : result.boxes) boxes.push(octavo::JsonBuilder::array_of(box));
   octavo::JsonBuilder document = octavo::JsonBuilder::object();
   document.set("text", result.text)
       .set("tokens", std::move(tokens))
       .set("prompt_tokens", result.prompt_tokens)
       .set("finish_reason", reason)
+      .set("images", std::move(pictures))
+      .set("boxes", std::move(boxes))
+      .set("box_space", octavo::box_space_name(space))
       .set("timings", octavo::JsonBuilder::object()
                           .set("preprocess_seconds", result.preprocess_seconds)
                           .set("vision_seconds", result.vision_seconds)
@@ -133,29 +155,63 @@ std::string one_line(const std::string& text) {
   return line;
 }
 
-int run(const GenerateCommand& command) {
-  const bool batch = command.batch.has_value();
-  if (batch && (command.prompt || !command.images.empty()))
+void require_consistent(const GenerateCommand& command) {
+  const octavo::SampleSource& batch = command.batch;
+  if (!batch.file.empty() && !batch.pictures.empty())
+    throw UsageError("--batch and --pictures exclude each other: both say what the samples are");
+  if (!batch.file.empty() && (command.prompt || !command.images.empty()))
     throw UsageError("--batch brings its own prompts and images: leave --prompt and --image out");
-  if (!batch && !command.prompt) throw UsageError("octavo generate needs --prompt TEXT, or --batch FILE");
-  if (!batch && command.prompt->find_first_not_of(" \t\r\n") == std::string::npos)
+  if (!batch.pictures.empty() && !command.images.empty())
+    throw UsageError("--pictures asks about each picture alone: leave --image out");
+  if (batch.file.empty() && !command.prompt)
+    throw UsageError(batch.pictures.empty() ? "octavo generate needs --prompt TEXT, or --batch FILE"
+                                            : "--pictures needs --prompt TEXT: what to ask about each");
+  if (batch.file.empty() && command.prompt->find_first_not_of(" \t\r\n") == std::string::npos)
     throw UsageError("--prompt is empty: say what to ask");
+  if (batch.skip_bad && batch.empty()) throw UsageError("--skip-bad-samples needs --batch FILE, or --pictures DIR");
   if (command.trace_values && !command.trace) throw UsageError("--trace-values needs --trace FILE");
+}
+
+void print_one(const GenerateCommand& command, const octavo::GenerateResult& result, octavo::BoxSpace space) {
+  if (command.json)
+    std::printf("%s\n", result_json(result, space).dump(2).c_str());
+  else  // where boxes stay as they are, the text was streamed
+    std::printf("%s\n", space == octavo::BoxSpace::original ? result.text.c_str() : "");
+}
+
+void print_batch(const GenerateCommand& command, const Batch& batch, octavo::BoxSpace space) {
+  print_skipped(batch.set.skipped);
+  for (std::size_t i = 0; i < batch.results.size(); ++i) {
+    const octavo::GenerateResult& result = batch.results[i];
+    if (command.json)
+      std::printf("%s\n", result_json(result, space).set("id", batch.set.samples[i].id).dump().c_str());
+    else
+      std::printf("%s\n", one_line(result.text).c_str());
+  }
+  if (command.json)
+    for (const octavo::SkippedSample& sample : batch.set.skipped)
+      std::printf("%s\n", octavo::JsonBuilder::object().set("skipped", sample.to_json()).dump().c_str());
+}
+
+int run(const GenerateCommand& command) {
+  require_consistent(command);
   octavo::GenerateOptions options = command.job;
   options.use_cache = !command.no_cache;
   options.cache_dtype = cache_dtype(command.kv_cache);
   options.sampling = sampling(command);
+  options.boxes = box_space(command.boxes);
   options.cancel = &interrupted;
-  const Results results = batch ? generate_batch(command, options) : generate_one(command, options);
-  std::size_t tokens = 0;
-  for (const octavo::GenerateResult& result : results) {
-    tokens += result.tokens.size();
-    if (command.json)
-      std::printf("%s\n", result_json(result).dump(batch ? -1 : 2).c_str());
-    else
-      std::printf("%s\n", batch ? one_line(result.text).c_str() : "");  // one alone was streamed
+  Batch batch;
+  if (command.batch.empty()) {
+    batch.results = generate_one(command, options);
+    print_one(command, batch.results.front(), options.boxes);
+  } else {
+    batch = generate_batch(command, options);
+    print_batch(command, batch, options.boxes);
   }
   if (!interrupted) return 0;
+  std::size_t tokens = 0;
+  for (const octavo::GenerateResult& result : batch.results) tokens += result.tokens.size();
   std::fprintf(stderr, "octavo: interrupted after %zu tokens\n", tokens);
   return 1;
 }
@@ -172,8 +228,11 @@ void add_generate(Program& program) {
   command.text("-p,--prompt", {"TEXT"}, options->prompt, "what to ask");
   command.texts("-i,--image", {"FILE", ValueKind::file}, options->images,
                 "a picture, may be repeated; pictures come before the text");
-  command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch,
-               "instead: answer every sample of a JSONL file at once, one line per answer, in order");
+  command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch.file,
+               "instead: answer every sample of a file at once, one line per answer, in order; see docs/samples.md");
+  command.text("--pictures", {"DIR", ValueKind::directory}, options->batch.pictures,
+               "instead: ask --prompt about every picture under DIR, in the order of their paths");
+  add_skip_bad(command, options->batch);
   command.pictures(options->decode);
   command.flag("--control-tokens-as-text", options->chat.control_tokens_as_text,
                "\"<|im_end|>\" and its like in a prompt are text: nobody speaks as the system");
@@ -188,6 +247,8 @@ void add_generate(Program& program) {
   command.number("--repetition-penalty", options->repetition_penalty, "with --sample or --greedy (1.0)");
   command.integer("--seed", options->seed, 0, "with --sample (0)");
   command.group("Output");
+  add_boxes(command, options->boxes,
+            "pixels that boxes in answers are in: as the model saw the picture, or its own (model)");
   command.text("--trace", {"FILE", ValueKind::file}, options->trace,
                "record every operation there, as JSON lines for octavo trace");
   command.flag("--trace-values", options->trace_values, "with --trace: statistics of every output, too");

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <octavo/nearest.hpp>
 #include <octavo/parallel.hpp>
 #include <utility>
 
 #include "help.hpp"
-#include "nearest.hpp"
 #include "version.hpp"
 
 namespace cli {
@@ -71,7 +71,7 @@ void Program::refuse_command(const std::string& word) const {
     for (const CLI::App* command : app_.get_subcommands([](const CLI::App*) { return true; }))
       known.push_back(command->get_name());
   }
-  std::string near = nearest(word, known);
+  std::string near = octavo::nearest(word, known);
   if (near.empty() && app_.get_option_no_throw("--" + word) != nullptr) near = "--" + word;
   throw UsageError("unknown " + std::string(is_option(word) ? "option " : "command ") + word +
                    (near.empty() ? "; octavo --help lists them" : "; did you mean " + near + "?"));
@@ -93,7 +93,7 @@ void Program::refuse_leftovers(const CLI::App& command) const {
   std::vector<std::string> known;
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  const std::string near = nearest(word, known);
+  const std::string near = octavo::nearest(word, known);
   throw UsageError("unknown option " + word +
                    (near.empty() ? "; see " + help_command(command) : "; did you mean " + near + "?"));
 }

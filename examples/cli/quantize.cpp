@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "describe.hpp"
 #include "progress.hpp"
+#include "sources.hpp"
 #include "streams.hpp"
 
 namespace cli {
@@ -37,12 +38,14 @@ void print_summary(const std::string& out, const octavo::QuantizeResult& result)
 }
 
 int run(const QuantizeCommand& command) {
+  require_source(command.job.calibration, "--calibration");
   ProgressBar bar(command.quiet);
   octavo::QuantizeOptions job = command.job;
   job.progress = bar.callback();
   job.cancel = &interrupted;
   const octavo::QuantizeResult result = octavo::quantize(command.model, command.out, job);
   bar.clear();
+  print_skipped(result.skipped);
   if (!command.quiet)
     for (const std::string& warning : result.warnings) std::fprintf(stderr, "note: %s\n", warning.c_str());
   if (command.json)
@@ -63,8 +66,10 @@ void add_quantize(Program& program) {
                       "all. One block of the model is in memory at a time.");
   command.positional({"MODEL", ValueKind::directory}, options->model, "the model directory to quantize");
   command.group("Input");
-  command.text("-c,--calibration", {"FILE", ValueKind::file}, job.calibration,
-               "samples to calibrate on, one JSON object a line: image, prompt, answer");
+  command.text("-c,--calibration", {"FILE", ValueKind::file}, job.calibration.file,
+               "samples to calibrate on: JSON lines or a JSON array, see docs/samples.md");
+  add_pictures(command, job.calibration, "--calibration");
+  add_skip_bad(command, job.calibration);
   command.integer("-n,--max-samples", job.max_samples, 1, "calibrate on the first N samples (all)");
   command.renamed("--samples", "--max-samples N (how many); which ones is said by --calibration FILE");
   command.text("-r,--recipe", {"NAME|FILE", ValueKind::choice_or_file, octavo::Recipe::preset_names()}, job.recipe,

@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "describe.hpp"
 #include "progress.hpp"
+#include "sources.hpp"
 #include "streams.hpp"
 #include "verify_print.hpp"
 
@@ -63,12 +64,14 @@ void print_outcome(const VerifyCommand& command, const Outcome& outcome) {
 }
 
 int run(const VerifyCommand& command) {
+  require_source(command.job.samples, "--samples");
   require_samples(command);
   if (command.suggest) octavo::check_new_file(*command.suggest, octavo::kRecipeMark);
   ProgressBar bar(command.quiet);
   octavo::VerifyOptions job = command.job;
   job.progress = bar.callback();
   job.cancel = &interrupted;
+  job.boxes = box_space(command.boxes);
   job.on_step = [&](const octavo::StepResult& step) {
     bar.clear();
     if (!command.json)
@@ -78,6 +81,7 @@ int run(const VerifyCommand& command) {
   };
   const Outcome outcome = command.report ? verify_and_report(command, job) : verify(command, job);
   bar.clear();
+  print_skipped(outcome.verify.skipped);
   if (outcome.attribution) write_suggestion(outcome.attribution->suggestion, command.suggest.value_or(""));
   if (command.json)
     std::printf("%s\n", outcome.verify.to_json().dump(2).c_str());
@@ -102,8 +106,12 @@ void add_verify(Program& program) {
   command.positional({"MODEL", ValueKind::directory}, options->model, "the original");
   command.positional({"QUANTIZED", ValueKind::directory}, options->quantized, "what octavo quantize wrote");
   command.group("Input");
-  command.text("-s,--samples", {"FILE", ValueKind::file}, job.samples,
-               "samples to evaluate, one JSON object a line: image, prompt, answer, task");
+  command.text("-s,--samples", {"FILE", ValueKind::file}, job.samples.file,
+               "samples to evaluate: JSON lines or a JSON array, see docs/samples.md");
+  add_pictures(command, job.samples, "--samples");
+  add_skip_bad(command, job.samples);
+  add_boxes(command, options->boxes,
+            "what boxes in the expected answers are in: pixels as the model sees the picture, or its own (model)");
   command.integer("-n,--max-samples", job.max_samples, 1, "evaluate the first N samples (all)");
   command.integer("--max-new-tokens", job.max_new_tokens, 1, "tokens per answer to a sample (64)");
   command.flag("--run-all", job.run_all, "go on after a step that failed");

@@ -11,6 +11,7 @@ struct VerifyCommand {
   std::string model, quantized;
   octavo::VerifyOptions job;
   std::optional<std::string> report, suggest;  // paths
+  std::string boxes = "model";
   bool exact = false, json = false, quiet = false;
 };
 

@@ -101,9 +101,10 @@ struct Suggestion {
 };
 
 struct AttributionOptions {
-  std::string samples;               ///< samples JSONL; required
+  SampleSource samples;              ///< required
   std::int64_t max_samples = 16;     ///< 0: all
   std::int64_t max_new_tokens = 64;  ///< per answer
+  BoxSpace boxes = BoxSpace::model;  ///< what boxes in the expected answers are in
   DecodeOptions decode;              ///< of the samples' pictures
   /// VerifyResult::answers of the same two models, with the same max_new_tokens: a sample that is among them (by id and
   /// prompt) is not asked again. Must outlive the call.
@@ -125,6 +126,7 @@ struct Attribution {
   std::vector<VariantMetrics> variants;  ///< quantized; each tower alone, where both have int8 linears; all in W8A16
   std::vector<SampleResult> samples;     ///< with the answers of QUANTIZED, worst KL first
   Suggestion suggestion;                 ///< status not_needed and no thresholds when it was not asked for
+  std::vector<SkippedSample> skipped;    ///< samples left out, see SampleSource::skip_bad
   std::int64_t proxy_samples = 0;        ///< behind the proxy and the activations: the first of the samples
   double seconds = 0;
 

@@ -12,11 +12,13 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/boxes.hpp"
 #include "octavo/image.hpp"
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
 #include "octavo/metrics.hpp"
 #include "octavo/model.hpp"
+#include "octavo/samples.hpp"
 
 namespace octavo {
 
@@ -122,25 +124,25 @@ std::vector<StepFailure> missed_bounds(const VerifyThresholds& bounds, const Ste
 
 // --- Answers --------------------------------------------------------------------------------------------------------
 
-/// x1, y1, x2, y2 in pixels of the picture as the model saw it.
-using Box = std::array<double, 4>;
-
-/// Grounding (a task whose name contains "ground"): IoU of the first four integers of both answers, right from 0.5;
-/// others: equal after trimming white space and one final full stop, ASCII case ignored.
+/// A sample is about grounding when its task's name contains "ground", in any case, or when the expected answer is a
+/// box (is_box_answer).
+bool is_grounding(std::string_view task, std::string_view expected);
+/// Grounding: IoU of the boxes of both answers (box_in, whose forms boxes.hpp lists), right from 0.5; an answer without
+/// a box is wrong. Others: equal answers (answer_part: without the reasoning) after trimming white space and one final
+/// full stop, ASCII case ignored.
 struct AnswerScore {
   bool right = false;
   double iou = 0;
 };
 AnswerScore score_answer(std::string_view task, std::string_view expected, std::string_view actual);
-/// What score_answer compares of a grounding task: the answer's first four integers; none for another task.
-std::optional<Box> answer_box(std::string_view task, std::string_view answer);
 
 /// One sample of the evaluation, as both models answered it.
 struct SampleResult {
   std::string id, task, prompt;
-  std::vector<std::string> images;                               ///< paths
+  std::vector<SampleImage> images;
   DecodeOptions decode;                                          ///< how they were read
-  std::vector<ImageSize> image_sizes;                            ///< in pixels as the model saw them, after resizing
+  std::vector<PictureSize> image_sizes;                          ///< own, and as the model saw them, after resizing
+  BoxSpace boxes = BoxSpace::model;                              ///< what the three boxes are in
   std::string expected;                                          ///< "" when the sample has no answer
   std::string original, quantized;                               ///< answers
   bool original_right = false, quantized_right = false;          ///< see score_answer
@@ -151,7 +153,10 @@ struct SampleResult {
   JsonBuilder to_json() const;                                   ///< without the ids
 };
 /// A sample with both models' answers, scored; ids, and agreement of tokens and logits, are the caller's to fill in.
-SampleResult score_sample(const Sample& sample, const ModelInput& input, std::string original, std::string quantized);
+/// `boxes`: what the expected answer's box is in; with `original`, the models' boxes are moved there.
+/// @throws Error  as common_scale, with `original`.
+SampleResult score_sample(const Sample& sample, const ModelInput& input, std::string original, std::string quantized,
+                          BoxSpace boxes = BoxSpace::model);
 
 // --- Teacher forcing ------------------------------------------------------------------------------------------------
 

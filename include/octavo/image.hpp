@@ -91,7 +91,8 @@ Grid grid_of(ImageSize size, const ImageProcessorConfig& config);
 struct PixelPatches {
   Tensor pixel_values;  // f32 [t*h*w, 3*temporal_patch_size*patch_size^2]
   Grid grid;
-  ImageSize resized;  ///< what boxes in answers refer to
+  ImageSize resized;   ///< what boxes in answers refer to
+  ImageSize original;  ///< of the picture that was given
 };
 PixelPatches patchify(const Image& image, const ImageProcessorConfig& config);
 

@@ -1,6 +1,6 @@
 /// @file
-/// What every whole job shares: samples to work on, progress and cancelling, and what it says of one layer. Jobs of
-/// your own (a calibration loop, an evaluation) can be written on the same parts.
+/// What every whole job shares: progress and cancelling, and what it says of one layer. Jobs of your own (a calibration
+/// loop, an evaluation) can be written on the same parts; their samples are read by samples.hpp.
 #pragma once
 
 #include <atomic>
@@ -8,11 +8,9 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
 
-#include "octavo/image.hpp"
+#include "octavo/error.hpp"
 #include "octavo/json.hpp"
-#include "octavo/model.hpp"
 
 namespace octavo {
 
@@ -57,30 +55,6 @@ class Stopwatch {
 
 /// High-water mark of this process's resident memory (VmHWM); 0 where /proc does not tell.
 std::uint64_t peak_rss_bytes();
-
-// --- Samples --------------------------------------------------------------------------------------------------------
-
-/// A line of a samples file (JSONL): {"id","image"|"images","prompt","answer","task"}; image paths relative to the
-/// file. Only "prompt" is required.
-struct Sample {
-  std::string id, prompt, answer, task;
-  std::vector<std::string> images;  ///< paths, resolved against the file's directory
-  DecodeOptions decode;             ///< how they are read
-};
-/// Reads at most `limit` samples (0: all), whose pictures are to be read as `decode` says. Blank lines are skipped.
-/// @throws Error  not_found / format naming file and line; invalid_argument when the file holds no sample.
-std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit = 0,
-                                 const DecodeOptions& decode = {});
-/// Every sample's pictures must exist before hours of work start.
-/// @throws Error  not_found naming the sample and the path.
-void require_images(const std::vector<Sample>& samples);
-/// Pictures of a sample, decoded. @throws Error  as load_image.
-std::vector<Image> load_images(const Sample& sample);
-/// A sample's prompt and pictures, without its answer; what is wrong with them names the sample.
-ModelInput prepare_question(const Model& model, const Sample& sample);
-/// `room`: positions of the context that the prompt leaves free.
-/// @throws Error  invalid_argument naming the sample when there is none.
-void require_room(const Sample& sample, const ModelInput& input, std::int64_t room);
 
 // --- One layer ------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "octavo/boxes.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
@@ -54,6 +55,9 @@ struct GenerateOptions {
   /// The same for a batch, where on_token must be empty: with the sequence's index, which alone false stops.
   std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)> on_batch_token;
   const std::atomic<bool>* cancel = nullptr;  ///< looked at before every layer
+  /// What the boxes in GenerateResult::text are in. `original` needs pictures that share one scale (see common_scale),
+  /// and, since a box is moved when the answer is complete, no on_token.
+  BoxSpace boxes = BoxSpace::model;
 };
 
 enum class FinishReason : std::uint8_t { stop, length, cancelled };
@@ -64,6 +68,8 @@ struct GenerateResult {
   std::int64_t prompt_tokens = 0;
   FinishReason finish_reason = FinishReason::stop;
   double preprocess_seconds = 0, vision_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
+  std::vector<PictureSize> pictures;  ///< of the prompt, in order: own size, and as the model saw it
+  std::vector<Box> boxes;             ///< in `text`, see boxes.hpp, in the pixels that were asked for
 };
 
 /// An opened model; immutable, may be shared between threads; copies share it. Float weights stay mapped as stored,

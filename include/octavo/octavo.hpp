@@ -6,6 +6,7 @@
 // clang-format off
 #include "octavo/version.hpp"     // which version this is
 #include "octavo/error.hpp"       // how failure is reported
+#include "octavo/nearest.hpp"     // the known word that a misspelt one is closest to
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/ledger.hpp"      // bytes that tensors without data would take
@@ -26,13 +27,15 @@
 #include "octavo/quant.hpp"       // GPTQ, recipes
 #include "octavo/structure.hpp"   // tensors and linears that a config promises
 #include "octavo/sampling.hpp"    // the next token
+#include "octavo/boxes.hpp"       // boxes in answers, and where they lie in the picture
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/session.hpp"     // prefill and decode by hand
 #include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
 #include "octavo/plan.hpp"        // what is known of a model without reading a weight
 #include "octavo/metrics.hpp"     // how far two runs are apart
-#include "octavo/job.hpp"         // what whole jobs share: samples, progress
+#include "octavo/samples.hpp"     // samples files of every form, folders of pictures
+#include "octavo/job.hpp"         // what whole jobs share: progress, cancelling
 #include "octavo/check.hpp"       // everything wrong with a directory, without reading a weight
 #include "octavo/compare.hpp"     // an original and its quantized form, side by side
 #include "octavo/evaluation.hpp"  // how a quantized model is judged

@@ -17,12 +17,13 @@
 
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
+#include "octavo/samples.hpp"
 
 namespace octavo {
 
 struct QuantizeOptions {
   std::string recipe = "default";  ///< preset or path
-  std::string calibration;         ///< samples JSONL; may be empty only when no rule needs it (rtn)
+  SampleSource calibration;        ///< may be empty only when no rule needs it (rtn)
   std::int64_t max_samples = 0;    ///< 0: all
   DecodeOptions decode;            ///< of the samples' pictures
   bool overwrite = false;  ///< replace an earlier output of quantize(), once the new one is complete: AtomicDirectory
@@ -34,6 +35,7 @@ struct QuantizeResult {
   std::vector<LayerReport> layers;
   std::vector<std::string> warnings;  ///< one line each, e.g. too few calibration rows
   std::int64_t samples = 0, tokens = 0;
+  std::vector<SkippedSample> skipped;               ///< samples left out, see SampleSource::skip_bad
   std::uint64_t bytes_before = 0, bytes_after = 0;  ///< of tensor data
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;  ///< of the process so far; 0 where the system does not tell

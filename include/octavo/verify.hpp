@@ -33,6 +33,7 @@
 #include "octavo/evaluation.hpp"
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
+#include "octavo/samples.hpp"
 
 namespace octavo {
 
@@ -78,9 +79,10 @@ struct Diagnosis {
 };
 
 struct VerifyOptions {
-  std::string samples;               ///< samples JSONL; empty: built-in prompts, and no evaluation
+  SampleSource samples;              ///< empty: built-in prompts, and no evaluation
   std::int64_t max_samples = 0;      ///< of the evaluation; 0: all
   std::int64_t max_new_tokens = 64;  ///< per greedy generation of the evaluation
+  BoxSpace boxes = BoxSpace::model;  ///< what boxes in the expected answers are in
   std::int64_t layer_samples = 4;    ///< how many samples the per-layer errors are taken from
   VerifyThresholds thresholds;       ///< override the profile's, see VerifyProfile::override_with
   ProgressCallback progress;
@@ -105,12 +107,13 @@ struct VerifyResult {
   std::vector<std::string> failures;   ///< "step: " and one line per missed expectation
   std::vector<TaskScore> tasks;        ///< samples with an answer, by task
   std::int64_t samples = 0;
-  double token_agreement = 0;  ///< mean of (common prefix / longer answer), both greedy
-  double exact_match = 0;      ///< share of samples whose greedy tokens are all equal
-  double logit_cosine = 0;     ///< mean over answer positions, teacher-forced on the original's answer
-  double kl = 0;               ///< mean KL(original || quantized) in nats, same positions
-  double top1_agreement = 0;   ///< share of those positions with the same most likely token
-  double top5_agreement = 0;   ///< share of the original's five most likely tokens among the quantized model's five
+  std::vector<SkippedSample> skipped;  ///< samples left out, see SampleSource::skip_bad
+  double token_agreement = 0;          ///< mean of (common prefix / longer answer), both greedy
+  double exact_match = 0;              ///< share of samples whose greedy tokens are all equal
+  double logit_cosine = 0;             ///< mean over answer positions, teacher-forced on the original's answer
+  double kl = 0;                       ///< mean KL(original || quantized) in nats, same positions
+  double top1_agreement = 0;           ///< share of those positions with the same most likely token
+  double top5_agreement = 0;  ///< share of the original's five most likely tokens among the quantized model's five
   double original_perplexity = 0, quantized_perplexity = 0;                ///< of the original's answers
   double original_accuracy = 0, quantized_accuracy = 0;                    ///< over all samples with an answer
   double original_tokens_per_second = 0, quantized_tokens_per_second = 0;  ///< decoding

@@ -55,8 +55,7 @@ class Attributor {
       : options_(options),
         quantized_dir_(quantized_dir),
         steps_(options.progress, options.cancel, "attribute", "no result"),
-        samples_(read_samples(options.samples, options.max_samples, options.decode)) {
-    require_images(samples_);
+        set_(read_samples(options.samples, options.max_samples, options.decode)) {
     VerifyProfile profile = VerifyProfile::open(options.profile);
     profile.override_with(options.thresholds);
     thresholds_ = profile.for_step("evaluation");
@@ -64,16 +63,19 @@ class Attributor {
     original_ = Model::open(original_dir);
     quantized_ = Model::open(quantized_dir);
     require_comparable(original_dir);
+    check_pictures(set_, original_.image_processor(), options.samples.skip_bad,
+                   [&](const Sample&) { steps_.check_cancelled(); });
+    found_.skipped = set_.skipped;
   }
 
   Attribution run() {
-    const auto n = static_cast<std::int64_t>(samples_.size());
+    const auto n = static_cast<std::int64_t>(set_.samples.size());
     const std::int64_t proxied = std::min(n, kProxySamples);
     // The search is counted as if it were to run; what it leaves is skipped over at the end.
     const std::int64_t searched = options_.suggest ? 24 * n : 0;
     std::int64_t total = n + kProxyRuns * proxied + 4 * n + searched;
     steps_.set_total(total);
-    reference_.emplace(original_, samples_, options_, steps_);
+    reference_.emplace(original_, set_.samples, options_, steps_);
     groups(proxied, n);
     if (found_.groups.empty())
       throw Error(ErrorCode::invalid_argument, "attribute: " + quantized_dir_ + " holds no int8 linear");
@@ -240,7 +242,7 @@ class Attributor {
   std::string quantized_dir_;
   Stopwatch watch_;
   JobProgress steps_;
-  std::vector<Sample> samples_;
+  SampleSet set_;
   VerifyThresholds thresholds_, tightened_;
   Model original_, quantized_;
   std::optional<Reference> reference_;

@@ -165,6 +165,7 @@ JsonBuilder Attribution::to_json() const {
       .set("variants", std::move(all_variants))
       .set("samples", std::move(all_samples))
       .set("suggestion", suggestion_json(suggestion))
+      .set("skipped_samples", skipped_json(skipped))
       .set("proxy_samples", proxy_samples)
       .set("seconds", seconds);
 }

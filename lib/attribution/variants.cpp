@@ -100,7 +100,7 @@ StepMetrics Reference::score(const Model& variant, AnswerOf&& answer_of, std::ve
     all.add(logits);
     Answer answer = answer_of(one);
     metrics.add_answers(one.answer.tokens, answer.tokens);
-    SampleResult result = score_sample(*one.sample, one.input, one.answer.text, std::move(answer.text));
+    SampleResult result = score_sample(*one.sample, one.input, one.answer.text, std::move(answer.text), options_.boxes);
     result.token_agreement = prefix_agreement(one.answer.tokens, answer.tokens);
     result.kl = logits.mean_kl();
     if (!result.expected.empty()) {

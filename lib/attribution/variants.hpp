@@ -11,6 +11,7 @@
 #include "octavo/evaluation.hpp"
 #include "octavo/job.hpp"
 #include "octavo/metrics.hpp"
+#include "octavo/samples.hpp"
 
 namespace octavo::detail {
 

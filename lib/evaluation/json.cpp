@@ -79,20 +79,27 @@ JsonBuilder SampleResult::to_json() const {
     return JsonBuilder::array_of(*corners);
   };
   JsonBuilder sizes = JsonBuilder::array();
-  for (const ImageSize& size : image_sizes)
-    sizes.push(JsonBuilder::object().set("height", size.height).set("width", size.width));
+  JsonBuilder pictures = JsonBuilder::array();
+  for (const SampleImage& image : images) pictures.push(image.name);
+  for (const PictureSize& size : image_sizes)
+    sizes.push(JsonBuilder::object()
+                   .set("height", size.seen.height)
+                   .set("width", size.seen.width)
+                   .set("original_height", size.original.height)
+                   .set("original_width", size.original.width));
   const bool known = !expected.empty();
   return JsonBuilder::object()
       .set("id", id)
       .set("task", task)
       .set("prompt", prompt)
-      .set("images", JsonBuilder::array_of(images))
+      .set("images", std::move(pictures))
       .set("image_sizes", std::move(sizes))
       .set("expected", known ? JsonBuilder(expected) : JsonBuilder(nullptr))
       .set("original", original)
       .set("quantized", quantized)
       .set("original_right", known ? JsonBuilder(original_right) : JsonBuilder(nullptr))
       .set("quantized_right", known ? JsonBuilder(quantized_right) : JsonBuilder(nullptr))
+      .set("box_space", box_space_name(boxes))
       .set("expected_box", box(expected_box))
       .set("original_box", box(original_box))
       .set("quantized_box", box(quantized_box))

@@ -35,6 +35,7 @@ PixelPatches patchify(const Image& image, const ImageProcessorConfig& config) {
   const std::int64_t frames = config.temporal_patch_size;
   PixelPatches result;
   result.resized = size;
+  result.original = {image.height, image.width};
   result.grid = grid_of({image.height, image.width}, config);
   const std::int64_t columns = 3 * frames * patch * patch;
   result.pixel_values = Tensor::empty(DType::f32, {result.grid.h * result.grid.w, columns});

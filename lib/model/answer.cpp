@@ -79,6 +79,8 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
   result.prompt_tokens = static_cast<std::int64_t>(input.ids.size());
   result.preprocess_seconds = input.preprocess_seconds;
   result.finish_reason = FinishReason::length;
+  for (const PixelPatches& image : input.images) result.pictures.push_back({image.original, image.resized});
+  if (options.boxes == BoxSpace::original) common_scale(result.pictures);  // before the work
 }
 
 Answer::Piece Answer::take(std::span<const float> logits) {

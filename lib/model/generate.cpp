@@ -68,7 +68,10 @@ class Generation {
         if (!sequence.answer.finished()) sequence.answer.cancel();
     }
     std::vector<GenerateResult> results;
-    for (Sequence& sequence : sequences_) results.push_back(std::move(sequence.answer.result));
+    for (Sequence& sequence : sequences_) {
+      place_boxes(sequence.answer.result);
+      results.push_back(std::move(sequence.answer.result));
+    }
     return results;
   }
 
@@ -82,6 +85,13 @@ class Generation {
       step(running, first);
       std::erase_if(running, [](const Sequence* sequence) { return sequence->answer.finished(); });
     }
+  }
+
+  void place_boxes(GenerateResult& result) const {
+    const std::optional<PictureSize> scale =
+        options_.boxes == BoxSpace::original ? common_scale(result.pictures) : std::nullopt;
+    if (scale) result.text = boxes_to_original(result.text, *scale);
+    result.boxes = boxes_in(result.text);
   }
 
   void look(Sequence& sequence) const {
@@ -152,11 +162,20 @@ class Generation {
   std::deque<Sequence> sequences_;  // which stay where they are
 };
 
+/// A text that is told as it grows would have boxes in other pixels than the one that is returned.
+void refuse_early_boxes(const GenerateOptions& options) {
+  if (options.boxes == BoxSpace::original && (options.on_token || options.on_batch_token))
+    throw Error(ErrorCode::invalid_argument,
+                "generate: boxes are moved to the picture's own pixels when the answer is complete; leave on_token and "
+                "on_batch_token empty");
+}
+
 }  // namespace
 
 GenerateResult Model::generate(const ModelInput& input, const GenerateOptions& options) const {
   if (options.on_batch_token)
     throw Error(ErrorCode::invalid_argument, "generate: on_batch_token is for a batch; on_token hears of one sequence");
+  refuse_early_boxes(options);
   Tell tell;
   if (options.on_token)
     tell = [&](std::size_t, std::int32_t id, std::string_view text) { return options.on_token(id, text); };
@@ -169,6 +188,7 @@ std::vector<GenerateResult> Model::generate(std::span<const ModelInput> inputs, 
   if (options.on_token)
     throw Error(ErrorCode::invalid_argument,
                 "generate: on_token does not tell the sequences of a batch apart: set on_batch_token instead");
+  refuse_early_boxes(options);
   return Generation(*impl_, inputs, options, options.on_batch_token, true).run();
 }
 

@@ -79,9 +79,8 @@ void CalibrationStates::run(const ModelBlock& block, InputCollector* collector, 
 }
 
 ModelInput prepare_sample(const Model& model, const Sample& sample) {
-  return in_context("sample \"" + sample.id + "\"", [&] {
-    const std::vector<Image> images = load_images(sample);
-    ModelInput input = model.prepare(sample.prompt, images);
+  ModelInput input = prepare_question(model, sample);
+  return in_context(sample.name(), [&] {
     if (!sample.answer.empty()) {
       const auto answer = model.tokenizer().encode(sample.answer);
       input.ids.insert(input.ids.end(), answer.begin(), answer.end());

@@ -8,6 +8,7 @@
 
 #include "octavo/job.hpp"
 #include "octavo/quant.hpp"
+#include "octavo/samples.hpp"
 #include "plan.hpp"
 
 namespace octavo::detail {

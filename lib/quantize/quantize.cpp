@@ -37,19 +37,21 @@ class Quantizer {
     }
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
-      samples_ = read_samples(options.calibration, options.max_samples, options.decode);
-      require_images(samples_);
+      set_ = read_samples(options.calibration, options.max_samples, options.decode);
+      check_pictures(set_, ImageProcessorConfig::open(model_dir), options.calibration.skip_bad,
+                     [&](const Sample&) { steps_.check_cancelled(); });
+      result_.skipped = set_.skipped;
     } else if (plan_.needs_calibration) {
       throw Error(ErrorCode::invalid_argument,
                   "quantize: recipe \"" + options.recipe +
-                      "\" uses GPTQ, which needs calibration samples; name a JSONL file, or use the recipe \"rtn\"");
+                      "\" uses GPTQ, which needs calibration samples; name a samples file, or use the recipe \"rtn\"");
     }
     output_.emplace(model_dir, out_dir, options.overwrite, options.max_shard_bytes, read_by(model_dir, options));
   }
 
   QuantizeResult run() {
     count_steps();
-    if (!samples_.empty()) {
+    if (!set_.samples.empty()) {
       calibrate();
     } else {
       for (const Tower tower : {Tower::vision, Tower::language}) {
@@ -65,7 +67,7 @@ class Quantizer {
     warn_of_few_rows();
     result_.bytes_before = checkpoint_->total_bytes();
     result_.bytes_after = output_->bytes();
-    result_.samples = static_cast<std::int64_t>(samples_.size());
+    result_.samples = static_cast<std::int64_t>(set_.samples.size());
     result_.recipe = recipe_.to_json().dump();
     result_.seconds = watch_.seconds();
     result_.peak_rss_bytes = peak_rss_bytes();
@@ -96,7 +98,7 @@ class Quantizer {
   }
 
   void count_steps() {
-    const auto n = static_cast<std::int64_t>(samples_.size());
+    const auto n = static_cast<std::int64_t>(set_.samples.size());
     std::int64_t total = kLinearSteps * plan_.quantized_linears;
     if (n > 0) {
       const auto depth = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
@@ -132,7 +134,7 @@ class Quantizer {
     {
       const Model model = Model::open(checkpoint_->directory());
       // A tower that is quantized must see all samples at once; one that only runs can take them in chunks.
-      const auto all = static_cast<std::int64_t>(samples_.size());
+      const auto all = static_cast<std::int64_t>(set_.samples.size());
       const std::int64_t chunk = plan_.quantizes(Tower::vision) ? all : std::min(all, kVisionChunk);
       for (std::int64_t begin = 0; begin < all; begin += chunk) {
         enter_language(model, begin, std::min(all, begin + chunk), language);
@@ -150,7 +152,7 @@ class Quantizer {
     CalibrationStates vision;
     for (std::int64_t i = begin; i < end; ++i) {
       steps_.check_cancelled();
-      inputs.push_back(prepare_sample(model, samples_[static_cast<std::size_t>(i)]));
+      inputs.push_back(prepare_sample(model, set_.samples[static_cast<std::size_t>(i)]));
       vision.states.push_back(ends->begin_vision(inputs.back()));
     }
     walk(Tower::vision, vision);
@@ -270,7 +272,7 @@ class Quantizer {
   std::optional<Checkpoint> checkpoint_;
   JobProgress steps_;
   Plan plan_;
-  std::vector<Sample> samples_;
+  SampleSet set_;
   std::optional<QuantizedOutput> output_;
   QuantizeResult result_;
 };

@@ -17,6 +17,7 @@ JsonBuilder QuantizeResult::to_json() const {
   json.set("seconds", seconds).set("peak_rss_bytes", static_cast<std::int64_t>(peak_rss_bytes));
   json.set("files", JsonBuilder::array_of(files));
   json.set("warnings", JsonBuilder::array_of(warnings));
+  json.set("skipped_samples", skipped_json(skipped));
   JsonBuilder list = JsonBuilder::array();
   for (const LayerReport& layer : layers) list.push(layer.to_json());
   json.set("layers", std::move(list));

@@ -88,11 +88,12 @@ std::string drawn(const std::optional<Box>& box, ImageSize size, const char* loo
 
 }  // namespace
 
-Picture embed(const std::string& path, const DecodeOptions& decode, std::size_t& room) {
+Picture embed(const SampleImage& source, const DecodeOptions& decode, std::size_t& room) {
   try {
-    const std::shared_ptr<Storage> file = map_file(path);
-    const std::span<const std::byte> bytes = bytes_of(*file);
-    DecodedImage decoded = decode_image_file(bytes, path, decode);  // a file that browsers show as broken ends here
+    const std::shared_ptr<Storage> file = source.bytes == nullptr ? map_file(source.name) : nullptr;
+    const std::span<const std::byte> bytes = file != nullptr ? bytes_of(*file) : std::span(*source.bytes);
+    // A file that browsers show as broken ends here.
+    DecodedImage decoded = decode_image_file(bytes, source.name, decode);
     if (std::optional<Picture> whole = as_it_is(bytes, decoded, room)) {
       room -= std::min(room, whole->data.size() / 4 * 3);
       return *std::move(whole);

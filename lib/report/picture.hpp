@@ -20,7 +20,7 @@ struct Picture {
 };
 /// Reads a picture, to be shown as the model saw it, and takes its bytes from `room`. Never throws for what is wrong
 /// with the file.
-Picture embed(const std::string& path, const DecodeOptions& decode, std::size_t& room);
+Picture embed(const SampleImage& source, const DecodeOptions& decode, std::size_t& room);
 
 /// The picture, `size` as the model saw it, with the boxes that are there: the coordinate system is the pixels of
 /// `size`. Inverted boxes are turned, what lies outside is cut off.

@@ -123,7 +123,7 @@ JsonBuilder VerifyResult::to_json() const {
   for (const StepResult& step : steps) list.push(step_json(step));
   json.set("steps", std::move(list));
   json.set("diagnosis", diagnosis ? diagnosis_json(*diagnosis) : JsonBuilder(nullptr));
-  json.set("samples", samples).set("tasks", tasks_json(tasks));
+  json.set("samples", samples).set("skipped_samples", skipped_json(skipped)).set("tasks", tasks_json(tasks));
   json.set("original_accuracy", original_accuracy).set("quantized_accuracy", quantized_accuracy);
   json.set("token_agreement", token_agreement).set("exact_match", exact_match);
   json.set("logit_cosine", logit_cosine).set("kl", kl);

@@ -16,7 +16,7 @@ constexpr const char* kPictureQuestion = "What is in this picture?";
 std::vector<std::string> questions(const Verification& verification) {
   std::vector<std::string> distinct;
   const auto take = [&](const std::string& prompt) {
-    if (static_cast<std::int64_t>(distinct.size()) < verification.profile.prompts &&
+    if (!prompt.empty() && static_cast<std::int64_t>(distinct.size()) < verification.profile.prompts &&
         std::find(distinct.begin(), distinct.end(), prompt) == distinct.end())
       distinct.push_back(prompt);
   };
@@ -41,8 +41,17 @@ std::string grid_text(const Grid& grid) {
 
 ModelInput prepare_both(Verification& verification, StepResult& step, std::string_view prompt,
                         std::span<const Image> images) {
-  ModelInput input = verification.original->prepare(prompt, images);
-  const ModelInput other = verification.quantized->prepare(prompt, images);
+  ChatMessage message;
+  message.role = "user";
+  message.parts.assign(images.size(), ChatPart{ChatPart::Kind::image, {}});
+  message.parts.push_back({ChatPart::Kind::text, std::string(prompt)});
+  return prepare_both(verification, step, {&message, 1}, images);
+}
+
+ModelInput prepare_both(Verification& verification, StepResult& step, std::span<const ChatMessage> messages,
+                        std::span<const Image> images) {
+  ModelInput input = verification.original->prepare(messages, images);
+  const ModelInput other = verification.quantized->prepare(messages, images);
   for (std::size_t i = 0; i < input.images.size(); ++i) {
     if (same_pixels(input.images[i], other.images[i])) continue;
     verification.evidence.pictures_differ = true;
@@ -78,7 +87,8 @@ const std::vector<ModelInput>& text_prompts(Verification& verification) {
 }
 
 std::string picture_question(const Verification& verification) {
-  return verification.samples.empty() ? kPictureQuestion : verification.samples.front().prompt;
+  const bool has_own = !verification.samples.empty() && !verification.samples.front().prompt.empty();
+  return has_own ? verification.samples.front().prompt : kPictureQuestion;
 }
 
 std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& step, std::size_t limit) {
@@ -89,9 +99,10 @@ std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& 
     try {
       images = load_images(sample);
     } catch (const Error& error) {
-      throw InputError(error.with_context("sample \"" + sample.id + "\""));
+      throw InputError(error.with_context(sample.name()));
     }
-    ModelInput input = prepare_both(verification, step, sample.prompt, images);
+    ModelInput input =
+        in_context(sample.name(), [&] { return prepare_both(verification, step, messages_of(sample), images); });
     if (room(verification, input) > 0) prompts.push_back(std::move(input));
   }
   if (prompts.empty()) {

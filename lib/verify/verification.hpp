@@ -13,6 +13,7 @@
 #include "octavo/job.hpp"
 #include "octavo/metrics.hpp"
 #include "octavo/model.hpp"
+#include "octavo/samples.hpp"
 #include "octavo/session.hpp"
 #include "octavo/verify.hpp"
 
@@ -57,7 +58,7 @@ struct Verification {
   std::string original_dir, quantized_dir;
   JobProgress steps;
   VerifyProfile profile;
-  std::vector<Sample> samples;
+  std::vector<Sample> samples;               ///< whose pictures decode, since the step "open"
   std::optional<Model> original, quantized;  ///< since the step "open"
   Evidence evidence;                         ///< of the step that runs
   VerifyResult result;
@@ -88,6 +89,9 @@ std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& 
 std::string picture_question(const Verification& verification);
 /// Prepares with the original's files and checks that the quantized directory's give the same; a difference is a
 /// failure of the step.
+ModelInput prepare_both(Verification& verification, StepResult& step, std::span<const ChatMessage> messages,
+                        std::span<const Image> images);
+/// The same for one user turn: pictures, then the text.
 ModelInput prepare_both(Verification& verification, StepResult& step, std::string_view prompt,
                         std::span<const Image> images);
 /// Positions of the context that a prompt leaves.

@@ -128,8 +128,10 @@ Verification::Verification(const std::string& original_directory, const std::str
       steps(given.progress, given.cancel, "verify", "no result"),
       profile(VerifyProfile::open(given.profile)) {
   profile.override_with(given.thresholds);
-  if (!given.samples.empty()) samples = read_samples(given.samples, given.max_samples, given.decode);
-  require_images(samples);
+  if (given.samples.empty()) return;
+  SampleSet set = read_samples(given.samples, given.max_samples, given.decode);
+  samples = std::move(set.samples);
+  result.skipped = std::move(set.skipped);
 }
 
 }  // namespace detail

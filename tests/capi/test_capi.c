@@ -436,6 +436,42 @@ static void test_batch(const octavo_model* model, const char* image) {
   for (i = 0; i < 3; ++i) CHECK(results[i].text == NULL);
 }
 
+/* The size that the model saw, and whose pixels boxes are in. The picture is 140 x 140, which needs no resizing. */
+static void test_pictures(const octavo_model* model, const char* image) {
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result result = OCTAVO_GENERATE_RESULT_INIT, first = OCTAVO_GENERATE_RESULT_INIT;
+  octavo_picture_size sizes[3];
+  const char* images[2];
+  memset(sizes, 0, sizeof sizes);
+  images[0] = images[1] = image;
+  options.max_new_tokens = 2;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  options.boxes = OCTAVO_BOXES_ORIGINAL;
+  result.pictures = sizes;
+  result.picture_capacity = 1;
+  CHECK(octavo_generate(model, "What?", images, 2, &options, &result) == OCTAVO_OK);
+  CHECK(result.picture_count == 2 && result.picture_capacity == 1 && result.pictures == sizes);
+  CHECK(sizes[0].width == 140 && sizes[0].height == 140 && sizes[0].original_width == 140 &&
+        sizes[0].original_height == 140);
+  CHECK(sizes[1].width == 0);
+  octavo_string_release(result.text);
+  result.text = NULL;
+  options.on_token = on_token;
+  CHECK(octavo_generate(model, "What?", images, 1, &options, &result) == OCTAVO_INVALID_ARGUMENT);
+  options.on_token = NULL;
+  options.boxes = 7;
+  CHECK(octavo_generate(model, "What?", images, 1, &options, &result) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "options.boxes is 7") != NULL);
+  CHECK(result.text == NULL);
+  /* A caller that knows the first version of the structs. */
+  options.struct_size = offsetof(octavo_generate_options, boxes);
+  first.struct_size = offsetof(octavo_generate_result, pictures);
+  first.picture_count = 5;
+  CHECK(octavo_generate(model, "What?", images, 1, &options, &first) == OCTAVO_OK);
+  CHECK(first.text != NULL && first.picture_count == 5);
+  octavo_string_release(first.text);
+}
+
 static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
   octavo_model* model = NULL;
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
@@ -476,6 +512,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(stopped.new_tokens == 1 && stopped.finish_reason != OCTAVO_FINISH_LENGTH);
   octavo_string_release(stopped.text);
   test_batch(model, image);
+  test_pictures(model, image);
   octavo_model_release(model);
 
   quantize.calibration = calibration;

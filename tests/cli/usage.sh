@@ -130,12 +130,12 @@ cp -r "$model/eval" "$work/my data/it's"
 "$octavo" quantize "$model" -o "$work/int8" --calibration "$model/calib/calibration.jsonl" >"$work/out" 2>"$work/err" ||
   fail "quantize"
 "$octavo" verify "$model" "$work/int8" -s "$work/my data/it's/eval.jsonl" -n 12 --max-new-tokens 24 --max-kl 1e-4 \
-  --min-logit-cosine 0.5 --profile lenient --suggest "$work/my data/keep.json" >"$work/out" 2>"$work/err"
+  --min-logit-cosine 0.5 --profile lenient --skip-bad-samples --boxes original --suggest "$work/my data/keep.json" >"$work/out" 2>"$work/err"
 [ $? -eq 1 ] || fail "verify: a bound of 1e-4 nats must be missed"
 line=$(grep '^  octavo verify' "$work/out")
 eval "set -- ${line#  octavo}"
-[ "$*" = "verify $model OUT --samples $work/my data/it's/eval.jsonl --max-samples 12 --max-new-tokens 24 --profile lenient \
---min-logit-cosine 0.5 --max-kl 1e-04" ] && [ $# -eq 15 ] || fail "verify: the confirmation says $line"
+[ "$*" = "verify $model OUT --samples $work/my data/it's/eval.jsonl --skip-bad-samples --max-samples 12 --max-new-tokens 24 --profile lenient \
+--boxes original --min-logit-cosine 0.5 --max-kl 1e-04" ] && [ $# -eq 18 ] || fail "verify: the confirmation says $line"
 line=$(grep '^  octavo quantize' "$work/out")
 eval "set -- ${line#  octavo}"
 [ "$6" = "$work/my data/keep.json" ] || fail "quantize: the confirmation says $line"

@@ -148,9 +148,10 @@ TEST_CASE("quantize refuses before it works") {
   const auto refusal = [&](const std::string& model, const std::string& target, const QuantizeOptions& options) {
     return test::message_of([&] { quantize(model, target, options); });
   };
-  CHECK(refusal(test::kModel, out, {}) ==
-        "quantize: recipe \"default\" uses GPTQ, which needs calibration samples; name a JSONL file, or use the recipe "
-        "\"rtn\"");
+  CHECK(
+      refusal(test::kModel, out, {}) ==
+      "quantize: recipe \"default\" uses GPTQ, which needs calibration samples; name a samples file, or use the recipe "
+      "\"rtn\"");
   QuantizeOptions rtn;
   rtn.recipe = "rtn";
   CHECK(refusal(test::kModel, "", rtn) == "quantize: the output directory is empty; name one that does not exist yet");
@@ -158,8 +159,9 @@ TEST_CASE("quantize refuses before it works") {
         "quantize: the output directory " + test::kModel + " is the model itself; choose another");
   QuantizeOptions missing;
   missing.calibration = scratch.write("s.jsonl", "{\"id\": \"a\", \"image\": \"gone.png\", \"prompt\": \"P\"}\n");
-  CHECK(refusal(test::kModel, out, missing) == "samples: sample \"a\" names the image " + scratch.path("gone.png") +
-                                                   ", which does not exist; paths are relative to the samples file");
+  CHECK(refusal(test::kModel, out, missing) == "sample \"a\": " + missing.calibration.file + ":1: image: the picture " +
+                                                   scratch.path("gone.png") +
+                                                   " does not exist; paths are relative to the samples file");
   QuantizeOptions split;
   split.recipe = scratch.write(
       "split.json", R"({"rules": [{"match": "model\\.layers\\..*q_proj", "scheme": "w8a8", "method": "rtn"}]})");

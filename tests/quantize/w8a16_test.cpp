@@ -76,10 +76,8 @@ class LinearsThatRan : public OperationObserver {
 
 Tensor first_logits(const std::string& directory) {
   const Model model = Model::open(directory);
-  const Sample sample = read_samples(test::kSamples, 1).front();
-  std::vector<Image> images;
-  for (const std::string& path : sample.images) images.push_back(load_image(path));
-  return model.forward(model.prepare(sample.prompt, images));
+  const Sample sample = read_samples(test::kSamples, 1).samples.front();
+  return model.forward(prepare_question(model, sample));
 }
 
 void replace_once(const std::string& file, const std::string& from, const std::string& to) {

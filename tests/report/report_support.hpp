@@ -47,7 +47,7 @@ inline SampleResult sample(const std::string& id, double kl, bool right) {
   made.task = "grounding";
   made.prompt = "Where is " + id + "?";
   made.images = {test::kModel + "/eval/000.png"};
-  made.image_sizes = {{84, 112}};
+  made.image_sizes = {{{168, 224}, {84, 112}}};
   made.expected = "[10, 20, 30, 60]";
   made.original = "[11, 20, 30, 60]";
   made.quantized = "[12, 24, 32, 64]";

@@ -56,11 +56,11 @@ std::vector<Include> includes(const fs::path& folder) {
 }
 
 /// Modules by level; public headers that are no module of their own belong to one.
-const std::map<std::string, int> kLevels{{"tensor", 1},      {"json", 1},      {"gemm", 2},       {"checkpoint", 2},
-                                         {"trace", 2},       {"metrics", 2},   {"text", 3},       {"image", 3},
-                                         {"quant", 3},       {"attention", 3}, {"model", 4},      {"job", 5},
-                                         {"check", 6},       {"compare", 6},   {"evaluation", 6}, {"verify", 7},
-                                         {"attribution", 7}, {"report", 8},    {"quantize", 9}};
+const std::map<std::string, int> kLevels{{"tensor", 1},  {"json", 1},        {"gemm", 2},    {"checkpoint", 2},
+                                         {"trace", 2},   {"metrics", 2},     {"text", 3},    {"image", 3},
+                                         {"quant", 3},   {"attention", 3},   {"model", 4},   {"job", 5},
+                                         {"samples", 5}, {"check", 6},       {"compare", 6}, {"evaluation", 6},
+                                         {"verify", 7},  {"attribution", 7}, {"report", 8},  {"quantize", 9}};
 const std::map<std::string, std::string> kModuleOfHeader{{"version", "tensor"},
                                                          {"error", "tensor"},
                                                          {"contract", "tensor"},
@@ -77,7 +77,9 @@ const std::map<std::string, std::string> kModuleOfHeader{{"version", "tensor"},
                                                          {"sampling", "model"},
                                                          {"session", "model"},
                                                          {"blockwise", "model"},
-                                                         {"model_contracts", "model"}};
+                                                         {"model_contracts", "model"},
+                                                         {"boxes", "model"},
+                                                         {"nearest", "tensor"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

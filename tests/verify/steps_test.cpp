@@ -299,3 +299,24 @@ TEST_CASE("what the caller gave wrong is an error, not a failed step") {
   options.profile = "no such profile";
   CHECK(test::contains(test::message_of([&] { verify(test::kModel, sound, options); }), "neither a preset"));
 }
+
+TEST_CASE("a picture of an impossible shape is the sample's fault and no model's") {
+  const test::Scratch scratch;
+  const std::string sound = quantized(test::kModel, scratch.path("q"));
+  scratch.write("long.ppm", "P6\n222 1\n255\n" + std::string(666, 'x'));
+  test::fs::copy_file(test::kModel + "/eval/000.png", scratch.path("a.png"));
+  VerifyOptions options = short_verification(scratch);
+  options.samples = scratch.write("s.jsonl",
+                                  "{\"id\": \"fine\", \"prompt\": \"What?\", \"image\": \"a.png\"}\n"
+                                  "{\"id\": \"long\", \"prompt\": \"What?\", \"image\": \"long.ppm\"}\n");
+  const std::string said = test::message_of([&] { verify(test::kModel, sound, options); });
+  CHECK(test::contains(said, "sample \"long\" (" + options.samples.file + ":2)"));
+  CHECK(test::contains(said, "222 x 1"));
+
+  options.samples.skip_bad = true;
+  const VerifyResult result = verify(test::kModel, sound, options);
+  REQUIRE(result.skipped.size() == 1);
+  CHECK(result.skipped[0].id == "long");
+  CHECK(result.samples == 1);
+  CHECK(result.answers.at(0).image_sizes.at(0).seen.width == 140);
+}

@@ -115,6 +115,14 @@ std::string quantization_html(const Json& quantization) {
       out += "<li>" + html::tag("harmless", "warning") + " " + escaped(warnings->at(i).as_string()) + "</li>";
     out += "</ul>";
   }
+  if (const std::optional<Json> skipped = quantization.find("skipped_samples"); skipped && skipped->size() > 0) {
+    out += "<p>" + html::plural(static_cast<std::int64_t>(skipped->size()), "sample") +
+           " left out, since they cannot be used:</p><ul class=\"warnings\">";
+    for (std::size_t i = 0; i < skipped->size(); ++i)
+      out += "<li>" + html::code(skipped->at(i).get_string("id", "")) + " " +
+             escaped(skipped->at(i).get_string("reason", "")) + "</li>";
+    out += "</ul>";
+  }
   if (const std::optional<Json> recipe = quantization.find("recipe"); recipe && !recipe->is_null())
     out += "<details><summary>The recipe, as applied</summary><pre>" + escaped(recipe->dump(2)) + "</pre></details>";
   out += "</div>\n";

@@ -106,10 +106,26 @@ class Card {
                       (text.empty() ? "<span class=\"soft\">(nothing)</span>" : escaped(shortened(text)));
     if (iou && box) out += " <small>IoU " + html::number(*iou) + "</small>";
     if (box && !sample_.image_sizes.empty()) {
-      const std::string remark = box_remark(*box, sample_.image_sizes.front());
+      const std::string remark = box_remark(*box, size_of(0));
       if (!remark.empty()) out += " <small class=\"failure\">" + remark + "</small>";
     }
     return out + "</dd>";
+  }
+
+  /// In whose pixels the boxes are.
+  ImageSize size_of(std::size_t picture) const {
+    if (picture >= sample_.image_sizes.size()) return {};
+    const PictureSize& size = sample_.image_sizes[picture];
+    return sample_.boxes == BoxSpace::original ? size.original : size.seen;
+  }
+
+  std::string size_line(std::size_t picture) const {
+    if (picture >= sample_.image_sizes.size()) return "";
+    const auto shown = [](ImageSize size) {
+      return std::to_string(size.width) + " x " + std::to_string(size.height);
+    };
+    const PictureSize& size = sample_.image_sizes[picture];
+    return "<p class=\"soft\">seen as " + shown(size.seen) + " pixels, itself " + shown(size.original) + "</p>";
   }
 
   std::string pictures() const {
@@ -117,7 +133,7 @@ class Card {
     std::string out = "<div class=\"pictures\">";
     for (std::size_t i = 0; i < std::min(kMostPictures, sample_.images.size()); ++i) {
       const Picture picture = embed(sample_.images[i], sample_.decode, room_);
-      const ImageSize size = i < sample_.image_sizes.size() ? sample_.image_sizes[i] : ImageSize{};
+      const ImageSize size = size_of(i);
       const std::string name = "picture " + std::to_string(i + 1) + " of sample " + sample_.id;
       const std::string drawn =
           i == 0 ? overlay(picture, size, name, sample_.expected_box, sample_.original_box, sample_.quantized_box)
@@ -126,6 +142,7 @@ class Card {
       if (drawn.empty() && !picture.data.empty())
         out += "<img class=\"picture\" alt=\"" + escaped(name) + "\" src=\"" + picture.data + "\">";
       if (!picture.note.empty()) out += "<p class=\"soft\">" + escaped(picture.note) + "</p>";
+      out += size_line(i);
     }
     if (sample_.images.size() > kMostPictures)
       out += "<p class=\"soft\">and " +
@@ -143,6 +160,16 @@ std::string cards(const std::vector<const SampleResult*>& samples, std::size_t& 
   return out + "</div>\n";
 }
 
+/// Those that were left out, in full: what is missing must not look like what was measured.
+std::string skipped_html(const std::vector<SkippedSample>& skipped) {
+  if (skipped.empty()) return "";
+  std::string out = "<details open><summary>" + html::plural(static_cast<std::int64_t>(skipped.size()), "sample") +
+                    " left out, since they cannot be used</summary><ul>\n";
+  for (const SkippedSample& sample : skipped)
+    out += "<li>" + html::code(sample.id) + " " + escaped(sample.reason) + "</li>\n";
+  return out + "</ul></details>\n";
+}
+
 }  // namespace
 
 std::string samples_html(const VerifyResult& verify) {
@@ -156,8 +183,9 @@ std::string samples_html(const VerifyResult& verify) {
   });
   if (boxes)
     out += " Boxes: " + swatch("expected") + " expected (dashed), " + swatch("original") + " original (solid), " +
-           swatch("quantized") + " quantized (dotted), in pixels of the picture as the model saw it.";
-  out += "</p>\n";
+           swatch("quantized") + " quantized (dotted), in pixels of the picture " +
+           (verify.answers.front().boxes == BoxSpace::original ? "itself." : "as the model saw it.");
+  out += "</p>\n" + skipped_html(verify.skipped);
   if (!verify.tasks.empty()) {
     out +=
         "<div class=\"card scroll\"><table class=\"figures\"><thead><tr><th>task</th><th>samples</th><th>original "

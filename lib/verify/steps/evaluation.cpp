@@ -19,7 +19,7 @@ class Evaluation {
     for (std::size_t i = 0; i < verification_.samples.size(); ++i) {
       const Sample& sample = verification_.samples[i];
       const ModelInput input = prepare(sample);
-      in_context("sample \"" + sample.id + "\"",
+      in_context(sample.name(),
                  [&] { compare(sample, input, static_cast<std::int64_t>(i) < verification_.options.layer_samples); });
     }
     summarise();
@@ -56,7 +56,7 @@ class Evaluation {
   void compare(const Sample& sample, const ModelInput& input, bool with_layers) {
     const GenerateResult a = answer(sample, false, input, original_speed_);
     const GenerateResult b = answer(sample, true, input, quantized_speed_);
-    SampleResult answered = score_sample(sample, input, a.text, b.text);
+    SampleResult answered = score_sample(sample, input, a.text, b.text, verification_.options.boxes);
     score(answered);
     step_.metrics.add_answers(a.tokens, b.tokens);
     exact_ += a.tokens == b.tokens ? 1 : 0;

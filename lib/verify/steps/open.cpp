@@ -87,6 +87,21 @@ std::string stop_ids(const Checkpoint& checkpoint) {
   return text.empty() ? "none" : text;
 }
 
+/// A picture that cannot be used is the sample's fault, and neither model's.
+void check_sample_pictures(Verification& verification) {
+  SampleSet set{std::move(verification.samples), std::move(verification.result.skipped)};
+  if (set.samples.empty()) return;
+  try {
+    check_pictures(set, verification.original->image_processor(), verification.options.samples.skip_bad,
+                   [&](const Sample&) { verification.steps.check_cancelled(); });
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::cancelled) throw;
+    throw InputError(error);
+  }
+  verification.samples = std::move(set.samples);
+  verification.result.skipped = std::move(set.skipped);
+}
+
 }  // namespace
 
 void step_open(Verification& verification, StepResult& step) {
@@ -108,6 +123,7 @@ void step_open(Verification& verification, StepResult& step) {
       model->image_processor();
     });
   }
+  check_sample_pictures(verification);
   expect_equal(step, "vocabulary", std::to_string(a.vocab_size()), std::to_string(b.vocab_size()));
   expect_equal(step, "max_position_embeddings", std::to_string(a.max_position_embeddings()),
                std::to_string(b.max_position_embeddings()));

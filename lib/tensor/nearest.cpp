@@ -1,9 +1,9 @@
-#include "nearest.hpp"
+#include "octavo/nearest.hpp"
 
 #include <algorithm>
 #include <string_view>
 
-namespace cli {
+namespace octavo {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   return best;
 }
 
-}  // namespace cli
+}  // namespace octavo
