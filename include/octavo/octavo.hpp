@@ -6,6 +6,7 @@
 // clang-format off
 #include "octavo/version.hpp"     // which version this is
 #include "octavo/error.hpp"       // how failure is reported
+#include "octavo/message.hpp"     // values out of files in messages
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/ledger.hpp"      // bytes that tensors without data would take
@@ -13,6 +14,7 @@
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/pattern.hpp"     // Python's regular expressions
 #include "octavo/trace.hpp"       // runs recorded and compared
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors

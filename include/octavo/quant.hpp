@@ -20,6 +20,7 @@
 
 #include "octavo/contract.hpp"
 #include "octavo/json.hpp"
+#include "octavo/pattern.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -111,10 +112,9 @@ QuantizedLayer quantize_layer_rtn(const Tensor& weight, const GptqOptions& optio
 enum class Scheme : std::uint8_t { skip, w8a8, w8a16 };
 const char* scheme_name(Scheme scheme) noexcept;  ///< "skip", "w8a8", "w8a16"
 
-/// What the modules whose whole path fits `match` (ECMAScript regular expression, at most 1000 characters, no
-/// back-references) are given.
+/// What the modules whose path fits `match` from its start on (Python's re.match) are given.
 struct Rule {
-  std::string match;
+  Pattern match;
   Scheme scheme = Scheme::skip;
   GptqOptions options;
 };
@@ -139,7 +139,8 @@ class Recipe {
   static Recipe parse(const Json& json);
   /// A preset by name, else a file.
   static Recipe open(const std::string& preset_or_path);
-  /// A skip rule when none fits. The reference lives as long as the recipe's rules are unchanged.
+  /// A skip rule when none fits; throws format for an expression too complex to decide. The reference lives as long as
+  /// the recipe's rules are unchanged.
   const Rule& rule_for(std::string_view module_path) const;
   /// Refuses a recipe that treats q, k, v or gate, up of one block differently: runtimes fuse them into one product.
   /// @throws Error  unsupported, naming both modules, both rules and the key in which they differ.

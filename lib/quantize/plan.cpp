@@ -4,6 +4,8 @@
 #include <map>
 #include <memory>
 
+#include "octavo/message.hpp"
+
 namespace octavo::detail {
 namespace {
 
@@ -26,7 +28,7 @@ void require_skipped(const std::vector<LinearInfo>& linears, const Recipe& recip
     const Rule& rule = recipe.rule_for(linear.module_path);
     if (rule.scheme != Scheme::skip) {
       throw Error(ErrorCode::unsupported,
-                  "recipe: the rule \"" + rule.match + "\" would quantize " + linear.module_path +
+                  "recipe: the rule " + quoted(rule.match.text()) + " would quantize " + linear.module_path +
                       ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
     }
   }
