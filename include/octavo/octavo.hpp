@@ -15,6 +15,7 @@
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
 #include "octavo/pattern.hpp"     // Python's regular expressions
+#include "octavo/settings.hpp"    // what is done with each key of a file
 #include "octavo/trace.hpp"       // runs recorded and compared
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
