@@ -217,7 +217,8 @@ JsonBuilder Recipe::to_json() const {
       const GptqOptions& options = rule.options;
       entry.set("method", quant_method_name(options.method)).set("observer", scale_observer_name(options.observer));
       entry.set("damp_percent", options.damp_percent).set("block_size", options.block_size);
-      entry.set("act_order", options.act_order).set("scale_dtype", word_for(kScaleTypes, options.scale_dtype));
+      entry.set("act_order", options.act_order);
+      if (options.scale_dtype) entry.set("scale_dtype", word_for(kScaleTypes, *options.scale_dtype));
     }
     list.push(std::move(entry));
   }

@@ -56,7 +56,7 @@ TEST_CASE("Patterns answer as Python's re.match on every name") {
     }
     ++compared;
   }
-  CHECK(refused_here_alone <= 12);
+  CHECK(refused_here_alone <= 4);
   CHECK(compared > 4000);
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("An expression that would take for ever is an error within a second an
   CHECK(refusal("((a*){100}){90}x").find("too large") != std::string::npos);
   CHECK(refusal("(a?){15000}.*").find("too large") != std::string::npos);
   const std::string name = std::string(60, 'a') + "c";
-  for (const char* text : {"(a+)+$", "(a|a)*$", "(a*)*b?$", "(.*)*\\d$", "(a|aa)+$", "((a*)*)*$", "(?:.*.*.*.*)*$"}) {
+  for (const char* text : {"(a+)+$", "(a|a)*$", "(a*)*b?$", "(a|aa)+$", "((a*)*)*$", "(?:.*.*.*.*)*\\d$"}) {
     CAPTURE(text);
     std::string error;
     try {
