@@ -1,7 +1,7 @@
 /// @file
 /// Values out of files in messages: short, on one line, and lists with an end.
 ///
-///     throw Error(ErrorCode::format, where + " is " + quoted(value) + ", one of ... is needed");
+///     throw Error(ErrorCode::format, where + " is " + in_quotes(value) + ", one of ... is needed");
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace octavo {
 /// characters written as \n, \t or \x1b, so that a file cannot fill a log or speak to a terminal.
 std::string shortened(std::string_view value, std::size_t most = 200);
 /// The same in double quotes.
-std::string quoted(std::string_view value);
+std::string in_quotes(std::string_view value);
 /// `"a", "b" and 3 more`: the first `most` of `values`, quoted.
 std::string quoted_list(std::span<const std::string> values, std::size_t most = 5);
 

@@ -65,8 +65,8 @@ void check_shard_name(const Json& entry, std::string_view tensor) {
   const std::string& name = entry.as_string();
   if (name.empty() || name == "." || name == ".." ||
       name.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
-    throw Error(ErrorCode::format, entry.where() + ": shard \"" + name + "\" of tensor \"" + std::string(tensor) +
-                                       "\" must be a file name in the checkpoint's directory, without a path");
+    throw Error(ErrorCode::format, entry.where() + ": shard " + in_quotes(name) + " of tensor " + in_quotes(tensor) +
+                                       " must be a file name in the checkpoint's directory, without a path");
   }
 }
 
@@ -124,8 +124,8 @@ struct Checkpoint::Impl {
   void insert(std::size_t file, const TensorInfo& info) {
     const auto [place, is_new] = tensors.emplace(normalise_name(info.name), Entry{file, &info});
     if (!is_new) {
-      throw Error(ErrorCode::format, info.file + ": tensors \"" + place->second.info->name + "\" and \"" + info.name +
-                                         "\" are the same one in two key layouts");
+      throw Error(ErrorCode::format, info.file + ": tensors " + in_quotes(place->second.info->name) + " and " +
+                                         in_quotes(info.name) + " are the same one in two key layouts");
     }
     total_bytes += info.end - info.begin;
     for (const std::string_view published : {"visual", "model", "lm_head"}) {
@@ -376,7 +376,7 @@ const TensorInfo* Checkpoint::find(std::string_view name) const noexcept {
 const TensorInfo& Checkpoint::info(std::string_view name) const {
   if (const TensorInfo* found = find(name)) return *found;
   const std::vector<std::string> nearest = impl_->suggestions(name);
-  throw Error(ErrorCode::not_found, impl_->directory + ": has no tensor \"" + std::string(name) + "\"" +
+  throw Error(ErrorCode::not_found, impl_->directory + ": has no tensor " + in_quotes(name) +
                                         (nearest.empty() ? "" : "; the nearest are " + quoted_list(nearest)));
 }
 
@@ -432,7 +432,7 @@ StoredLinear Checkpoint::linear(std::string_view module_path) const {
   linear.weight = tensor(path + ".weight");
   const auto complain = [&](const std::string& suffix, const std::string& problem) {
     const TensorInfo& found = info(path + suffix);
-    throw Error(ErrorCode::format, found.file + ": tensor \"" + found.name + "\" (" + found.stored_dtype + " " +
+    throw Error(ErrorCode::format, found.file + ": tensor " + in_quotes(found.name) + " (" + found.stored_dtype + " " +
                                        found.shape.to_string() + ") " + problem);
   };
   if (linear.weight.rank() != 2) complain(".weight", "must be a matrix [N, K]");

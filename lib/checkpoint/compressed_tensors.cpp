@@ -141,7 +141,8 @@ std::optional<QuantizationConfig> QuantizationConfig::parse(const Json& config) 
   QuantizationConfig parsed;
   const Json method = required(*stated, "quant_method");
   if (method.as_string() != "compressed-tensors") {  // whose keys are others
-    parsed.unsupported_ = method.where() + " is " + quoted(method.as_string()) + ", Octavo has \"compressed-tensors\"";
+    parsed.unsupported_ =
+        method.where() + " is " + in_quotes(method.as_string()) + ", Octavo has \"compressed-tensors\"";
     return parsed;
   }
   static_cast<void>(required(*stated, "format").as_string());

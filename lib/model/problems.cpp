@@ -89,10 +89,10 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
                           "Octavo has no zero points: quantize the original again, symmetrically"});
       continue;
     }
-    problems.push_back({name + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
-                        is_scale(name)
-                            ? "its module is float by quantization_config: drop the scale, or list the module"
-                            : "config.json is of another model, or the tensor was left behind: drop it"});
+    problems.push_back(
+        {shortened(name) + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
+         is_scale(name) ? "its module is float by quantization_config: drop the scale, or list the module"
+                        : "config.json is of another model, or the tensor was left behind: drop it"});
   }
   return problems;
 }
@@ -151,7 +151,7 @@ void unmatched_patterns(const Checkpoint& checkpoint, const std::vector<Expected
                         std::vector<CheckProblem>& problems) {
   for (const Checkpoint::UnmatchedPattern& pattern : checkpoint.unmatched_patterns(modules_of(expected))) {
     problems.push_back(
-        {pattern.where + " is " + quoted(pattern.text) + ", which names no module of this model", pattern.where,
+        {pattern.where + " is " + in_quotes(pattern.text) + ", which names no module of this model", pattern.where,
          "correct the name (\"visual.blocks.0.attn.qkv\", \"lm_head\", \"re:visual.*\") or drop the entry"});
   }
 }

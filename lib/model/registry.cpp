@@ -3,6 +3,7 @@
 #include <string>
 
 #include "architecture.hpp"
+#include "octavo/message.hpp"
 #include "problems.hpp"
 #include "qwen2_5_vl/qwen2_5_vl.hpp"
 
@@ -29,7 +30,8 @@ const ArchitectureEntry& find_architecture(const Json& config) {
     if (entry.model_type == type) return entry;
     known += (known.empty() ? "" : ", ") + std::string(entry.model_type);
   }
-  throw Error(ErrorCode::unsupported, config.where() + ": model_type is \"" + type + "\"; this build runs " + known);
+  throw Error(ErrorCode::unsupported,
+              config.where() + ": model_type is " + in_quotes(type) + "; this build runs " + known);
 }
 
 void require_structure(const Checkpoint& checkpoint) {

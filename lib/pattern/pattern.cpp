@@ -71,11 +71,12 @@ struct Pattern::Impl {
 
 Pattern::Pattern(const std::string& text, const std::string& where) {
   const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorCode::format, where + ": " + quoted(text) + " is not a regular expression: " + why);
+    throw Error(ErrorCode::format, where + ": " + in_quotes(text) + " is not a regular expression: " + why);
   };
   if (text.size() > kMaxCharacters) {
-    throw Error(ErrorCode::format, where + ": the expression " + quoted(text) + " has " + std::to_string(text.size()) +
-                                       " characters, at most " + std::to_string(kMaxCharacters) + " are read");
+    throw Error(ErrorCode::format, where + ": the expression " + in_quotes(text) + " has " +
+                                       std::to_string(text.size()) + " characters, at most " +
+                                       std::to_string(kMaxCharacters) + " are read");
   }
   auto impl = std::make_shared<Impl>();
   impl->text = text;
@@ -98,8 +99,8 @@ bool Pattern::matches(std::string_view name) const {
   if (code >= 0) return true;
   if (code == PCRE2_ERROR_NOMATCH) return false;
   if (code == PCRE2_ERROR_NOMEMORY) throw Error(ErrorCode::out_of_memory, "no memory for a regular expression");
-  throw Error(ErrorCode::format, impl_->where + ": the expression " + quoted(impl_->text) +
-                                     " is too complex: on the name " + quoted(name) + ", " + message_of(code) +
+  throw Error(ErrorCode::format, impl_->where + ": the expression " + in_quotes(impl_->text) +
+                                     " is too complex: on the name " + in_quotes(name) + ", " + message_of(code) +
                                      "; repeat less, or name the modules one by one");
 }
 

@@ -52,7 +52,8 @@ auto value_of(const Words& words, const Json& json) {
   for (const auto& word : words) {
     if (given == word.text) return word.value;
   }
-  throw Error(ErrorCode::format, json.where() + " is " + quoted(given) + ", one of " + choices(words) + " is needed");
+  throw Error(ErrorCode::format,
+              json.where() + " is " + in_quotes(given) + ", one of " + choices(words) + " is needed");
 }
 
 void read_match(const Json& json, Rule& rule) {
@@ -202,8 +203,8 @@ void Recipe::check_fused(std::span<const std::string> module_paths) const {
     const Rule& b = rule_for(path);
     const char* key = difference(a, b);
     if (key == nullptr) continue;
-    throw Error(ErrorCode::unsupported, "recipe: " + *entry->second + " (rule " + quoted(a.match.text()) + ") and " +
-                                            path + " (rule " + quoted(b.match.text()) + ") differ in " + key +
+    throw Error(ErrorCode::unsupported, "recipe: " + *entry->second + " (rule " + in_quotes(a.match.text()) + ") and " +
+                                            path + " (rule " + in_quotes(b.match.text()) + ") differ in " + key +
                                             "; runtimes fuse them into one product: let one rule match both");
   }
 }

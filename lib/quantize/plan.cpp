@@ -29,7 +29,7 @@ void require_skipped(const std::vector<LinearInfo>& linears, const Recipe& recip
     const Rule& rule = recipe.rule_for(linear.module_path);
     if (rule.scheme != Scheme::skip) {
       throw Error(ErrorCode::unsupported,
-                  "recipe: the rule " + quoted(rule.match.text()) + " would quantize " + linear.module_path +
+                  "recipe: the rule " + in_quotes(rule.match.text()) + " would quantize " + linear.module_path +
                       ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
     }
   }
@@ -40,7 +40,7 @@ Rule with_scale_dtype(Rule rule, DType model, const LinearInfo& linear) {
   const DType asked = rule.options.scale_dtype.value_or(model);
   if (asked != model) {
     throw Error(ErrorCode::unsupported,
-                "recipe: the rule " + quoted(rule.match.text()) + " gives " + linear.module_path + " scales in " +
+                "recipe: the rule " + in_quotes(rule.match.text()) + " gives " + linear.module_path + " scales in " +
                     dtype_name(asked) + ", but the model runs in " + dtype_name(model) +
                     " (config.json): transformers could not run the result; leave scale_dtype out");
   }

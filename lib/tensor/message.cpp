@@ -37,11 +37,11 @@ std::string shortened(std::string_view value, std::size_t most) {
   return text;
 }
 
-std::string quoted(std::string_view value) { return "\"" + shortened(value) + "\""; }
+std::string in_quotes(std::string_view value) { return "\"" + shortened(value) + "\""; }
 
 std::string quoted_list(std::span<const std::string> values, std::size_t most) {
   std::string list;
-  for (std::size_t i = 0; i < std::min(values.size(), most); ++i) list += (i == 0 ? "" : ", ") + quoted(values[i]);
+  for (std::size_t i = 0; i < std::min(values.size(), most); ++i) list += (i == 0 ? "" : ", ") + in_quotes(values[i]);
   if (values.size() > most) list += " and " + std::to_string(values.size() - most) + " more";
   return list;
 }
