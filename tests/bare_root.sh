@@ -4,10 +4,11 @@
 #   tests/bare_root.sh bookworm|trixie|jammy|noble COMMAND [ARGUMENT...]
 #   tests/bare_root.sh trixie ./examples/quickstart.sh
 # The bare system is made once and kept as OCTAVO_ROOTS/RELEASE.tar (default: /var/tmp/octavo-roots); each run unpacks it
-# anew and removes what it unpacked, unless OCTAVO_KEEP_ROOT is set.
+# anew and removes what it unpacked, unless OCTAVO_KEEP_ROOT is set. Exits with 77 where no root can be made: without
+# root's rights, where nothing may be mounted, or where the release's mirror is not reached.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-[ $# -ge 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 release=$1
 shift
 roots=${OCTAVO_ROOTS:-/var/tmp/octavo-roots}
@@ -19,11 +20,18 @@ case $release in
   *) echo "bare_root: unknown release $release: bookworm, trixie, jammy or noble" >&2; exit 2 ;;
 esac
 
+cannot() { echo "bare_root: no bare $release here: $*" >&2; exit 77; }
+[ "$(id -u)" -eq 0 ] || cannot "root's rights are needed"
+probe=$(mktemp -d "$roots/probe.XXXXXX")
+mount -t proc proc "$probe" 2>/dev/null || { rmdir "$probe"; cannot "nothing may be mounted"; }
+umount "$probe" && rmdir "$probe"
+
 if [ ! -f "$roots/$release.tar" ]; then
   source "$here/examples/setup.sh"
   octavo_install debootstrap
   making=$(mktemp -d "$roots/making.XXXXXX")
-  debootstrap --variant=minbase --components="$components" --include=git,ca-certificates "$release" "$making" "$mirror" >&2
+  debootstrap --variant=minbase --components="$components" --include=git,ca-certificates "$release" "$making" "$mirror" >&2 ||
+    { rm -rf --one-file-system "$making"; cannot "debootstrap failed"; }
   rm -f "$making"/var/cache/apt/archives/*.deb
   tar -C "$making" -cf "$roots/$release.tar.new" .
   mv "$roots/$release.tar.new" "$roots/$release.tar"

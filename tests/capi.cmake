@@ -14,11 +14,18 @@ add_executable(test_capi capi/test_capi.c)
 target_compile_features(test_capi PRIVATE c_std_99)
 target_link_libraries(test_capi PRIVATE octavo::capi octavo_build_flags m)
 add_test(NAME "capi: nothing left of an earlier run"
-         COMMAND ${CMAKE_COMMAND} -E rm -rf ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out)
+         COMMAND ${CMAKE_COMMAND} -E rm -rf ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out
+                 ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out)
 set_tests_properties("capi: nothing left of an earlier run" PROPERTIES FIXTURES_SETUP capi_scratch LABELS fast)
 add_test(NAME "capi: C program" COMMAND test_capi ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
                                         ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out)
 set_tests_properties("capi: C program" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
+find_package(Threads REQUIRED)
+add_executable(test_capi_threads capi/test_threads.c)
+target_link_libraries(test_capi_threads PRIVATE octavo::capi octavo_build_flags Threads::Threads)
+add_test(NAME "capi: C program with threads"
+         COMMAND test_capi_threads ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out)
+set_tests_properties("capi: C program with threads" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 
 add_library(test_capi_header_cxx OBJECT capi/header.cpp)
 target_link_libraries(test_capi_header_cxx PRIVATE octavo::capi octavo_build_flags)

@@ -12,6 +12,15 @@ if(TARGET octavo_cli)
   # Progress and colour on terminals of several widths.
   add_test(NAME "cli: terminal"
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/terminal.py ${octavo_program} ${octavo_tiny_model})
+  # A oneDNN that can make no engine. A sanitizer's runtime wants to be the first library loaded.
+  if(NOT OCTAVO_SANITIZE)
+    enable_language(C)
+    add_library(dnnl_without_engine MODULE cli/no_engine.c)
+    add_test(NAME "cli: oneDNN without an engine"
+             COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/no_engine.sh ${octavo_program} ${octavo_tiny_model}
+                     $<TARGET_FILE:dnnl_without_engine>)
+    set_tests_properties("cli: oneDNN without an engine" PROPERTIES LABELS model TIMEOUT 600)
+  endif()
   set_tests_properties("cli: careless user" "cli: usage" "cli: completions and man page" "cli: terminal"
                        PROPERTIES LABELS model TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()

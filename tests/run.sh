@@ -9,4 +9,8 @@ preset=${1:-release}
 octavo_install
 octavo_build "$preset"
 say "Tests: preset $preset"
-ctest --preset "$preset" -j "$(nproc)" --timeout 900
+results=build/tests-$preset.xml
+failed=0
+ctest --preset "$preset" -j "$(nproc)" --timeout 900 --output-junit "$PWD/$results" || failed=$?
+tests/ran.py "$results" || failed=1
+exit "$failed"

@@ -38,6 +38,9 @@ void print_text(const octavo::BuildInfo& build, const std::vector<octavo::Backen
               build.build_type.empty() ? "no build type" : build.build_type.c_str());
   std::printf("%-14s %s, built against %s; uses %s\n", "oneDNN", build.onednn_running.c_str(),
               build.onednn_built.c_str(), build.onednn_isa.c_str());
+  if (!build.onednn_problem.empty())
+    std::printf("%-14s its engine could not be made, so it takes no part in int8 products: %s\n", "",
+                build.onednn_problem.c_str());
   std::printf("%-14s %s\n", "instructions",
               build.instruction_sets.empty() ? "unknown" : joined(build.instruction_sets, " ").c_str());
   std::printf("%-14s %d\n", "threads", octavo::num_threads());
@@ -68,7 +71,8 @@ void print_json(const octavo::BuildInfo& build, const std::vector<octavo::Backen
           .set("onednn", JsonBuilder::object()
                              .set("running", build.onednn_running)
                              .set("built_against", build.onednn_built)
-                             .set("isa", build.onednn_isa))
+                             .set("isa", build.onednn_isa)
+                             .set("problem", build.onednn_problem))
           .set("instruction_sets", std::move(sets))
           .set("threads", octavo::num_threads())
           .set("int8_backend", JsonBuilder::object().set("name", chosen.name).set("why", chosen.why))

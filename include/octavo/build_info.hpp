@@ -15,6 +15,9 @@ struct BuildInfo {
   std::string onednn_built;    ///< version of the headers compiled against, "2.6.3"
   std::string onednn_running;  ///< of the library that is loaded
   std::string onednn_isa;      ///< what oneDNN dispatches to, in its words: "avx512_core_amx"
+  /// Why oneDNN could not make its CPU engine, and with it no int8 product: a build for a driver that is not here, say.
+  /// Empty when it could. Float products go on, since they need no engine.
+  std::string onednn_problem;
   /// Those of interest here that the operating system reports of this processor, by Linux's names ("avx2",
   /// "avx512_vnni", "asimddp"); empty where it does not tell.
   std::vector<std::string> instruction_sets;

@@ -246,11 +246,11 @@ Qwen25VlConfig Qwen25VlConfig::parse_all(const Json& config, std::vector<ConfigP
   const std::size_t before = problems.size();
   read.field("model_type", [&] {
     if (!config.is_object()) throw Error(ErrorCode::format, config.where() + " must be an object");
-    const Json model_type = config.at("model_type");
-    parsed.model_type = model_type.as_string();
+    const Json stored = config.at("model_type");
+    parsed.model_type = stored.as_string();
     if (parsed.model_type != "qwen2_5_vl") {
       throw Error(ErrorCode::unsupported,
-                  model_type.where() + " is \"" + parsed.model_type + "\", expected \"qwen2_5_vl\"");
+                  stored.where() + " is \"" + parsed.model_type + "\", expected \"qwen2_5_vl\"");
     }
   });
   if (problems.size() != before) return parsed;  // nothing else means what we would take it for

@@ -66,5 +66,6 @@ int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
 std::string onednn_built();
 std::string onednn_running();
 std::string onednn_isa();
+std::string onednn_problem();  ///< why there is no engine; empty when there is one
 
 }  // namespace octavo::gemm

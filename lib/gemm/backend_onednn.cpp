@@ -34,7 +34,8 @@ decltype(auto) translated(Work&& work) {
   try {
     return work();
   } catch (const dnnl::error& error) {
-    throw Error(ErrorCode::internal, std::string("oneDNN: ") + error.what());
+    throw Error(ErrorCode::internal,
+                std::string("oneDNN: ") + error.what() + " (" + dnnl_status2str(error.status) + ")");
   }
 }
 
@@ -133,6 +134,15 @@ std::string onednn_isa() {
   const std::string name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
   const std::string prefix = "cpu_isa_";
   return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
+}
+
+std::string onednn_problem() {
+  try {
+    translated([] { cpu(); });
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 }  // namespace octavo::gemm

@@ -52,6 +52,7 @@ BuildInfo build_info() {
   info.onednn_built = gemm::onednn_built();
   info.onednn_running = gemm::onednn_running();
   info.onednn_isa = gemm::onednn_isa();
+  info.onednn_problem = gemm::onednn_problem();
   info.instruction_sets = instruction_sets();
   return info;
 }

@@ -27,8 +27,7 @@ constexpr std::int64_t kRowsPerColumn = 2;
 class Quantizer {
  public:
   Quantizer(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options)
-      : options_(options),
-        recipe_(Recipe::open(options.recipe)),
+      : recipe_(Recipe::open(options.recipe)),
         checkpoint_(Checkpoint::open(model_dir)),
         steps_(options.progress, options.cancel, "quantize", "nothing was written to " + out_dir) {
     if (checkpoint_->is_quantized()) {
@@ -257,7 +256,6 @@ class Quantizer {
     }
   }
 
-  const QuantizeOptions& options_;
   Stopwatch watch_;
   Recipe recipe_;
   std::optional<Checkpoint> checkpoint_;

@@ -33,6 +33,7 @@ TEST_CASE("the build facts are this build's") {
   CHECK(info.onednn_running.substr(0, info.onednn_running.find('.')) ==
         info.onednn_built.substr(0, info.onednn_built.find('.')));
   CHECK_FALSE(info.onednn_isa.empty());
+  CHECK(info.onednn_problem.empty());  // tests/cli/no_engine.sh has the other case
 }
 
 TEST_CASE("the instruction sets are those that decide about a backend") {
