@@ -199,7 +199,7 @@ namespace {
 
 /// Of problems that are alike, which have one remedy, the first few and how many more there are: they have one cause.
 std::vector<CheckProblem> capped(std::vector<CheckProblem> problems) {
-  constexpr std::size_t kMostAlike = 10;
+  constexpr std::size_t kMostAlike = 20;
   std::map<std::string, std::size_t> alike;
   for (const CheckProblem& problem : problems) ++alike[problem.remedy];
   std::map<std::string, std::size_t> seen;

@@ -204,10 +204,10 @@ TEST_CASE("quantization_config is held against modules and tensors") {
   }
   SECTION("one scale for a whole weight") {
     std::string shard = test::read_file(model + "/model.safetensors");
-    const std::string key = "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"BF16\",\"shape\":[56,1]";
+    const std::string key = "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"F32\",\"shape\":[56,1]";
     REQUIRE(contains(shard, key));
     edit(model + "/model.safetensors", key,
-         "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"BF16\",\"shape\":[1,56]");
+         "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1,56]");
     const CheckResult result = check(model);
     INFO(listed(result));
     const CheckProblem* problem = find(result, "up_proj.weight_scale: is [1, 56], expected [56, 1]");
