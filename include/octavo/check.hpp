@@ -14,6 +14,7 @@
 #include "octavo/image.hpp"
 #include "octavo/json.hpp"
 #include "octavo/plan.hpp"
+#include "octavo/settings.hpp"
 
 namespace octavo {
 
@@ -38,6 +39,9 @@ struct CheckResult {
 /// Never throws for what is wrong inside the directory: that is what the result says. A directory that is missing or
 /// holds no checkpoint is a fatal problem like any other, and so are options that the model cannot meet.
 CheckResult check(const std::string& model_dir, const CheckOptions& options = {});
+
+/// What Octavo does with each key of each kind of file, as docs/settings.md prints it.
+std::vector<SettingsTable> settings_tables();
 
 /// What a directory holds, for `octavo inspect`: model type and sizes, tensors by module, dtypes, stored schemes.
 JsonBuilder inspect(const std::string& model_dir);

@@ -119,6 +119,11 @@ class Checkpoint {
   std::shared_ptr<const Impl> impl_;
 };
 
+/// Whether the embedding serves as lm_head, by what config.json says of tie_word_embeddings (`Qwen25VlConfig`) and by
+/// what is stored: a tied model may store an equal copy; a head of other values is used instead, as transformers 5 does
+/// (modeling_utils.py, tie_weights). Reads both tensors where a tied model stores a head, else no data.
+bool embedding_is_head(const Checkpoint& checkpoint, std::optional<bool> tie_word_embeddings);
+
 /// Normalises one tensor or module name to the published layout.
 std::string normalise_name(std::string_view stored);
 

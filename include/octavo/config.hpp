@@ -5,18 +5,22 @@
 ///     Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());   // flat, nested or both
 ///     std::int64_t width = config.text.hidden_size;
 ///
-/// The published (flat) layout, the nested one of newer savers and mixtures of both are read alike; a field that is
-/// missing, of the wrong kind, or stated twice with different values is an error that names the file and the key.
+/// The published (flat) layout and the nested one of newer savers are read as transformers reads them: where
+/// text_config is an object, it alone counts, and what the top level still says of the text model is stale; a key that
+/// is left out has the default of transformers' class. A field of the wrong kind, or with a value that Octavo lacks, is
+/// an error that names the file and the key.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "octavo/error.hpp"
 #include "octavo/json.hpp"
+#include "octavo/settings.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -44,7 +48,7 @@ struct VisionConfig {
   std::int64_t num_heads = 0;
   std::int64_t intermediate_size = 0;
   std::string hidden_act;                           ///< "silu"
-  std::int64_t in_channels = 0;                     ///< `in_chans` or `in_channels`; 3 when neither is stated
+  std::int64_t in_channels = 0;                     ///< `in_channels`, else `in_chans`
   std::int64_t patch_size = 0;                      ///< pixels
   std::int64_t temporal_patch_size = 0;             ///< frames per patch
   std::int64_t spatial_merge_size = 0;              ///< this many patches squared become one text position
@@ -82,15 +86,20 @@ struct Qwen25VlConfig {
   std::int64_t video_token_id = 0;
   std::int64_t vision_start_token_id = 0;
   std::int64_t vision_end_token_id = 0;
-  /// Absent when no level states it: then the embedding is tied exactly when the checkpoint has no lm_head.weight.
+  /// True when either level says so. Absent when none states it: then the embedding is tied exactly when the checkpoint
+  /// has no lm_head.weight. A tied model that stores an lm_head.weight of other values uses that, as transformers 5.
   std::optional<bool> tie_word_embeddings;
   /// What the file says of use_cache, for reports alone. Nothing in Octavo acts on it: caching is a property of a call.
   std::optional<bool> use_cache_stated;
   std::optional<DType> dtype;  ///< torch_dtype or dtype; absent when unstated or "auto"
+  /// Fields that the file leaves out and that hold transformers' class default: "hidden_size", "vision_config.depth".
+  std::vector<std::string> left_out;
 
   /// Reads both layouts and validates.
-  /// @throws Error  not_found naming a missing key; format for a wrong kind, a contradiction or an impossible value;
-  ///                unsupported for another model_type, sliding windows, other rope types and activations.
+  /// @throws Error  not_found naming a missing key (model_type, vision_config); format for a wrong kind, a
+  /// contradiction
+  ///                or an impossible value; unsupported for another model_type, sliding windows, other rope types and
+  ///                activations, and whatever else `config_settings` requires.
   static Qwen25VlConfig parse(const Json& config);
   /// As parse, but goes on after a problem: appends every one, in the order in which parse would meet them, and leaves
   /// 0 where nothing could be read. A field that is wrong by itself is not blamed again for what it is compared with.
@@ -104,6 +113,12 @@ struct Qwen25VlConfig {
   /// @throws Error  format or unsupported, as parse.
   void validate(const std::string& origin = "config") const;
 };
+
+/// What is done with each key: of config.json, of its text_config (or of the top level, where that holds the text
+/// model), and of its vision_config.
+std::span<const SettingsTable> config_settings();
+/// Every key of a config.json held against these tables; stale text keys at the top are left out.
+std::vector<SettingFinding> config_findings(const Json& config);
 
 /// generation_config.json; keys that are missing or null have Hugging Face's defaults.
 struct GenerationConfig {

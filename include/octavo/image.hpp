@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "octavo/attention.hpp"
+#include "octavo/settings.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -66,14 +67,25 @@ ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pix
 /// Pillow's antialiased bicubic, bit for bit.
 Image resize_bicubic(const Image& image, ImageSize size);
 
+/// How pictures become patches. What a file leaves out has the default of Qwen2VLImageProcessor (the same in
+/// transformers 4.49 to 5.17); the published files state max_pixels 12845056.
 struct ImageProcessorConfig {
   std::int64_t patch_size = 14, temporal_patch_size = 2, merge_size = 2;
-  std::int64_t min_pixels = 3136, max_pixels = 12845056;
+  std::int64_t min_pixels = 56 * 56, max_pixels = 28 * 28 * 1280;  ///< areas, in pixels, after resizing
+  bool do_resize = true, do_rescale = true, do_normalize = true;
+  double rescale_factor = 1.0 / 255.0;
   std::array<double, 3> mean{0.48145466, 0.4578275, 0.40821073};
   std::array<double, 3> std{0.26862954, 0.26130258, 0.27577711};
-  /// preprocessor_config.json of a model directory; both spellings of the limits.
+  std::string where;  ///< the file that was read, as errors name it; empty where none was
+  /// The image_processor of processor_config.json (transformers 5), else preprocessor_config.json; both spellings of
+  /// the limits.
+  /// @throws Error  not_found when neither is there; format for values that no picture could be prepared with;
+  ///                unsupported for what `image_settings` requires.
   static ImageProcessorConfig open(const std::string& directory);
 };
+/// What is done with each key: of preprocessor_config.json (and of processor_config.json's image_processor), and of
+/// processor_config.json itself.
+std::span<const SettingsTable> image_settings();
 /// The grid of a picture of `size` pixels, after smart_resize.
 Grid grid_of(ImageSize size, const ImageProcessorConfig& config);
 struct PixelPatches {

@@ -21,6 +21,7 @@
 
 #include "octavo/attention.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/settings.hpp"
 #include "octavo/trace.hpp"
 
 namespace octavo {
@@ -33,10 +34,13 @@ struct CheckProblem {
   std::string remedy;  ///< what to do; may be empty
   bool fatal = true;   ///< false: worth knowing, harmless
 };
+/// What a table of settings found in `file`, as problems: each refusal (fatal), each key that is named, and one line
+/// for all keys that the table does not know.
+std::vector<CheckProblem> setting_problems(std::vector<SettingFinding> findings, const std::string& file);
 
 /// Everything wrong with config.json (see Qwen25VlConfig::parse_all) and the tensors it promises: missing, unexpected,
 /// misshapen, mistyped; scales that do not fit; half-tied embeddings; quantization_config that names what does not
-/// exist or leaves out what is int8. Reads no weight. Never throws for what is wrong inside the directory.
+/// exist or leaves out what is int8. Reads no weight but the head of a tied model that stores one. Never throws for what is wrong inside the directory.
 std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint);
 /// The part of model_problems that config.json alone shows.
 std::vector<CheckProblem> config_problems(const Json& config);

@@ -163,7 +163,10 @@ CheckResult check(const std::string& model_dir, const CheckOptions& options) {
     checkpoint = Checkpoint::open(model_dir);
   } catch (const Error& error) {
     result.problems.push_back({error.what(), model_dir, "name a directory with config.json and safetensors files"});
-    look_on(model_dir, result);
+    std::error_code failed;
+    const bool is_adapter =
+        error.code() == ErrorCode::unsupported && fs::exists(fs::path(model_dir) / "adapter_config.json", failed);
+    if (!is_adapter) look_on(model_dir, result);  // what an adapter lacks as a model is not worth a list
   }
   if (checkpoint) {
     result.tensors = static_cast<std::int64_t>(checkpoint->names().size());
@@ -174,7 +177,13 @@ CheckResult check(const std::string& model_dir, const CheckOptions& options) {
         std::none_of(of_config.begin(), of_config.end(), [](const CheckProblem& problem) { return problem.fatal; });
     detail::note_use_cache(checkpoint->config(), result.problems);
     detail::check_files(model_dir, checkpoint->config(), readable_part(checkpoint->config()), result.problems);
-    if (usable) {
+    // A field that the tensors contradict has been told; the plan would say so of every module that it shapes.
+    const std::string of_fields = checkpoint->config().where() + ": ";
+    const bool fits = std::none_of(result.problems.begin(), result.problems.end(), [&](const CheckProblem& problem) {
+      return problem.fatal && problem.where.starts_with(of_fields) &&
+             problem.where.find("quantization_config") == std::string::npos;
+    });
+    if (usable && fits) {
       make_plan(*checkpoint, options, result);
       divide(*checkpoint, options, result);
     }

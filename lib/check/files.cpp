@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace octavo::detail {
 namespace {
@@ -98,36 +99,80 @@ void check_tokenizer(const std::string& directory, const Json& json, const Qwen2
   }
 }
 
-void check_processor(const std::string& directory, const VisionConfig& vision, std::vector<CheckProblem>& problems) {
-  const std::string path = path_of(directory, "preprocessor_config.json");
-  if (!exists(directory, "preprocessor_config.json")) {
-    problems.push_back({"preprocessor_config.json is missing", directory,
-                        "copy it from the model it was made from: pictures cannot be prepared without"});
-    return;
+void note_settings(const Json& object, const SettingsTable& table, std::vector<CheckProblem>& problems) {
+  for (CheckProblem& problem : setting_problems(examine_settings(object, table), object.where()))
+    problems.push_back(std::move(problem));
+}
+
+/// The two files that may hold picture settings, held against their tables and each other.
+void note_processor_files(const std::string& directory, std::vector<CheckProblem>& problems) {
+  std::optional<Json> nested;
+  std::optional<Json> older;
+  if (exists(directory, "processor_config.json")) {
+    const Json processor = Json::read_file(path_of(directory, "processor_config.json"));
+    note_settings(processor, image_settings()[1], problems);
+    nested = processor.find("image_processor");
   }
+  if (exists(directory, "preprocessor_config.json"))
+    older = Json::read_file(path_of(directory, "preprocessor_config.json"));
+  const bool newer_counts = nested && nested->is_object();
+  const std::optional<Json>& counts = newer_counts ? nested : older;
+  if (!counts) return;
+  note_settings(*counts, image_settings()[0], problems);
+  for (const auto& [edge, limit] : {std::pair{"shortest_edge", "min_pixels"}, {"longest_edge", "max_pixels"}}) {
+    const std::optional<Json> size = counts->find("size");
+    const std::optional<Json> area = size ? size->find(edge) : std::nullopt;
+    const std::optional<Json> pixels = counts->find(limit);
+    if (!area || !pixels || !area->is_number() || !pixels->is_number() || area->as_number() == pixels->as_number())
+      continue;
+    problems.push_back({pixels->where() + " is " + pixels->dump() + ", but " + area->where() + " is " + area->dump() +
+                            ": " + limit + " counts, as for transformers",
+                        pixels->where(), "make them equal", false});
+  }
+  if (!newer_counts || !older || !older->is_object()) return;
+  std::string differing;
+  older->for_each_member([&](std::string_view key, const Json& value) {
+    const std::optional<Json> other = nested->find(key);
+    const bool same = !other || value.dump() == other->dump() ||
+                      (value.is_number() && other->is_number() && value.as_number() == other->as_number());
+    const Setting* setting = image_settings()[0].find(key);
+    if (same || (setting != nullptr && setting->effect == SettingEffect::no_matter)) return;
+    differing += (differing.empty() ? "" : ", ") + std::string(key);
+  });
+  if (differing.empty()) return;
+  problems.push_back({older->where() + " and " + nested->where() + " differ in " + differing +
+                          ": the latter counts, as for transformers 5; 4.x reads the former",
+                      nested->where(), "make them equal", false});
+}
+
+void check_processor(const std::string& directory, const VisionConfig& vision, std::vector<CheckProblem>& problems) {
   try {
     const ImageProcessorConfig processor = ImageProcessorConfig::open(directory);
+    const std::string key_of = processor.where + (processor.where.ends_with(".json") ? ": " : ".");
     const auto equal = [&](const char* key, std::int64_t cuts, const char* field, std::int64_t expects) {
       if (expects <= 0 || cuts == expects) return;
       problems.push_back(
-          {path + ": " + key + " is " + std::to_string(cuts) + ", but vision_config." + field + " is " +
+          {key_of + key + " is " + std::to_string(cuts) + ", but vision_config." + field + " is " +
                std::to_string(expects),
-           path + ": " + key,
+           key_of + key,
            "both must be what the vision tower was trained with; visual.patch_embed.proj.weight shows it"});
     };
     equal("patch_size", processor.patch_size, "patch_size", vision.patch_size);
     equal("temporal_patch_size", processor.temporal_patch_size, "temporal_patch_size", vision.temporal_patch_size);
     equal("merge_size", processor.merge_size, "spatial_merge_size", vision.spatial_merge_size);
     if (vision.in_channels > 0 && vision.in_channels != 3)
-      problems.push_back(
-          {path + ": pictures have 3 channels, but vision_config.in_channels is " + std::to_string(vision.in_channels),
-           path, "patches can then only be made by the caller", false});
+      problems.push_back({processor.where + ": pictures have 3 channels, but vision_config.in_channels is " +
+                              std::to_string(vision.in_channels),
+                          processor.where, "patches can then only be made by the caller", false});
     if (processor.min_pixels > processor.max_pixels)
-      problems.push_back({path + ": min_pixels is " + std::to_string(processor.min_pixels) + ", above max_pixels " +
+      problems.push_back({key_of + "min_pixels is " + std::to_string(processor.min_pixels) + ", above max_pixels " +
                               std::to_string(processor.max_pixels),
-                          path + ": min_pixels", "published models have 3136 and 12845056"});
+                          key_of + "min_pixels", "published models have 3136 and 12845056"});
+    note_processor_files(directory, problems);
   } catch (const Error& error) {
-    problems.push_back({error.what(), path, "copy it from the model it was made from"});
+    problems.push_back({error.what(), directory,
+                        "copy preprocessor_config.json from the model it was made from: pictures cannot be prepared "
+                        "without"});
   }
 }
 
@@ -156,6 +201,11 @@ void check_files(const std::string& directory, const Json& json, const Qwen25VlC
   check_tokenizer(directory, json, config, problems);
   check_processor(directory, config.vision, problems);
   check_generation(directory, json, config, problems);
+  if (exists(directory, "adapter_config.json"))
+    problems.push_back(
+        {"adapter_config.json lies beside the model's own weights, which are taken for merged ones; "
+         "transformers with peft would load the adapter's base model instead of them",
+         path_of(directory, "adapter_config.json"), "move the adapter's files elsewhere", false});
 }
 
 void note_use_cache(const Json& config, std::vector<CheckProblem>& problems) {

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "adapter.hpp"
 #include "compressed_tensors.hpp"
 #include "naming.hpp"
 #include "octavo/message.hpp"
@@ -27,6 +28,7 @@ using checkpoint_detail::StoredForm;
 
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
 
 struct Prefix {
   std::string_view stored;
@@ -273,7 +275,24 @@ struct Checkpoint::Impl {
     }
   }
 
+  /// A tied model may store its one matrix under the head's name, as transformers 5 accepts (modeling_utils.py,
+  /// tie_weights): it is the embedding then, with the spelling that the file has.
+  void take_head_for_embedding() {
+    const auto head = tensors.find("lm_head.weight");
+    if (head == tensors.end() || tensors.contains(kEmbedding)) return;
+    const auto states_tied = [](const Json& level) {
+      const std::optional<Json> tied = level.find("tie_word_embeddings");
+      return tied && tied->is_bool() && tied->as_bool();
+    };
+    const std::optional<Json> text = config.find("text_config");
+    if (!states_tied(config) && !(text && states_tied(*text))) return;
+    const Entry entry = head->second;
+    tensors.erase(head);
+    tensors.emplace(kEmbedding, entry);
+  }
+
   [[noreturn]] void refuse_without_weights() const {
+    checkpoint_detail::refuse_adapter(directory);
     std::string remedy;
     std::error_code failed;
     for (fs::directory_iterator it(directory, failed), end; !failed && it != end; it.increment(failed)) {
@@ -317,6 +336,7 @@ Checkpoint Checkpoint::open(const std::string& directory) {
   }
   const std::string config_path = join(directory, "config.json");
   if (!fs::exists(config_path, failed)) {
+    checkpoint_detail::refuse_adapter(directory);
     throw Error(ErrorCode::not_found, directory + ": has no config.json, so it is not a Hugging Face checkpoint");
   }
   const auto impl = std::make_shared<Impl>();
@@ -331,6 +351,7 @@ Checkpoint Checkpoint::open(const std::string& directory) {
   } else {
     impl->refuse_without_weights();
   }
+  impl->take_head_for_embedding();
   impl->show_packed_weights();
   impl->choose_naming();
   Checkpoint checkpoint;

@@ -39,7 +39,7 @@ class Rules {
     refuse(field, "must be a positive number, but is " + std::to_string(value), FieldReader::kTakeOriginal);
   }
   void activation(const char* field, const std::string& value) const {
-    if (!usable({field}) || value == "silu") return;
+    if (!usable({field}) || value == "silu" || value == "swish") return;  // two names of one function
     read_.report(ErrorCode::unsupported, field, "is \"" + value + "\", Octavo has \"silu\"",
                  "every published Qwen2.5-VL has \"silu\"; another activation is another model");
   }

@@ -45,12 +45,13 @@ bool is_int8_weight(const TensorComparison& tensor) {
 }
 
 bool has_tied_head(const Checkpoint& checkpoint) {
-  const bool no_head = checkpoint.find("lm_head.weight") == nullptr;
+  std::optional<bool> stated;
   try {
-    return Qwen25VlConfig::parse(checkpoint.config()).tie_word_embeddings.value_or(no_head);
+    stated = Qwen25VlConfig::parse(checkpoint.config()).tie_word_embeddings;
   } catch (const Error&) {
-    return no_head;  // compare_config says what is wrong with it
+    // compare_config says what is wrong with it
   }
+  return embedding_is_head(checkpoint, stated);
 }
 
 }  // namespace detail

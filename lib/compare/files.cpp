@@ -166,7 +166,7 @@ class FilesPart {
     const std::string& name = file.name;
     if (name == "tokenizer.json" || name == "vocab.json" || name == "merges.txt" || name == "added_tokens.json") {
       judge_tokenizer(file);
-    } else if (name == "preprocessor_config.json") {
+    } else if (name == "preprocessor_config.json" || name == "processor_config.json") {
       judge_processor(file);
     } else if (name == "tokenizer_config.json") {
       judge_tokenizer_config(file);
@@ -262,41 +262,42 @@ class FilesPart {
     return content ? content : token;
   }
 
+  /// Either file may hold the settings, so what they come to is compared.
   void judge_processor(FileComparison& file) {
-    if (!file.in_quantized) {
-      add(file, Verdict::wrong, "missing: pictures cannot be prepared without it", kCopy);
-      return;
-    }
-    if (!file.in_original) {
+    std::optional<ImageProcessorConfig> original;
+    try {
+      original = ImageProcessorConfig::open(a_);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::not_found) throw;
       add(file, Verdict::harmless, "added; the original has no picture settings to differ from");
       return;
     }
-    const ImageProcessorConfig a = ImageProcessorConfig::open(a_);
-    const ImageProcessorConfig b = ImageProcessorConfig::open(b_);
+    const ImageProcessorConfig& a = *original;
+    std::optional<ImageProcessorConfig> quantized;
+    try {
+      quantized = ImageProcessorConfig::open(b_);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::not_found) throw;
+      add(file, Verdict::wrong, "missing: pictures cannot be prepared without it", kCopy);
+      return;
+    }
+    const ImageProcessorConfig& b = *quantized;
     const auto differs = [&](const char* key, const JsonBuilder& left, const JsonBuilder& right) {
       if (left.dump() == right.dump()) return false;
       add(file, Verdict::wrong, std::string("pictures are prepared differently: ") + key + " changed",
           std::string("set ") + key + " back to " + left.dump(), left.dump(), right.dump());
       return true;
     };
-    const auto list = [](const std::array<double, 3>& values) {
-      JsonBuilder json = JsonBuilder::array();
-      for (const double value : values) json.push(value);
-      return json;
-    };
+    const auto list = [](const std::array<double, 3>& values) { return JsonBuilder::array_of(values); };
     if (differs("patch_size", a.patch_size, b.patch_size) ||
         differs("temporal_patch_size", a.temporal_patch_size, b.temporal_patch_size) ||
         differs("merge_size", a.merge_size, b.merge_size) || differs("min_pixels", a.min_pixels, b.min_pixels) ||
-        differs("max_pixels", a.max_pixels, b.max_pixels) || differs("image_mean", list(a.mean), list(b.mean)) ||
+        differs("max_pixels", a.max_pixels, b.max_pixels) || differs("do_resize", a.do_resize, b.do_resize) ||
+        differs("do_rescale", a.do_rescale, b.do_rescale) ||
+        differs("rescale_factor", a.rescale_factor, b.rescale_factor) ||
+        differs("do_normalize", a.do_normalize, b.do_normalize) || differs("image_mean", list(a.mean), list(b.mean)) ||
         differs("image_std", list(a.std), list(b.std))) {
       return;
-    }
-    const Json json_a = Json::read_file(join(a_, file.name));
-    const Json json_b = Json::read_file(join(b_, file.name));
-    for (const char* key :
-         {"do_resize", "resample", "do_rescale", "rescale_factor", "do_normalize", "do_convert_rgb"}) {
-      if (!json_a.find(key) || !json_b.find(key)) continue;  // absent: the default, which is the published value
-      if (differs(key, JsonBuilder(*json_a.find(key)), JsonBuilder(*json_b.find(key)))) return;
     }
     add(file, Verdict::harmless, "prepares pictures the same way in other words");
   }

@@ -1,51 +1,23 @@
-#include <filesystem>
+#include <array>
+#include <string>
 
 #include "octavo/image.hpp"
-#include "octavo/json.hpp"
 
 namespace octavo {
-
-ImageProcessorConfig ImageProcessorConfig::open(const std::string& directory) {
-  const Json json = Json::read_file((std::filesystem::path(directory) / "preprocessor_config.json").string());
-  ImageProcessorConfig config;
-  const auto positive = [&](const Json& from, const char* key, std::int64_t fallback) {
-    const std::int64_t value = from.get_int(key, fallback);
-    if (value <= 0 || value > std::int64_t{1} << 40)
-      throw Error(ErrorCode::format,
-                  from.where() + ": " + key + " is " + std::to_string(value) + ", it must be positive");
-    return value;
-  };
-  config.patch_size = positive(json, "patch_size", config.patch_size);
-  config.temporal_patch_size = positive(json, "temporal_patch_size", config.temporal_patch_size);
-  config.merge_size = positive(json, "merge_size", config.merge_size);
-  if (config.patch_size > 1024 || config.temporal_patch_size > 16 || config.merge_size > 64)
-    throw Error(ErrorCode::format,
-                json.where() + ": patch_size, temporal_patch_size or merge_size is beyond any real processor's");
-  if (const auto size = json.find("size"); size && size->is_object()) {  // pixel areas, in spite of the names
-    config.min_pixels = positive(*size, "shortest_edge", config.min_pixels);
-    config.max_pixels = positive(*size, "longest_edge", config.max_pixels);
-  }
-  config.min_pixels = positive(json, "min_pixels", config.min_pixels);
-  config.max_pixels = positive(json, "max_pixels", config.max_pixels);
-  const auto channels = [&](const char* key, std::array<double, 3>& values) {
-    const auto list = json.find(key);
-    if (!list || list->is_null()) return;
-    if (list->size() != 3)
-      throw Error(ErrorCode::format,
-                  list->where() + " has " + std::to_string(list->size()) + " values, one per colour is needed");
-    for (std::size_t i = 0; i < 3; ++i) values[i] = list->at(i).as_number();
-  };
-  channels("image_mean", config.mean);
-  channels("image_std", config.std);
-  for (const double value : config.std)
-    if (!(value > 0)) throw Error(ErrorCode::format, json.where() + ": image_std must be positive");
-  return config;
-}
 
 namespace {
 
 ImageSize resized(ImageSize size, const ImageProcessorConfig& config) {
-  return smart_resize(size, config.patch_size * config.merge_size, config.min_pixels, config.max_pixels);
+  const std::int64_t factor = config.patch_size * config.merge_size;
+  if (!config.do_resize) {
+    if (size.height <= 0 || size.width <= 0 || size.height % factor != 0 || size.width % factor != 0)
+      throw Error(ErrorCode::invalid_argument,
+                  "a picture of " + std::to_string(size.width) + " x " + std::to_string(size.height) +
+                      " pixels, and do_resize is false: its sides must be multiples of patch_size * merge_size = " +
+                      std::to_string(factor));
+    return size;
+  }
+  return smart_resize(size, factor, config.min_pixels, config.max_pixels);
 }
 
 }  // namespace
@@ -71,9 +43,12 @@ PixelPatches patchify(const Image& image, const ImageProcessorConfig& config) {
   // The reference rescales in double, stores float32, and normalises in float32: three tables of 256 hold all of it.
   std::array<std::array<float, 256>, 3> table;
   for (std::size_t c = 0; c < 3; ++c)
-    for (std::size_t v = 0; v < 256; ++v)
-      table[c][v] = (static_cast<float>(static_cast<double>(v) * (1.0 / 255.0)) - static_cast<float>(config.mean[c])) /
-                    static_cast<float>(config.std[c]);
+    for (std::size_t v = 0; v < 256; ++v) {
+      const double level = static_cast<double>(v);
+      float value = static_cast<float>(config.do_rescale ? level * config.rescale_factor : level);
+      if (config.do_normalize) value = (value - static_cast<float>(config.mean[c])) / static_cast<float>(config.std[c]);
+      table[c][v] = value;
+    }
 
   std::int64_t n = 0;
   for (std::int64_t block_y = 0; block_y < result.grid.h / merge; ++block_y)

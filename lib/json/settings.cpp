@@ -46,7 +46,8 @@ void examine(const Json& object, const std::string& prefix, const SettingsTable&
     const std::string where = value.where();
     const Setting* setting = table.find(key);
     if (setting == nullptr) {
-      if (value.is_object() && has_rows_below(table, key)) return examine(value, key + ".", table, findings);
+      if (has_rows_below(table, key) && value.is_object()) return examine(value, key + ".", table, findings);
+      if (has_rows_below(table, key) && value.is_null()) return;
       findings.push_back({SettingFinding::Kind::unknown, where, where + " is no key that Octavo knows",
                           "correct its name, or drop it if nothing else reads it"});
       return;

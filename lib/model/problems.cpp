@@ -7,8 +7,14 @@
 
 #include "architecture.hpp"
 #include "octavo/message.hpp"
+#include "wrapped_names.hpp"
 
 namespace octavo {
+
+namespace {
+constexpr std::size_t kMostShown = 100;  // characters of a key: files can hold long ones
+}  // namespace
+
 namespace model {
 namespace {
 
@@ -55,13 +61,20 @@ std::string module_of(const std::string& tensor) { return tensor.substr(0, tenso
 std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected) {
   std::vector<CheckProblem> problems;
   std::set<std::string> known;
+  for (const ExpectedTensor& tensor : expected) known.insert(tensor.name);
+  std::set<std::string> wrapped;  // promised names and stored ones that one line tells of
+  for (const WrappedNames& names : find_wrapped_names(checkpoint, known)) {
+    problems.push_back(names.problem(checkpoint));
+    wrapped.insert(names.promised.begin(), names.promised.end());
+    for (const std::string& stored : names.stored) wrapped.insert(normalise_name(stored));
+  }
   std::set<std::string> open_modules;  // of which quantization_config does not tell how they are stored
   for (const ExpectedTensor& tensor : expected) {
-    known.insert(tensor.name);
     if (!tensor.storage_known) {
       open_modules.insert(module_of(tensor.name));
       continue;
     }
+    if (wrapped.contains(tensor.name) && checkpoint.find(tensor.name) == nullptr) continue;
     const TensorInfo* info = checkpoint.find(tensor.name);
     const std::string promise = tensor.shape.to_string() + " (" + tensor.because + ")";
     if (info == nullptr) {
@@ -81,7 +94,8 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
     }
   }
   for (const std::string& name : checkpoint.names()) {
-    if (known.contains(name) || ignorable(name) || open_modules.contains(module_of(name))) continue;
+    if (known.contains(name) || wrapped.contains(name) || ignorable(name) || open_modules.contains(module_of(name)))
+      continue;
     if (is_zero_point(name)) {
       if (holds_zeros(checkpoint, name)) continue;
       problems.push_back({name + ": is not 0 throughout, but quantization_config says that weights are symmetric",
@@ -169,8 +183,8 @@ void quantization_remarks(const Checkpoint& checkpoint, const std::vector<Expect
                             " stored W8A16 as plain int8, which vLLM does not load: it takes int8 weights under float "
                             "activations packed, in format \"pack-quantized\"",
                         where, "quantize the original again: W8A16 is written packed", false});
-  for (SettingFinding& finding : quantization_notes(checkpoint.config()))
-    problems.push_back({std::move(finding.what), std::move(finding.where), std::move(finding.remedy), false});
+  for (CheckProblem& problem : setting_problems(quantization_notes(checkpoint.config()), where))
+    problems.push_back(std::move(problem));
   const std::string program = checkpoint.other_naming();
   if (program.empty()) return;
   problems.push_back({"the expressions of quantization_config fit the stored weights by the module names of " +
@@ -180,20 +194,31 @@ void quantization_remarks(const Checkpoint& checkpoint, const std::vector<Expect
                       where, "write expressions that fit both, such as \"re:(model\\.)?visual\\.\"", false});
 }
 
-/// One tensor for both uses, or two: of a copy, headers do not show whether it is equal.
-void half_tied(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
-               std::vector<CheckProblem>& problems) {
-  for (const ExpectedTensor& tensor : expected) {
-    const TensorInfo* info = tensor.optional ? checkpoint.find(tensor.name) : nullptr;
-    if (info == nullptr) continue;
-    problems.push_back({tensor.name + ": is stored, but tie_word_embeddings is true: the embedding serves in its place",
-                        place_of(*info),
-                        "set tie_word_embeddings to false if it was trained apart; drop the tensor if it is a copy"});
-  }
-}
-
 }  // namespace
 }  // namespace model
+
+std::vector<CheckProblem> setting_problems(std::vector<SettingFinding> findings, const std::string& file) {
+  constexpr std::int64_t kMostKeys = 8;
+  std::vector<CheckProblem> problems;
+  std::string unknown;
+  std::int64_t count = 0;
+  for (SettingFinding& finding : findings) {
+    if (finding.kind != SettingFinding::Kind::unknown) {
+      const bool fatal = finding.kind == SettingFinding::Kind::refused;
+      problems.push_back({std::move(finding.what), std::move(finding.where), std::move(finding.remedy), fatal});
+    } else if (count++ < kMostKeys) {
+      unknown +=
+          (unknown.empty() ? "" : ", ") + shortened(finding.where.substr(finding.where.rfind(": ") + 2), kMostShown);
+    }
+  }
+  if (count == 0) return problems;
+  problems.push_back({file + ": " + std::to_string(count) +
+                          (count == 1 ? " key that Octavo does not know: " : " keys that Octavo does not know: ") +
+                          unknown + (count > kMostKeys ? ", ..." : ""),
+                      file, "harmless where transformers does not read them either; a misspelt key is not read",
+                      false});
+  return problems;
+}
 
 namespace {
 
@@ -242,7 +267,6 @@ std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint) {
     model::other_scales(checkpoint, problems);
     model::unmatched_patterns(checkpoint, expected, problems);
     model::quantization_remarks(checkpoint, expected, problems);
-    model::half_tied(checkpoint, expected, problems);
   } catch (const Error& error) {
     if (problems.empty()) problems.push_back({error.what(), checkpoint.directory(), ""});
   }

@@ -1,7 +1,9 @@
 #include "output.hpp"
 
-#include <array>
 #include <filesystem>
+
+#include "copied_files.hpp"
+#include "octavo/config.hpp"
 
 namespace octavo::detail {
 namespace fs = std::filesystem;
@@ -10,18 +12,6 @@ namespace {
 /// The writer keeps a shard's tensors until the shard ends. int8 blocks are owned memory, so shards of them end here,
 /// long before max_shard_bytes, to keep the promise of one block at a time.
 constexpr std::uint64_t kMaxHeldBytes = std::uint64_t{256} << 20;
-
-/// Other forms of the weights, and what an earlier run of ours wrote.
-bool is_replaced(const std::string& name) {
-  static constexpr std::array<std::string_view, 8> kEndings{
-      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".msgpack"};
-  for (const std::string_view ending : kEndings) {
-    if (name.ends_with(ending)) {
-      return true;
-    }
-  }
-  return name == "config.json" || name == "octavo_report.json" || name == "octavo_report.html" || name.starts_with('.');
-}
 
 /// Loaders match names against their own module tree, which for the same checkpoint is "visual.*" and "model.layers.*"
 /// in one, "model.visual.*" and "model.language_model.layers.*" in another: each module is named in both ways, as
@@ -38,6 +28,22 @@ std::vector<std::string> loader_names(const Checkpoint& source, const std::vecto
     if (names.back() != newer) names.push_back(std::move(newer));
   }
   return names;
+}
+
+/// The source's config.json. A tied model that stores a head of its own is written as what it is, untied: transformers
+/// 4 would use the embedding in its place, where transformers 5 uses the head.
+Json config_of(const Checkpoint& source) {
+  const Json& config = source.config();
+  const std::optional<bool> tied = Qwen25VlConfig::parse(config).tie_word_embeddings;
+  if (!tied.value_or(false) || embedding_is_head(source, tied)) return config;
+  JsonBuilder untied(config);
+  untied.set("tie_word_embeddings", false);
+  if (const std::optional<Json> text = config.find("text_config"); text && text->is_object()) {
+    JsonBuilder nested(*text);
+    nested.set("tie_word_embeddings", false);
+    untied.set("text_config", std::move(nested));
+  }
+  return untied.build(config.where());
 }
 
 std::string checked_target(const std::string& source, const std::string& target) {
@@ -103,10 +109,10 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps
 void QuantizedOutput::copy_files(const Checkpoint& source, const QuantizedModules& modules) {
   const QuantizedModules named{modules.rest, loader_names(source, modules.w8a16),
                                loader_names(source, modules.ignored)};
-  directory_.write_file("config.json", with_quantization_config(source.config(), named));
+  directory_.write_file("config.json", with_quantization_config(config_of(source), named));
   for (const fs::directory_entry& entry : fs::directory_iterator(source_)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && !is_replaced(name)) {
+    if (entry.is_regular_file() && is_copied(name)) {
       directory_.copy_file(entry.path().string(), name);
     }
   }

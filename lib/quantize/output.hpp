@@ -22,8 +22,8 @@ class QuantizedOutput {
                      const Rule& rule);
   /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
   void copy_tensors(const std::string& prefix, JobProgress& steps);
-  /// config.json with quantization_config (`modules` in the published layout), and every other file of the source byte
-  /// for byte.
+  /// config.json with quantization_config (`modules` in the published layout), and every other file that belongs to the
+  /// model byte for byte (copied_files.hpp).
   void copy_files(const Checkpoint& source, const QuantizedModules& modules);
   void write_file(const std::string& name, const std::string& content) { directory_.write_file(name, content); }
   void finish_shards() { writer_.finish(); }

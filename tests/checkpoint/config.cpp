@@ -1,5 +1,7 @@
 #include "octavo/config.hpp"
 
+#include <algorithm>
+
 #include "catch.hpp"
 #include "helpers.hpp"
 
@@ -112,28 +114,71 @@ TEST_CASE("A stated head_dim need not be hidden_size / heads, rope_theta has its
   CHECK(parsed(replaced(flat(), R"("in_chans": 3,)", "")).vision.in_channels == 3);
 }
 
-TEST_CASE("Every field that has no default is named when it is missing") {
-  const char* text_key = GENERATE("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-                                  "intermediate_size", "vocab_size", "rms_norm_eps", "max_position_embeddings");
-  const std::string key = "\"" + std::string(text_key) + "\":";
-  const std::string other = "\"unused\":";
-  CHECK(complaint(replaced(flat(), key, other)) ==
-        "not_found: config.json: the key \"" + std::string(text_key) + "\" is missing");
-  CHECK(complaint(replaced(nested(), key, other)) ==
-        "not_found: config.json: text_config: the key \"" + std::string(text_key) + "\" is missing");
+TEST_CASE("What a file leaves out has the class default of transformers") {
+  // configuration_qwen2_5_vl.py, Qwen2_5_VLTextConfig and Qwen2_5_VLVisionConfig: the same in 4.49 to 5.17.
+  const std::string none = R"({"model_type": "qwen2_5_vl", "vision_config": {"out_hidden_size": 8192}})";
+  const int form = GENERATE(0, 1, 2);  // nothing stated; a null; a text_config that leaves all out
+  const Qwen25VlConfig config = parsed(
+      form == 0   ? none
+      : form == 1 ? replaced(none, "{\"out", "{\"depth\": null, \"out")
+                  : replaced(none, R"("vision_config")", R"("hidden_size": 64, "text_config": {}, "vision_config")"));
+  CHECK(config.text.hidden_size == 8192);
+  CHECK(config.text.num_hidden_layers == 80);
+  CHECK(config.text.num_attention_heads == 64);
+  CHECK(config.text.num_key_value_heads == 8);
+  CHECK(config.text.head_dim == 128);
+  CHECK(config.text.intermediate_size == 29568);
+  CHECK(config.text.hidden_act == "silu");
+  CHECK(config.text.vocab_size == 152064);
+  CHECK(config.text.rms_norm_eps == 1e-5);
+  CHECK(config.text.rope_theta == 1e6);
+  CHECK(config.text.mrope_section == std::array<std::int64_t, 3>{16, 24, 24});
+  CHECK(config.text.max_position_embeddings == 32768);
+  CHECK(config.vision.depth == 32);
+  CHECK(config.vision.hidden_size == 3584);
+  CHECK(config.vision.num_heads == 16);
+  CHECK(config.vision.intermediate_size == 3420);
+  CHECK(config.vision.hidden_act == "silu");
+  CHECK(config.vision.in_channels == 3);
+  CHECK(config.vision.patch_size == 14);
+  CHECK(config.vision.temporal_patch_size == 2);
+  CHECK(config.vision.spatial_merge_size == 2);
+  CHECK(config.vision.window_size == 112);
+  CHECK(config.vision.fullatt_block_indexes == std::vector<std::int64_t>{7, 15, 23, 31});
+  CHECK(config.vision.tokens_per_second == 4.0);
+  CHECK(config.image_token_id == 151655);
+  CHECK(config.video_token_id == 151656);
+  CHECK(config.vision_start_token_id == 151652);
+  CHECK(config.vision_end_token_id == 151653);
+  CHECK(config.tie_word_embeddings == std::nullopt);
+  const auto left_out = [&](const char* key) {
+    return std::find(config.left_out.begin(), config.left_out.end(), key) != config.left_out.end();
+  };
+  CHECK(left_out("vision_config.depth"));
+  CHECK(left_out("hidden_size"));
+  CHECK_FALSE(left_out("vision_config.out_hidden_size"));
 }
 
-TEST_CASE("Every vision field without a default is named when it is missing") {
-  const char* name = GENERATE("depth", "num_heads", "out_hidden_size", "patch_size", "spatial_merge_size",
-                              "window_size", "fullatt_block_indexes", "tokens_per_second", "temporal_patch_size");
-  const std::string key = name;
-  CHECK(complaint(replaced(flat(), "\"" + key + "\":", "\"unused\":")) ==
-        "not_found: config.json: vision_config: the key \"" + key + "\" is missing");
+TEST_CASE("The 3B as transformers 4.49 writes it reads as published") {
+  // Of vision_config it keeps what differs from the class: tests/golden/checkpoint/saved/4.49/3B.json is its own
+  // output.
+  const Qwen25VlConfig saved = Qwen25VlConfig::parse(
+      Json::read_file(std::string(OCTAVO_SOURCE_DIR) + "/tests/golden/checkpoint/saved/4.49/3B.json"));
+  const Qwen25VlConfig published = parsed(flat());
+  CHECK(saved.vision.depth == published.vision.depth);
+  CHECK(saved.vision.hidden_size == published.vision.hidden_size);
+  CHECK(saved.vision.num_heads == published.vision.num_heads);
+  CHECK(saved.vision.intermediate_size == published.vision.intermediate_size);
+  CHECK(saved.vision.patch_size == published.vision.patch_size);
+  CHECK(saved.vision.window_size == published.vision.window_size);
+  CHECK(saved.vision.fullatt_block_indexes == published.vision.fullatt_block_indexes);
+  CHECK(saved.vision.out_hidden_size == published.vision.out_hidden_size);
+  CHECK(saved.vision.tokens_per_second == published.vision.tokens_per_second);
+  CHECK(saved.text.hidden_size == published.text.hidden_size);
 }
 
-TEST_CASE("Top-level fields are named when they are missing") {
-  const char* name = GENERATE("model_type", "image_token_id", "video_token_id", "vision_start_token_id",
-                              "vision_end_token_id", "vision_config", "rope_scaling");
+TEST_CASE("model_type and vision_config are named when they are missing") {
+  const char* name = GENERATE("model_type", "vision_config");
   const std::string key = name;
   CHECK(complaint(replaced(flat(), "\"" + key + "\":", "\"unused\":")) ==
         "not_found: config.json: the key \"" + key + "\" is missing");
@@ -170,8 +215,6 @@ TEST_CASE("Impossible values are named with file and key") {
        "format: config.json: rope_scaling.mrope_section must be three numbers (t, h, w), but is [16,48]"},
       {"\"type\": \"mrope\"", "\"type\": \"yarn\"",
        "unsupported: config.json: rope_scaling.type is \"yarn\", Octavo has \"mrope\" and \"default\" (the same)"},
-      {"\"use_sliding_window\": false", "\"use_sliding_window\": true",
-       "unsupported: config.json: use_sliding_window is true; Octavo has no sliding-window attention for text"},
       {"\"num_heads\": 16", "\"num_heads\": 7",
        "format: config.json: vision_config.num_heads is 7, which does not divide vision_config.hidden_size 1280"},
       {"\"num_heads\": 16", "\"num_heads\": 640",
@@ -191,22 +234,61 @@ TEST_CASE("Impossible values are named with file and key") {
        "format: config.json: image_token_id must be below vocab_size 151936, but is 151936"},
       {"\"video_token_id\": 151656", "\"video_token_id\": 151655",
        "format: config.json: image_token_id and video_token_id are both 151655"},
-      {"\"in_chans\": 3", "\"in_chans\": 3, \"in_channels\": 4",
-       "format: config.json: vision_config.in_channels is 4, but config.json: vision_config.in_chans is 3: the file "
-       "contradicts itself"},
+      {"\"num_heads\": 16", "\"num_heads\": 16, \"num_attention_heads\": 8",
+       "format: config.json: vision_config.num_heads is 16, but config.json: vision_config.num_attention_heads is 8: "
+       "the "
+       "file contradicts itself"},
   }));
   CAPTURE(wrong.from, wrong.to);
   CHECK(complaint(replaced(flat(), wrong.from, wrong.to)) == wrong.message);
 }
 
-TEST_CASE("Two levels that disagree are refused, and the layers' types are read") {
+TEST_CASE("text_config wins over what is left at the top") {
   // The first match is at the top, text_config keeps 2048.
-  CHECK(complaint(replaced(both(), "\"hidden_size\": 2048", "\"hidden_size\": 3584")) ==
-        "format: config.json: text_config.hidden_size is 2048, but config.json: hidden_size is 3584: the file "
-        "contradicts itself");
+  CHECK(parsed(replaced(both(), "\"hidden_size\": 2048", "\"hidden_size\": 3584")).text.hidden_size == 2048);
+  CHECK(parsed(replaced(both(), "\"vocab_size\": 151936", "\"vocab_size\": 151665")).text.vocab_size == 151936);
+  CHECK(parsed(replaced(both(), "\"rope_theta\": 1000000.0", "\"rope_theta\": 7.0")).text.rope_theta == 1e6);
+  CHECK(parsed(replaced(both(), "[16, 24, 24]", "[24, 24, 16]")).text.mrope_section ==
+        std::array<std::int64_t, 3>{16, 24, 24});
+  // A key that text_config leaves out has the class default, not what the top level says.
+  const std::string partial = replaced(flat(), "\"vision_config\"",
+                                       R"("text_config": {"hidden_size": 2048, "num_attention_heads": 16},
+                                          "vision_config")");
+  CHECK(parsed(partial).text.hidden_size == 2048);
+  CHECK(parsed(partial).text.rms_norm_eps == 1e-5);
+}
+
+TEST_CASE("Either level ties the embeddings") {
+  const auto tied = [](const char* top, const char* nested) {
+    const std::string at_top = std::string(top).empty() ? "" : R"("tie_word_embeddings": )" + std::string(top) + ",";
+    const std::string in_text =
+        std::string(nested).empty() ? "" : R"("tie_word_embeddings": )" + std::string(nested) + ",";
+    std::string text = replaced(both(), R"("tie_word_embeddings": true,)", at_top);
+    text = replaced(text, R"(, "tie_word_embeddings": false})", "}");
+    return parsed(replaced(text, R"("text_config": {)", R"("text_config": {)" + in_text)).tie_word_embeddings;
+  };
+  // Qwen2_5_VLConfig.__post_init__ of transformers 5.17; 4.57 writes the nested key alone.
+  CHECK(tied("true", "") == true);
+  CHECK(tied("", "true") == true);
+  CHECK(tied("true", "false") == true);
+  CHECK(tied("false", "true") == true);
+  CHECK(tied("false", "false") == false);
+  CHECK(tied("", "false") == false);
+  CHECK(tied("false", "") == false);
+  CHECK(tied("", "") == std::nullopt);
+}
+
+TEST_CASE("Sliding windows are refused where a layer would see one") {
   CHECK(complaint(replaced(nested(), "\"full_attention\"]", "\"sliding_attention\"]")) ==
         "unsupported: config.json: text_config.layer_types[1] is \"sliding_attention\", Octavo has \"full_attention\" "
         "alone");
+  const std::string sliding = replaced(flat(), R"("use_sliding_window": false)", R"("use_sliding_window": true)");
+  CHECK(parsed(sliding).text.num_hidden_layers == 36);  // max_window_layers is 70: none of 36 slides
+  CHECK(complaint(replaced(sliding, R"("max_window_layers": 70)", R"("max_window_layers": 35)")) ==
+        "unsupported: config.json: use_sliding_window is true; Octavo has no sliding-window attention for text");
+}
+
+TEST_CASE("A config.json that is no object is refused") {
   CHECK(complaint("[]") == "format: config.json must be an object");
 }
 

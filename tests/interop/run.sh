@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # The checks against the real parties from PyPI: safetensors reads what Octavo writes, transformers with
-# compressed-tensors loads the quantized directory and agrees with Octavo's int8 run.  tests/interop/run.sh [VENV]
+# compressed-tensors loads the quantized directory and agrees with Octavo's int8 run, and models that six releases of
+# transformers save are read as those read them (--full: every release and form).  tests/interop/run.sh [--full] [VENV]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source examples/setup.sh
 
+matrix=()
+if [ "${1:-}" = --full ]; then
+  matrix=(--full)
+  shift
+fi
 venv=${1:-build/interop-venv}
 build=build/release
 model=examples/models/octavo-tiny-vl
@@ -33,3 +39,6 @@ for recipe in tests/interop/mixed_recipe.json w8a16; do
 done
 say "Interoperation: transformers and Octavo on the same weights"
 "$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$out" "$model/eval/eval.jsonl"
+say "Interoperation: models as releases of transformers save them"
+"$venv/bin/python" tests/interop/matrix/matrix.py "$build/examples/octavo" "$build/capi/liboctavo.so" "$model" \
+  --work build/interop-matrix "${matrix[@]}"

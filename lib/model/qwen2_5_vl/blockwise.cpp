@@ -71,7 +71,7 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
 }  // namespace
 
 std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25VlBlockwise>(checkpoint, Qwen25VlConfig::parse(checkpoint.config()));
+  return std::make_unique<Qwen25VlBlockwise>(checkpoint, qwen2_5_vl_config(checkpoint));
 }
 
 }  // namespace octavo::model

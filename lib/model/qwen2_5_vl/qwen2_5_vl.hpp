@@ -16,6 +16,13 @@ ArchitectureEntry qwen2_5_vl_entry();
 
 /// Names, shapes and reasons, in the order of the forward pass.
 std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint);
+/// The same for a config of one's own; with `problems`, a scheme that cannot be run is reported, once each, and its
+/// linear taken for a float one.
+std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint, const Qwen25VlConfig& config,
+                                             std::vector<CheckProblem>* problems = nullptr);
+/// Whether there are as many tensors as blocks, at least; and the line that says they are not.
+bool is_plausible(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
+std::string implausible(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
 /// Throws format when config.json promises more blocks than the files hold tensors: a list of what is missing would be
 /// of no use, and as long as a wrong number wants it to be.
 void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig& config);
@@ -24,6 +31,17 @@ bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<Expected
                               std::vector<CheckProblem>& problems);
 std::vector<CheckProblem> qwen2_5_vl_config_problems(const Json& config);
 std::vector<ParallelDim> qwen2_5_vl_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks);
+/// config.json as parsed, with tie_word_embeddings settled by the tensors (embedding_is_head).
+Qwen25VlConfig qwen2_5_vl_config(const Checkpoint& checkpoint);
+/// A field of config.json that the tensors' shapes speak against.
+struct Contradiction {
+  std::string field;  ///< "num_hidden_layers", "vision_config.depth"
+  std::int64_t stated = 0, shown = 0;
+  std::string tensors;  ///< that show it
+};
+/// witness.cpp: sets the extents of `config` to what the shapes of the tensors show, where they show one, and lists the
+/// fields that were another.
+std::vector<Contradiction> follow_tensors(const Checkpoint& checkpoint, Qwen25VlConfig& config);
 /// The embedding serves as lm_head; `has_lm_head`: there is an lm_head.weight.
 bool is_tied(const Qwen25VlConfig& config, bool has_lm_head);
 

@@ -184,11 +184,11 @@ class Qwen25Vl final : public Architecture {
 }  // namespace
 
 std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), Qwen25VlConfig::parse(checkpoint.config()));
+  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), qwen2_5_vl_config(checkpoint));
 }
 
 std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint) {
-  const Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
+  const Qwen25VlConfig config = qwen2_5_vl_config(checkpoint);
   require_plausible_blocks(checkpoint, config);
   return std::make_unique<Qwen25Vl>(HeaderWeights(checkpoint, qwen2_5_vl_tensors(checkpoint)), config);
 }

@@ -1,4 +1,5 @@
 // Which tensors config.json promises, and why.
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "qwen2_5_vl.hpp"
+#include "wrapped_names.hpp"
 
 namespace octavo::model {
 namespace {
@@ -106,9 +108,9 @@ bool is_tied(const Qwen25VlConfig& config, bool has_lm_head) {
   return config.tie_word_embeddings.value_or(!has_lm_head);
 }
 
-namespace {
-
-std::vector<ExpectedTensor> all_tensors(const Checkpoint& checkpoint, const Qwen25VlConfig& config, List list) {
+std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint, const Qwen25VlConfig& config,
+                                             std::vector<CheckProblem>* problems) {
+  List list(checkpoint, problems);
   const TextConfig& text = config.text;
   vision_tensors(list, config.vision);
   list.tensors.push_back({"model.embed_tokens.weight", Shape{text.vocab_size, text.hidden_size},
@@ -116,7 +118,7 @@ std::vector<ExpectedTensor> all_tensors(const Checkpoint& checkpoint, const Qwen
   for (std::int64_t i = 0; i < text.num_hidden_layers; ++i) layer_tensors(list, text, i);
   list.vector("model.norm.weight", text.hidden_size, "hidden_size");
   if (is_tied(config, checkpoint.find("lm_head.weight") != nullptr)) {
-    // Fine-tunes of tied models sometimes keep a copy; the embedding is what counts.
+    // Fine-tunes of tied models sometimes keep a copy.
     list.tensors.push_back({"lm_head.weight", Shape{text.vocab_size, text.hidden_size},
                             eq("vocab_size", text.vocab_size) + ", " + eq("hidden_size", text.hidden_size), true});
   } else {
@@ -125,36 +127,30 @@ std::vector<ExpectedTensor> all_tensors(const Checkpoint& checkpoint, const Qwen
   return std::move(list.tensors);
 }
 
-}  // namespace
-
 std::vector<ExpectedTensor> qwen2_5_vl_tensors(const Checkpoint& checkpoint) {
-  return all_tensors(checkpoint, Qwen25VlConfig::parse(checkpoint.config()), List(checkpoint));
+  return expected_tensors(checkpoint, qwen2_5_vl_config(checkpoint));
+}
+
+Qwen25VlConfig qwen2_5_vl_config(const Checkpoint& checkpoint) {
+  Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
+  require_plain_names(checkpoint);
+  config.tie_word_embeddings = embedding_is_head(checkpoint, config.tie_word_embeddings);
+  return config;
+}
+
+bool is_plausible(const Checkpoint& checkpoint, const Qwen25VlConfig& config) {
+  const auto tensors = static_cast<std::int64_t>(checkpoint.names().size());
+  return config.text.num_hidden_layers + config.vision.depth <= tensors;
+}
+
+std::string implausible(const Checkpoint& checkpoint, const Qwen25VlConfig& config) {
+  return checkpoint.config().where() + ": num_hidden_layers " + std::to_string(config.text.num_hidden_layers) +
+         " and vision_config.depth " + std::to_string(config.vision.depth) +
+         " promise more blocks than there are tensors, " + std::to_string(checkpoint.names().size());
 }
 
 void require_plausible_blocks(const Checkpoint& checkpoint, const Qwen25VlConfig& config) {
-  const auto tensors = static_cast<std::int64_t>(checkpoint.names().size());
-  if (config.text.num_hidden_layers + config.vision.depth <= tensors) return;
-  throw Error(ErrorCode::format, checkpoint.config().where() + ": num_hidden_layers " +
-                                     std::to_string(config.text.num_hidden_layers) + " and vision_config.depth " +
-                                     std::to_string(config.vision.depth) +
-                                     " promise more blocks than there are tensors, " + std::to_string(tensors));
-}
-
-bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
-                              std::vector<CheckProblem>& problems) {
-  std::vector<ConfigProblem> told;  // by qwen2_5_vl_config_problems
-  bool known = false;
-  const Qwen25VlConfig config = Qwen25VlConfig::parse_all(checkpoint.config(), told, known);
-  if (!known) return false;
-  try {
-    require_plausible_blocks(checkpoint, config);
-  } catch (const Error& error) {
-    problems.push_back({error.what(), checkpoint.config().where() + ": num_hidden_layers",
-                        "num_hidden_layers and vision_config.depth count blocks: take them from the original"});
-    return false;
-  }
-  expected = all_tensors(checkpoint, config, List(checkpoint, &problems));
-  return true;
+  if (!is_plausible(checkpoint, config)) throw Error(ErrorCode::format, implausible(checkpoint, config));
 }
 
 }  // namespace octavo::model

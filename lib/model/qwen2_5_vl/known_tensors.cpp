@@ -1,0 +1,100 @@
+// The tensors that config.json promises, for check: which head is used, and what the shapes say of the fields.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "problems.hpp"
+#include "qwen2_5_vl.hpp"
+
+namespace octavo::model {
+namespace {
+
+/// Settles which head is used, and says so where the file and the tensors leave room for doubt.
+void head_notes(const Checkpoint& checkpoint, Qwen25VlConfig& config, std::vector<CheckProblem>& problems) {
+  const std::optional<bool> stated = config.tie_word_embeddings;
+  config.tie_word_embeddings = embedding_is_head(checkpoint, stated);
+  const TensorInfo* head = checkpoint.find("lm_head.weight");
+  const TensorInfo* table = checkpoint.find("model.embed_tokens.weight");
+  if (table != nullptr && table->name.ends_with("lm_head.weight"))
+    problems.push_back(
+        {"model.embed_tokens.weight: is stored as lm_head.weight alone, which serves for both, as for "
+         "transformers 5; transformers 4 would start from a random embedding",
+         table->file + ": " + table->name, "rename the tensor to model.embed_tokens.weight", false});
+  const std::string place = head == nullptr ? checkpoint.config().where() : head->file + ": " + head->name;
+  if (stated.value_or(false) && head != nullptr) {
+    if (*config.tie_word_embeddings) {
+      problems.push_back(
+          {"lm_head.weight: is stored, though tie_word_embeddings is true: a copy equal to the embedding", place,
+           "harmless; drop the tensor to save its bytes", false});
+    } else {
+      problems.push_back(
+          {"lm_head.weight: holds other values than the embedding, though tie_word_embeddings is true: it "
+           "is used, as by transformers 5; transformers 4 uses the embedding",
+           place, "set tie_word_embeddings to false if it was trained apart; else drop the tensor", false});
+    }
+  } else if (!stated && head == nullptr) {
+    problems.push_back(
+        {"config.json does not state tie_word_embeddings and there is no lm_head.weight: the embedding is "
+         "used in its place; transformers would start from a random one",
+         place, "set tie_word_embeddings to true", false});
+  }
+}
+
+bool is_left_out(const Qwen25VlConfig& config, const std::string& field) {
+  return std::find(config.left_out.begin(), config.left_out.end(), field) != config.left_out.end();
+}
+
+void add_contradictions(const Checkpoint& checkpoint, const Qwen25VlConfig& config,
+                        const std::vector<Contradiction>& contradictions, std::vector<CheckProblem>& problems) {
+  const std::string file = checkpoint.config().where();
+  for (const Contradiction& one : contradictions) {
+    const bool left_out = is_left_out(config, one.field);
+    problems.push_back({file + ": " + one.field + (left_out ? " is left out, which means " : " is ") +
+                            std::to_string(one.stated) + (left_out ? " (the class default of transformers)" : "") +
+                            ", but by the shapes of " + one.tensors + " it is " + std::to_string(one.shown),
+                        file + ": " + one.field,
+                        left_out ? "state it, or take the config.json that was saved with these weights"
+                                 : "correct the field, or take the weights that were saved with this config.json"});
+  }
+}
+
+/// Whether config.json as stated leaves fewer problems than the fields that the tensors speak against.
+bool tells_more(const Checkpoint& checkpoint, const Qwen25VlConfig& config, const std::vector<ExpectedTensor>& stated,
+                const Qwen25VlConfig& shown, const std::vector<Contradiction>& contradictions) {
+  std::vector<CheckProblem> told_below;
+  const std::vector<ExpectedTensor> by_shapes = expected_tensors(checkpoint, shown, &told_below);
+  const std::size_t as_stated = tensor_problems(checkpoint, stated).size();
+  const std::size_t as_shown = tensor_problems(checkpoint, by_shapes).size() + contradictions.size();
+  const bool left_out = std::any_of(contradictions.begin(), contradictions.end(),
+                                    [&](const Contradiction& one) { return is_left_out(config, one.field); });
+  return as_stated < as_shown || (as_stated == as_shown && !left_out);
+}
+
+}  // namespace
+
+bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<ExpectedTensor>& expected,
+                              std::vector<CheckProblem>& problems) {
+  std::vector<ConfigProblem> told;  // by qwen2_5_vl_config_problems
+  bool known = false;
+  Qwen25VlConfig config = Qwen25VlConfig::parse_all(checkpoint.config(), told, known);
+  if (!known) return false;
+  head_notes(checkpoint, config, problems);
+  Qwen25VlConfig shown = config;
+  const std::vector<Contradiction> contradictions = follow_tensors(checkpoint, shown);
+  if (!is_plausible(checkpoint, shown)) {
+    problems.push_back({implausible(checkpoint, config), checkpoint.config().where() + ": num_hidden_layers",
+                        "num_hidden_layers and vision_config.depth count blocks: take them from the original"});
+    return false;
+  }
+  if (is_plausible(checkpoint, config)) {
+    expected = expected_tensors(checkpoint, config, &problems);
+    if (contradictions.empty() || tells_more(checkpoint, config, expected, shown, contradictions)) return true;
+  }
+  add_contradictions(checkpoint, config, contradictions, problems);
+  expected = expected_tensors(checkpoint, shown, &problems);
+  return true;
+}
+
+}  // namespace octavo::model
