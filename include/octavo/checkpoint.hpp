@@ -185,12 +185,9 @@ class ShardWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// What is done with each key of quantization_config: of the object itself, of one of its config_groups, and of that
-/// group's weights and input_activations.
-SettingsTable quantization_settings() noexcept;
-SettingsTable quantization_group_settings() noexcept;
-SettingsTable quantization_weights_settings() noexcept;
-SettingsTable quantization_activations_settings() noexcept;
+/// What is done with each key of quantization_config: of the object itself, of one of its config_groups, of that
+/// group's weights and of its input_activations, in this order.
+std::span<const SettingsTable, 4> quantization_settings() noexcept;
 /// What of `config`'s quantization_config is worth a line though it is no obstacle: keys that are named or unknown.
 /// What is refused is thrown by Checkpoint::scheme_of.
 std::vector<SettingFinding> quantization_notes(const Json& config);

@@ -42,14 +42,14 @@ std::string refusal_of_default(const Json& args, const char* key, const char* me
 }
 
 std::string refusal_of_weights(const Json& weights) {
-  std::string refusal = refusal_of(weights, quantization_weights_settings());
+  std::string refusal = refusal_of(weights, quantization_settings()[2]);
   if (refusal.empty() && !present(weights, "group_size"))  // -1 means "channel"
     refusal = refusal_of_default(weights, "strategy", "\"tensor\"", "\"channel\"");
   return refusal;
 }
 
 std::string refusal_of_activations(const Json& activations) {
-  std::string refusal = refusal_of(activations, quantization_activations_settings());
+  std::string refusal = refusal_of(activations, quantization_settings()[3]);
   if (refusal.empty()) refusal = refusal_of_default(activations, "strategy", "\"tensor\"", "\"token\"");
   if (refusal.empty()) refusal = refusal_of_default(activations, "dynamic", "false", "true");
   return refusal;
@@ -62,7 +62,7 @@ bool is_dense(const Json& quantization) {
 }
 
 std::string refusal_of_config(const Json& quantization) {
-  for (const SettingFinding& finding : examine_settings(quantization, quantization_settings())) {
+  for (const SettingFinding& finding : examine_settings(quantization, quantization_settings()[0])) {
     if (finding.kind != SettingFinding::Kind::refused) continue;
     if (finding.where.ends_with(".sparsity_config") && is_dense(quantization)) continue;
     return finding.what;
@@ -125,7 +125,7 @@ QuantizationConfig::Group QuantizationConfig::parse_group(const Json& group) {
   parsed.targets = parse_patterns(required(group, "targets"));
   const std::optional<Json> weights = present(group, "weights");
   const std::optional<Json> activations = present(group, "input_activations");
-  parsed.unsupported = refusal_of(group, quantization_group_settings());
+  parsed.unsupported = refusal_of(group, quantization_settings()[1]);
   if (parsed.unsupported.empty())
     parsed.unsupported = weights ? refusal_of_weights(*weights) : group.where() + " has no weights";
   if (parsed.unsupported.empty() && activations) parsed.unsupported = refusal_of_activations(*activations);

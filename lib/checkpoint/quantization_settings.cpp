@@ -86,31 +86,29 @@ std::optional<Json> object_in(const Json& object, std::string_view key) {
 
 }  // namespace
 
-SettingsTable quantization_settings() noexcept { return {"config.json: quantization_config", kConfig}; }
-SettingsTable quantization_group_settings() noexcept {
-  return {"config.json: quantization_config.config_groups.*", kGroup};
-}
-SettingsTable quantization_weights_settings() noexcept {
-  return {"config.json: quantization_config.config_groups.*.weights", kWeights};
-}
-SettingsTable quantization_activations_settings() noexcept {
-  return {"config.json: quantization_config.config_groups.*.input_activations", kActivations};
+std::span<const SettingsTable, 4> quantization_settings() noexcept {
+  static constexpr std::array<SettingsTable, 4> kTables{{
+      {"config.json: quantization_config", kConfig},
+      {"config.json: quantization_config.config_groups.*", kGroup},
+      {"config.json: quantization_config.config_groups.*.weights", kWeights},
+      {"config.json: quantization_config.config_groups.*.input_activations", kActivations},
+  }};
+  return kTables;
 }
 
 std::vector<SettingFinding> quantization_notes(const Json& config) {
   std::vector<SettingFinding> notes;
   const auto quantization = config.is_object() ? object_in(config, "quantization_config") : std::nullopt;
   if (!quantization || quantization->get_string("quant_method", "") != "compressed-tensors") return notes;
-  add_noteworthy(*quantization, quantization_settings(), notes);
+  const auto tables = quantization_settings();
+  add_noteworthy(*quantization, tables[0], notes);
   const auto groups = object_in(*quantization, "config_groups");
   if (!groups) return notes;
   groups->for_each_member([&](std::string_view, const Json& group) {
     if (!group.is_object()) return;
-    add_noteworthy(group, quantization_group_settings(), notes);
-    if (const auto weights = object_in(group, "weights"))
-      add_noteworthy(*weights, quantization_weights_settings(), notes);
-    if (const auto inputs = object_in(group, "input_activations"))
-      add_noteworthy(*inputs, quantization_activations_settings(), notes);
+    add_noteworthy(group, tables[1], notes);
+    if (const auto weights = object_in(group, "weights")) add_noteworthy(*weights, tables[2], notes);
+    if (const auto inputs = object_in(group, "input_activations")) add_noteworthy(*inputs, tables[3], notes);
   });
   return notes;
 }

@@ -148,10 +148,10 @@ TEST_CASE("Every row of the tables of quantization_config does what it says") {
     SettingsTable table;
     const char* object;  // where the key goes: "" is quantization_config itself
   };
-  const Place place = GENERATE(values<Place>({{quantization_settings(), ""},
-                                              {quantization_group_settings(), "group"},
-                                              {quantization_weights_settings(), "weights"},
-                                              {quantization_activations_settings(), "input_activations"}}));
+  const Place place = GENERATE(values<Place>({{quantization_settings()[0], ""},
+                                              {quantization_settings()[1], "group"},
+                                              {quantization_settings()[2], "weights"},
+                                              {quantization_settings()[3], "input_activations"}}));
   const TempDir parent;
   for (const Setting& setting : place.table.settings) {
     CAPTURE(place.object, setting.key, setting.unusual);
