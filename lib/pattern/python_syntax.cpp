@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "characters.hpp"
+
 namespace octavo::pattern_detail {
 namespace {
 
@@ -17,55 +19,13 @@ constexpr std::int64_t kAnyWidth = INT32_MAX;  // no upper bound
 constexpr std::string_view kFlagLetters = "imsxauL";
 constexpr std::u32string_view kVerboseSpace = U" \t\n\r\v\f";
 
-/// How many characters an expression may take: a look-behind needs one number.
-struct Width {
-  std::int64_t least = 0;
-  std::int64_t most = 0;
-  Width operator+(Width other) const {
-    return {std::min(least + other.least, kAnyWidth), std::min(most + other.most, kAnyWidth)};
-  }
-  Width either(Width other) const { return {std::min(least, other.least), std::max(most, other.most)}; }
-  Width times(std::int64_t from, std::int64_t to) const {
-    const auto product = [](std::int64_t width, std::int64_t count) {
-      return width == 0 || count == 0 ? 0 : width >= kAnyWidth / count ? kAnyWidth : width * count;
-    };
-    return {product(least, from), product(most, to)};
-  }
-};
-constexpr Width kOne{1, 1};
-constexpr Width kNothing{0, 0};
-
 struct Flags {
   bool multiline = false, dot_all = false, verbose = false;
 };
 
-/// @throws SyntaxError  for bytes that are not UTF-8.
-std::u32string code_points(std::string_view text) {
-  std::u32string points;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || i + length > text.size()) throw SyntaxError("it is not UTF-8");
-    char32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto byte = static_cast<unsigned char>(text[i + k]);
-      if ((byte & 0xC0U) != 0x80U) throw SyntaxError("it is not UTF-8");
-      point = point << 6U | (byte & 0x3FU);
-    }
-    points += point;
-    i += length;
-  }
-  return points;
-}
-
-class Translator {
+class Translator : private CharacterReader {
  public:
-  explicit Translator(std::u32string pattern) : in_(std::move(pattern)) {}
+  explicit Translator(std::string_view pattern) : CharacterReader(pattern) {}
 
   std::string translate() {
     alternatives({}, true);
@@ -85,33 +45,6 @@ class Translator {
     enum class Kind { none, anchor, repeat, atom } kind = Kind::none;
     Width width;
   };
-  struct Escape {
-    std::optional<char32_t> literal;  // else a class or an anchor, already in PCRE2's words
-    std::string written;
-    bool anchor = false;
-    Width width = kOne;
-  };
-
-  [[noreturn]] void fail(const std::string& what) const {
-    throw SyntaxError(what + " (at character " + std::to_string(at_) + ")");
-  }
-  bool more() const { return at_ < in_.size(); }
-  char32_t peek() const { return in_[at_]; }
-  char32_t take(const char* otherwise) {
-    if (!more()) fail(otherwise);
-    return in_[at_++];
-  }
-  bool skip(char32_t wanted) {
-    if (!more() || peek() != wanted) return false;
-    ++at_;
-    return true;
-  }
-  std::string digits(std::size_t most, bool (*fits)(char32_t)) {
-    std::string found;
-    while (more() && found.size() < most && fits(peek())) found += static_cast<char>(in_[at_++]);
-    return found;
-  }
-
   Width alternatives(Flags flags, bool outermost) {
     std::optional<Width> width;
     for (bool first = outermost;; first = false) {
@@ -142,7 +75,7 @@ class Translator {
       switch (c) {
         case '\\': {
           const Escape escape = escaped();
-          if (escape.literal) literal(*escape.literal);
+          if (escape.literal) write_literal(*escape.literal);
           out_ += escape.written;
           append({escape.anchor ? Item::Kind::anchor : Item::Kind::atom, escape.width});
           break;
@@ -175,12 +108,12 @@ class Translator {
           break;
         case '{':
           if (!counted(last)) {
-            literal(c);
+            write_literal(c);
             append({Item::Kind::atom, kOne});
           }
           break;
         default:
-          literal(c);
+          write_literal(c);
           append({Item::Kind::atom, kOne});
       }
     }
@@ -223,70 +156,6 @@ class Translator {
     last = {Item::Kind::repeat, last.width.times(least, most)};
   }
 
-  void literal(char32_t c) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    if (plain) {
-      out_ += static_cast<char>(c);
-    } else if (c > ' ' && c < 0x7F) {
-      out_ += '\\';
-      out_ += static_cast<char>(c);
-    } else {
-      constexpr std::string_view kHex = "0123456789abcdef";
-      std::string code;
-      for (std::uint32_t rest = c; rest != 0 || code.empty(); rest >>= 4U) code.insert(code.begin(), kHex[rest & 15U]);
-      out_ += "\\x{" + code + "}";
-    }
-  }
-
-  char32_t hexadecimal(std::size_t length) {
-    const auto hex = [](char32_t c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    };
-    const std::string found = digits(length, hex);
-    if (found.size() != length) fail("incomplete escape");
-    const unsigned long value = std::stoul(found, nullptr, 16);
-    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) fail("an escape that is no character");
-    return static_cast<char32_t>(value);
-  }
-
-  static bool octal(char32_t c) { return c >= '0' && c <= '7'; }
-  static bool letter(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-  /// The escapes that mean the same inside a class and outside; nothing when `c` is none of them.
-  std::optional<Escape> common_escape(char32_t c) {
-    switch (c) {
-      case 'a':
-        return Escape{U'\a', "", false, kOne};
-      case 'f':
-        return Escape{U'\f', "", false, kOne};
-      case 'n':
-        return Escape{U'\n', "", false, kOne};
-      case 'r':
-        return Escape{U'\r', "", false, kOne};
-      case 't':
-        return Escape{U'\t', "", false, kOne};
-      case 'v':
-        return Escape{U'\v', "", false, kOne};
-      case 'd':
-      case 'D':
-      case 's':
-      case 'S':
-      case 'w':
-      case 'W':
-        return Escape{{}, std::string("\\") + static_cast<char>(c), false, kOne};
-      case 'x':
-        return Escape{hexadecimal(2), "", false, kOne};
-      case 'u':
-        return Escape{hexadecimal(4), "", false, kOne};
-      case 'U':
-        return Escape{hexadecimal(8), "", false, kOne};
-      case 'N':
-        fail("\\N{...}, a character by its name, is not supported");
-      default:
-        return {};
-    }
-  }
-
   Escape escaped() {
     const char32_t c = take("bad escape (end of pattern)");
     if (const auto known = common_escape(c)) return *known;
@@ -317,50 +186,6 @@ class Translator {
   Escape reference(std::size_t group) {
     if (groups_[group - 1].open) fail("cannot refer to an open group");
     return {{}, "\\g{" + std::to_string(group) + "}", false, groups_[group - 1].width};
-  }
-
-  Escape class_escape() {
-    const char32_t c = take("bad escape (end of pattern)");
-    if (c == 'b') return {U'\b', "", false, kOne};
-    if (const auto known = common_escape(c)) return *known;
-    if (octal(c)) {
-      const std::string number = static_cast<char>(c) + digits(2, octal);
-      const unsigned long value = std::stoul(number, nullptr, 8);
-      if (value > 0377) fail("octal escape value outside of range 0-0o377");
-      return {static_cast<char32_t>(value), "", false, kOne};
-    }
-    if (letter(c) || (c >= '0' && c <= '9')) fail("bad escape");
-    return {c, "", false, kOne};
-  }
-
-  Escape class_member() {
-    const char32_t c = take("unterminated character set");
-    return c == '\\' ? class_escape() : Escape{c, "", false, kOne};
-  }
-
-  void write_member(const Escape& member) {
-    if (member.literal) literal(*member.literal);
-    out_ += member.written;
-  }
-
-  void character_class() {
-    out_ += '[';
-    if (skip('^')) out_ += '^';
-    for (bool empty = true;; empty = false) {
-      if (!empty && skip(']')) break;
-      const Escape from = class_member();
-      write_member(from);
-      if (!skip('-')) continue;
-      if (skip(']')) {  // a hyphen at the end is itself
-        out_ += "\\-";
-        break;
-      }
-      const Escape to = class_member();
-      if (!from.literal || !to.literal || *to.literal < *from.literal) fail("bad character range");
-      out_ += '-';
-      write_member(to);
-    }
-    out_ += ']';
   }
 
   std::u32string name_until(char32_t end) {
@@ -535,9 +360,6 @@ class Translator {
     return Item{Item::Kind::atom, inside(changed)};
   }
 
-  std::u32string in_;
-  std::size_t at_ = 0;
-  std::string out_;
   int nesting_ = 0;
   std::vector<Group> groups_;
   std::map<std::u32string, std::size_t> names_;  // to the number of the group, from 1
@@ -546,6 +368,6 @@ class Translator {
 
 }  // namespace
 
-std::string to_pcre2(std::string_view python) { return Translator(code_points(python)).translate(); }
+std::string to_pcre2(std::string_view python) { return Translator(python).translate(); }
 
 }  // namespace octavo::pattern_detail
