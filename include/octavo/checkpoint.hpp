@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "octavo/json.hpp"
+#include "octavo/settings.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -61,13 +62,15 @@ enum class StoredScheme : std::uint8_t { none, w8a8_dynamic, w8a16 };
 ///     quantized:  weight[N,K]:s8  weight_scale[N]:f32  bias?[N]      none:  weight[N,K]  bias?[N]
 struct StoredLinear {
   StoredScheme scheme = StoredScheme::none;
-  Tensor weight;        ///< over the mapped file
+  Tensor weight;        ///< over the mapped file; owned where it was packed
   Tensor weight_scale;  ///< one per output channel; undefined for `none`
   Tensor bias;          ///< as stored; undefined when the linear has none
 };
 
 /// A model directory. Names are normalised to the published layout ("visual.*", "model.*", "lm_head.weight");
-/// `TensorInfo::name` keeps the stored spelling. Immutable; copies share the mapped files; safe to read from many
+/// `TensorInfo::name` keeps the stored spelling. A weight that is stored packed ("pack-quantized", 8 bits) appears
+/// as the "weight" that it holds, [N,K] s8, and is unpacked into owned memory by each call that asks for it; its
+/// TensorInfo::name ends in "weight_packed". Immutable; copies share the mapped files; safe to read from many
 /// threads.
 class Checkpoint {
  public:
@@ -84,20 +87,28 @@ class Checkpoint {
   const TensorInfo& info(std::string_view name) const;           ///< throws not_found, with the nearest names
   Tensor tensor(std::string_view name) const;
   std::string stored_name(
-      std::string_view normalised) const;        ///< spelling in this checkpoint, also for modules and new tensors
+      std::string_view normalised) const;  ///< spelling in this checkpoint, also for modules and new tensors
+  /// Every tensor as its file has it, by normalised name: packed weights unseen.
+  std::vector<TensorInfo> stored_tensors() const;
   std::uint64_t total_bytes() const noexcept;    ///< of tensor data
   std::vector<std::string> shard_files() const;  ///< paths, each once, in order of their names
   /// By quantization_config (targets, ignore; plain, class and `re:` forms); `none` without one. A full name
-  /// overrides an expression, and that overrides the class; names match in every layout. "Linear" is a module whose
-  /// stored weight is a matrix other than the embedding.
+  /// overrides an expression, and that overrides the class. Full names match in every layout; expressions are given the
+  /// name that the module has in the program that loads it (other_naming), as compressed-tensors does. "Linear" is a
+  /// module whose stored weight is a matrix other than the embedding.
   /// @throws Error  unsupported for a scheme that is not W8A8 dynamic or W8A16; format when two groups claim the
   /// module.
   StoredScheme scheme_of(std::string_view module_path) const;
-  /// The tensors of one linear by its module path, checked: s8 weight, finite scales, no zero point, shapes that agree.
+  /// The tensors of one linear by its module path, checked: s8 weight, finite scales, no zero point but 0, shapes that
+  /// agree.
   StoredLinear linear(std::string_view module_path) const;
   bool is_quantized() const noexcept;  ///< config.json has a quantization_config
-  /// Entries of quantization_config's targets and ignore that match none of these modules (published layout), by the
-  /// rules of scheme_of. Class names are taken to match.
+  /// Expressions are given the module names of transformers from 4.52 on ("model.visual.*"), unless those of another
+  /// program agree better with which weights are stored as integers: then that program, "transformers before 4.52" or
+  /// "vLLM". Empty otherwise.
+  std::string other_naming() const;
+  /// Entries of quantization_config's targets and ignore that match none of these modules (published layout), whichever
+  /// program names them. Class names are taken to match.
   struct UnmatchedPattern {
     std::string where, text;  ///< "config.json: quantization_config.ignore[3]", "lm_haed"
   };
@@ -195,15 +206,30 @@ class ShardWriter {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What is done with each key of quantization_config: of the object itself, of one of its config_groups, of that
+/// group's weights and of its input_activations, in this order.
+std::span<const SettingsTable, 4> quantization_settings() noexcept;
+/// What of `config`'s quantization_config is worth a line though it is no obstacle: keys that are named or unknown.
+/// What is refused is thrown by Checkpoint::scheme_of.
+std::vector<SettingFinding> quantization_notes(const Json& config);
+
 /// Which linears of a written model are stored how; modules by every name that a loader may know them by.
 struct QuantizedModules {
   StoredScheme rest = StoredScheme::w8a8_dynamic;  ///< of the linears that neither list names; not `none`
   std::vector<std::string> w8a16;                  ///< beside a `rest` of W8A8; empty when that is W8A16
   std::vector<std::string> ignored;                ///< stay float
 };
-/// Adds `quantization_config` (compressed-tensors, int-quantized) to a config. `rest` is group_0, by the class
-/// "Linear"; `w8a16` is group_1, by name, which overrides the class. All else, use_cache included, stays as it was;
-/// an earlier quantization_config is replaced. Returns the text of the new config.json.
+/// The tensors that hold a quantized linear, by their last name: int-quantized for W8A8, pack-quantized for W8A16,
+/// which vLLM takes in that form alone.
+///
+///     w8a8_dynamic:  weight[N,K]:s8  weight_scale      w8a16:  weight_packed[N,ceil(K/4)]:s32  weight_scale
+///                                                              weight_shape[2]:i64
+/// @param weight  [N,K] s8, contiguous.  @param weight_scale  [N,1] f32, bf16 or f16.
+std::vector<std::pair<std::string, Tensor>> stored_tensors(StoredScheme scheme, const Tensor& weight,
+                                                           const Tensor& weight_scale);
+/// Adds `quantization_config` (compressed-tensors, the forms of stored_tensors) to a config. `rest` is group_0, by the
+/// class "Linear"; `w8a16` is group_1, by name, which overrides the class. All else, use_cache included, stays as it
+/// was; an earlier quantization_config is replaced. Returns the text of the new config.json.
 /// @throws Error  invalid_argument for a `rest` of `none`, or of W8A16 with a list beside it.
 std::string with_quantization_config(const Json& config, const QuantizedModules& modules);
 /// The same where every linear but `ignored` is W8A8.

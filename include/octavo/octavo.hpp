@@ -7,6 +7,7 @@
 #include "octavo/version.hpp"     // which version this is
 #include "octavo/error.hpp"       // how failure is reported
 #include "octavo/nearest.hpp"     // the known word that a misspelt one is closest to
+#include "octavo/message.hpp"     // values out of files in messages
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/ledger.hpp"      // bytes that tensors without data would take
@@ -14,6 +15,7 @@
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/pattern.hpp"     // Python's regular expressions
 #include "octavo/settings.hpp"    // what is done with each key of a file
 #include "octavo/trace.hpp"       // runs recorded and compared
 #include "octavo/generation_config.hpp"  // how answers are chosen and when they end

@@ -108,7 +108,7 @@ struct ParallelDim {
   std::int64_t alignment = 0;  ///< largest of 128, 64, 32, 16 that divides every width cut here as a rank's products
                                ///< see it (q, k and v are one product, gate and up another); 0: none
   std::int64_t w8a8 = 0;       ///< of the modules' linears, those that are stored W8A8
-  std::int64_t w8a16 = 0;      ///< those stored W8A16, a form that vLLM does not load, cut or not
+  std::int64_t w8a16 = 0;      ///< those stored W8A16
   std::string effect;          ///< what a part that divides does to the kernels; "" when there is nothing to tell
   std::string remedy;          ///< "" when there is nothing to do
   bool is_int8() const noexcept { return w8a8 + w8a16 > 0; }

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 
 #include "octavo/contract.hpp"
 #include "octavo/json.hpp"
+#include "octavo/pattern.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -60,16 +62,17 @@ const char* scale_observer_name(ScaleObserver observer) noexcept;
 struct GptqOptions {
   QuantMethod method = QuantMethod::gptq;
   ScaleObserver observer = ScaleObserver::minmax;
-  double damp_percent = 0.01;       ///< added to H's diagonal, as a share of its mean over live columns; 0 to 1
-  std::int64_t block_size = 128;    ///< columns swept between two matrix products; 1 to 4096; no effect but rounding
-  bool act_order = true;            ///< sweep columns by falling diag(H); undone in the result
-  DType scale_dtype = DType::bf16;  ///< f32, bf16, f16: scales are rounded to it before quantizing, so that what is
-                                    ///< optimised is what is run
+  double damp_percent = 0.01;     ///< added to H's diagonal, as a share of its mean over live columns; 0 to 1
+  std::int64_t block_size = 128;  ///< columns swept between two matrix products; 1 to 4096; no effect but rounding
+  bool act_order = true;          ///< sweep columns by falling diag(H); undone in the result
+  /// f32, bf16, f16: scales are rounded to it before quantizing, so that what is optimised is what is run. Absent: the
+  /// weight's own type in quantize_layer, the model's in a recipe, as compressed-tensors does.
+  std::optional<DType> scale_dtype;
 };
 
 struct QuantizedLayer {
   Tensor weight;                  ///< s8 [N,K]
-  Tensor scales;                  ///< f32 [N] > 0, each exactly representable in scale_dtype
+  Tensor scales;                  ///< f32 [N] > 0, each exactly representable in the scales' type
   double loss = 0;                ///< tr((W-Q) H (W-Q)^T) with the H handed in, undamped; H = I where there is none
   double rtn_loss = 0;            ///< the same for round-to-nearest with the same scales
   double damp_used = 0;           ///< share of the mean diagonal that was added in the end; 0 by round-to-nearest
@@ -111,10 +114,9 @@ QuantizedLayer quantize_layer_rtn(const Tensor& weight, const GptqOptions& optio
 enum class Scheme : std::uint8_t { skip, w8a8, w8a16 };
 const char* scheme_name(Scheme scheme) noexcept;  ///< "skip", "w8a8", "w8a16"
 
-/// What the modules whose whole path fits `match` (ECMAScript regular expression, at most 1000 characters, no
-/// back-references) are given.
+/// What the modules whose path fits `match` from its start on (Python's re.match) are given.
 struct Rule {
-  std::string match;
+  Pattern match;
   Scheme scheme = Scheme::skip;
   GptqOptions options;
 };
@@ -124,7 +126,10 @@ struct Rule {
 ///
 ///     {"rules": [{"match": "lm_head", "scheme": "skip"},
 ///                {"match": "model\\.layers\\..*", "scheme": "w8a8", "method": "gptq", "observer": "minmax",
-///                 "damp_percent": 0.01, "block_size": 128, "act_order": true, "scale_dtype": "bf16"}]}
+///                 "damp_percent": 0.01, "block_size": 128, "act_order": true}]}
+///
+/// A "scale_dtype" (f32, bf16, f16) may be stated, too, and must be the model's own: programs that load the result
+/// multiply weights and activations in one type.
 ///
 /// Module paths are Octavo's: "model.layers.3.self_attn.q_proj", "visual.blocks.0.attn.qkv", "lm_head".
 class Recipe {
@@ -139,7 +144,8 @@ class Recipe {
   static Recipe parse(const Json& json);
   /// A preset by name, else a file.
   static Recipe open(const std::string& preset_or_path);
-  /// A skip rule when none fits. The reference lives as long as the recipe's rules are unchanged.
+  /// A skip rule when none fits; throws format for an expression too complex to decide. The reference lives as long as
+  /// the recipe's rules are unchanged.
   const Rule& rule_for(std::string_view module_path) const;
   /// Refuses a recipe that treats q, k, v or gate, up of one block differently: runtimes fuse them into one product.
   /// @throws Error  unsupported, naming both modules, both rules and the key in which they differ.

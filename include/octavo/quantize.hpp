@@ -44,8 +44,8 @@ struct QuantizeResult {
   JsonBuilder to_json() const;
   std::string to_html() const;  ///< one page, self-contained, with each linear's losses as charts
 };
-/// Quantizes MODEL into OUT: W8A8 and, where the recipe says so, W8A16, in compressed-tensors form. transformers loads
-/// both, vLLM W8A8.
+/// Quantizes MODEL into OUT: W8A8 and, where the recipe says so, W8A16, in compressed-tensors form, which transformers
+/// and vLLM load.
 ///
 /// Calibration runs block by block: each block collects one Hessian per distinct linear input with its float weights,
 /// is quantized, and runs again, quantized, to give the next block what it will see at inference. Samples run with

@@ -27,9 +27,15 @@ struct ExpectedTensor {
   bool optional = false;  ///< may be absent: lm_head.weight of a tied model
   /// Of a linear's weight: stored I8 unless `none`. Every other tensor is F32, BF16 or F16.
   StoredScheme scheme = StoredScheme::none;
+  /// False for a linear's weight where quantization_config does not tell how it is stored, so that any tensor of the
+  /// module may be there or not.
+  bool storage_known = true;
 };
 /// In the order of the forward pass. Reads no weight.
 std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint);
+/// The type that programs run the model in unless told otherwise, and so the type of its scales: config.json's
+/// torch_dtype or dtype, else the embedding's; bf16 when neither is known.
+DType running_dtype(const Checkpoint& checkpoint);
 /// One line per missing, misshapen, mistyped or unexpected tensor; empty when the model would open.
 std::vector<std::string> structure_problems(const Checkpoint& checkpoint);
 

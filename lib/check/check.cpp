@@ -135,9 +135,7 @@ void divide(const Checkpoint& checkpoint, const CheckOptions& options, CheckResu
     add_once(result.problems, {error.what(), "tensor parallel", "choose another number of ranks"});
   }
   const std::string ranks = std::to_string(options.tensor_parallel);
-  std::int64_t w8a16 = 0;
   for (const ParallelDim& dim : result.tensor_parallel) {
-    w8a16 += dim.w8a16;
     const std::string where = "config.json: " + dim.field;
     const std::string head = dim.field + " is " + std::to_string(dim.value);
     if (!dim.divides) {
@@ -149,12 +147,6 @@ void divide(const Checkpoint& checkpoint, const CheckOptions& options, CheckResu
                                  where, dim.remedy, false});
     }
   }
-  if (w8a16 > 0)
-    result.problems.push_back(
-        {std::to_string(w8a16) + (w8a16 == 1 ? " linear is" : " linears are") +
-             " stored W8A16, as int-quantized, which vLLM does not load: it takes int8 weights under float activations "
-             "in pack-quantized form only",
-         "config.json: quantization_config", "to serve with vLLM, quantize them W8A8 or leave them float"});
 }
 
 }  // namespace
@@ -242,15 +234,17 @@ JsonBuilder inspect(const std::string& model_dir) {
   for (const std::string& name : checkpoint.names()) {
     const TensorInfo& info = checkpoint.info(name);
     if (!name.ends_with(".weight_scale")) parameters += info.shape.numel();  // a scale says how a weight is stored
+    if (info.stored_dtype == "I8") ++int8_linears;
+  }
+  for (const TensorInfo& info : checkpoint.stored_tensors()) {
     JsonBuilder shape = JsonBuilder::array();
     for (const std::int64_t extent : info.shape.dims()) shape.push(extent);
     tensors.push(JsonBuilder::object()
-                     .set("name", name)
+                     .set("name", normalise_name(info.name))
                      .set("stored_name", info.name)
                      .set("dtype", info.stored_dtype)
                      .set("shape", std::move(shape))
                      .set("file", fs::path(info.file).filename().string()));
-    if (info.stored_dtype == "I8") ++int8_linears;
   }
   JsonBuilder shards = JsonBuilder::array();
   for (const std::string& file : checkpoint.shard_files()) shards.push(fs::path(file).filename().string());

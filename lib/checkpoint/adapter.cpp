@@ -5,6 +5,7 @@
 
 #include "octavo/error.hpp"
 #include "octavo/json.hpp"
+#include "octavo/message.hpp"
 
 namespace octavo::checkpoint_detail {
 
@@ -22,8 +23,7 @@ void refuse_adapter(const std::string& directory) {
   } catch (const Error&) {
     // the remedy does without its name
   }
-  constexpr std::size_t kMostShown = 200;
-  if (base.size() > kMostShown) base = base.substr(0, kMostShown) + "...";
+  base = shortened(base);
   throw Error(ErrorCode::unsupported,
               directory + ": holds an adapter" + (base.empty() ? "" : " of \"" + base + "\"") +
                   ", not a model: merge it first, with peft in Python: PeftModel.from_pretrained(base, \"" + directory +

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -11,12 +12,20 @@
 
 #include "adapter.hpp"
 #include "compressed_tensors.hpp"
+#include "naming.hpp"
+#include "octavo/message.hpp"
+#include "packed.hpp"
 
 namespace octavo {
 namespace {
 
 namespace fs = std::filesystem;
+using checkpoint_detail::kNamings;
+using checkpoint_detail::lies_under;
+using checkpoint_detail::ModuleNames;
+using checkpoint_detail::packed_columns;
 using checkpoint_detail::QuantizationConfig;
+using checkpoint_detail::StoredForm;
 
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
@@ -35,18 +44,6 @@ constexpr std::array<Prefix, 5> kPrefixes{{
     {"language_model.lm_head", "lm_head"},
     {"vision_tower", "visual"},
 }};
-
-/// `name` is `prefix` or lies below it.
-bool lies_under(std::string_view name, std::string_view prefix) {
-  return name.starts_with(prefix) && (name.size() == prefix.size() || name[prefix.size()] == '.');
-}
-
-std::string quoted_list(const std::vector<std::string>& names, std::size_t most = 5) {
-  std::string list;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) list += (i == 0 ? "\"" : ", \"") + names[i] + "\"";
-  if (names.size() > most) list += " and " + std::to_string(names.size() - most) + " more";
-  return list;
-}
 
 /// Levenshtein distance, for suggestions.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -71,8 +68,8 @@ void check_shard_name(const Json& entry, std::string_view tensor) {
   const std::string& name = entry.as_string();
   if (name.empty() || name == "." || name == ".." ||
       name.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
-    throw Error(ErrorCode::format, entry.where() + ": shard \"" + name + "\" of tensor \"" + std::string(tensor) +
-                                       "\" must be a file name in the checkpoint's directory, without a path");
+    throw Error(ErrorCode::format, entry.where() + ": shard " + in_quotes(name) + " of tensor " + in_quotes(tensor) +
+                                       " must be a file name in the checkpoint's directory, without a path");
   }
 }
 
@@ -87,10 +84,28 @@ std::string normalise_name(std::string_view stored) {
   return std::string(stored);
 }
 
+namespace {
+
+/// A module's name in every layout, the published one first.
+std::vector<std::string> spellings_of(const std::string& published, const std::string& stored) {
+  std::vector<std::string> spellings{published};
+  if (stored != published) spellings.push_back(stored);
+  // Savers write published tensor names, while the ignore list may name modules as the program held them.
+  for (const Prefix& prefix : kPrefixes) {
+    if (!lies_under(published, prefix.published)) continue;
+    const std::string other = std::string(prefix.stored) + published.substr(prefix.published.size());
+    if (other != stored) spellings.push_back(other);
+  }
+  return spellings;
+}
+
+}  // namespace
+
 struct Checkpoint::Impl {
   struct Entry {
     std::size_t file = 0;
     const TensorInfo* info = nullptr;
+    bool packed = false;  ///< stored as `info->name`, four to an integer; `info` tells the weight that it holds
   };
 
   std::string directory;
@@ -99,8 +114,10 @@ struct Checkpoint::Impl {
   std::vector<std::string> paths;                           // of `files`
   std::map<std::string, Entry, std::less<>> tensors;        // by published name
   std::map<std::string, std::string, std::less<>> spelled;  // "visual", "model", "lm_head" -> prefix in this checkpoint
+  std::deque<TensorInfo> unpacked;                          // of packed weights; Entry::info points here
   std::uint64_t total_bytes = 0;
   std::optional<QuantizationConfig> quantization;
+  std::size_t naming = 0;  // of kNamings: the names that quantization's expressions are given
 
   void open_file(const std::string& path) {
     files.push_back(SafetensorsFile::open(path));
@@ -110,8 +127,8 @@ struct Checkpoint::Impl {
   void insert(std::size_t file, const TensorInfo& info) {
     const auto [place, is_new] = tensors.emplace(normalise_name(info.name), Entry{file, &info});
     if (!is_new) {
-      throw Error(ErrorCode::format, info.file + ": tensors \"" + place->second.info->name + "\" and \"" + info.name +
-                                         "\" are the same one in two key layouts");
+      throw Error(ErrorCode::format, info.file + ": tensors " + in_quotes(place->second.info->name) + " and " +
+                                         in_quotes(info.name) + " are the same one in two key layouts");
     }
     total_bytes += info.end - info.begin;
     for (const std::string_view published : {"visual", "model", "lm_head"}) {
@@ -167,6 +184,95 @@ struct Checkpoint::Impl {
       throw Error(ErrorCode::format, index_path + ": " + paths.back() + " does not hold " +
                                          std::to_string(absent.size()) + " of the " + std::to_string(names.size()) +
                                          " tensors that weight_map places there: " + quoted_list(absent));
+    }
+  }
+
+  std::string stored_name(std::string_view published) const {
+    if (const auto exact = tensors.find(published); exact != tensors.end()) return exact->second.info->name;
+    for (const std::string_view part : {"visual", "model", "lm_head"}) {
+      if (!lies_under(published, part)) continue;
+      if (const auto known = spelled.find(part); known != spelled.end())
+        return known->second + std::string(published.substr(part.size()));
+      // A tied checkpoint shows no lm_head; converters that nest the language model nest the head with it.
+      const auto text = spelled.find("model");
+      if (part == "lm_head" && text != spelled.end() && text->second == "language_model.model")
+        return "language_model." + std::string(published);
+    }
+    return std::string(published);
+  }
+
+  ModuleNames names_of(const std::string& published, std::size_t program) const {
+    return {spellings_of(published, stored_name(published)), kNamings[program].of(published)};
+  }
+
+  /// "Linear", as far as tensors tell.
+  bool is_linear(const std::string& published) const {
+    const auto weight = tensors.find(published + ".weight");
+    return weight != tensors.end() && weight->second.info->shape.rank() == 2 && !published.ends_with("embed_tokens");
+  }
+
+  /// Of an integer tensor that one of the shards holds; nothing when it is no [2] of i64.
+  std::optional<Shape> stored_shape(const Entry& entry) const {
+    if (entry.info->dtype != DType::i64 || entry.info->shape != Shape{2}) return std::nullopt;
+    const Tensor tensor = files[entry.file].tensor(entry.info->name);
+    const std::span<const std::int64_t> extents = tensor.values<std::int64_t>();
+    return extents[0] > 0 && extents[1] > 0 ? std::optional(Shape{extents[0], extents[1]}) : std::nullopt;
+  }
+
+  /// A packed weight is shown as the int8 weight that it holds. Tensors that are no 8-bit packing stay as they are.
+  void show_packed_weights() {
+    if (!quantization) return;
+    constexpr std::string_view kPacked = ".weight_packed";
+    for (auto place = tensors.begin(); place != tensors.end();) {
+      const auto [name, entry] = *place++;
+      if (!name.ends_with(kPacked) || entry.info->dtype != DType::s32 || entry.info->shape.rank() != 2) continue;
+      const std::string module = name.substr(0, name.size() - kPacked.size());
+      const auto shape_at = tensors.find(module + ".weight_shape");
+      if (shape_at == tensors.end() || tensors.contains(module + ".weight")) continue;
+      const std::optional<Shape> shape = stored_shape(shape_at->second);
+      const Shape& packed = entry.info->shape;
+      if (!shape || (*shape)[0] != packed[0] || packed_columns((*shape)[1]) != packed[1]) continue;
+      TensorInfo& info = unpacked.emplace_back(*entry.info);
+      info.dtype = DType::s8;
+      info.stored_dtype = "I8";
+      info.shape = *shape;
+      tensors.erase(name);
+      tensors.erase(shape_at);
+      tensors.emplace(module + ".weight", Entry{entry.file, &info, true});
+      place = tensors.lower_bound(name);
+    }
+  }
+
+  /// Loaders look for the tensors that a group's format names.
+  void require_form(const std::string& published, const StoredForm& form) const {
+    const auto weight = tensors.find(published + ".weight");
+    if (!form.packed || weight == tensors.end() || weight->second.info->dtype != DType::s8) return;
+    if (weight->second.packed == *form.packed) return;
+    throw Error(ErrorCode::format,
+                config.where() + ": quantization_config: a group's format is " +
+                    (*form.packed ? "\"pack-quantized\", but its linears are stored as int8 \"weight\""
+                                  : "\"int-quantized\", but its linears are stored as \"weight_packed\"") +
+                    ": the format is wrong");
+  }
+
+  /// The same expression means other modules under other names, and config.json does not say whose it was written for:
+  /// which weights are stored as integers does.
+  void choose_naming() {
+    if (!quantization || !quantization->has_expressions()) return;
+    std::size_t fewest = SIZE_MAX;
+    for (std::size_t program = 0; program < kNamings.size(); ++program) {
+      std::size_t contradictions = 0;
+      for (const auto& [name, entry] : tensors) {
+        constexpr std::string_view kWeight = ".weight";
+        if (!name.ends_with(kWeight)) continue;
+        const std::string module = name.substr(0, name.size() - kWeight.size());
+        if (!is_linear(module)) continue;
+        const bool stored = entry.info->dtype == DType::s8;
+        contradictions += quantization->claims(names_of(module, program), true) != stored ? 1U : 0U;
+      }
+      if (contradictions >= fewest) continue;
+      fewest = contradictions;
+      naming = program;
     }
   }
 
@@ -247,6 +353,8 @@ Checkpoint Checkpoint::open(const std::string& directory) {
     impl->refuse_without_weights();
   }
   impl->take_head_for_embedding();
+  impl->show_packed_weights();
+  impl->choose_naming();
   Checkpoint checkpoint;
   checkpoint.impl_ = impl;
   return checkpoint;
@@ -265,6 +373,23 @@ std::vector<std::string> Checkpoint::names() const {
   return names;
 }
 
+std::vector<TensorInfo> Checkpoint::stored_tensors() const {
+  std::map<std::string, TensorInfo> stored;
+  for (const auto& [name, entry] : impl_->tensors) {
+    const SafetensorsFile& file = impl_->files[entry.file];
+    stored.emplace(normalise_name(entry.info->name), *file.find(entry.info->name));
+    if (!entry.packed) continue;
+    const std::string& packed = entry.info->name;
+    const std::string shape = packed.substr(0, packed.rfind('.')) + ".weight_shape";
+    for (const SafetensorsFile& other : impl_->files)
+      if (const TensorInfo* info = other.find(shape)) stored.emplace(normalise_name(shape), *info);
+  }
+  std::vector<TensorInfo> list;
+  list.reserve(stored.size());
+  for (auto& [name, info] : stored) list.push_back(std::move(info));
+  return list;
+}
+
 const TensorInfo* Checkpoint::find(std::string_view name) const noexcept {
   const auto found = impl_->tensors.find(name);
   return found == impl_->tensors.end() ? nullptr : found->second.info;
@@ -273,62 +398,41 @@ const TensorInfo* Checkpoint::find(std::string_view name) const noexcept {
 const TensorInfo& Checkpoint::info(std::string_view name) const {
   if (const TensorInfo* found = find(name)) return *found;
   const std::vector<std::string> nearest = impl_->suggestions(name);
-  throw Error(ErrorCode::not_found, impl_->directory + ": has no tensor \"" + std::string(name) + "\"" +
+  throw Error(ErrorCode::not_found, impl_->directory + ": has no tensor " + in_quotes(name) +
                                         (nearest.empty() ? "" : "; the nearest are " + quoted_list(nearest)));
 }
 
 Tensor Checkpoint::tensor(std::string_view name) const {
   const TensorInfo& found = info(name);
-  return impl_->files[impl_->tensors.find(name)->second.file].tensor(found.name);
+  const Impl::Entry& entry = impl_->tensors.find(name)->second;
+  const Tensor stored = impl_->files[entry.file].tensor(found.name);
+  return entry.packed ? checkpoint_detail::unpack(stored, found.shape[1]) : stored;
 }
 
-std::string Checkpoint::stored_name(std::string_view normalised) const {
-  if (const TensorInfo* exact = find(normalised)) return exact->name;
-  for (const std::string_view published : {"visual", "model", "lm_head"}) {
-    if (!lies_under(normalised, published)) continue;
-    if (const auto known = impl_->spelled.find(published); known != impl_->spelled.end()) {
-      return known->second + std::string(normalised.substr(published.size()));
-    }
-    // A tied checkpoint shows no lm_head; converters that nest the language model nest the head with it.
-    const auto text = impl_->spelled.find("model");
-    if (published == "lm_head" && text != impl_->spelled.end() && text->second == "language_model.model") {
-      return "language_model." + std::string(normalised);
-    }
-  }
-  return std::string(normalised);
+std::string Checkpoint::stored_name(std::string_view normalised) const { return impl_->stored_name(normalised); }
+
+std::string Checkpoint::other_naming() const {
+  return impl_->naming == 0 ? std::string() : std::string(kNamings[impl_->naming].program);
 }
-
-namespace {
-
-/// A module's name in every layout, the published one first.
-std::vector<std::string> spellings_of(const std::string& published, const std::string& stored) {
-  std::vector<std::string> spellings{published};
-  if (stored != published) spellings.push_back(stored);
-  // Savers write published tensor names, while the ignore list may name modules as the program held them.
-  for (const Prefix& prefix : kPrefixes) {
-    if (!lies_under(published, prefix.published)) continue;
-    const std::string other = std::string(prefix.stored) + published.substr(prefix.published.size());
-    if (other != stored) spellings.push_back(other);
-  }
-  return spellings;
-}
-
-}  // namespace
 
 std::vector<Checkpoint::UnmatchedPattern> Checkpoint::unmatched_patterns(
     std::span<const std::string> module_paths) const {
   std::vector<UnmatchedPattern> unmatched;
   if (!impl_->quantization) return unmatched;
-  std::vector<std::string> names;
-  for (const std::string& path : module_paths)
-    for (std::string& name : spellings_of(path, stored_name(path))) names.push_back(std::move(name));
-  const std::unordered_set<std::string_view> known(names.begin(), names.end());
+  std::vector<ModuleNames> modules;  // under every program's names: an entry may be meant for another one
+  std::unordered_set<std::string> known;
+  for (const std::string& path : module_paths) {
+    for (std::size_t program = 0; program < kNamings.size(); ++program)
+      modules.push_back(impl_->names_of(path, program));
+    known.insert(modules.back().spellings.begin(), modules.back().spellings.end());
+  }
   for (const checkpoint_detail::ModulePattern* pattern : impl_->quantization->patterns()) {
-    const auto matches = [&](const std::string& name) {
-      return pattern->match({name}, false) != checkpoint_detail::ModulePattern::Match::none;
+    const auto matches = [&](const ModuleNames& names) {
+      return pattern->match(names, false) != checkpoint_detail::ModulePattern::Match::none;
     };
-    const bool matched = pattern->is_class() || (pattern->is_name() ? known.count(pattern->text()) != 0
-                                                                    : std::any_of(names.begin(), names.end(), matches));
+    const bool matched =
+        pattern->is_class() ||
+        (pattern->is_name() ? known.count(pattern->text()) != 0 : std::any_of(modules.begin(), modules.end(), matches));
     if (!matched) unmatched.push_back({pattern->where(), pattern->text()});
   }
   return unmatched;
@@ -337,10 +441,10 @@ std::vector<Checkpoint::UnmatchedPattern> Checkpoint::unmatched_patterns(
 StoredScheme Checkpoint::scheme_of(std::string_view module_path) const {
   if (!impl_->quantization) return StoredScheme::none;
   const std::string published = normalise_name(module_path);
-  const std::vector<std::string> spellings = spellings_of(published, stored_name(published));
-  const TensorInfo* weight = find(published + ".weight");
-  const bool is_embedding = published.ends_with("embed_tokens");
-  return impl_->quantization->scheme_of(spellings, weight != nullptr && weight->shape.rank() == 2 && !is_embedding);
+  const StoredForm form =
+      impl_->quantization->form_of(impl_->names_of(published, impl_->naming), impl_->is_linear(published));
+  impl_->require_form(published, form);
+  return form.scheme;
 }
 
 StoredLinear Checkpoint::linear(std::string_view module_path) const {
@@ -350,7 +454,7 @@ StoredLinear Checkpoint::linear(std::string_view module_path) const {
   linear.weight = tensor(path + ".weight");
   const auto complain = [&](const std::string& suffix, const std::string& problem) {
     const TensorInfo& found = info(path + suffix);
-    throw Error(ErrorCode::format, found.file + ": tensor \"" + found.name + "\" (" + found.stored_dtype + " " +
+    throw Error(ErrorCode::format, found.file + ": tensor " + in_quotes(found.name) + " (" + found.stored_dtype + " " +
                                        found.shape.to_string() + ") " + problem);
   };
   if (linear.weight.rank() != 2) complain(".weight", "must be a matrix [N, K]");
@@ -380,7 +484,10 @@ StoredLinear Checkpoint::linear(std::string_view module_path) const {
     }
   }
   if (find(path + ".weight_zero_point") != nullptr) {
-    complain(".weight_zero_point", "is not expected: the weight is quantized symmetrically");
+    const Tensor zero_point = tensor(path + ".weight_zero_point");
+    const auto* bytes = static_cast<const unsigned char*>(zero_point.raw());
+    if (std::any_of(bytes, bytes + zero_point.size_bytes(), [](unsigned char byte) { return byte != 0; }))
+      complain(".weight_zero_point", "is not 0 throughout: the weight is quantized symmetrically");
   }
   return linear;
 }

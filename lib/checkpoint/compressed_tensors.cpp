@@ -1,26 +1,14 @@
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 sees an uninitialised std::function inside <regex> as soon as a sanitizer is on (GCC bug 105562).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 #include "compressed_tensors.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
+
+#include "octavo/message.hpp"
 
 namespace octavo::checkpoint_detail {
 namespace {
 
 constexpr std::string_view kExpressionPrefix = "re:";
-constexpr std::size_t kMaxExpression = 1024;  // characters; the automaton grows with it
-
-// An expression comes from a file: backtracking could take exponential time, the polynomial executor cannot.
-constexpr std::regex::flag_type kExpressionFlags = std::regex::ECMAScript
-#ifdef __GLIBCXX__
-                                                   | std::regex_constants::__polynomial
-#endif
-    ;
 
 Json required(const Json& object, std::string_view key) { return object.at(key); }
 
@@ -40,28 +28,52 @@ std::vector<ModulePattern> parse_patterns(const Json& list) {
   return patterns;
 }
 
-/// Why `args` is not 8-bit symmetric int of the wanted strategy; empty when it is.
-std::string difference(const Json& args, const std::string& strategy, bool dynamic) {
-  const auto complaint = [&](const std::string& key, const std::string& is, const std::string& reads) {
-    return args.where() + "." + key + " is " + is + ", Octavo reads " + reads;
-  };
-  if (const std::int64_t bits = args.get_int("num_bits", 8); bits != 8) {
-    return complaint("num_bits", std::to_string(bits), "8");
-  }
-  if (const std::string type = args.get_string("type", "int"); type != "int") {
-    return complaint("type", "\"" + type + "\"", "\"int\"");
-  }
-  if (!args.get_bool("symmetric", true)) return complaint("symmetric", "false", "true");
-  if (const std::string stated = args.get_string("strategy", strategy); stated != strategy) {
-    return complaint("strategy", "\"" + stated + "\"", "\"" + strategy + "\"");
-  }
-  const std::optional<Json> dynamic_stated = present(args, "dynamic");
-  // Besides true and false there is "local", a per-group form.
-  const bool fits = dynamic_stated ? dynamic_stated->is_bool() && dynamic_stated->as_bool() == dynamic : !dynamic;
-  if (!fits) {
-    return complaint("dynamic", dynamic_stated ? dynamic_stated->dump() : "absent", dynamic ? "true" : "false");
+/// Why `object` is not what Octavo runs, by its table; empty when it is.
+std::string refusal_of(const Json& object, const SettingsTable& table) {
+  for (const SettingFinding& finding : examine_settings(object, table))
+    if (finding.kind == SettingFinding::Kind::refused) return finding.what;
+  return {};
+}
+
+/// A key that is left out has a value, too, and not always the one that Octavo runs.
+std::string refusal_of_default(const Json& args, const char* key, const char* meaning, const char* wanted) {
+  if (present(args, key)) return {};
+  return args.where() + "." + key + " is absent, which means " + meaning + "; Octavo has " + wanted;
+}
+
+std::string refusal_of_weights(const Json& weights) {
+  std::string refusal = refusal_of(weights, quantization_settings()[2]);
+  if (refusal.empty() && !present(weights, "group_size"))  // -1 means "channel"
+    refusal = refusal_of_default(weights, "strategy", "\"tensor\"", "\"channel\"");
+  return refusal;
+}
+
+std::string refusal_of_activations(const Json& activations) {
+  std::string refusal = refusal_of(activations, quantization_settings()[3]);
+  if (refusal.empty()) refusal = refusal_of_default(activations, "strategy", "\"tensor\"", "\"token\"");
+  if (refusal.empty()) refusal = refusal_of_default(activations, "dynamic", "false", "true");
+  return refusal;
+}
+
+/// `sparsity_config` of format "dense" is a remark about values, not a form of storage.
+bool is_dense(const Json& quantization) {
+  const std::optional<Json> sparsity = present(quantization, "sparsity_config");
+  return sparsity && sparsity->is_object() && sparsity->get_string("format", "") == "dense";
+}
+
+std::string refusal_of_config(const Json& quantization) {
+  for (const SettingFinding& finding : examine_settings(quantization, quantization_settings()[0])) {
+    if (finding.kind != SettingFinding::Kind::refused) continue;
+    if (finding.where.ends_with(".sparsity_config") && is_dense(quantization)) continue;
+    return finding.what;
   }
   return {};
+}
+
+std::optional<bool> is_packed(const std::optional<Json>& format) {
+  if (!format) return std::nullopt;
+  const std::string& name = format->as_string();
+  return name == "pack-quantized" ? std::optional(true) : name == "int-quantized" ? std::optional(false) : std::nullopt;
 }
 
 JsonBuilder quantization_args(const char* strategy, bool dynamic, JsonBuilder observer) {
@@ -73,6 +85,10 @@ JsonBuilder quantization_args(const char* strategy, bool dynamic, JsonBuilder ob
 }
 
 }  // namespace
+
+const char* format_of(StoredScheme scheme) noexcept {
+  return scheme == StoredScheme::w8a16 ? "pack-quantized" : "int-quantized";
+}
 
 JsonBuilder names_json(const std::vector<std::string>& names) {
   JsonBuilder list = JsonBuilder::array();
@@ -86,8 +102,6 @@ JsonBuilder scheme_group(StoredScheme scheme, const std::vector<std::string>& ta
   group.set("weights", quantization_args("channel", false, "minmax"));
   if (scheme == StoredScheme::w8a16) {
     group.set("input_activations", nullptr).set("output_activations", nullptr);
-    // Left out, loaders would take a weight-only group for "pack-quantized", bytes packed into int32.
-    group.set("format", "int-quantized");
   } else {
     group.set("input_activations", quantization_args("token", true, nullptr)).set("output_activations", nullptr);
   }
@@ -95,26 +109,13 @@ JsonBuilder scheme_group(StoredScheme scheme, const std::vector<std::string>& ta
 }
 
 ModulePattern::ModulePattern(const std::string& text, const std::string& where) : text_(text), where_(where) {
-  if (!text.starts_with(kExpressionPrefix)) return;
-  const std::string expression = text.substr(kExpressionPrefix.size());
-  if (expression.size() > kMaxExpression) {
-    throw Error(ErrorCode::format, where + ": the expression has " + std::to_string(expression.size()) +
-                                       " characters, at most " + std::to_string(kMaxExpression) + " are read");
-  }
-  try {
-    expression_.emplace(expression, kExpressionFlags);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorCode::format, where + ": cannot read the expression \"" + expression + "\": " + error.what());
-  }
+  if (text.starts_with(kExpressionPrefix)) expression_.emplace(text.substr(kExpressionPrefix.size()), where);
 }
 
-ModulePattern::Match ModulePattern::match(const std::vector<std::string>& spellings, bool is_linear) const {
-  const auto from_start = std::regex_constants::match_continuous;  // Python's re.match
-  for (const std::string& name : spellings) {
-    if (expression_ && std::regex_search(name, *expression_, from_start)) return Match::by_expression;
-    if (!expression_ && name == text_) return Match::by_name;
-  }
-  return !expression_ && is_linear && text_ == "Linear" ? Match::by_class : Match::none;
+ModulePattern::Match ModulePattern::match(const ModuleNames& names, bool is_linear) const {
+  if (expression_) return expression_->matches(names.loader) ? Match::by_expression : Match::none;
+  if (std::find(names.spellings.begin(), names.spellings.end(), text_) != names.spellings.end()) return Match::by_name;
+  return is_linear && is_class() ? Match::by_class : Match::none;
 }
 
 QuantizationConfig::Group QuantizationConfig::parse_group(const Json& group) {
@@ -124,20 +125,12 @@ QuantizationConfig::Group QuantizationConfig::parse_group(const Json& group) {
   parsed.targets = parse_patterns(required(group, "targets"));
   const std::optional<Json> weights = present(group, "weights");
   const std::optional<Json> activations = present(group, "input_activations");
-  if (!weights) {
-    parsed.unsupported = group.where() + " has no weights";
-  } else {
-    parsed.unsupported = difference(*weights, "channel", false);
-  }
-  if (parsed.unsupported.empty() && activations) parsed.unsupported = difference(*activations, "token", true);
-  if (parsed.unsupported.empty() && present(group, "output_activations")) {
-    parsed.unsupported = group.where() + ".output_activations is set, Octavo reads null";
-  }
-  if (const std::optional<Json> format = present(group, "format");  // newer writers state it per group as well
-      parsed.unsupported.empty() && format && format->as_string() != "int-quantized") {
-    parsed.unsupported = format->where() + " is " + format->dump() + ", Octavo reads \"int-quantized\"";
-  }
-  parsed.scheme = activations ? StoredScheme::w8a8_dynamic : StoredScheme::w8a16;
+  parsed.unsupported = refusal_of(group, quantization_settings()[1]);
+  if (parsed.unsupported.empty())
+    parsed.unsupported = weights ? refusal_of_weights(*weights) : group.where() + " has no weights";
+  if (parsed.unsupported.empty() && activations) parsed.unsupported = refusal_of_activations(*activations);
+  parsed.form.scheme = activations ? StoredScheme::w8a8_dynamic : StoredScheme::w8a16;
+  if (parsed.unsupported.empty()) parsed.form.packed = is_packed(present(group, "format"));
   return parsed;
 }
 
@@ -146,20 +139,15 @@ std::optional<QuantizationConfig> QuantizationConfig::parse(const Json& config) 
   if (!stated) return std::nullopt;
   if (!stated->is_object()) throw Error(ErrorCode::format, stated->where() + " must be an object");
   QuantizationConfig parsed;
-  const std::string method = required(*stated, "quant_method").as_string();
-  if (method != "compressed-tensors") {
-    parsed.unsupported_ = stated->where() + ".quant_method is \"" + method + "\", Octavo reads \"compressed-tensors\"";
+  const Json method = required(*stated, "quant_method");
+  if (method.as_string() != "compressed-tensors") {  // whose keys are others
+    parsed.unsupported_ =
+        method.where() + " is " + in_quotes(method.as_string()) + ", Octavo has \"compressed-tensors\"";
     return parsed;
   }
-  const std::string format = required(*stated, "format").as_string();
-  if (format != "int-quantized") {
-    parsed.unsupported_ = stated->where() + ".format is \"" + format + "\", Octavo reads \"int-quantized\"";
-    return parsed;
-  }
-  if (present(*stated, "kv_cache_scheme")) {
-    parsed.unsupported_ = stated->where() + ".kv_cache_scheme is set, Octavo reads null";
-    return parsed;
-  }
+  static_cast<void>(required(*stated, "format").as_string());
+  parsed.unsupported_ = refusal_of_config(*stated);
+  if (!parsed.unsupported_.empty()) return parsed;
   if (const std::optional<Json> ignore = present(*stated, "ignore")) parsed.ignore_ = parse_patterns(*ignore);
   for (const ModulePattern& pattern : parsed.ignore_)
     if (pattern.is_name()) parsed.ignored_names_.insert(pattern.text());
@@ -167,6 +155,11 @@ std::optional<QuantizationConfig> QuantizationConfig::parse(const Json& config) 
   if (!groups.is_object()) throw Error(ErrorCode::format, groups.where() + " must be an object");
   groups.for_each_member([&](std::string_view, const Json& group) { parsed.groups_.push_back(parse_group(group)); });
   return parsed;
+}
+
+bool QuantizationConfig::has_expressions() const {
+  const std::vector<const ModulePattern*> all = patterns();
+  return std::any_of(all.begin(), all.end(), [](const ModulePattern* pattern) { return pattern->is_expression(); });
 }
 
 std::vector<const ModulePattern*> QuantizationConfig::patterns() const {
@@ -177,31 +170,47 @@ std::vector<const ModulePattern*> QuantizationConfig::patterns() const {
   return all;
 }
 
-StoredScheme QuantizationConfig::scheme_of(const std::vector<std::string>& spellings, bool is_linear) const {
+bool QuantizationConfig::ignores(const ModuleNames& names, bool is_linear) const {
+  for (const std::string& name : names.spellings)
+    if (ignored_names_.count(name) != 0) return true;
+  return std::any_of(ignore_.begin(), ignore_.end(), [&](const ModulePattern& pattern) {
+    return !pattern.is_name() && pattern.match(names, is_linear) != ModulePattern::Match::none;
+  });
+}
+
+std::pair<const QuantizationConfig::Group*, const QuantizationConfig::Group*> QuantizationConfig::claimants(
+    const ModuleNames& names, bool is_linear) const {
   using Match = ModulePattern::Match;
-  if (!unsupported_.empty()) throw Error(ErrorCode::unsupported, unsupported_);
-  for (const std::string& name : spellings) {
-    if (ignored_names_.count(name) != 0) return StoredScheme::none;
-  }
-  for (const ModulePattern& pattern : ignore_) {
-    if (!pattern.is_name() && pattern.match(spellings, is_linear) != Match::none) return StoredScheme::none;
-  }
-  const Group* claimed_by = nullptr;
+  if (ignores(names, is_linear)) return {};
+  std::pair<const Group*, const Group*> found;
   Match best = Match::none;
   for (const Group& group : groups_) {
     Match match = Match::none;
-    for (const ModulePattern& pattern : group.targets) match = std::max(match, pattern.match(spellings, is_linear));
+    for (const ModulePattern& pattern : group.targets) match = std::max(match, pattern.match(names, is_linear));
     if (match == Match::none || match < best) continue;
-    if (match == best && (group.scheme != claimed_by->scheme || group.unsupported != claimed_by->unsupported)) {
-      throw Error(ErrorCode::format, "module " + spellings.front() + " matches both " + claimed_by->where + " and " +
-                                         group.where + ", which store it differently");
-    }
+    const bool differs =
+        match == best && (group.form != found.first->form || group.unsupported != found.first->unsupported);
+    if (match > best) found = {&group, nullptr};
+    if (differs) found.second = &group;
     best = match;
-    claimed_by = &group;
   }
-  if (claimed_by == nullptr) return StoredScheme::none;
-  if (!claimed_by->unsupported.empty()) throw Error(ErrorCode::unsupported, claimed_by->unsupported);
-  return claimed_by->scheme;
+  return found;
+}
+
+bool QuantizationConfig::claims(const ModuleNames& names, bool is_linear) const {
+  return claimants(names, is_linear).first != nullptr;
+}
+
+StoredForm QuantizationConfig::form_of(const ModuleNames& names, bool is_linear) const {
+  if (!unsupported_.empty()) throw Error(ErrorCode::unsupported, unsupported_);
+  const auto [group, rival] = claimants(names, is_linear);
+  if (group == nullptr) return {};
+  if (rival != nullptr) {
+    throw Error(ErrorCode::format, "module " + names.spellings.front() + " matches both " + group->where + " and " +
+                                       rival->where + ", which store it differently");
+  }
+  if (!group->unsupported.empty()) throw Error(ErrorCode::unsupported, group->unsupported);
+  return group->form;
 }
 
 }  // namespace octavo::checkpoint_detail
@@ -209,6 +218,7 @@ StoredScheme QuantizationConfig::scheme_of(const std::vector<std::string>& spell
 namespace octavo {
 
 std::string with_quantization_config(const Json& config, const QuantizedModules& modules) {
+  using checkpoint_detail::format_of;
   using checkpoint_detail::names_json;
   using checkpoint_detail::scheme_group;
   if (!config.is_object()) throw Error(ErrorCode::format, config.where() + " must be an object");
@@ -217,11 +227,19 @@ std::string with_quantization_config(const Json& config, const QuantizedModules&
   if (modules.rest == StoredScheme::w8a16 && !modules.w8a16.empty())
     throw Error(ErrorCode::invalid_argument, "quantization_config: every linear is W8A16, " + modules.w8a16.front() +
                                                  " need not be named; leave the list empty");
+  const bool mixed = !modules.w8a16.empty();
+  JsonBuilder first = scheme_group(modules.rest, {"Linear"});
+  JsonBuilder second = scheme_group(StoredScheme::w8a16, modules.w8a16);
   JsonBuilder groups = JsonBuilder::object();
-  groups.set("group_0", scheme_group(modules.rest, {"Linear"}));
-  if (!modules.w8a16.empty()) groups.set("group_1", scheme_group(StoredScheme::w8a16, modules.w8a16));
+  if (mixed) {  // libraries before 0.10 do not know the key and refuse it: it is there only where it is needed
+    first.set("format", format_of(modules.rest));
+    second.set("format", format_of(StoredScheme::w8a16));
+  }
+  groups.set("group_0", std::move(first));
+  if (mixed) groups.set("group_1", std::move(second));
   JsonBuilder quantization = JsonBuilder::object();
-  quantization.set("quant_method", "compressed-tensors").set("format", "int-quantized");
+  quantization.set("quant_method", "compressed-tensors")
+      .set("format", mixed ? "mixed-precision" : format_of(modules.rest));
   quantization.set("quantization_status", "compressed").set("global_compression_ratio", nullptr);
   quantization.set("kv_cache_scheme", nullptr).set("ignore", names_json(modules.ignored));
   quantization.set("config_groups", std::move(groups));

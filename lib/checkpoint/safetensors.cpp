@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "octavo/checkpoint.hpp"
+#include "octavo/message.hpp"
 #include "stored_type.hpp"
 
 namespace octavo {
@@ -68,7 +69,7 @@ class HeaderReader {
       : path_(std::move(path)), data_begin_(data_begin), data_bytes_(file_bytes - data_begin) {}
 
   TensorInfo read(std::string_view name, const Json& entry) const {
-    const std::string tensor = path_ + ": tensor \"" + std::string(name) + "\": ";
+    const std::string tensor = path_ + ": tensor " + in_quotes(name) + ": ";
     if (!entry.is_object()) refuse(tensor + "the header entry must be an object with dtype, shape and data_offsets");
     TensorInfo info;
     info.name = name;
@@ -94,9 +95,9 @@ class HeaderReader {
     for (const TensorInfo& info : in_file_order) {
       if (info.begin != covered) {
         const std::string before =
-            previous == nullptr ? "the data starts" : "the tensor before it, \"" + previous->name + "\", ends";
-        refuse(path_ + ": tensor \"" + info.name + "\": begins at byte " + std::to_string(info.begin) + ", but " +
-               before + " at byte " + std::to_string(covered) +
+            previous == nullptr ? "the data starts" : "the tensor before it, " + in_quotes(previous->name) + ", ends";
+        refuse(path_ + ": tensor " + in_quotes(info.name) + ": begins at byte " + std::to_string(info.begin) +
+               ", but " + before + " at byte " + std::to_string(covered) +
                (info.begin < covered ? ": they overlap" : ": the bytes between belong to no tensor"));
       }
       covered = info.end;
@@ -118,17 +119,18 @@ class HeaderReader {
   static std::uint64_t count(const std::string& tensor, const std::string& field, const Json& value) {
     const std::string text = value.dump();
     if (!value.is_integer() || text.find_first_not_of("0123456789") != std::string::npos) {
-      refuse(tensor + field + " must be a non-negative integer below 2^63, but is " + text);
+      refuse(tensor + field + " must be a non-negative integer below 2^63, but is " + shortened(text));
     }
     return static_cast<std::uint64_t>(value.as_int());
   }
 
   static const StoredType& read_dtype(const std::string& tensor, const Json& entry) {
     const Json value = member(tensor, entry, "dtype");
-    if (!value.is_string()) refuse(tensor + "dtype must be a string, but is " + value.dump());
+    if (!value.is_string()) refuse(tensor + "dtype must be a string, but is " + shortened(value.dump()));
     const StoredType* type = find_stored_type(value.as_string());
     if (type == nullptr) {
-      refuse(tensor + "unknown dtype " + value.dump() + "; known are " + checkpoint_detail::known_stored_types());
+      refuse(tensor + "unknown dtype " + shortened(value.dump()) + "; known are " +
+             checkpoint_detail::known_stored_types());
     }
     return *type;
   }
@@ -217,7 +219,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
     if (!entry.is_object()) refuse(path + ": __metadata__ must be an object of strings");
     entry.for_each_member([&](std::string_view key, const Json& value) {
       if (!value.is_string()) {
-        refuse(path + ": __metadata__ key \"" + std::string(key) + "\" must be a string, but is " + value.dump());
+        refuse(path + ": __metadata__ key " + in_quotes(key) + " must be a string, but is " + shortened(value.dump()));
       }
       impl->metadata.emplace_back(key, value.as_string());
     });
@@ -243,10 +245,10 @@ const TensorInfo* SafetensorsFile::find(std::string_view name) const noexcept {
 Tensor SafetensorsFile::tensor(std::string_view name) const {
   const TensorInfo* info = find(name);
   if (info == nullptr) {
-    throw Error(ErrorCode::not_found, impl_->path + ": has no tensor \"" + std::string(name) + "\"");
+    throw Error(ErrorCode::not_found, impl_->path + ": has no tensor " + in_quotes(name));
   }
   if (!info->dtype) {
-    throw Error(ErrorCode::unsupported, impl_->path + ": tensor \"" + info->name + "\" is stored as " +
+    throw Error(ErrorCode::unsupported, impl_->path + ": tensor " + in_quotes(info->name) + " is stored as " +
                                             info->stored_dtype + ", which Octavo has no element type for");
   }
   return Tensor::over(impl_->storage, info->begin, *info->dtype, info->shape);

@@ -243,7 +243,7 @@ class Structure {
     } catch (const Error& error) {
       if (complained_.insert(error.what()).second) {
         result_.differences.push_back({Verdict::wrong, "quantization_config", error.what(), "", "",
-                                       "write the model in compressed-tensors int-quantized form"});
+                                       "write the model in compressed-tensors int-quantized or pack-quantized form"});
       }
     }
     const TensorInfo* weight = quantized_.find(std::string(module) + ".weight");

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <limits>
 
+#include "octavo/message.hpp"
 #include "value.hpp"
 
 namespace octavo {
@@ -162,7 +163,7 @@ std::string Json::get_string(std::string_view key, std::string fallback) const {
 
 std::string Json::where() const {
   std::string path;
-  for (const Node* node = node_.get(); node != nullptr; node = node->parent.get()) path.insert(0, node->key);
+  for (const Node* node = node_.get(); node != nullptr; node = node->parent.get()) path.insert(0, shortened(node->key));
   if (!path.empty() && path.front() == '.') path.erase(0, 1);
   return path.empty() ? *node_->origin : *node_->origin + ": " + path;
 }

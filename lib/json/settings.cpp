@@ -3,19 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "octavo/message.hpp"
+
 namespace octavo {
 namespace {
-
-constexpr std::size_t kMaxShown = 200;
-
-/// A value as a message shows it: files can hold long ones.
-std::string shown(const Json& value) {
-  std::string text = value.dump();
-  if (text.size() <= kMaxShown) return text;
-  std::size_t end = kMaxShown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // keep characters whole
-  return text.substr(0, end) + "...";
-}
 
 bool same(const Json& a, const Json& b) {
   if (a.is_number() && b.is_number()) return a.as_number() == b.as_number();
@@ -65,7 +56,8 @@ void examine(const Json& object, const std::string& prefix, const SettingsTable&
     if (!limited || accepts(*setting, value)) return;
     const bool refused = setting->effect == SettingEffect::required;
     findings.push_back({refused ? SettingFinding::Kind::refused : SettingFinding::Kind::named, where,
-                        where + " is " + shown(value) + (refused ? ", Octavo has " : ", which is not acted upon; ") +
+                        where + " is " + shortened(value.dump()) +
+                            (refused ? ", Octavo has " : ", which is not acted upon; ") +
                             (refused ? accepted_values(*setting) + ": " : "") + std::string(setting->sentence),
                         refused ? "take " + accepted_values(*setting) + " if the model was trained with it"
                                 : "expect what the key does to be missing"});

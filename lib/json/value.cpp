@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "octavo/error.hpp"
+#include "octavo/message.hpp"
 
 namespace octavo {
 
@@ -37,7 +38,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override {
     if (const std::string* twice = std::get<JsonValue::Object>(open_.back().content).index()) {
-      problem = "the key \"" + *twice + "\" appears twice in one object";
+      problem = "the key " + in_quotes(*twice) + " appears twice in one object";
       return false;
     }
     return close();
@@ -47,7 +48,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
                    const nlohmann::json::exception& error) override {
     const std::string what = error.what();
     const std::size_t reason = what.find("syntax error");
-    problem = (reason == std::string::npos ? what : what.substr(reason)) + " (byte " + std::to_string(position) + ")";
+    problem = shortened(reason == std::string::npos ? what : what.substr(reason)) + " (byte " +
+              std::to_string(position) + ")";
     return false;
   }
 

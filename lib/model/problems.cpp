@@ -1,16 +1,18 @@
 #include "problems.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
 
 #include "architecture.hpp"
+#include "octavo/message.hpp"
 #include "wrapped_names.hpp"
 
 namespace octavo {
 
 namespace {
-constexpr std::size_t kMostShown = 100;  // bytes of a key: files can hold long ones
+constexpr std::size_t kMostShown = 100;  // characters of a key: files can hold long ones
 }  // namespace
 
 namespace model {
@@ -27,9 +29,16 @@ bool same_shape(const Shape& expected, const Shape& actual) {
 }
 
 /// Left by other savers; nothing reads them.
-bool ignorable(const std::string& name) {
-  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".weight_zero_point") ||
-         name.ends_with(".weight_shape");
+bool ignorable(const std::string& name) { return name.ends_with("rotary_emb.inv_freq"); }
+
+bool is_zero_point(const std::string& name) { return name.ends_with(".weight_zero_point"); }
+
+/// Old savers store the zero points of symmetric weights, all of them 0.
+bool holds_zeros(const Checkpoint& checkpoint, const std::string& name) {
+  if (!checkpoint.info(name).dtype) return false;
+  const Tensor tensor = checkpoint.tensor(name);
+  const auto* bytes = static_cast<const unsigned char*>(tensor.raw());
+  return std::all_of(bytes, bytes + tensor.size_bytes(), [](unsigned char byte) { return byte == 0; });
 }
 
 bool is_int8(const ExpectedTensor& tensor) { return tensor.scheme != StoredScheme::none; }
@@ -45,6 +54,7 @@ std::string dtype_remedy(const Checkpoint& checkpoint, const ExpectedTensor& exp
 }
 
 std::string place_of(const TensorInfo& info) { return info.file + ": " + info.name; }
+std::string module_of(const std::string& tensor) { return tensor.substr(0, tensor.rfind('.')); }
 
 }  // namespace
 
@@ -58,7 +68,12 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
     wrapped.insert(names.promised.begin(), names.promised.end());
     for (const std::string& stored : names.stored) wrapped.insert(normalise_name(stored));
   }
+  std::set<std::string> open_modules;  // of which quantization_config does not tell how they are stored
   for (const ExpectedTensor& tensor : expected) {
+    if (!tensor.storage_known) {
+      open_modules.insert(module_of(tensor.name));
+      continue;
+    }
     if (wrapped.contains(tensor.name) && checkpoint.find(tensor.name) == nullptr) continue;
     const TensorInfo* info = checkpoint.find(tensor.name);
     const std::string promise = tensor.shape.to_string() + " (" + tensor.because + ")";
@@ -79,22 +94,45 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
     }
   }
   for (const std::string& name : checkpoint.names()) {
-    if (known.contains(name) || wrapped.contains(name) || ignorable(name)) continue;
-    problems.push_back({name + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
-                        is_scale(name)
-                            ? "its module is float by quantization_config: drop the scale, or list the module"
-                            : "config.json is of another model, or the tensor was left behind: drop it"});
+    if (known.contains(name) || wrapped.contains(name) || ignorable(name) || open_modules.contains(module_of(name)))
+      continue;
+    if (is_zero_point(name)) {
+      if (holds_zeros(checkpoint, name)) continue;
+      problems.push_back({name + ": is not 0 throughout, but quantization_config says that weights are symmetric",
+                          place_of(checkpoint.info(name)),
+                          "Octavo has no zero points: quantize the original again, symmetrically"});
+      continue;
+    }
+    problems.push_back(
+        {shortened(name) + ": unexpected, nothing in config.json calls for it", place_of(checkpoint.info(name)),
+         is_scale(name) ? "its module is float by quantization_config: drop the scale, or list the module"
+                        : "config.json is of another model, or the tensor was left behind: drop it"});
   }
   return problems;
 }
 
 namespace {
 
+/// Octavo widens every scale to float32; transformers makes weights of them that do not fit the activations.
+void other_scales(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems) {
+  const DType model = running_dtype(checkpoint);
+  std::vector<std::string> others;
+  for (const std::string& name : checkpoint.names())
+    if (is_scale(name) && checkpoint.info(name).dtype != model) others.push_back(name);
+  if (others.empty()) return;
+  const TensorInfo& first = checkpoint.info(others.front());
+  problems.push_back({std::to_string(others.size()) + (others.size() == 1 ? " weight_scale is" : " weight_scales are") +
+                          " stored as " + first.stored_dtype + ", but the model runs in " + dtype_name(model) +
+                          ": transformers stops at the first product",
+                      place_of(first), "quantize the original again: scales take the model's type", false});
+}
+
 /// A header that says BF16 where F16 was stored, or the reverse, fits in every byte: the other tensors' type tells.
 void mixed_halves(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems) {
   std::map<DType, std::vector<std::string>> halves;
   for (const std::string& name : checkpoint.names()) {
     const TensorInfo& info = checkpoint.info(name);
+    if (is_scale(name)) continue;  // see other_scales
     if (info.dtype == DType::bf16 || info.dtype == DType::f16) halves[*info.dtype].push_back(name);
   }
   if (halves.size() < 2) return;
@@ -127,9 +165,33 @@ void unmatched_patterns(const Checkpoint& checkpoint, const std::vector<Expected
                         std::vector<CheckProblem>& problems) {
   for (const Checkpoint::UnmatchedPattern& pattern : checkpoint.unmatched_patterns(modules_of(expected))) {
     problems.push_back(
-        {pattern.where + " is \"" + pattern.text + "\", which names no module of this model", pattern.where,
+        {pattern.where + " is " + in_quotes(pattern.text) + ", which names no module of this model", pattern.where,
          "correct the name (\"visual.blocks.0.attn.qkv\", \"lm_head\", \"re:visual.*\") or drop the entry"});
   }
+}
+
+/// What of quantization_config is no obstacle, but worth a line.
+void quantization_remarks(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected,
+                          std::vector<CheckProblem>& problems) {
+  const std::string where = checkpoint.config().where() + ": quantization_config";
+  const auto unpacked = std::count_if(expected.begin(), expected.end(), [&](const ExpectedTensor& tensor) {
+    const TensorInfo* info = tensor.scheme == StoredScheme::w8a16 ? checkpoint.find(tensor.name) : nullptr;
+    return info != nullptr && !info->name.ends_with(".weight_packed");
+  });
+  if (unpacked > 0)
+    problems.push_back({std::to_string(unpacked) + (unpacked == 1 ? " linear is" : " linears are") +
+                            " stored W8A16 as plain int8, which vLLM does not load: it takes int8 weights under float "
+                            "activations packed, in format \"pack-quantized\"",
+                        where, "quantize the original again: W8A16 is written packed", false});
+  for (CheckProblem& problem : setting_problems(quantization_notes(checkpoint.config()), where))
+    problems.push_back(std::move(problem));
+  const std::string program = checkpoint.other_naming();
+  if (program.empty()) return;
+  problems.push_back({"the expressions of quantization_config fit the stored weights by the module names of " +
+                          program +
+                          " alone; under those of transformers from 4.52 on (\"model.visual.*\", "
+                          "\"model.language_model.*\") they mean other modules, and it loads those wrongly",
+                      where, "write expressions that fit both, such as \"re:(model\\.)?visual\\.\"", false});
 }
 
 }  // namespace
@@ -145,7 +207,8 @@ std::vector<CheckProblem> setting_problems(std::vector<SettingFinding> findings,
       const bool fatal = finding.kind == SettingFinding::Kind::refused;
       problems.push_back({std::move(finding.what), std::move(finding.where), std::move(finding.remedy), fatal});
     } else if (count++ < kMostKeys) {
-      unknown += (unknown.empty() ? "" : ", ") + finding.where.substr(finding.where.rfind(": ") + 2, kMostShown);
+      unknown +=
+          (unknown.empty() ? "" : ", ") + shortened(finding.where.substr(finding.where.rfind(": ") + 2), kMostShown);
     }
   }
   if (count == 0) return problems;
@@ -156,6 +219,30 @@ std::vector<CheckProblem> setting_problems(std::vector<SettingFinding> findings,
                       false});
   return problems;
 }
+
+namespace {
+
+/// Of problems that are alike, which have one remedy, the first few and how many more there are: they have one cause.
+std::vector<CheckProblem> capped(std::vector<CheckProblem> problems) {
+  constexpr std::size_t kMostAlike = 20;
+  std::map<std::string, std::size_t> alike;
+  for (const CheckProblem& problem : problems) ++alike[problem.remedy];
+  std::map<std::string, std::size_t> seen;
+  std::vector<CheckProblem> kept;
+  for (CheckProblem& problem : problems) {
+    const std::size_t before = seen[problem.remedy]++;
+    const std::size_t all = alike[problem.remedy];
+    if (before < kMostAlike || all == kMostAlike + 1) {
+      kept.push_back(std::move(problem));
+    } else if (before == kMostAlike) {
+      kept.push_back({"and " + std::to_string(all - kMostAlike) + " more like it, from " + shortened(problem.what),
+                      problem.where, problem.remedy, problem.fatal});
+    }
+  }
+  return kept;
+}
+
+}  // namespace
 
 std::vector<CheckProblem> config_problems(const Json& config) {
   try {
@@ -177,11 +264,13 @@ std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint) {
     }
     for (CheckProblem& problem : model::tensor_problems(checkpoint, expected)) problems.push_back(std::move(problem));
     model::mixed_halves(checkpoint, problems);
+    model::other_scales(checkpoint, problems);
     model::unmatched_patterns(checkpoint, expected, problems);
+    model::quantization_remarks(checkpoint, expected, problems);
   } catch (const Error& error) {
     if (problems.empty()) problems.push_back({error.what(), checkpoint.directory(), ""});
   }
-  return problems;
+  return capped(std::move(problems));
 }
 
 }  // namespace octavo

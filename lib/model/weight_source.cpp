@@ -6,7 +6,8 @@ HeaderWeights::HeaderWeights(const Checkpoint& checkpoint, const std::vector<Exp
   weights_.reserve(expected.size());
   for (const ExpectedTensor& tensor : expected) {
     if (tensor.optional) continue;  // a copy that nothing reads: lm_head of a tied model
-    const TensorInfo* info = checkpoint.find(tensor.name);
+    // Whatever is stored, the promise alone can be followed.
+    const TensorInfo* info = tensor.storage_known ? checkpoint.find(tensor.name) : nullptr;
     const DType promised = tensor.scheme != StoredScheme::none ? DType::s8 : DType::f32;
     weights_[tensor.name] = {info != nullptr && info->dtype ? *info->dtype : promised,
                              info != nullptr ? info->shape : tensor.shape, tensor.shape, tensor.scheme};

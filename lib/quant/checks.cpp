@@ -26,9 +26,10 @@ void check_options(const GptqOptions& options, const std::string& who) {
     throw Error(ErrorCode::invalid_argument,
                 who + ": block_size is " + std::to_string(options.block_size) + ", it must lie between 1 and 4096");
   }
-  if (options.scale_dtype != DType::f32 && options.scale_dtype != DType::bf16 && options.scale_dtype != DType::f16) {
+  const DType scales = options.scale_dtype.value_or(DType::f32);
+  if (scales != DType::f32 && scales != DType::bf16 && scales != DType::f16) {
     throw Error(ErrorCode::invalid_argument,
-                who + ": scale_dtype is " + dtype_name(options.scale_dtype) + ", it must be f32, bf16 or f16");
+                who + ": scale_dtype is " + dtype_name(scales) + ", it must be f32, bf16 or f16");
   }
 }
 

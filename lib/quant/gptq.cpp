@@ -150,7 +150,8 @@ QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessi
   }
   const float* w = values.data<float>();
   const float* h = prepared.hessian.data<float>();
-  const std::vector<float> scales = quant::channel_scales(w, n, k, options, who);
+  const std::vector<float> scales =
+      quant::channel_scales(w, n, k, options.observer, options.scale_dtype.value_or(weight.dtype()), who);
 
   QuantizedLayer layer;
   layer.weight = Tensor::empty(DType::s8, {n, k});

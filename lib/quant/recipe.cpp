@@ -1,37 +1,22 @@
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 sees an uninitialised std::function inside <regex> as soon as a sanitizer is on (GCC bug 105562).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 #include <algorithm>
 #include <array>
 #include <map>
-#include <regex>
 #include <tuple>
 #include <utility>
 
 #include "checks.hpp"
+#include "octavo/message.hpp"
 #include "octavo/quant.hpp"
 
 namespace octavo {
 namespace {
 
-constexpr std::size_t kMaxMatch = 1000;
 constexpr std::size_t kMaxRules = 1000;
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 
 constexpr const char* kLanguageLinears =
     R"((model\.)?(language_model\.)?(model\.)?layers\.[0-9]+\.(self_attn|mlp)\.[a-z_]+)";
 constexpr const char* kVisionLinears = R"((model\.)?visual\.blocks\.[0-9]+\.(attn|mlp)\.[a-z_]+)";
-
-std::regex compile(const std::string& pattern) {
-#ifdef __GLIBCXX__
-  // Breadth first: time linear in the path for every pattern, so that no recipe can hang.
-  return std::regex(pattern, std::regex::ECMAScript | std::regex_constants::__polynomial);
-#else
-  return std::regex(pattern, std::regex::ECMAScript);
-#endif
-}
 
 template <class T>
 struct Word {
@@ -67,21 +52,14 @@ auto value_of(const Words& words, const Json& json) {
   for (const auto& word : words) {
     if (given == word.text) return word.value;
   }
-  throw Error(ErrorCode::format, json.where() + " is \"" + given + "\", one of " + choices(words) + " is needed");
+  throw Error(ErrorCode::format,
+              json.where() + " is " + in_quotes(given) + ", one of " + choices(words) + " is needed");
 }
 
 void read_match(const Json& json, Rule& rule) {
-  rule.match = json.as_string();
-  if (rule.match.empty() || rule.match.size() > kMaxMatch) {
-    throw Error(ErrorCode::format,
-                json.where() + " has " + std::to_string(rule.match.size()) + " characters, 1 to 1000 are needed");
-  }
-  try {
-    static_cast<void>(compile(rule.match));
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorCode::format,
-                json.where() + ": \"" + rule.match + "\" is not a regular expression: " + error.what());
-  }
+  const std::string& text = json.as_string();
+  if (text.empty()) throw Error(ErrorCode::format, json.where() + " has 0 characters, 1 to 1024 are needed");
+  rule.match = Pattern(text, json.where());
 }
 
 void read_key(std::string_view key, const Json& json, Rule& rule) {
@@ -207,14 +185,8 @@ Recipe Recipe::open(const std::string& preset_or_path) {
 
 const Rule& Recipe::rule_for(std::string_view module_path) const {
   static const Rule kNone;
-  for (const Rule& rule : rules) {
-    try {
-      if (std::regex_match(module_path.begin(), module_path.end(), compile(rule.match))) return rule;
-    } catch (const std::regex_error& error) {
-      throw Error(ErrorCode::invalid_argument, "recipe: rules[" + std::to_string(&rule - rules.data()) + "].match: \"" +
-                                                   rule.match + "\" is not a regular expression: " + error.what());
-    }
-  }
+  for (const Rule& rule : rules)
+    if (rule.match.matches(module_path)) return rule;
   return kNone;
 }
 
@@ -231,8 +203,8 @@ void Recipe::check_fused(std::span<const std::string> module_paths) const {
     const Rule& b = rule_for(path);
     const char* key = difference(a, b);
     if (key == nullptr) continue;
-    throw Error(ErrorCode::unsupported, "recipe: " + *entry->second + " (rule \"" + a.match + "\") and " + path +
-                                            " (rule \"" + b.match + "\") differ in " + key +
+    throw Error(ErrorCode::unsupported, "recipe: " + *entry->second + " (rule " + in_quotes(a.match.text()) + ") and " +
+                                            path + " (rule " + in_quotes(b.match.text()) + ") differ in " + key +
                                             "; runtimes fuse them into one product: let one rule match both");
   }
 }
@@ -241,12 +213,13 @@ JsonBuilder Recipe::to_json() const {
   JsonBuilder list = JsonBuilder::array();
   for (const Rule& rule : rules) {
     JsonBuilder entry = JsonBuilder::object();
-    entry.set("match", rule.match).set("scheme", scheme_name(rule.scheme));
+    entry.set("match", rule.match.text()).set("scheme", scheme_name(rule.scheme));
     if (rule.scheme != Scheme::skip) {
       const GptqOptions& options = rule.options;
       entry.set("method", quant_method_name(options.method)).set("observer", scale_observer_name(options.observer));
       entry.set("damp_percent", options.damp_percent).set("block_size", options.block_size);
-      entry.set("act_order", options.act_order).set("scale_dtype", word_for(kScaleTypes, options.scale_dtype));
+      entry.set("act_order", options.act_order);
+      if (options.scale_dtype) entry.set("scale_dtype", word_for(kScaleTypes, *options.scale_dtype));
     }
     list.push(std::move(entry));
   }

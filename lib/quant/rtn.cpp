@@ -14,7 +14,8 @@ QuantizedLayer quantize_layer_rtn(const Tensor& weight, const GptqOptions& optio
   const std::int64_t n = values.dim(0);
   const std::int64_t k = values.dim(1);
   const float* w = values.data<float>();
-  const std::vector<float> scales = quant::channel_scales(w, n, k, options, who);
+  const std::vector<float> scales =
+      quant::channel_scales(w, n, k, options.observer, options.scale_dtype.value_or(weight.dtype()), who);
 
   QuantizedLayer layer;
   layer.weight = Tensor::empty(DType::s8, {n, k});

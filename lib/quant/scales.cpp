@@ -14,8 +14,10 @@ constexpr float kNorm = 2.4F;
 
 float round_to(float value, DType dtype) {
   if (dtype == DType::bf16) return to_float(to_bfloat16(value));
-  if (dtype == DType::f16) return to_float(to_float16(value));
-  return value;
+  if (dtype != DType::f16) return value;
+  constexpr float kLeastNormal = 0x1p-14F;
+  constexpr float kStepBelow = 0x1p-24F;
+  return value < kLeastNormal ? std::ceil(value / kStepBelow) * kStepBelow : to_float(to_float16(value));
 }
 
 /// Half of the range 127 - (-128) divides, not 127.
@@ -46,20 +48,20 @@ float best_scale(const float* w, std::int64_t columns, float absmax, DType dtype
 
 }  // namespace
 
-std::vector<float> channel_scales(const float* w, std::int64_t rows, std::int64_t columns, const GptqOptions& options,
-                                  const std::string& who) {
+std::vector<float> channel_scales(const float* w, std::int64_t rows, std::int64_t columns, ScaleObserver observer,
+                                  DType dtype, const std::string& who) {
   std::vector<float> scales(static_cast<std::size_t>(rows));
   parallel_for(rows, 1 + (std::int64_t{1} << 15) / columns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       const float* row = w + n * columns;
       float absmax = 0;
       for (std::int64_t k = 0; k < columns; ++k) absmax = std::max(absmax, std::abs(row[k]));
-      const float scale = options.observer == ScaleObserver::mse ? best_scale(row, columns, absmax, options.scale_dtype)
-                                                                 : scale_of(absmax, options.scale_dtype);
+      const float scale =
+          observer == ScaleObserver::mse ? best_scale(row, columns, absmax, dtype) : scale_of(absmax, dtype);
       if (!std::isfinite(scale)) {
         throw Error(ErrorCode::invalid_argument, who + ": the scale of row " + std::to_string(n) + " does not fit in " +
-                                                     dtype_name(options.scale_dtype) +
-                                                     "; choose scale_dtype f32 or bf16");
+                                                     dtype_name(dtype) + ": its largest weight is " +
+                                                     std::to_string(absmax) + "; save the model as f32 or bf16");
       }
       scales[static_cast<std::size_t>(n)] = scale;
     }

@@ -82,12 +82,12 @@ void QuantizedOutput::add(const std::string& stored_name, const Tensor& tensor, 
 }
 
 void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string& module_path,
-                                    const QuantizedLayer& layer, DType scale_dtype) {
-  const std::string weight = module_path + ".weight";
-  add(source.stored_name(weight), layer.weight, true);
-  add(source.stored_name(module_path + ".weight_scale"), layer.scales.to(scale_dtype).reshape({layer.scales.dim(0), 1}),
-      true);
-  written_.insert(weight);
+                                    const QuantizedLayer& layer, const Rule& rule) {
+  const Tensor scales = layer.scales.to(rule.options.scale_dtype.value()).reshape({layer.scales.dim(0), 1});
+  const StoredScheme scheme = rule.scheme == Scheme::w8a16 ? StoredScheme::w8a16 : StoredScheme::w8a8_dynamic;
+  for (const auto& [leaf, tensor] : stored_tensors(scheme, layer.weight, scales))
+    add(source.stored_name(module_path) + "." + leaf, tensor, true);
+  written_.insert(module_path + ".weight");
 }
 
 void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps) {

@@ -18,9 +18,9 @@ class QuantizedOutput {
   QuantizedOutput(const std::string& source, const std::string& target, bool overwrite, std::uint64_t max_shard_bytes,
                   std::span<const std::string> read);
 
-  /// Stores a quantized linear; its float weight counts as written.
+  /// Stores a quantized linear in the form of its scheme (write_linear); its float weight counts as written.
   void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
-                     DType scale_dtype);
+                     const Rule& rule);
   /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
   void copy_tensors(const std::string& prefix, JobProgress& steps);
   /// config.json with quantization_config (`modules` in the published layout), and every other file that belongs to the

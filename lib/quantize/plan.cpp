@@ -4,6 +4,9 @@
 #include <map>
 #include <memory>
 
+#include "octavo/message.hpp"
+#include "octavo/structure.hpp"
+
 namespace octavo::detail {
 namespace {
 
@@ -26,10 +29,23 @@ void require_skipped(const std::vector<LinearInfo>& linears, const Recipe& recip
     const Rule& rule = recipe.rule_for(linear.module_path);
     if (rule.scheme != Scheme::skip) {
       throw Error(ErrorCode::unsupported,
-                  "recipe: the rule \"" + rule.match + "\" would quantize " + linear.module_path +
+                  "recipe: the rule " + in_quotes(rule.match.text()) + " would quantize " + linear.module_path +
                       ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
     }
   }
+}
+
+/// transformers makes a float weight of an int8 one in its scales' type and multiplies the activations by it in that.
+Rule with_scale_dtype(Rule rule, DType model, const LinearInfo& linear) {
+  const DType asked = rule.options.scale_dtype.value_or(model);
+  if (asked != model) {
+    throw Error(ErrorCode::unsupported,
+                "recipe: the rule " + in_quotes(rule.match.text()) + " gives " + linear.module_path + " scales in " +
+                    dtype_name(asked) + ", but the model runs in " + dtype_name(model) +
+                    " (config.json): transformers could not run the result; leave scale_dtype out");
+  }
+  rule.options.scale_dtype = asked;
+  return rule;
 }
 
 }  // namespace
@@ -52,6 +68,7 @@ QuantizedModules Plan::stored_modules() const {
 
 Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   const std::unique_ptr<BlockwiseModel> model = BlockwiseModel::open(checkpoint);
+  const DType dtype = running_dtype(checkpoint);
   Plan plan;
   for (const Tower tower : {Tower::vision, Tower::language}) {
     auto& blocks = tower == Tower::vision ? plan.vision : plan.language;
@@ -65,7 +82,7 @@ Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
         if (rule.scheme == Scheme::skip) {
           plan.ignored.push_back(linear.module_path);
         } else {
-          entry.quantized.push_back({linear, rule});
+          entry.quantized.push_back({linear, with_scale_dtype(rule, dtype, linear)});
           if (rule.scheme == Scheme::w8a16) plan.w8a16.push_back(linear.module_path);
         }
       }

@@ -12,7 +12,7 @@ namespace octavo::detail {
 
 struct LinearPlan {
   LinearInfo info;
-  Rule rule;
+  Rule rule;  ///< its scale_dtype stated, whatever the recipe says
 };
 
 struct BlockPlan {

@@ -231,7 +231,7 @@ class Quantizer {
       result_.warnings.push_back(path +
                                  ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");
     }
-    output_->add_quantized(*checkpoint_, path, layer, plan.rule.options.scale_dtype);
+    output_->add_quantized(*checkpoint_, path, layer, plan.rule);
     result_.layers.push_back(std::move(report));
   }
 

@@ -204,10 +204,10 @@ TEST_CASE("quantization_config is held against modules and tensors") {
   }
   SECTION("one scale for a whole weight") {
     std::string shard = test::read_file(model + "/model.safetensors");
-    const std::string key = "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"BF16\",\"shape\":[56,1]";
+    const std::string key = "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"F32\",\"shape\":[56,1]";
     REQUIRE(contains(shard, key));
     edit(model + "/model.safetensors", key,
-         "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"BF16\",\"shape\":[1,56]");
+         "model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1,56]");
     const CheckResult result = check(model);
     INFO(listed(result));
     const CheckProblem* problem = find(result, "up_proj.weight_scale: is [1, 56], expected [56, 1]");
@@ -328,7 +328,7 @@ TEST_CASE("int8 products that CUTLASS does not take run in Triton") {
   }
 }
 
-TEST_CASE("vLLM does not load W8A16 linears, in whatever block they are") {
+TEST_CASE("vLLM does not load W8A16 linears that are stored as plain int8, in whatever block they are") {
   const Scratch scratch;
   test::SparseModel model;
   model.layers = 2;
@@ -341,8 +341,8 @@ TEST_CASE("vLLM does not load W8A16 linears, in whatever block they are") {
     options.tensor_parallel = ranks;
     const CheckResult result = check(scratch.path("72b"), options);
     INFO(ranks << " ranks\n" << listed(result));
-    REQUIRE(fatal_count(result) == 1);
-    REQUIRE(find(result, "1 linear is stored W8A16") != nullptr);
+    REQUIRE(result.ok());  // Octavo and transformers run it
+    REQUIRE(find(result, "1 linear is stored W8A16 as plain int8, which vLLM does not load") != nullptr);
     const octavo::ParallelDim dim = dimension(result, "intermediate_size");
     REQUIRE(dim.w8a16 == 1);
     REQUIRE(dim.w8a8 == 2 * 3 - 1);

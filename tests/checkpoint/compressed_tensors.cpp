@@ -37,6 +37,19 @@ Checkpoint toy(const TempDir& parent, const std::string& config, const std::vect
   return Checkpoint::open(parent / "toy");
 }
 
+/// int8 under the names in `integers`, float32 under the others.
+Checkpoint stored_as(const TempDir& parent, const std::string& config, const std::vector<std::string>& integers,
+                     const std::vector<std::string>& floats) {
+  AtomicDirectory directory(parent / "stored", true);
+  ShardWriter writer(directory);
+  for (const std::string& module : integers) writer.add(module + ".weight", Tensor::zeros(DType::s8, {1, 1}));
+  for (const std::string& module : floats) writer.add(module + ".weight", Tensor::zeros(DType::f32, {1, 1}));
+  writer.finish();
+  directory.write_file("config.json", config);
+  directory.commit();
+  return Checkpoint::open(parent / "stored");
+}
+
 std::string with_groups(const std::string& groups, const std::string& more = "") {
   return R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "int-quantized", )" + more +
          R"("config_groups": {)" + groups + "}}}";
@@ -51,11 +64,14 @@ TEST_CASE("Every module gets the scheme that the compressed-tensors library give
   const TempDir parent;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Json expected = cases.at(i).at("modules");
-    std::vector<std::string> modules;
-    expected.for_each_member([&](std::string_view module, const Json&) { modules.emplace_back(module); });
+    std::vector<std::string> integers;
+    std::vector<std::string> floats;
+    expected.for_each_member([&](std::string_view module, const Json& scheme) {
+      (scheme.as_string() == "none" ? floats : integers).emplace_back(module);
+    });
     JsonBuilder config = JsonBuilder::object();
     config.set("quantization_config", JsonBuilder(cases.at(i).at("quantization_config")));
-    const Checkpoint checkpoint = toy(parent, config.dump(), modules);
+    const Checkpoint checkpoint = stored_as(parent, config.dump(), integers, floats);
     CHECK(checkpoint.is_quantized());
     expected.for_each_member([&](std::string_view module, const Json& scheme) {
       CAPTURE(cases.at(i).at("name").as_string(), std::string(module));
@@ -108,26 +124,167 @@ TEST_CASE("Schemes that Octavo does not run can be opened but not asked for") {
   const std::string g = "quantization_config.config_groups.g.";
   const Case wrong = GENERATE_COPY(values<Case>({
       {R"({"quantization_config": {"quant_method": "awq", "bits": 4}})",
-       "quantization_config.quant_method is \"awq\", Octavo reads \"compressed-tensors\""},
-      {R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "pack-quantized"}})",
-       "quantization_config.format is \"pack-quantized\", Octavo reads \"int-quantized\""},
+       "quantization_config.quant_method is \"awq\", Octavo has \"compressed-tensors\""},
+      {R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "marlin-24"}})",
+       "quantization_config.format is \"marlin-24\", Octavo has one of \"int-quantized\", \"pack-quantized\", "
+       "\"mixed-precision\": How weights are stored; \"mixed-precision\" leaves it to each group."},
       {with_groups("", R"("kv_cache_scheme": {"num_bits": 8},)"),
-       "quantization_config.kv_cache_scheme is set, Octavo reads null"},
-      {group(R"("num_bits": 4)", "null"), g + "weights.num_bits is 4, Octavo reads 8"},
-      {group(R"("type": "float")", "null"), g + "weights.type is \"float\", Octavo reads \"int\""},
-      {group(R"("symmetric": false)", "null"), g + "weights.symmetric is false, Octavo reads true"},
-      {group(R"("strategy": "group")", "null"), g + "weights.strategy is \"group\", Octavo reads \"channel\""},
-      {group(R"("num_bits": 8)", R"({"strategy": "tensor", "dynamic": false})"),
-       g + "input_activations.strategy is \"tensor\", Octavo reads \"token\""},
-      {group(R"("num_bits": 8)", R"({"strategy": "token", "dynamic": false})"),
-       g + "input_activations.dynamic is false, Octavo reads true"},
-      {group(R"("num_bits": 8)", R"({"strategy": "token", "dynamic": "local"})"),
-       g + "input_activations.dynamic is \"local\", Octavo reads true"},
+       "quantization_config.kv_cache_scheme is {\"num_bits\":8}, Octavo has null: Quantizes keys and values in the "
+       "cache."},
+      {group(R"("num_bits": 4)", "null"), g + "weights.num_bits is 4, Octavo has 8: Bits of a weight."},
+      {group(R"("num_bits": 8)", "null"),
+       g + "weights.strategy is absent, which means \"tensor\"; Octavo has \"channel\""},
+      {group(R"("strategy": "channel")", R"({"dynamic": true})"),
+       g + "input_activations.strategy is absent, which means \"tensor\"; Octavo has \"token\""},
+      {group(R"("strategy": "channel")", R"({"strategy": "token"})"),
+       g + "input_activations.dynamic is absent, which means false; Octavo has true"},
   }));
   const TempDir parent;
   const Checkpoint checkpoint = toy(parent, wrong.config, {"a"});
   const std::string complaint = error_of([&] { static_cast<void>(checkpoint.scheme_of("a")); });
   CHECK(complaint == "unsupported: " + (parent / "toy/config.json") + ": " + wrong.message);
+}
+
+TEST_CASE("Every row of the tables of quantization_config does what it says") {
+  struct Place {
+    SettingsTable table;
+    const char* object;  // where the key goes: "" is quantization_config itself
+  };
+  const Place place = GENERATE(values<Place>({{quantization_settings()[0], ""},
+                                              {quantization_settings()[1], "group"},
+                                              {quantization_settings()[2], "weights"},
+                                              {quantization_settings()[3], "input_activations"}}));
+  const TempDir parent;
+  for (const Setting& setting : place.table.settings) {
+    CAPTURE(place.object, setting.key, setting.unusual);
+    const auto object = [&](const std::string& name, JsonBuilder fields) {
+      if (name == place.object)
+        fields.set(std::string(setting.key), JsonBuilder(Json::parse(setting.unusual, "unusual")));
+      return fields;
+    };
+    JsonBuilder group = JsonBuilder::object();
+    JsonBuilder targets = JsonBuilder::array();
+    targets.push("Linear");
+    group.set("targets", targets);
+    group.set("weights", object("weights", JsonBuilder(Json::parse(R"({"num_bits": 8, "strategy": "channel"})", "w"))));
+    group.set("input_activations",
+              object("input_activations",
+                     JsonBuilder(Json::parse(R"({"num_bits": 8, "strategy": "token", "dynamic": true})", "a"))));
+    JsonBuilder groups = JsonBuilder::object();
+    groups.set("g", object("group", group));
+    JsonBuilder quantization = JsonBuilder::object();
+    quantization.set("quant_method", "compressed-tensors").set("format", "int-quantized").set("config_groups", groups);
+    JsonBuilder config = JsonBuilder::object();
+    config.set("quantization_config", object("", quantization));
+    std::string said = "opened";
+    StoredScheme scheme = StoredScheme::none;
+    bool noted = false;
+    try {
+      const Checkpoint checkpoint = toy(parent, config.dump(), {"a"});
+      noted = !quantization_notes(checkpoint.config()).empty();
+      scheme = checkpoint.scheme_of("a");
+    } catch (const Error& error) {
+      said = error.what();
+    }
+    if (setting.effect == SettingEffect::required) {
+      CHECK(said.find(std::string(setting.key) + " is ") != std::string::npos);
+    } else if (setting.effect == SettingEffect::honoured) {
+      CHECK((scheme != StoredScheme::w8a8_dynamic || said != "opened"));  // it does something
+    } else {
+      CHECK(said == "opened");
+      CHECK(scheme == StoredScheme::w8a8_dynamic);
+      CHECK(noted == (setting.effect == SettingEffect::named));
+    }
+  }
+}
+
+TEST_CASE("Zero sparsity and empty transforms are no obstacle and unknown keys are told") {
+  const TempDir parent;
+  const std::string groups = R"("g": {"targets": ["Linear"], )" + kWeights + "," + kTokens + "}";
+  const Checkpoint dense = toy(
+      parent, with_groups(groups, R"("sparsity_config": {"format": "dense", "targets": []}, "transform_config": {},)"),
+      {"a"});
+  CHECK(dense.scheme_of("a") == StoredScheme::w8a8_dynamic);
+  CHECK(quantization_notes(dense.config()).empty());
+  const Checkpoint other = toy(parent, with_groups(groups, R"("kv_cache_sheme": {"num_bits": 8},)"), {"a"});
+  REQUIRE(quantization_notes(other.config()).size() == 1);
+  CHECK(quantization_notes(other.config())[0].what ==
+        (parent / "toy/config.json") + ": quantization_config.kv_cache_sheme is no key that Octavo knows");
+}
+
+TEST_CASE("Expressions are given the names that transformers gives its modules") {
+  const TempDir parent;
+  const std::string g = R"("g": {"targets": ["re:^(?!.*visual).*_proj$"], )" + kWeights + "," + kTokens + "}";
+  for (const std::vector<std::string>& modules :
+       {std::vector<std::string>{"visual.blocks.0.mlp.up_proj", "model.layers.0.mlp.up_proj"},
+        std::vector<std::string>{"model.visual.blocks.0.mlp.up_proj", "model.language_model.layers.0.mlp.up_proj"}}) {
+    const Checkpoint checkpoint = toy(parent, with_groups(g), modules);
+    CHECK(checkpoint.scheme_of("visual.blocks.0.mlp.up_proj") == StoredScheme::none);
+    CHECK(checkpoint.scheme_of("model.layers.0.mlp.up_proj") == StoredScheme::w8a8_dynamic);
+    CHECK(checkpoint.other_naming().empty());
+  }
+}
+
+TEST_CASE("Expressions written for another program's names are read by those when the stored weights say so") {
+  const TempDir parent;
+  const std::string vision = "visual.blocks.0.mlp.up_proj";
+  const std::string language = "model.layers.0.mlp.up_proj";
+  const auto program = [&](const std::string& target) {
+    const Checkpoint checkpoint =
+        stored_as(parent, with_groups(R"("g": {"targets": [")" + target + R"("], )" + kWeights + "," + kTokens + "}"),
+                  {language}, {vision, "lm_head"});
+    CHECK(checkpoint.scheme_of(vision) == StoredScheme::none);
+    CHECK(checkpoint.scheme_of(language) == StoredScheme::w8a8_dynamic);
+    return checkpoint.other_naming();
+  };
+  CHECK(program("re:model\\\\.(?!visual).*_proj") == "");
+  CHECK(program("re:(?!visual|lm_head)") == "transformers before 4.52");
+  CHECK(program("re:model\\\\.layers\\\\..*") == "transformers before 4.52");
+  CHECK(program("re:language_model\\\\.model\\\\..*_proj") == "vLLM");
+}
+
+TEST_CASE("Packed weights are those of compressed-tensors and come back as they were") {
+  // pack_to_int32(torch.tensor(...), 8) of compressed-tensors 0.20.
+  const std::vector<std::int8_t> values{-128, 127, 0, 1, -1, 5, -7, 100, -100, 3, 0, 0, 0, 0, -128};
+  const Tensor weight = Tensor::from<std::int8_t>(values, {3, 5});
+  const Tensor scale = Tensor::zeros(DType::bf16, {3, 1});
+  const auto tensors = stored_tensors(StoredScheme::w8a16, weight, scale);
+  REQUIRE(tensors.size() == 3);
+  CHECK(tensors[0].first == "weight_packed");
+  REQUIRE(tensors[0].second.shape() == Shape{3, 2});
+  const std::vector<std::int32_t> expected{-2122252544, 127, 484735365, 131, -2139062144, 0};
+  CHECK(std::equal(expected.begin(), expected.end(), tensors[0].second.values<std::int32_t>().begin()));
+  CHECK(tensors[2].first == "weight_shape");
+  CHECK(tensors[2].second.values<std::int64_t>()[1] == 5);
+
+  const TempDir parent;
+  const auto open = [&](const QuantizedModules& modules, const char* left_out = "") {
+    AtomicDirectory directory(parent / "packed", true);
+    ShardWriter writer(directory);
+    for (const auto& [leaf, tensor] : tensors)
+      if (leaf != left_out) writer.add("model.language_model.layers.0.mlp.up_proj." + leaf, tensor);
+    writer.finish();
+    directory.write_file("config.json", with_quantization_config(Json::parse("{}", "config.json"), modules));
+    directory.commit();
+    return Checkpoint::open(parent / "packed");
+  };
+  const std::string module = "model.layers.0.mlp.up_proj";
+  const Checkpoint checkpoint = open({StoredScheme::w8a16, {}, {"lm_head"}});
+  CHECK(checkpoint.names() == std::vector<std::string>{module + ".weight", module + ".weight_scale"});
+  CHECK(checkpoint.info(module + ".weight").name == "model.language_model.layers.0.mlp.up_proj.weight_packed");
+  CHECK(checkpoint.info(module + ".weight").stored_dtype == "I8");
+  CHECK(checkpoint.stored_tensors().size() == 3);
+  const StoredLinear linear = checkpoint.linear(module);
+  CHECK(linear.scheme == StoredScheme::w8a16);
+  REQUIRE(linear.weight.shape() == Shape{3, 5});
+  CHECK(std::equal(values.begin(), values.end(), linear.weight.values<std::int8_t>().begin()));
+
+  // Loaders look for the tensors that the format names.
+  const Checkpoint mislabelled = open({StoredScheme::w8a8_dynamic, {"model.layers.1.mlp.up_proj", "lm_head"}, {}});
+  CHECK(error_of([&] { static_cast<void>(mislabelled.scheme_of(module)); }).find("the format is wrong") !=
+        std::string::npos);
+  // Without its shape a packed weight is no weight.
+  CHECK(open({StoredScheme::w8a16, {}, {}}, "weight_shape").find(module + ".weight") == nullptr);
 }
 
 TEST_CASE("A malformed quantization_config is refused when opening") {
@@ -149,9 +306,10 @@ TEST_CASE("A malformed quantization_config is refused when opening") {
         "format: FILE: quantization_config.ignore[0] is a number, a string is needed");
   CHECK_THAT(
       complaint(with_groups("", R"("ignore": ["lm_head", "re:(["],)")),
-      Catch::Matchers::StartsWith("format: FILE: quantization_config.ignore[1]: cannot read the expression \"([\""));
+      Catch::Matchers::StartsWith("format: FILE: quantization_config.ignore[1]: \"([\" is not a regular expression: "));
   CHECK(complaint(with_groups("", R"("ignore": ["re:)" + std::string(1025, 'a') + "\"],")) ==
-        "format: FILE: quantization_config.ignore[0]: the expression has 1025 characters, at most 1024 are read");
+        "format: FILE: quantization_config.ignore[0]: the expression \"" + std::string(200, 'a') +
+            "... (1025 characters)\" has 1025 characters, at most 1024 are read");
 }
 
 TEST_CASE("Two groups that claim one module are refused, and no expression can stall") {
@@ -165,7 +323,10 @@ TEST_CASE("Two groups that claim one module are refused, and no expression can s
         "format: module a matches both " + path + ": quantization_config.config_groups.g and " + path +
             ": quantization_config.config_groups.h, which store it differently");
   const Checkpoint slow = toy(parent, with_groups(R"("g": {"targets": ["re:(a+)+$"], )" + kWeights + "}"), {"a"});
-  CHECK(slow.scheme_of(std::string(200, 'a') + "!") == StoredScheme::none);
+  CHECK_THAT(error_of([&] { static_cast<void>(slow.scheme_of(std::string(200, 'a') + "!")); }),
+             Catch::Matchers::StartsWith("format: " + path +
+                                         ": quantization_config.config_groups.g.targets[0]: the expression \"(a+)+$\" "
+                                         "is too complex: on the name \"aaaa"));
 }
 
 struct Linear {
@@ -255,10 +416,13 @@ TEST_CASE("A quantized linear whose tensors do not agree is refused") {
   CHECK(complaint(stored) ==
         "format: FILE: tensor \"model.a.bias\" (F32 [2]) must have one value for each of the weight's 3 rows");
   stored = Linear();
-  stored.zero_point = Tensor::zeros(DType::s8, {3, 1});
+  const std::vector<std::int8_t> shifted{0, 0, 1};
+  stored.zero_point = Tensor::from<std::int8_t>(shifted, {3, 1});
   CHECK(complaint(stored) ==
-        "format: FILE: tensor \"model.a.weight_zero_point\" (I8 [3, 1]) is not expected: the weight "
-        "is quantized symmetrically");
+        "format: FILE: tensor \"model.a.weight_zero_point\" (I8 [3, 1]) is not 0 throughout: the "
+        "weight is quantized symmetrically");
+  stored.zero_point = Tensor::zeros(DType::s8, {3, 1});  // as old versions of compressed-tensors save it
+  CHECK(complaint(stored) == "no error");
   stored = Linear();
   stored.scale = Tensor();
   CHECK(complaint(stored) == "not_found: " + (parent / "out") +
@@ -335,7 +499,9 @@ TEST_CASE("W8A16 modules are a group of their own, by name, and read back as suc
   const Json named = groups.at("group_1");
   CHECK(named.at("targets").size() == 3);
   CHECK(named.at("input_activations").is_null());
-  CHECK(named.at("format").as_string() == "int-quantized");
+  CHECK(named.at("format").as_string() == "pack-quantized");
+  CHECK(groups.at("group_0").at("format").as_string() == "int-quantized");
+  CHECK(Json::parse(text, "config.json").at("quantization_config").at("format").as_string() == "mixed-precision");
   CHECK(named.at("weights").dump() == groups.at("group_0").at("weights").dump());
 
   const std::vector<std::string> names{"model.a", "model.b", "visual.c", "lm_head"};
@@ -350,6 +516,7 @@ TEST_CASE("W8A16 modules are a group of their own, by name, and read back as suc
   CHECK(all.scheme_of("model.a") == StoredScheme::w8a16);
   CHECK(all.scheme_of("lm_head") == StoredScheme::none);
   CHECK(all.config().at("quantization_config").at("config_groups").size() == 1);
+  CHECK(all.config().at("quantization_config").at("format").as_string() == "pack-quantized");
 
   CHECK(error_of([&] {
           with_quantization_config(source, {StoredScheme::none, {}, {}});

@@ -39,6 +39,12 @@ for recipe in tests/interop/mixed_recipe.json w8a16; do
 done
 say "Interoperation: transformers and Octavo on the same weights"
 "$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$out" "$model/eval/eval.jsonl"
+say "Interoperation: what quantize writes runs in transformers in the model's own type"
+"$venv/bin/python" tests/interop/accepted.py "$build/examples/octavo" "$build/capi/liboctavo.so" "$model"
+if "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+  say "Interoperation: the answers of Python's re that the tests hold patterns against"
+  "$venv/bin/python" tests/interop/python_patterns.py | cmp - tests/pattern/python_patterns.json
+fi
 say "Interoperation: models as releases of transformers save them"
 "$venv/bin/python" tests/interop/matrix/matrix.py "$build/examples/octavo" "$build/capi/liboctavo.so" "$model" \
   --work build/interop-matrix "${matrix[@]}"

@@ -145,7 +145,7 @@ TEST_CASE("Scales are rounded to the dtype they are stored in before quantizing"
   GptqOptions options;
   options.scale_dtype = DType::f16;
   CHECK(message_of([&] { quantize_layer_rtn(huge, options, "q"); }) ==
-        "quantize_layer_rtn (q): the scale of row 0 does not fit in f16; choose scale_dtype f32 or bf16");
+        "quantize_layer_rtn (q): the scale of row 0 does not fit in f16; save the model as f32 or bf16");
 }
 
 TEST_CASE("Ties round to even and the ends of the range clamp") {

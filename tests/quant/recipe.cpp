@@ -111,7 +111,7 @@ TEST_CASE("A recipe's mistakes are named by rule and key") {
   CHECK_THAT(refusal(rule(R"("match": "a(", "scheme": "skip")")),
              Catch::Matchers::StartsWith("r.json: rules[1].match: \"a(\" is not a regular expression: "));
   CHECK(refusal(rule(R"("match": "", "scheme": "skip")")) ==
-        "r.json: rules[1].match has 0 characters, 1 to 1000 are needed");
+        "r.json: rules[1].match has 0 characters, 1 to 1024 are needed");
   CHECK(message_of([] { Recipe::open("/no/such/recipe.json"); }) ==
         "recipe: \"/no/such/recipe.json\" is neither a preset (default, rtn, vision, w8a16) nor a file that exists");
 }

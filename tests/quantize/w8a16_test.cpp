@@ -17,7 +17,7 @@ namespace {
 /// q, k, v of layer 1, every down_proj and a vision block in W8A16, one o_proj in float, the rest in W8A8.
 constexpr const char* kMixed = R"({"rules": [
     {"match": "model\\.layers\\..*\\.down_proj", "scheme": "w8a16"},
-    {"match": "model\\.layers\\.1\\.self_attn\\.[qkv]_proj", "scheme": "w8a16", "method": "rtn", "scale_dtype": "f32"},
+    {"match": "model\\.layers\\.1\\.self_attn\\.[qkv]_proj", "scheme": "w8a16", "method": "rtn", "observer": "mse"},
     {"match": "visual\\.blocks\\.0\\..*", "scheme": "w8a16"},
     {"match": "model\\.layers\\.0\\.self_attn\\.o_proj", "scheme": "skip"},
     {"match": "model\\.layers\\..*", "scheme": "w8a8"}]})";
@@ -51,7 +51,7 @@ void write_dequantised(const std::string& from, const std::string& target) {
       for (std::int64_t i = 0; i < tensor.numel(); ++i)
         tensor.mutable_data<float>()[i] *= scale.data<float>()[i / columns];
     }
-    writer.add(source.info(name).name, tensor);
+    writer.add(name, tensor);
   }
   writer.finish();
   JsonBuilder config(source.config());
@@ -110,7 +110,9 @@ TEST_CASE("a mixed recipe is stored, checked, compared and run module by module"
                                                                       : ""));
   }
   CHECK((counts[StoredScheme::w8a16] > 5 && counts[StoredScheme::w8a8_dynamic] > 5));
-  CHECK(stored.info("model.layers.1.self_attn.q_proj.weight_scale").dtype == DType::f32);
+  CHECK(stored.info("model.layers.1.self_attn.q_proj.weight_scale").dtype == DType::bf16);  // the model's
+  CHECK(stored.info("model.layers.1.self_attn.q_proj.weight").name.ends_with("q_proj.weight_packed"));
+  CHECK(stored.info("model.layers.1.self_attn.o_proj.weight").name.ends_with("o_proj.weight"));
   CHECK(Json::read_file(out + "/octavo_report.json").at("layers").at(0).at("scheme").as_string() ==
         result.layers.front().scheme);
 

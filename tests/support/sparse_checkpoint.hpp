@@ -153,9 +153,17 @@ class SparseCheckpoint {
     json.set("vision_start_token_id", 151652).set("vision_end_token_id", 151653);
     json.set("vision_config", std::move(vision));
     write("config.json", m.int8
-                             ? octavo::with_quantization_config(json.build("config.json"),
-                                                                {octavo::StoredScheme::w8a8_dynamic, m.w8a16, ignored_})
+                             ? plain_int8(octavo::with_quantization_config(
+                                   json.build("config.json"), {octavo::StoredScheme::w8a8_dynamic, m.w8a16, ignored_}))
                              : json.dump(2));
+  }
+
+  /// Packed weights would need data, of their shapes: W8A16 is stored as plain int8 here.
+  static std::string plain_int8(std::string config) {
+    for (const std::string format : {"\"pack-quantized\"", "\"mixed-precision\""})
+      if (const std::size_t at = config.find(format); at != std::string::npos)
+        config.replace(at, format.size(), "\"int-quantized\"");
+    return config;
   }
 
   void write_files() const {

@@ -172,9 +172,8 @@ class Dims {
     if (dim.w8a16 > 0 && !marlin_takes(products)) {
       if (!dim.effect.empty()) dim.effect += "; ";
       dim.effect +=
-          "packed for vLLM, Marlin's W8A16 products take inputs in multiples of 128 and outputs in multiples of 64: "
-          "vLLM "
-          "before June 2026 (pull request 45295) refuses others unless another kernel takes them, later it pads them";
+          "Marlin's W8A16 products take inputs in multiples of 128 and outputs in multiples of 64: vLLM before June "
+          "2026 (pull request 45295) refuses others unless another kernel takes them, later it pads them";
     }
   }
 

@@ -1,5 +1,6 @@
 // Which tensors config.json promises, and why.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,7 +16,7 @@ std::string eq(const std::string& field, std::int64_t value) { return field + " 
 
 class List {
  public:
-  /// With `problems`, a scheme that cannot be run is reported, once each, and the linear taken for a float one.
+  /// With `problems`, a scheme that cannot be run is reported, once each, and how the linear is stored left open.
   explicit List(const Checkpoint& checkpoint, std::vector<CheckProblem>* problems = nullptr)
       : checkpoint_(checkpoint), problems_(problems) {}
 
@@ -26,9 +27,10 @@ class List {
   /// A linear `path`, float or as quantization_config says; `rows` and `columns` name the fields behind N and K.
   void linear(const std::string& path, std::int64_t n, const std::string& rows, std::int64_t k,
               const std::string& columns, bool bias) {
-    const StoredScheme scheme = scheme_of(path);
-    tensors.push_back({path + ".weight", Shape{n, k}, eq(rows, n) + ", " + eq(columns, k), false, scheme});
-    if (scheme != StoredScheme::none)
+    const std::optional<StoredScheme> scheme = scheme_of(path);
+    tensors.push_back({path + ".weight", Shape{n, k}, eq(rows, n) + ", " + eq(columns, k), false,
+                       scheme.value_or(StoredScheme::none), scheme.has_value()});
+    if (scheme && *scheme != StoredScheme::none)
       tensors.push_back({path + ".weight_scale", Shape{n, 1}, eq(rows, n) + ", one scale per row"});
     if (bias) vector(path + ".bias", n, rows);
   }
@@ -36,17 +38,18 @@ class List {
   std::vector<ExpectedTensor> tensors;
 
  private:
-  StoredScheme scheme_of(const std::string& path) {
+  std::optional<StoredScheme> scheme_of(const std::string& path) {
     try {
       return checkpoint_.scheme_of(path);
     } catch (const Error& error) {
       if (problems_ == nullptr) throw;
       const std::string what = error.what();
       if (told_.insert(what).second)
-        problems_->push_back({what, checkpoint_.config().where() + ": quantization_config",
-                              "Octavo runs compressed-tensors \"int-quantized\": int8 weights per channel, activations "
-                              "int8 per token or float"});
-      return StoredScheme::none;
+        problems_->push_back(
+            {what, checkpoint_.config().where() + ": quantization_config",
+             "Octavo runs compressed-tensors \"int-quantized\" and \"pack-quantized\": int8 weights per "
+             "channel, activations int8 per token or float"});
+      return std::nullopt;
     }
   }
 
