@@ -192,6 +192,13 @@ TEST_CASE("a picture's size is bounded before anything is allocated", "[image]")
   }
 }
 
+TEST_CASE("a chunk's length is not believed before it is read", "[image]") {
+  Bytes bytes = read_bytes(image_path("rgb.png"));
+  const Bytes chunk{0x70, 0x60, 0, 0x69, 'i', 'T', 'X', 't', 'a', 0};  // 1.9 GB of text, it says
+  bytes.insert(bytes.begin() + 33, chunk.begin(), chunk.end());
+  CHECK_THROWS_AS(decode(bytes), Error);
+}
+
 TEST_CASE("bounds that are none are refused", "[image]") {
   const Bytes whole = read_bytes(image_path("rgb.png"));
   for (const std::int64_t bound : {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
