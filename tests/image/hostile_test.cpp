@@ -150,6 +150,18 @@ TEST_CASE("files that once were read in spite of their damage are refused", "[im
   }
 }
 
+TEST_CASE("a JPEG with stray bytes is read and one with pixels made up is not", "[image]") {
+  const Bytes whole = read_bytes(image_path("420_q90.jpg"));
+  const Image image = decode(whole);
+  Bytes stray = whole;
+  stray.insert(stray.end() - 2, {0, 0, 0});  // before the end marker, as some cameras pad
+  CHECK(decode(stray).rgb == image.rgb);
+  Bytes ended = whole;  // an end marker in the middle: libjpeg would fill the rest with grey, and Pillow shows that
+  ended[whole.size() * 3 / 4] = 0xFF;
+  ended[whole.size() * 3 / 4 + 1] = 0xD9;
+  CHECK_THROWS_AS(decode(ended), Error);
+}
+
 TEST_CASE("a PNG whose checksums do not fit is refused", "[image]") {
   const Bytes whole = read_bytes(image_path("rgb.png"));
   const std::string_view view(reinterpret_cast<const char*>(whole.data()), whole.size());
