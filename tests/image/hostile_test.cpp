@@ -154,7 +154,7 @@ TEST_CASE("a JPEG with stray bytes is read and one with pixels made up is not", 
   const Bytes whole = read_bytes(image_path("420_q90.jpg"));
   const Image image = decode(whole);
   Bytes stray = whole;
-  stray.insert(stray.end() - 2, {0, 0, 0});  // before the end marker, as some cameras pad
+  stray.insert(stray.end() - 2, 3, std::uint8_t{0});  // before the end marker, as some cameras pad
   CHECK(decode(stray).rgb == image.rgb);
   Bytes ended = whole;  // an end marker in the middle: libjpeg would fill the rest with grey, and Pillow shows that
   ended[whole.size() * 3 / 4] = 0xFF;
