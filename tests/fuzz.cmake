@@ -7,7 +7,7 @@ function(octavo_add_fuzzer name magic)
   target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   target_link_libraries(fuzz_${name} PRIVATE octavo_image octavo_json octavo_tensor ${octavo_link_libraries} octavo_build_flags)
-  set(corpus ${CMAKE_CURRENT_BINARY_DIR}/fuzz_${name})
+  set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus_${name})
   file(MAKE_DIRECTORY ${corpus})
   add_test(NAME "fuzz: ${name}" COMMAND fuzz_${name} -runs=20000 -seed=1 -rss_limit_mb=1024 -artifact_prefix=${corpus}-
                                         ${corpus} ${PROJECT_SOURCE_DIR}/tests/golden/pictures)

@@ -3,7 +3,9 @@
 #include <png.h>
 
 #include <csetjmp>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -14,11 +16,16 @@
 namespace octavo::detail {
 namespace {
 
+/// What libpng may take besides its rows: text and EXIF, packed and unpacked, and zlib. Of itself it would take what a
+/// chunk says of its length before it reads one, and unpack texts without a bound on their sum.
+constexpr std::size_t kWorkspace = std::size_t{64} << 20;
+
 struct Reader {
   png_structp png = nullptr;
   png_infop info = nullptr;
   const std::uint8_t* next = nullptr;
   std::size_t left = 0;
+  std::size_t room = kWorkspace;  // bytes that libpng may still take
   char message[128] = {};
 
   Reader() = default;
@@ -48,8 +55,30 @@ void read(png_structp png, png_bytep out, std::size_t count) {
   self->left -= count;
 }
 
+/// Each block begins with its size, so that its release makes room again.
+png_voidp allocate(png_structp png, png_alloc_size_t size) {
+  constexpr std::size_t kHead = alignof(std::max_align_t);
+  auto* self = static_cast<Reader*>(png_get_mem_ptr(png));
+  if (self->room < kHead || size > self->room - kHead) return nullptr;
+  auto* block = static_cast<std::uint8_t*>(std::malloc(kHead + size));  // NOLINT(cppcoreguidelines-no-malloc)
+  if (block == nullptr) return nullptr;
+  const std::size_t whole = kHead + size;
+  std::memcpy(block, &whole, sizeof whole);
+  self->room -= whole;
+  return block + kHead;
+}
+
+void release(png_structp png, png_voidp memory) {
+  constexpr std::size_t kHead = alignof(std::max_align_t);
+  auto* block = static_cast<std::uint8_t*>(memory) - kHead;
+  std::size_t whole = 0;
+  std::memcpy(&whole, block, sizeof whole);
+  static_cast<Reader*>(png_get_mem_ptr(png))->room += whole;
+  std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+}
+
 bool read_header(Reader& self) {
-  self.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &self, leave, warn);
+  self.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &self, leave, warn, &self, allocate, release);
   if (self.png == nullptr) return false;
   if (setjmp(png_jmpbuf(self.png)) != 0) return false;  // NOLINT(cert-err52-cpp): libpng's way out
   self.info = png_create_info_struct(self.png);
@@ -153,7 +182,9 @@ Samples decode_png(const PictureFile& file) {
   const bool alpha = (colour & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(self.png, self.info, PNG_INFO_tRNS) != 0;
   samples.channels = ((colour & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1) + (alpha ? 1 : 0);
   const std::int64_t bytes = samples.channels * (wide_grey ? 2 : 1);
-  file.require_room(samples.height, samples.width, bytes + 3);
+  const std::int64_t rows = 2 * 8 * samples.width;  // two of libpng's, at most 16 bits for each of four channels
+  file.require_room(samples.height, samples.width, bytes + 3, rows);
+  self.room += static_cast<std::size_t>(rows);
   if (!set_up(self, wide_grey)) file.damaged(self.message);
   const std::size_t stride = png_get_rowbytes(self.png, self.info);
   if (stride != static_cast<std::size_t>(samples.width * bytes))

@@ -150,6 +150,18 @@ TEST_CASE("files that once were read in spite of their damage are refused", "[im
   }
 }
 
+TEST_CASE("a JPEG with stray bytes is read and one with pixels made up is not", "[image]") {
+  const Bytes whole = read_bytes(image_path("420_q90.jpg"));
+  const Image image = decode(whole);
+  Bytes stray = whole;
+  stray.insert(stray.end() - 2, 3, std::uint8_t{0});  // before the end marker, as some cameras pad
+  CHECK(decode(stray).rgb == image.rgb);
+  Bytes ended = whole;  // an end marker in the middle: libjpeg would fill the rest with grey, and Pillow shows that
+  ended[whole.size() * 3 / 4] = 0xFF;
+  ended[whole.size() * 3 / 4 + 1] = 0xD9;
+  CHECK_THROWS_AS(decode(ended), Error);
+}
+
 TEST_CASE("a PNG whose checksums do not fit is refused", "[image]") {
   const Bytes whole = read_bytes(image_path("rgb.png"));
   const std::string_view view(reinterpret_cast<const char*>(whole.data()), whole.size());
@@ -190,6 +202,13 @@ TEST_CASE("a picture's size is bounded before anything is allocated", "[image]")
     options.max_bytes = 4 * pixels - 1;  // no format takes less than one byte and the result's three
     CHECK_THROWS_AS(decode(whole, options), Error);
   }
+}
+
+TEST_CASE("a chunk's length is not believed before it is read", "[image]") {
+  Bytes bytes = read_bytes(image_path("rgb.png"));
+  const Bytes chunk{0x70, 0x60, 0, 0x69, 'i', 'T', 'X', 't', 'a', 0};  // 1.9 GB of text, it says
+  bytes.insert(bytes.begin() + 33, chunk.begin(), chunk.end());
+  CHECK_THROWS_AS(decode(bytes), Error);
 }
 
 TEST_CASE("bounds that are none are refused", "[image]") {

@@ -1,5 +1,7 @@
 // The page of a report: what it holds, what it makes of foreign text, of what is missing and of what is not finite.
 #include <cmath>
+#include <cstddef>
+#include <cstdlib>
 #include <limits>
 #include <set>
 
@@ -216,6 +218,39 @@ TEST_CASE("boxes lie where they should, in pixels of the picture as the model sa
   // Three looks, so that colour is not the only difference.
   for (const char* rule : {".box.expected{", ".box.original{", ".box.quantized{"})
     CHECK(contains(with_samples({}).to_html(), rule));
+}
+
+TEST_CASE("pictures are shown as the model saw them whatever a browser makes of their files") {
+  const auto bytes_of_base64 = [](std::string_view digits) {
+    const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::vector<std::byte> bytes;
+    std::size_t group = 0, count = 0;
+    for (const char digit : digits) {
+      if (digit == '=') break;
+      group = group << 6 | alphabet.find(digit);
+      if (++count % 4 != 1) bytes.push_back(static_cast<std::byte>(group >> (2 * (3 - (count - 1) % 4))));
+    }
+    return bytes;
+  };
+  const std::string cases = std::string(OCTAVO_SOURCE_DIR) + "/tests/golden/pictures/cases/";
+  for (const char* name : {"phone.jpg", "phone.png", "red_circle_hidden_red.png", "transparent.gif"}) {
+    INFO(name);
+    SampleResult one = sample("one", 0.2, true);
+    one.images = {cases + name};
+    const Markup page = page_of(with_samples({one}));
+    REQUIRE(page.named("image").size() == 1);
+    const std::string href = page.named("image")[0].attributes.at("href");
+    const std::string prefix = "data:image/jpeg;base64,";
+    REQUIRE(href.rfind(prefix, 0) == 0);
+    const Image shown = decode_image(bytes_of_base64(href.substr(prefix.size())), "the page");
+    const Image seen = load_image(one.images.front());
+    REQUIRE(shown.rgb.size() == seen.rgb.size());
+    REQUIRE(shown.width == seen.width);
+    double difference = 0;
+    for (std::size_t i = 0; i < seen.rgb.size(); ++i) difference += std::abs(int{shown.rgb[i]} - int{seen.rgb[i]});
+    CHECK(difference / static_cast<double>(seen.rgb.size()) <
+          6);  // what JPEG costs; a turned picture differs by far more
+  }
 }
 
 TEST_CASE("boxes far outside are drawn with numbers that a browser can take") {
