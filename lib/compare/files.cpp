@@ -2,7 +2,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include "octavo/config.hpp"
@@ -33,12 +32,6 @@ std::set<std::string> files_of(const std::string& directory) {
     if (it->is_regular_file(ignored) && !is_compared_elsewhere(name)) names.insert(name);
   }
   return names;
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorCode::io, path + ": cannot be opened");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 /// The first place where two documents say different things; key order and number spelling say nothing.
