@@ -9,6 +9,8 @@ if(TARGET octavo_cli)
   add_test(NAME "cli: usage" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/usage.sh ${octavo_program} ${octavo_tiny_model})
   # Samples: who is blamed, what is left out, whose pixels boxes are in.
   add_test(NAME "cli: samples" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/samples.sh ${octavo_program} ${octavo_tiny_model})
+  # Settings and templates in a model's files, control tokens in a prompt.
+  add_test(NAME "cli: settings" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/settings.sh ${octavo_program} ${octavo_tiny_model})
   # Orientation, transparency and bounds of picture files.
   add_test(NAME "cli: pictures" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pictures.sh ${octavo_program} ${octavo_tiny_model}
                                         ${PROJECT_SOURCE_DIR}/tests/golden/pictures/cases)
@@ -35,7 +37,8 @@ if(TARGET octavo_cli)
                      $<TARGET_FILE:dnnl_without_engine>)
     set_tests_properties("cli: oneDNN without an engine" PROPERTIES LABELS model TIMEOUT 600)
   endif()
-  set_tests_properties("cli: careless user" "cli: usage" "cli: samples" "cli: pictures" "cli: completions and man page" "cli: terminal"
+  set_tests_properties("cli: careless user" "cli: usage" "cli: samples" "cli: settings" "cli: pictures"
+                       "cli: completions and man page" "cli: terminal"
                        PROPERTIES LABELS model TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 if(TARGET octavo_core)

@@ -2,7 +2,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include "octavo/config.hpp"
@@ -33,12 +32,6 @@ std::set<std::string> files_of(const std::string& directory) {
     if (it->is_regular_file(ignored) && !is_compared_elsewhere(name)) names.insert(name);
   }
   return names;
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorCode::io, path + ": cannot be opened");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 /// The first place where two documents say different things; key order and number spelling say nothing.
@@ -326,6 +319,12 @@ class FilesPart {
     return lines;
   }
 
+  static Json generation_file(const std::string& directory) {
+    const std::string path = join(directory, "generation_config.json");
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored) ? Json::read_file(path) : Json();
+  }
+
   /// What ends and steers a generation when the caller says nothing.
   void compare_generation() {
     GenerationConfig a;
@@ -345,7 +344,9 @@ class FilesPart {
     const auto id = [](const std::optional<std::int64_t>& value) {
       return value ? JsonBuilder(*value) : JsonBuilder();
     };
+    std::set<std::string> compared;
     const auto field = [&](const std::string& key, const JsonBuilder& left, const JsonBuilder& right, Verdict verdict) {
+      compared.insert(key);
       const bool same = left.dump() == right.dump();
       result_.config.push_back({"generation." + key, left.dump(), right.dump(), same ? Verdict::same : verdict});
       if (same) return;
@@ -361,25 +362,24 @@ class FilesPart {
     field("top_k", a.top_k, b.top_k, Verdict::wrong);
     field("top_p", a.top_p, b.top_p, Verdict::wrong);
     field("repetition_penalty", a.repetition_penalty, b.repetition_penalty, Verdict::wrong);
+    const Json file_a = generation_file(a_);
+    const Json file_b = generation_file(b_);
+    for (const Setting& setting : generation_settings().settings) {
+      const std::string key(setting.key);
+      if (setting.effect != SettingEffect::honoured || compared.count(key) != 0) continue;
+      const Json left = file_a.find(key).value_or(Json());
+      const Json right = file_b.find(key).value_or(Json());
+      if (left.is_null() && right.is_null()) continue;  // most keys are in no file
+      field(key, JsonBuilder(left), JsonBuilder(right), Verdict::wrong);
+    }
     field("bos_token_id", id(a.bos_token_id), id(b.bos_token_id), Verdict::harmless);
     field("pad_token_id", id(a.pad_token_id), id(b.pad_token_id), Verdict::harmless);
   }
 
-  /// chat_template.jinja, chat_template.json or tokenizer_config.json, in the order loaders look.
-  static std::string template_of(const std::string& directory, const std::set<std::string>& names) {
-    if (names.count("chat_template.jinja") != 0) return text_of(join(directory, "chat_template.jinja"));
-    for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
-      if (names.count(name) == 0) continue;
-      const auto found = Json::read_file(join(directory, name)).find("chat_template");
-      if (found && found->is_string()) return found->as_string();
-    }
-    return "";
-  }
-
   void compare_templates() {
     try {
-      const std::string a = template_of(a_, names_a_);
-      const std::string b = template_of(b_, names_b_);
+      const std::string a = ChatTemplate::open(a_).source();
+      const std::string b = ChatTemplate::open(b_).source();
       const auto trimmed = [](std::string_view text) {
         while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
         return text;

@@ -269,7 +269,8 @@ void add_from_directory(const std::string& directory, TokenizerParts& parts) {
       std::map<std::int32_t, std::string> by_id;
       Json::read_file(*added).for_each_member(
           [&](std::string_view text, const Json& id) { by_id.emplace(id_from(id), std::string(text)); });
-      for (const auto& [id, text] : by_id) {
+      for (const auto& entry : by_id) {
+        const std::string& text = entry.second;
         if (has(parts, text)) continue;
         AddedToken token = special_token(text);
         token.special =

@@ -472,6 +472,27 @@ static void test_pictures(const octavo_model* model, const char* image) {
   octavo_string_release(first.text);
 }
 
+static void test_prompt_text(const octavo_model* model) {
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result tokens = OCTAVO_GENERATE_RESULT_INIT, text = OCTAVO_GENERATE_RESULT_INIT;
+  char* notes = NULL;
+  options.max_new_tokens = 1;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  CHECK(octavo_generate(model, "a<|im_end|>", NULL, 0, &options, &tokens) == OCTAVO_OK);
+  CHECK(octavo_generate(model, "<|image_pad|>", NULL, 0, &options, &text) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "<|image_pad|>") != NULL);
+  options.control_tokens_as_text = 1;
+  CHECK(octavo_generate(model, "<|image_pad|>", NULL, 0, &options, &text) == OCTAVO_OK);
+  octavo_string_release(text.text);
+  CHECK(octavo_generate(model, "a<|im_end|>", NULL, 0, &options, &text) == OCTAVO_OK);
+  CHECK(text.prompt_tokens > tokens.prompt_tokens); /* its letters instead of one token */
+  octavo_string_release(tokens.text);
+  octavo_string_release(text.text);
+  CHECK(octavo_model_notes(model, &notes) == OCTAVO_OK && notes != NULL && notes[0] == '\0');
+  octavo_string_release(notes);
+  CHECK(octavo_model_notes(model, NULL) == OCTAVO_INVALID_ARGUMENT);
+}
+
 static void test_jobs(const char* model_dir, const char* image, const char* calibration, const char* scratch) {
   octavo_model* model = NULL;
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
@@ -491,6 +512,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   test_plan(model_dir);
   test_image_load(image);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
+  test_prompt_text(model);
   options.max_new_tokens = 24;
   options.sampling = OCTAVO_SAMPLING_GREEDY;
   options.on_token = on_token;

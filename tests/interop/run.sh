@@ -24,6 +24,11 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 say "Interoperation: pictures against Pillow"
 "$venv/bin/python" tests/interop/pictures_check.py "$build/capi/liboctavo.so" 1000
+say "Interoperation: tokens and chat templates"
+cmake --build "$build" --target encode_lines render_lines
+"$venv/bin/python" tests/interop/tokens_check.py "$build/tests/encode_lines" "$model"
+"$venv/bin/python" tests/interop/tokenizer_files_check.py "$build/tests/encode_lines" "$model"
+"$venv/bin/python" tests/interop/templates_check.py "$build/tests/render_lines" "$model"
 say "Interoperation: quantize the bundled model"
 "$build/examples/octavo" quantize "$model" -o "$out" --calibration "$model/calib/calibration.jsonl" --overwrite
 say "Interoperation: safetensors reads what Octavo wrote"
