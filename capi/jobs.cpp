@@ -7,6 +7,7 @@
 
 #include "guard.hpp"
 #include "handles.hpp"
+#include "image.hpp"
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
@@ -24,6 +25,7 @@ octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
   if (given.samples != nullptr) job.samples = given.samples;
   if (given.profile != nullptr) job.profile = given.profile;
   job.run_all = given.run_all != 0;
+  job.decode = decode_options(given.decode);
   job.max_samples = given.max_samples;
   if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
   job.progress = progress_of(given.progress, given.user_data);
@@ -31,12 +33,12 @@ octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
   return job;
 }
 
-std::vector<octavo::Image> load_images(const char* const* paths, size_t count) {
+std::vector<octavo::Image> load_images(const char* const* paths, size_t count, const octavo::DecodeOptions& decode) {
   if (count > 0) require(paths, "image_paths");
   std::vector<octavo::Image> images;
   for (size_t i = 0; i < count; ++i) {
     require(paths[i], "a path in image_paths");
-    images.push_back(octavo::load_image(paths[i]));
+    images.push_back(octavo::load_image(paths[i], decode));
   }
   return images;
 }
@@ -121,6 +123,7 @@ octavo_status octavo_quantize(const char* model_dir, const char* out_dir, const 
     if (given.calibration != nullptr) job.calibration = given.calibration;
     job.max_samples = given.max_samples;
     job.overwrite = given.overwrite != 0;
+    job.decode = decode_options(given.decode);
     job.progress = progress_of(given.progress, given.user_data);
     job.cancel = flag_of(given.cancel);
     const octavo::QuantizeResult result = octavo::quantize(model_dir, out_dir, job);
@@ -190,6 +193,7 @@ octavo_status octavo_attribute(const char* original_dir, const char* quantized_d
     if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
     if (given.profile != nullptr) job.profile = given.profile;
     job.exact = given.exact != 0;
+    job.decode = decode_options(given.decode);
     job.suggest = given.no_suggestion == 0;
     job.progress = progress_of(given.progress, given.user_data);
     job.cancel = flag_of(given.cancel);
@@ -222,7 +226,7 @@ octavo_status octavo_generate(const octavo_model* model, const char* prompt, con
     require_result(out_result, "out_result");
     const octavo_generate_options given = read_options(options, "options");
     octavo::GenerateOptions job = generate_options(given);
-    const std::vector<octavo::Image> images = load_images(image_paths, image_count);
+    const std::vector<octavo::Image> images = load_images(image_paths, image_count, decode_options(given.decode));
     if (given.on_token != nullptr)
       job.on_token = [&given](std::int32_t id, std::string_view text) {
         return given.on_token(id, std::string(text).c_str(), given.user_data) == 0;
@@ -248,6 +252,7 @@ octavo_status octavo_generate_batch(const octavo_model* model, const char* const
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
                           "options.on_token does not tell the sequences of a batch apart: leave it NULL");
     const octavo::GenerateOptions job = generate_options(given);
+    const octavo::DecodeOptions decode = decode_options(given.decode);
     std::vector<octavo::ModelInput> inputs;
     for (size_t i = 0; i < count; ++i)
       octavo::in_context("sequence " + std::to_string(i), [&] {
@@ -255,7 +260,7 @@ octavo_status octavo_generate_batch(const octavo_model* model, const char* const
         const size_t pictures = image_counts == nullptr ? 0 : image_counts[i];
         if (pictures > 0) require(image_paths, "image_paths");
         inputs.push_back(
-            model->value.prepare(prompts[i], load_images(pictures > 0 ? image_paths[i] : nullptr, pictures)));
+            model->value.prepare(prompts[i], load_images(pictures > 0 ? image_paths[i] : nullptr, pictures, decode)));
       });
     const std::vector<octavo::GenerateResult> generated = model->value.generate(inputs, job);
     std::vector<std::unique_ptr<char, decltype(&octavo_string_release)>> texts;  // until nothing can fail any more
@@ -276,7 +281,7 @@ octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
     require(model, "model");
     require(prompt, "prompt");
     require(out, "out");
-    const std::vector<octavo::Image> images = load_images(image_paths, image_count);
+    const std::vector<octavo::Image> images = load_images(image_paths, image_count, {});
     *out = new octavo_tensor{model->value.forward(model->value.prepare(prompt, images))};
   });
 }

@@ -97,6 +97,19 @@ typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);
 
+/* How picture files are read: JPEG, PNG, WebP, GIF, BMP and PNM, told apart by their content; the first frame of
+ * animations. The bounds are checked against the file's header, before memory is taken. */
+enum { OCTAVO_TRANSPARENCY_WHITE = 0, OCTAVO_TRANSPARENCY_DROP = 1 };
+typedef struct octavo_decode_options {
+  size_t struct_size;
+  int32_t ignore_orientation; /**< 0: turned upright as EXIF or XMP says; else left as it is stored */
+  int32_t transparency;       /**< OCTAVO_TRANSPARENCY_*: composited on white, or alpha left out */
+  int64_t max_pixels;         /**< height * width; 0 means 178956970 */
+  int64_t max_bytes;          /**< that decoding may take; 0 means 2 GiB */
+} octavo_decode_options;
+#define OCTAVO_DECODE_OPTIONS_INIT \
+  { sizeof(octavo_decode_options), 0, 0, 0, 0 }
+
 /** Called per generated token with its id and the text that became complete (may be ""); borrowed during the call.
  * Anything but 0 ends the generation. */
 typedef int32_t (*octavo_token_fn)(int32_t token, const char* text, void* user_data);
@@ -118,9 +131,10 @@ typedef struct octavo_generate_options {
   octavo_token_fn on_token;
   void* user_data;
   const octavo_cancel* cancel;
+  const octavo_decode_options* decode; /**< NULL: all defaults */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct octavo_generate_result {
   size_t struct_size;
@@ -186,9 +200,10 @@ typedef struct octavo_quantize_options {
   octavo_progress_fn progress;
   void* user_data;
   const octavo_cancel* cancel;
+  const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
 } octavo_quantize_options;
 #define OCTAVO_QUANTIZE_OPTIONS_INIT \
-  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Writes out_dir, complete or not at all. *out_json (may be NULL) receives the report. */
 OCTAVO_API octavo_status octavo_quantize(const char* model_dir, const char* out_dir,
                                          const octavo_quantize_options* options, char** out_json);
@@ -204,9 +219,10 @@ typedef struct octavo_verify_options {
   const char* profile; /**< strict, default, lenient or the path of a JSON profile; NULL means default */
   int32_t run_all;     /**< not 0: goes on after a step that failed */
   int32_t reserved0;   /**< must be 0 */
+  const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
 } octavo_verify_options;
 #define OCTAVO_VERIFY_OPTIONS_INIT \
-  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
  * *out_passed: 1 when every step passed, else 0 (which is no failure of the call), also where the original answers so
  * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema: docs/verify.md)
@@ -251,9 +267,10 @@ typedef struct octavo_attribute_options {
   octavo_progress_fn progress;
   void* user_data;
   const octavo_cancel* cancel;
+  const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
 } octavo_attribute_options;
 #define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
-  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Which module groups cost a quantized model its quality, and the cheapest ones to keep in W8A16 so that the
  * thresholds hold.
  * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
@@ -296,6 +313,9 @@ OCTAVO_API octavo_status octavo_tensor_rank(const octavo_tensor* tensor, size_t*
 OCTAVO_API octavo_status octavo_tensor_dim(const octavo_tensor* tensor, size_t index, int64_t* out);
 /** First element, borrowed while the tensor lives, and the size in bytes (either may be NULL). */
 OCTAVO_API octavo_status octavo_tensor_data(octavo_tensor* tensor, void** out_data, size_t* out_size_bytes);
+
+/** The pixels of a picture file: *out u8 [height, width, 3], RGB. options may be NULL. */
+OCTAVO_API octavo_status octavo_image_load(const char* path, const octavo_decode_options* options, octavo_tensor** out);
 
 /** Logits of every position of the same prompt, uncached: *out f32 [L, vocab_size]. For those who sample themselves. */
 OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,

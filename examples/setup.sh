@@ -2,8 +2,8 @@
 # Installs what Octavo is built from, out of Debian's or Ubuntu's packages; does nothing where all is there.
 # Sourced by examples/quickstart.sh, tests/run.sh and .ci/run, so that the list stands in one place.
 
-octavo_packages=(g++ cmake ninja-build pkg-config ccache libeigen3-dev libdnnl-dev nlohmann-json3-dev libstb-dev
-  libutf8proc-dev libcli11-dev catch2 python3)
+octavo_packages=(g++ cmake ninja-build pkg-config ccache libeigen3-dev libdnnl-dev nlohmann-json3-dev libjpeg-dev
+  libpng-dev libwebp-dev libgif-dev libutf8proc-dev libcli11-dev catch2 python3)
 
 # Tests run side by side, and perhaps beside other jobs: idle threads sleep instead of spinning (docs/environment.md).
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}

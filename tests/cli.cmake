@@ -7,6 +7,9 @@ if(TARGET octavo_cli)
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/careless.sh ${octavo_program} ${octavo_tiny_model})
   # Help, options in every spelling, mistakes, standard output that cannot take the result.
   add_test(NAME "cli: usage" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/usage.sh ${octavo_program} ${octavo_tiny_model})
+  # Orientation, transparency and bounds of picture files.
+  add_test(NAME "cli: pictures" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pictures.sh ${octavo_program} ${octavo_tiny_model}
+                                        ${PROJECT_SOURCE_DIR}/tests/golden/pictures/cases)
   # Completions in the shells that there are, the man page.
   add_test(NAME "cli: completions and man page" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pages.sh ${octavo_program})
   # Progress and colour on terminals of several widths.
@@ -30,7 +33,7 @@ if(TARGET octavo_cli)
                      $<TARGET_FILE:dnnl_without_engine>)
     set_tests_properties("cli: oneDNN without an engine" PROPERTIES LABELS model TIMEOUT 600)
   endif()
-  set_tests_properties("cli: careless user" "cli: usage" "cli: completions and man page" "cli: terminal"
+  set_tests_properties("cli: careless user" "cli: usage" "cli: pictures" "cli: completions and man page" "cli: terminal"
                        PROPERTIES LABELS model TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 if(TARGET octavo_core)

@@ -28,6 +28,12 @@ std::string judged_by(const octavo::VerifyOptions& job) {
   if (job.max_samples != standard.max_samples) add("--max-samples", std::to_string(job.max_samples));
   if (job.max_new_tokens != standard.max_new_tokens) add("--max-new-tokens", std::to_string(job.max_new_tokens));
   if (job.profile != standard.profile) add("--profile", shell_word(job.profile));
+  if (!job.decode.apply_orientation) options += " --no-orientation";
+  if (job.decode.transparency == octavo::Transparency::drop) add("--transparency", "drop");
+  if (job.decode.max_pixels != standard.decode.max_pixels)
+    add("--max-decoded-pixels", std::to_string(job.decode.max_pixels));
+  if (job.decode.max_bytes != standard.decode.max_bytes)
+    add("--max-decoded-bytes", std::to_string(job.decode.max_bytes));
   const octavo::VerifyThresholds& bounds = job.thresholds;
   if (bounds.min_token_agreement) add("--min-token-agreement", number(*bounds.min_token_agreement));
   if (bounds.min_logit_cosine) add("--min-logit-cosine", number(*bounds.min_logit_cosine));
@@ -50,6 +56,7 @@ octavo::AttributionOptions attribution_of(const VerifyCommand& command, const oc
   options.samples = job.samples;
   options.max_samples = job.max_samples;
   options.max_new_tokens = job.max_new_tokens;
+  options.decode = job.decode;
   options.profile = job.profile;
   options.thresholds = job.thresholds;
   options.exact = command.exact;

@@ -1,6 +1,7 @@
 // How a command's options are added, and how strict their values are.
 #include <charconv>
 #include <cmath>
+#include <octavo/image.hpp>
 #include <utility>
 
 #include "program.hpp"
@@ -104,6 +105,26 @@ void Command::require() { last_->required(); }
 void Command::threads() {
   group("Machine");
   integer("-j,--threads", program_.threads_, 1, "threads to use (default: one per core)", 4096);
+}
+
+void Command::pictures(octavo::DecodeOptions& decode) {
+  group("Pictures");
+  last_ = app_.add_flag_callback(
+                  "--no-orientation", [&decode] { decode.apply_orientation = false; },
+                  "leave pictures as they are stored, not turned as EXIF or XMP says")
+              ->disable_flag_override()
+              ->group(group_);
+  add("--transparency", {"HOW", ValueKind::choice, {"white", "drop"}},
+      "white: composited on white; drop: alpha is left out (white)",
+      [&decode](const std::string& option, const Words& words) {
+        const std::string& word = only(option, words);
+        if (word != "white" && word != "drop")
+          throw UsageError(option + " is \"" + word + "\", one of white, drop is needed");
+        decode.transparency = word == "drop" ? octavo::Transparency::drop : octavo::Transparency::white;
+      });
+  constexpr std::int64_t kMost = std::int64_t{1} << 56;
+  integer("--max-decoded-pixels", decode.max_pixels, 1, "refuse larger picture files (178956970)", kMost);
+  integer("--max-decoded-bytes", decode.max_bytes, 1, "refuse those that take more memory to read (2147483648)", kMost);
 }
 
 void Command::json(bool& target, const std::string& help) { flag("--json", target, help); }

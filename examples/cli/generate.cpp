@@ -16,6 +16,7 @@ struct GenerateCommand {
   std::optional<std::string> prompt, batch, trace;
   std::string kv_cache = "f32";
   std::vector<std::string> images;
+  octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
   std::optional<double> temperature, top_p, repetition_penalty;
@@ -76,21 +77,18 @@ Results generate_one(const GenerateCommand& command, octavo::GenerateOptions opt
       return std::fflush(stdout) == 0;  // nobody reads on: stop
     };
   std::vector<octavo::Image> images;
-  for (const std::string& path : command.images) images.push_back(octavo::load_image(path));
+  for (const std::string& path : command.images) images.push_back(octavo::load_image(path, command.decode));
   const octavo::Model model = octavo::Model::open(command.model);
   return traced(command, [&] { return Results{model.generate(model.prepare(*command.prompt, images), options)}; });
 }
 
 Results generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
-  const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch);
+  const std::vector<octavo::Sample> samples = octavo::read_samples(*command.batch, 0, command.decode);
   const octavo::Model model = octavo::Model::open(command.model);
   std::vector<octavo::ModelInput> inputs;
   for (const octavo::Sample& sample : samples)
-    octavo::in_context("sample \"" + sample.id + "\"", [&] {
-      std::vector<octavo::Image> images;
-      for (const std::string& path : sample.images) images.push_back(octavo::load_image(path));
-      inputs.push_back(model.prepare(sample.prompt, images));
-    });
+    octavo::in_context("sample \"" + sample.id + "\"",
+                       [&] { inputs.push_back(model.prepare(sample.prompt, octavo::load_images(sample))); });
   return traced(command, [&] { return model.generate(inputs, options); });
 }
 
@@ -166,6 +164,7 @@ void add_generate(Program& program) {
                 "a picture, may be repeated; pictures come before the text");
   command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch,
                "instead: answer every sample of a JSONL file at once, one line per answer, in order");
+  command.pictures(options->decode);
   command.group("Choice of tokens");
   command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1, "at most so many tokens (256)");
   command.flag("--greedy", options->greedy, "take the most likely token");

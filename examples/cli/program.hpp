@@ -13,6 +13,10 @@
 #include <string>
 #include <vector>
 
+namespace octavo {
+struct DecodeOptions;
+}
+
 namespace cli {
 
 /// A mistake on the command line: exit status 2.
@@ -47,8 +51,9 @@ class Command {
                std::int64_t most = std::numeric_limits<std::int64_t>::max());
   void number(const std::string& names, std::optional<double>& target, const std::string& help);
   void positional(const Value& value, std::string& target, const std::string& help, bool required = true);
-  void require();  // the option added last
-  void threads();  // -j,--threads, the same for every command that computes
+  void require();                                // the option added last
+  void threads();                                // -j,--threads, the same for every command that computes
+  void pictures(octavo::DecodeOptions& decode);  // how their files are read, the same for every command that reads any
   void json(bool& target, const std::string& help = "one JSON document on standard output");
   void quiet(bool& target);
   void renamed(const std::string& old_name, const std::string& now);  // an old spelling and what to write today

@@ -69,6 +69,7 @@ void add_quantize(Program& program) {
   command.renamed("--samples", "--max-samples N (how many); which ones is said by --calibration FILE");
   command.text("-r,--recipe", {"NAME|FILE", ValueKind::choice_or_file, octavo::Recipe::preset_names()}, job.recipe,
                joined(octavo::Recipe::preset_names(), ", ") + ", or a recipe file (default)");
+  command.pictures(job.decode);
   command.group("Output");
   command.text("-o,--out", {"OUT", ValueKind::directory}, options->out, "the directory to write");
   command.require();

@@ -107,6 +107,7 @@ void add_verify(Program& program) {
   command.integer("-n,--max-samples", job.max_samples, 1, "evaluate the first N samples (all)");
   command.integer("--max-new-tokens", job.max_new_tokens, 1, "tokens per answer to a sample (64)");
   command.flag("--run-all", job.run_all, "go on after a step that failed");
+  command.pictures(job.decode);
   command.group("Quality bounds");
   command.text("--profile", {"NAME|FILE", ValueKind::choice_or_file, profiles}, job.profile,
                "thresholds: " + joined(profiles, ", ") + ", or a profile file (default)");

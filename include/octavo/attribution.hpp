@@ -104,6 +104,7 @@ struct AttributionOptions {
   std::string samples;               ///< samples JSONL; required
   std::int64_t max_samples = 16;     ///< 0: all
   std::int64_t max_new_tokens = 64;  ///< per answer
+  DecodeOptions decode;              ///< of the samples' pictures
   /// VerifyResult::answers of the same two models, with the same max_new_tokens: a sample that is among them (by id and
   /// prompt) is not asked again. Must outlive the call.
   std::span<const SampleResult> answers;

@@ -139,6 +139,7 @@ std::optional<Box> answer_box(std::string_view task, std::string_view answer);
 struct SampleResult {
   std::string id, task, prompt;
   std::vector<std::string> images;                               ///< paths
+  DecodeOptions decode;                                          ///< how they were read
   std::vector<ImageSize> image_sizes;                            ///< in pixels as the model saw them, after resizing
   std::string expected;                                          ///< "" when the sample has no answer
   std::string original, quantized;                               ///< answers

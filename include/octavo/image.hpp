@@ -20,12 +20,41 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 };
 
-/// Decodes PNG, JPEG, BMP, GIF (first frame), PNM; greyscale and palette become RGB, alpha is dropped as Pillow's
-/// convert("RGB") does. Dimensions are bounded before anything is allocated. Throws format / not_found naming the file.
-Image load_image(const std::string& path);
-Image decode_image(std::span<const std::byte> bytes, const std::string& origin);
+/// What becomes of pixels that a file calls transparent, in whole or in part (alpha channel, tRNS, GIF's colour index).
+enum class Transparency : std::uint8_t {
+  white,  ///< composited on white as qwen_vl_utils and vLLM do: (255 * (255 - alpha) + value * alpha) / 255, rounded
+  drop,   ///< alpha is left out, as Pillow's convert("RGB") in Hugging Face's processor does
+};
+
+/// How picture files are read. The bounds hold before memory is taken: they are checked against the file's header.
+struct DecodeOptions {
+  /// Turns and mirrors the picture as its EXIF or XMP orientation (1 to 8) says; source: Pillow's
+  /// ImageOps.exif_transpose.
+  bool apply_orientation = true;
+  Transparency transparency = Transparency::white;
+  std::int64_t max_pixels = 178'956'970;  ///< pixels, height * width; the default is where Pillow refuses
+  std::int64_t max_bytes = std::int64_t{2}
+                           << 30;  ///< bytes that decoding may take: decoded samples, buffers, the result
+};
+
+/// A picture, and what its file says beside the pixels.
+struct DecodedImage {
+  Image image;
+  std::string format;        ///< "JPEG", "PNG", "WebP", "GIF", "BMP" or "PNM"
+  int orientation = 1;       ///< what the file says, applied or not
+  bool transparent = false;  ///< some pixel is not opaque
+};
+
+/// The pixels of a JPEG, PNG, WebP, GIF, BMP or PNM file, of animations the first frame: level by level what Pillow
+/// gives (docs/image.md tells the few differences). The format is known by the content, never by the name. Thread-safe.
+/// @throws Error  not_found / io; format for a file that is damaged, cut short or above a bound of `options`;
+///   unsupported for a format that is not read, with its name and what to do; all name `path` or `origin`.
+Image load_image(const std::string& path, const DecodeOptions& options = {});
+Image decode_image(std::span<const std::byte> bytes, const std::string& origin, const DecodeOptions& options = {});
+DecodedImage decode_image_file(std::span<const std::byte> bytes, const std::string& origin,
+                               const DecodeOptions& options = {});
 /// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100.
-/// @throws Error  invalid_argument for sides outside 1 to 65535, and for `rgb` of another size than they give.
+/// @throws Error  invalid_argument for sides outside 1 to 65500, and for `rgb` of another size than they give.
 std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 
 struct ImageSize {

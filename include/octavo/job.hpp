@@ -65,10 +65,12 @@ std::uint64_t peak_rss_bytes();
 struct Sample {
   std::string id, prompt, answer, task;
   std::vector<std::string> images;  ///< paths, resolved against the file's directory
+  DecodeOptions decode;             ///< how they are read
 };
-/// Reads at most `limit` samples (0: all). Blank lines are skipped.
+/// Reads at most `limit` samples (0: all), whose pictures are to be read as `decode` says. Blank lines are skipped.
 /// @throws Error  not_found / format naming file and line; invalid_argument when the file holds no sample.
-std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit = 0);
+std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit = 0,
+                                 const DecodeOptions& decode = {});
 /// Every sample's pictures must exist before hours of work start.
 /// @throws Error  not_found naming the sample and the path.
 void require_images(const std::vector<Sample>& samples);

@@ -24,6 +24,7 @@ struct QuantizeOptions {
   std::string recipe = "default";  ///< preset or path
   std::string calibration;         ///< samples JSONL; may be empty only when no rule needs it (rtn)
   std::int64_t max_samples = 0;    ///< 0: all
+  DecodeOptions decode;            ///< of the samples' pictures
   bool overwrite = false;  ///< replace an earlier output of quantize(), once the new one is complete: AtomicDirectory
   std::uint64_t max_shard_bytes = std::uint64_t{5} << 30;
   ProgressCallback progress;

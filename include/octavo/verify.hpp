@@ -86,6 +86,7 @@ struct VerifyOptions {
   ProgressCallback progress;
   const std::atomic<bool>* cancel = nullptr;
   std::string profile = "default";                 ///< preset or path
+  DecodeOptions decode;                            ///< of the samples' pictures
   bool run_all = false;                            ///< goes on after a step that failed
   std::function<void(const StepResult&)> on_step;  ///< as each step ends; from the job's thread
 };

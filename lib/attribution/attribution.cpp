@@ -55,7 +55,7 @@ class Attributor {
       : options_(options),
         quantized_dir_(quantized_dir),
         steps_(options.progress, options.cancel, "attribute", "no result"),
-        samples_(read_samples(options.samples, options.max_samples)) {
+        samples_(read_samples(options.samples, options.max_samples, options.decode)) {
     require_images(samples_);
     VerifyProfile profile = VerifyProfile::open(options.profile);
     profile.override_with(options.thresholds);

@@ -97,6 +97,7 @@ SampleResult score_sample(const Sample& sample, const ModelInput& input, std::st
   result.task = sample.task;
   result.prompt = sample.prompt;
   result.images = sample.images;
+  result.decode = sample.decode;
   for (const PixelPatches& image : input.images) result.image_sizes.push_back(image.resized);
   result.expected = sample.answer;
   result.original_box = answer_box(sample.task, original);

@@ -1,137 +1,133 @@
-// The only file that knows stb_image.
-#include <algorithm>
+// From a file to RGB: the format's decoder, then transparency and orientation.
 #include <array>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <limits>
 #include <memory>
-#include <optional>
-#include <string_view>
+#include <utility>
 
+#include "decoders.hpp"
+#include "formats.hpp"
 #include "octavo/image.hpp"
 
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#endif
-#define STB_IMAGE_STATIC
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_NO_STDIO
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_BMP
-#define STBI_ONLY_GIF
-#define STBI_ONLY_PNM
-#define STBI_MAX_DIMENSIONS 65536
-#include <stb_image.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
-
 namespace octavo {
+namespace detail {
+
+void PictureFile::damaged(const std::string& what) const {
+  throw Error(ErrorCode::format, origin_ + ": the " + format_ + " is damaged or cut short: " + what);
+}
+
+void PictureFile::unsupported(const std::string& what) const {
+  throw Error(ErrorCode::unsupported,
+              origin_ + ": the " + format_ + " " + what + ", which is not read; convert it to PNG or JPEG first");
+}
+
+void PictureFile::require_room(std::int64_t height, std::int64_t width, std::int64_t bytes_per_pixel,
+                               std::int64_t more) const {
+  const std::string shown =
+      std::string("the ") + format_ + " is " + std::to_string(width) + " x " + std::to_string(height) + " pixels";
+  if (height < 1 || width < 1) throw Error(ErrorCode::format, origin_ + ": " + shown);
+  if (width > options_.max_pixels / height)
+    throw Error(ErrorCode::format, origin_ + ": " + shown + ", more than the " + std::to_string(options_.max_pixels) +
+                                       " that are accepted (max_pixels of DecodeOptions, --max-decoded-pixels)");
+  // Both sides are below 2^32 and their product is at most max_pixels, so that only a large max_pixels could overflow.
+  const std::int64_t room = options_.max_bytes - more;
+  if (room < 0 || height * width > room / bytes_per_pixel)
+    throw Error(ErrorCode::format, origin_ + ": " + shown + " and takes more than the " +
+                                       std::to_string(options_.max_bytes) +
+                                       " bytes that are accepted (max_bytes of DecodeOptions, --max-decoded-bytes)");
+}
 
 namespace {
 
-constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // 268 million: 768 MiB of RGB
 constexpr std::size_t kMaxFileBytes = std::size_t{512} << 20;
 
-bool starts_with(std::span<const std::byte> bytes, std::string_view magic) {
-  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+/// Where the pixels of a file go. Source: the table of Pillow's ImageOps.exif_transpose.
+struct Turn {
+  bool swap_axes, from_right, from_bottom;  // of the upright picture, as seen from the stored one
+};
+constexpr std::array<Turn, 9> kTurns = {{{false, false, false},
+                                         {false, false, false},
+                                         {false, true, false},
+                                         {false, true, true},
+                                         {false, false, true},
+                                         {true, false, false},
+                                         {true, true, false},
+                                         {true, true, true},
+                                         {true, false, true}}};
+
+/// Source: paste_mask_L of Pillow's Paste.c; the division by 255 is rounded.
+std::uint8_t on_white(unsigned value, unsigned alpha) {
+  const unsigned sum = 255U * (255U - alpha) + value * alpha + 128U;
+  return static_cast<std::uint8_t>(((sum >> 8) + sum) >> 8);
 }
 
-// stb reads a JPEG of four components as CMYK in a way that other decoders do not agree on.
-bool is_four_component_jpeg(std::span<const std::byte> bytes) {
-  if (!starts_with(bytes, "\xFF\xD8")) return false;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(bytes[i]); };
-  for (std::size_t at = 2; at + 9 < bytes.size();) {
-    if (byte(at) != 0xFF) return false;
-    const unsigned marker = byte(at + 1);
-    if (marker == 0xFF) {
-      ++at;
-      continue;
-    }
-    const bool frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-    if (frame) return byte(at + 9) == 4;
-    if (marker == 0xDA) return false;
-    at += 2 + (byte(at + 2) << 8 | byte(at + 3));
+DecodedImage finish(Samples samples, const char* format, const DecodeOptions& options) {
+  DecodedImage result;
+  result.format = format;
+  result.orientation = samples.orientation;
+  const Turn turn = kTurns[options.apply_orientation ? static_cast<std::size_t>(samples.orientation) : 1];
+  const std::int64_t height = samples.height, width = samples.width, channels = samples.channels;
+  Image& image = result.image;
+  image.height = turn.swap_axes ? width : height;
+  image.width = turn.swap_axes ? height : width;
+  if (channels == 3 && !turn.swap_axes && !turn.from_right && !turn.from_bottom) {
+    image.rgb = std::move(samples.values);
+    return result;
   }
-  return false;
+  image.rgb.resize(static_cast<std::size_t>(3 * height * width));
+  const bool colour = channels >= 3, alpha = channels % 2 == 0;
+  const bool blend = alpha && options.transparency == Transparency::white;
+  const std::uint8_t* in = samples.values.data();
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t x = 0; x < width; ++x, in += channels) {
+      std::int64_t column = turn.swap_axes ? y : x, row = turn.swap_axes ? x : y;
+      if (turn.from_right) column = image.width - 1 - column;
+      if (turn.from_bottom) row = image.height - 1 - row;
+      std::uint8_t* out = image.rgb.data() + 3 * (row * image.width + column);
+      const std::uint8_t opacity = alpha ? in[channels - 1] : 255;
+      result.transparent = result.transparent || opacity != 255;
+      for (int c = 0; c < 3; ++c) {
+        const std::uint8_t value = in[colour ? c : 0];
+        out[c] = blend ? on_white(value, opacity) : value;
+      }
+    }
+  return result;
 }
 
-// A 16-bit greyscale PNG is clipped by Pillow's convert("RGB"), not scaled; alpha or colour of 16 bits is scaled.
-bool is_grey16_png(std::span<const std::byte> bytes) {
-  return starts_with(bytes, "\x89PNG\r\n\x1a\n") && bytes.size() > 26 && static_cast<unsigned>(bytes[24]) == 16 &&
-         static_cast<unsigned>(bytes[25]) == 0;
-}
-
-// What a PNG's header says of its size. stb calls a huge PNG "unknown", which tells nobody what is wrong.
-std::optional<ImageSize> stated_png_size(std::span<const std::byte> bytes) {
-  if (!starts_with(bytes, "\x89PNG\r\n\x1a\n") || bytes.size() < 24) return std::nullopt;
-  const auto read = [&](std::size_t at) {
-    std::int64_t value = 0;
-    for (std::size_t i = at; i < at + 4; ++i) value = value << 8 | std::to_integer<std::int64_t>(bytes[i]);
-    return value;
-  };
-  return ImageSize{.height = read(20), .width = read(16)};
+void check(const DecodeOptions& options) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 56;
+  if (options.max_pixels < 1 || options.max_pixels > kMost || options.max_bytes < 1 || options.max_bytes > kMost)
+    throw Error(ErrorCode::invalid_argument, "DecodeOptions: max_pixels is " + std::to_string(options.max_pixels) +
+                                                 ", max_bytes " + std::to_string(options.max_bytes) +
+                                                 "; both are 1 to 2^56");
 }
 
 }  // namespace
+}  // namespace detail
 
-Image decode_image(std::span<const std::byte> bytes, const std::string& origin) {
-  const auto fail = [&](const std::string& what) { return Error(ErrorCode::format, origin + ": " + what); };
-  if (bytes.empty()) throw fail("the file is empty, a picture is needed");
-  if (bytes.size() > kMaxFileBytes) throw fail("the file is larger than 512 MiB");
-  if (is_four_component_jpeg(bytes))
-    throw Error(ErrorCode::unsupported, origin + ": a CMYK JPEG; convert it to RGB first");
-  const auto check_size = [&](std::int64_t width, std::int64_t height) {
-    const std::string size = "a picture of " + std::to_string(width) + " x " + std::to_string(height) + " pixels";
-    if (width <= 0 || height <= 0) throw fail(size);
-    if (width > kMaxPixels / height)
-      throw fail(size + ", more than the " + std::to_string(kMaxPixels) + " that are accepted");
-  };
-  if (const auto stated = stated_png_size(bytes)) check_size(stated->width, stated->height);
-  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
-  const int size = static_cast<int>(bytes.size());
-  int width = 0;
-  int height = 0;
-  int channels = 0;
-  if (stbi_info_from_memory(data, size, &width, &height, &channels) == 0)
-    throw fail("not a picture that can be read (PNG, JPEG, BMP, GIF, PNM): " + std::string(stbi_failure_reason()));
-  check_size(width, height);
-  Image image;
-  image.width = width;
-  image.height = height;
-  const auto pixels = static_cast<std::size_t>(std::int64_t{width} * height);
-  image.rgb.resize(pixels * 3);
-  const auto check_read = [&](const void* decoded) {
-    if (decoded == nullptr) throw fail("the picture is damaged or cut short: " + std::string(stbi_failure_reason()));
-  };
-  if (is_grey16_png(bytes)) {
-    const std::unique_ptr<stbi_us, void (*)(void*)> grey(
-        stbi_load_16_from_memory(data, size, &width, &height, &channels, 1), stbi_image_free);
-    check_read(grey.get());
-    for (std::size_t i = 0; i < pixels; ++i)
-      image.rgb[3 * i] = image.rgb[3 * i + 1] = image.rgb[3 * i + 2] =
-          static_cast<std::uint8_t>(std::min<unsigned>(grey.get()[i], 255));
-    return image;
-  }
-  // All channels as they are; alpha is dropped here, not blended.
-  const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(
-      stbi_load_from_memory(data, size, &width, &height, &channels, 0), stbi_image_free);
-  check_read(decoded.get());
-  const auto step = static_cast<std::size_t>(channels);
-  for (std::size_t i = 0; i < pixels; ++i)
-    for (std::size_t c = 0; c < 3; ++c) image.rgb[3 * i + c] = decoded.get()[i * step + (channels >= 3 ? c : 0)];
-  return image;
+DecodedImage decode_image_file(std::span<const std::byte> bytes, const std::string& origin,
+                               const DecodeOptions& options) {
+  detail::check(options);
+  const auto fail = [&](ErrorCode code, const std::string& what) { return Error(code, origin + ": " + what); };
+  if (bytes.empty()) throw fail(ErrorCode::format, "the file is empty, a picture is needed");
+  if (bytes.size() > detail::kMaxFileBytes) throw fail(ErrorCode::format, "the file is larger than 512 MiB");
+  const detail::Format* format = detail::format_of(bytes);
+  if (format == nullptr)
+    throw fail(ErrorCode::format, "not a picture that is known by its first bytes (JPEG, PNG, WebP, GIF, BMP, PNM)");
+  if (format->decode == nullptr)
+    throw fail(ErrorCode::unsupported, std::string("this is of the kind ") + format->name +
+                                           ", which is not read (JPEG, PNG, WebP, GIF, BMP and PNM are); " +
+                                           format->advice);
+  const detail::PictureFile file(bytes, format->name, origin, options);
+  return detail::finish(format->decode(file), format->name, options);
 }
 
-Image load_image(const std::string& path) {
+Image decode_image(std::span<const std::byte> bytes, const std::string& origin, const DecodeOptions& options) {
+  return decode_image_file(bytes, origin, options).image;
+}
+
+Image load_image(const std::string& path, const DecodeOptions& options) {
   const std::shared_ptr<Storage> file = map_file(path);
-  return decode_image(bytes_of(*file), path);
+  return decode_image(bytes_of(*file), path, options);
 }
 
 }  // namespace octavo

@@ -1,34 +1,59 @@
-// The only file that knows stb_image_write.
+// JPEG by libjpeg-turbo. It leaves a failed call by longjmp: the function that sets the mark has no local object with a
+// destructor.
+#include <csetjmp>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <string>
 
+#include "libjpeg.hpp"
 #include "octavo/image.hpp"
-
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#endif
-#define STB_IMAGE_WRITE_STATIC
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STBI_WRITE_NO_STDIO
-#include <stb_image_write.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 namespace octavo {
 namespace {
 
-constexpr std::int64_t kMaxSide = 65535;  // two bytes in a JPEG's header
+constexpr std::int64_t kMaxSide = 65500;  // JPEG_MAX_DIMENSION
 
-void append(void* context, void* data, int size) {
-  const auto* bytes = static_cast<const std::byte*>(data);
-  auto& out = *static_cast<std::vector<std::byte>*>(context);
-  out.insert(out.end(), bytes, bytes + size);
+struct Compressor {
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  std::jmp_buf mark{};
+  unsigned char* bytes = nullptr;  // malloc's
+  unsigned long size = 0;
+
+  Compressor() = default;
+  Compressor(const Compressor&) = delete;
+  Compressor& operator=(const Compressor&) = delete;
+  ~Compressor() {
+    jpeg_destroy_compress(&info);
+    std::free(bytes);  // NOLINT(cppcoreguidelines-no-malloc)
+  }
+};
+
+bool encode(Compressor& self, const Image& image, int quality) {
+  self.info.err = jpeg_std_error(&self.errors);
+  self.info.client_data = &self;
+  self.errors.error_exit = [](j_common_ptr info) {
+    std::longjmp(static_cast<Compressor*>(info->client_data)->mark, 1);
+  };
+  if (setjmp(self.mark) != 0) return false;  // NOLINT(cert-err52-cpp): libjpeg's way out
+  jpeg_create_compress(&self.info);
+  jpeg_mem_dest(&self.info, &self.bytes, &self.size);
+  self.info.image_width = static_cast<JDIMENSION>(image.width);
+  self.info.image_height = static_cast<JDIMENSION>(image.height);
+  self.info.input_components = 3;
+  self.info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&self.info);
+  jpeg_set_quality(&self.info, quality, TRUE);
+  jpeg_start_compress(&self.info, TRUE);
+  while (self.info.next_scanline < self.info.image_height) {
+    // Read only; the library's type lacks the const.
+    JSAMPROW row = const_cast<JSAMPROW>(image.rgb.data() + std::size_t{self.info.next_scanline} * 3 *
+                                                               static_cast<std::size_t>(image.width));
+    jpeg_write_scanlines(&self.info, &row, 1);
+  }
+  jpeg_finish_compress(&self.info);
+  return true;
 }
 
 }  // namespace
@@ -42,11 +67,10 @@ std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
   if (image.rgb.size() != static_cast<std::size_t>(image.width * image.height * 3))
     throw fail("rgb holds " + std::to_string(image.rgb.size()) +
                " bytes, not height * width * 3 = " + std::to_string(image.width * image.height * 3));
-  std::vector<std::byte> bytes;
-  if (stbi_write_jpg_to_func(append, &bytes, static_cast<int>(image.width), static_cast<int>(image.height), 3,
-                             image.rgb.data(), quality) == 0)
-    throw std::bad_alloc();
-  return bytes;
+  Compressor self;
+  if (!encode(self, image, quality)) throw std::bad_alloc();
+  const auto* bytes = reinterpret_cast<const std::byte*>(self.bytes);
+  return {bytes, bytes + self.size};
 }
 
 }  // namespace octavo

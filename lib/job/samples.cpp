@@ -44,7 +44,7 @@ Sample parse_sample(const Json& line, const fs::path& base) {
 
 }  // namespace
 
-std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit) {
+std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t limit, const DecodeOptions& decode) {
   if (limit < 0) {
     throw Error(ErrorCode::invalid_argument, "samples: the limit is " + std::to_string(limit) + "; 0 means all");
   }
@@ -68,6 +68,7 @@ std::vector<Sample> read_samples(const std::string& jsonl_path, std::int64_t lim
       continue;
     }
     samples.push_back(parse_sample(Json::parse(line, origin), base));
+    samples.back().decode = decode;
     if (samples.back().id.empty()) {
       samples.back().id = "line " + std::to_string(number);
     }
@@ -85,7 +86,7 @@ std::vector<Image> load_images(const Sample& sample) {
   std::vector<Image> images;
   images.reserve(sample.images.size());
   for (const std::string& path : sample.images) {
-    images.push_back(load_image(path));
+    images.push_back(load_image(path, sample.decode));
   }
   return images;
 }

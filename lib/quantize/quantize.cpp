@@ -37,7 +37,7 @@ class Quantizer {
     }
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
-      samples_ = read_samples(options.calibration, options.max_samples);
+      samples_ = read_samples(options.calibration, options.max_samples, options.decode);
       require_images(samples_);
     } else if (plan_.needs_calibration) {
       throw Error(ErrorCode::invalid_argument,

@@ -125,6 +125,7 @@ AttributionOptions attribution_options(const ReportOptions& options, std::span<c
                                   ? options.verify.max_samples
                                   : std::min(attribution.max_samples, options.verify.max_samples);
   attribution.max_new_tokens = options.verify.max_new_tokens;
+  attribution.decode = options.verify.decode;
   attribution.profile = options.verify.profile;
   attribution.thresholds = options.verify.thresholds;
   attribution.exact = options.exact;

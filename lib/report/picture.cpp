@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "html.hpp"
 #include "octavo/image.hpp"
+#include "octavo/tensor.hpp"
 
 namespace octavo::report {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr std::int64_t kMostSide = 480;
 
 std::string base64(std::string_view bytes) {
@@ -31,24 +29,23 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-/// The type that browsers show, by the first bytes; "" of another.
-std::string type_of(std::string_view bytes) {
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return "image/png";
-  if (bytes.starts_with("\xFF\xD8\xFF")) return "image/jpeg";
-  if (bytes.starts_with("GIF8")) return "image/gif";
+/// The type that browsers show; "" of another format.
+std::string type_of(const std::string& format) {
+  if (format == "PNG") return "image/png";
+  if (format == "JPEG") return "image/jpeg";
+  if (format == "GIF") return "image/gif";
+  if (format == "WebP") return "image/webp";
   return "";
 }
 
-/// The file as it is, where it is small enough and of a type that browsers show.
-std::optional<Picture> as_it_is(const std::string& path, std::size_t room) {
-  std::error_code failed;
-  const std::uintmax_t size = fs::file_size(path, failed);
-  if (failed || size > kMostFileBytes || size > room) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const std::string type = type_of(bytes);
-  if (type.empty() || bytes.size() > kMostFileBytes) return std::nullopt;
-  return Picture{"data:" + type + ";base64," + base64(bytes), ""};
+/// The file as it is, where it is small enough, and browsers show it as the model sees it: they do not agree on
+/// orientation, and show the page through what is transparent.
+std::optional<Picture> as_it_is(std::span<const std::byte> bytes, const DecodedImage& decoded, std::size_t room) {
+  const std::string type = type_of(decoded.format);
+  if (type.empty() || decoded.orientation != 1 || decoded.transparent) return std::nullopt;
+  if (bytes.size() > kMostFileBytes || bytes.size() > room) return std::nullopt;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return Picture{"data:" + type + ";base64," + base64(text), ""};
 }
 
 std::string smaller_jpeg(Image image) {
@@ -91,17 +88,19 @@ std::string drawn(const std::optional<Box>& box, ImageSize size, const char* loo
 
 }  // namespace
 
-Picture embed(const std::string& path, std::size_t& room) {
+Picture embed(const std::string& path, const DecodeOptions& decode, std::size_t& room) {
   try {
-    Image image = load_image(path);  // a file that a browser would show as broken ends here
-    if (std::optional<Picture> whole = as_it_is(path, room)) {
+    const std::shared_ptr<Storage> file = map_file(path);
+    const std::span<const std::byte> bytes = bytes_of(*file);
+    DecodedImage decoded = decode_image_file(bytes, path, decode);  // a file that browsers show as broken ends here
+    if (std::optional<Picture> whole = as_it_is(bytes, decoded, room)) {
       room -= std::min(room, whole->data.size() / 4 * 3);
       return *std::move(whole);
     }
-    const std::string bytes = smaller_jpeg(std::move(image));
-    if (bytes.size() > room) return {"", "The page has no room for more pictures."};
-    room -= bytes.size();
-    return {"data:image/jpeg;base64," + base64(bytes), ""};
+    const std::string jpeg = smaller_jpeg(std::move(decoded.image));
+    if (jpeg.size() > room) return {"", "The page has no room for more pictures."};
+    room -= jpeg.size();
+    return {"data:image/jpeg;base64," + base64(jpeg), ""};
   } catch (const Error& error) {
     return {"", std::string("The picture cannot be shown: ") + error.what()};
   }

@@ -18,8 +18,9 @@ struct Picture {
   std::string data;  ///< a data: URI; "" when there is none
   std::string note;  ///< why there is none
 };
-/// Reads a picture and takes its bytes from `room`. Never throws for what is wrong with the file.
-Picture embed(const std::string& path, std::size_t& room);
+/// Reads a picture, to be shown as the model saw it, and takes its bytes from `room`. Never throws for what is wrong
+/// with the file.
+Picture embed(const std::string& path, const DecodeOptions& decode, std::size_t& room);
 
 /// The picture, `size` as the model saw it, with the boxes that are there: the coordinate system is the pixels of
 /// `size`. Inverted boxes are turned, what lies outside is cut off.

@@ -128,7 +128,7 @@ Verification::Verification(const std::string& original_directory, const std::str
       steps(given.progress, given.cancel, "verify", "no result"),
       profile(VerifyProfile::open(given.profile)) {
   profile.override_with(given.thresholds);
-  if (!given.samples.empty()) samples = read_samples(given.samples, given.max_samples);
+  if (!given.samples.empty()) samples = read_samples(given.samples, given.max_samples, given.decode);
   require_images(samples);
 }
 

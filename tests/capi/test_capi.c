@@ -361,6 +361,45 @@ static void test_plan(const char* model_dir) {
   octavo_string_release(json);
 }
 
+/* A picture's pixels, of a file that is made here: two pixels, one of them transparent in the second file. */
+static void test_image_load(const char* image) {
+  static const unsigned char bitmap[] = {'B', 'M', 62, 0, 0, 0, 0, 0,  0, 0, 54, 0, 0,  0,  40, 0,  0,  0,  2, 0, 0,
+                                         0,   1,   0,  0, 0, 1, 0, 24, 0, 0, 0,  0, 0,  0,  0,  0,  0,  0,  0, 0, 0,
+                                         0,   0,   0,  0, 0, 0, 0, 0,  0, 0, 0,  0, 30, 20, 10, 60, 50, 40, 0, 0};
+  const char* path = "capi_picture.jpg"; /* the content counts, not the name */
+  FILE* file = fopen(path, "wb");
+  octavo_decode_options options = OCTAVO_DECODE_OPTIONS_INIT;
+  octavo_tensor* pixels = NULL;
+  void* data = NULL;
+  size_t size = 0;
+  int64_t dim = 0;
+  int32_t dtype = -1;
+  CHECK(file != NULL && fwrite(bitmap, 1, sizeof bitmap, file) == sizeof bitmap && fclose(file) == 0);
+  CHECK(octavo_image_load(path, NULL, &pixels) == OCTAVO_OK && pixels != NULL);
+  CHECK(octavo_tensor_dtype(pixels, &dtype) == OCTAVO_OK && dtype == OCTAVO_U8);
+  CHECK(octavo_tensor_dim(pixels, 0, &dim) == OCTAVO_OK && dim == 1);
+  CHECK(octavo_tensor_dim(pixels, 1, &dim) == OCTAVO_OK && dim == 2);
+  CHECK(octavo_tensor_dim(pixels, 2, &dim) == OCTAVO_OK && dim == 3);
+  CHECK(octavo_tensor_data(pixels, &data, &size) == OCTAVO_OK && size == 6);
+  CHECK(memcmp(data, "\x0A\x14\x1E\x28\x32\x3C", 6) == 0); /* 10 20 30, 40 50 60 */
+  octavo_tensor_release(pixels);
+  pixels = NULL;
+  options.max_pixels = 1;
+  CHECK(octavo_image_load(path, &options, &pixels) == OCTAVO_FORMAT && pixels == NULL);
+  options.max_pixels = 0;
+  options.max_bytes = 1;
+  CHECK(octavo_image_load(path, &options, &pixels) == OCTAVO_FORMAT && pixels == NULL);
+  options.max_bytes = -1;
+  CHECK(octavo_image_load(path, &options, &pixels) == OCTAVO_INVALID_ARGUMENT && pixels == NULL);
+  options.max_bytes = 0;
+  options.transparency = 2;
+  CHECK(octavo_image_load(path, &options, &pixels) == OCTAVO_INVALID_ARGUMENT && pixels == NULL);
+  CHECK(octavo_image_load("no/such/picture", NULL, &pixels) == OCTAVO_NOT_FOUND && pixels == NULL);
+  CHECK(octavo_image_load(NULL, NULL, &pixels) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_image_load(image, NULL, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(remove(path) == 0);
+}
+
 static void test_batch(const octavo_model* model, const char* image) {
   const char* prompts[3] = {"What colour is the circle?", "Hello", "How many squares are there?"};
   const char* const* images[3] = {NULL, NULL, NULL};
@@ -414,6 +453,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   CHECK(octavo_check(model_dir, &problems, &json) == OCTAVO_OK && problems == 0 && json != NULL);
   octavo_string_release(json);
   test_plan(model_dir);
+  test_image_load(image);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
   options.max_new_tokens = 24;
   options.sampling = OCTAVO_SAMPLING_GREEDY;

@@ -1,4 +1,4 @@
-// What tests/golden/image/make.py wrote.
+// What tests/golden/image/make.py and tests/interop/pictures_check.py --fixtures wrote.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,30 @@ inline std::vector<std::uint8_t> reference(const Json& place) {
   const auto begin = all.begin() + place.at("offset").as_int();
   return {begin, begin + place.at("size").as_int()};
 }
+
+/// As Pillow's convert("RGB") alone, which is what tests/golden/image holds.
+inline DecodeOptions converted() {
+  DecodeOptions options;
+  options.apply_orientation = false;
+  options.transparency = Transparency::drop;
+  return options;
+}
+
+/// The files of tests/golden/pictures, and what Pillow makes of them.
+class Pictures {
+ public:
+  const Json& entries() const { return entries_; }
+  static std::string path(const Json& entry) { return folder() + entry.at("file").as_string(); }
+  std::vector<std::uint8_t> values(const Json& entry) const {
+    const auto begin = all_.begin() + entry.at("rgb").at("offset").as_int();
+    return {begin, begin + entry.at("rgb").at("size").as_int()};
+  }
+
+ private:
+  static std::string folder() { return std::string(OCTAVO_SOURCE_DIR) + "/tests/golden/pictures/"; }
+  Json entries_ = Json::read_file(folder() + "manifest.json").at("decode");
+  std::vector<std::uint8_t> all_ = read_bytes(folder() + "reference.bin");
+};
 
 // FNV-1a of 64 bits, in the hexadecimal of the manifest.
 inline std::string fnv(const void* data, std::size_t size) {

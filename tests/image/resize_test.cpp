@@ -12,7 +12,7 @@ using namespace octavo::test;
 namespace {
 
 int resize_difference(const Json& entry) {
-  const Image out = resize_bicubic(load_image(image_path(entry.at("file").as_string())),
+  const Image out = resize_bicubic(load_image(image_path(entry.at("file").as_string()), converted()),
                                    {entry.at("height").as_int(), entry.at("width").as_int()});
   const std::vector<std::uint8_t> sample = reference(entry.at("sample"));
   const auto stride = static_cast<std::size_t>(entry.at("stride").as_int());
@@ -27,7 +27,7 @@ double pixel_difference(const Json& entry) {
   ImageProcessorConfig config;
   config.min_pixels = entry.at("min_pixels").as_int();
   config.max_pixels = entry.at("max_pixels").as_int();
-  const PixelPatches patches = patchify(load_image(image_path(entry.at("file").as_string())), config);
+  const PixelPatches patches = patchify(load_image(image_path(entry.at("file").as_string()), converted()), config);
   CHECK(patches.grid.t == entry.at("grid").at(std::size_t{0}).as_int());
   CHECK(patches.grid.h == entry.at("grid").at(1).as_int());
   CHECK(patches.grid.w == entry.at("grid").at(2).as_int());

@@ -16,6 +16,8 @@ if [ ! -x "$venv/bin/python" ]; then
   "$venv/bin/pip" install -q torch==2.13.0
   "$venv/bin/pip" install -q -r tests/interop/requirements.txt
 fi
+say "Interoperation: pictures against Pillow"
+"$venv/bin/python" tests/interop/pictures_check.py "$build/capi/liboctavo.so" 1000
 say "Interoperation: quantize the bundled model"
 "$build/examples/octavo" quantize "$model" -o "$out" --calibration "$model/calib/calibration.jsonl" --overwrite
 say "Interoperation: safetensors reads what Octavo wrote"

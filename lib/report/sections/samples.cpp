@@ -116,7 +116,7 @@ class Card {
     if (sample_.images.empty()) return "";
     std::string out = "<div class=\"pictures\">";
     for (std::size_t i = 0; i < std::min(kMostPictures, sample_.images.size()); ++i) {
-      const Picture picture = embed(sample_.images[i], room_);
+      const Picture picture = embed(sample_.images[i], sample_.decode, room_);
       const ImageSize size = i < sample_.image_sizes.size() ? sample_.image_sizes[i] : ImageSize{};
       const std::string name = "picture " + std::to_string(i + 1) + " of sample " + sample_.id;
       const std::string drawn =
