@@ -107,7 +107,7 @@ void check(const DecodeOptions& options) {
 DecodedImage decode_image_file(std::span<const std::byte> bytes, const std::string& origin,
                                const DecodeOptions& options) {
   detail::check(options);
-  const auto fail = [&](ErrorCode code, const std::string& what) { return Error(code, origin + ": " + what); };
+  const auto fail = [&](ErrorCode code, const std::string& what) { return Error::of(code, origin + ": " + what); };
   if (bytes.empty()) throw fail(ErrorCode::format, "the file is empty, a picture is needed");
   if (bytes.size() > detail::kMaxFileBytes) throw fail(ErrorCode::format, "the file is larger than 512 MiB");
   const detail::Format* format = detail::format_of(bytes);
