@@ -43,7 +43,7 @@ Sample sample_of(const samples::Record& record, const std::string& origin, const
     try {
       return Json::parse(record.text, origin);
     } catch (const Error& error) {
-      throw Error(error.code(), error.what() + hint_for(record.text));
+      throw Error::of(error.code(), error.what() + hint_for(record.text));
     }
   }();
   id = samples::id_of(json, record.line);
