@@ -162,7 +162,10 @@ CheckResult check(const std::string& model_dir, const CheckOptions& options) {
   try {
     checkpoint = Checkpoint::open(model_dir);
   } catch (const Error& error) {
-    result.problems.push_back({error.what(), model_dir, "name a directory with config.json and safetensors files"});
+    const bool missing = error.code() == ErrorCode::not_found || error.code() == ErrorCode::invalid_argument;
+    result.problems.push_back({error.what(), model_dir,
+                               missing ? "name a directory with config.json and safetensors files"
+                                       : "correct what the line names, or copy the file anew"});
     std::error_code failed;
     const bool is_adapter =
         error.code() == ErrorCode::unsupported && fs::exists(fs::path(model_dir) / "adapter_config.json", failed);

@@ -60,8 +60,7 @@ std::vector<float> channel_scales(const float* w, std::int64_t rows, std::int64_
           observer == ScaleObserver::mse ? best_scale(row, columns, absmax, dtype) : scale_of(absmax, dtype);
       if (!std::isfinite(scale)) {
         throw Error(ErrorCode::invalid_argument, who + ": the scale of row " + std::to_string(n) + " does not fit in " +
-                                                     dtype_name(dtype) + ": its largest weight is " +
-                                                     std::to_string(absmax) + "; save the model as f32 or bf16");
+                                                     dtype_name(dtype) + "; save the model as f32 or bf16");
       }
       scales[static_cast<std::size_t>(n)] = scale;
     }

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "octavo/check.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/config.hpp"
 #include "octavo/image.hpp"
 #include "octavo/model.hpp"
 #include "saved_model.hpp"
