@@ -54,7 +54,7 @@ enum {
   OCTAVO_CANCELLED = 9,
   OCTAVO_EXISTS = 10,
   OCTAVO_NOT_FINITE = 11, /**< NaN or infinity among weights, activations or logits; the message names the module */
-  OCTAVO_INTERNAL = 99 /**< a bug in Octavo */
+  OCTAVO_INTERNAL = 99    /**< a bug in Octavo */
 };
 
 /** "0.1.0"; borrowed, never released. */
@@ -225,8 +225,8 @@ typedef struct octavo_verify_options {
   { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
  * *out_passed: 1 when every step passed, else 0 (which is no failure of the call), also where the original answers so
- * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema: docs/verify.md)
- * may be NULL. */
+ * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema:
+ * docs/verify.md) may be NULL. */
 OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
                                        const octavo_verify_options* options, int32_t* out_passed, char** out_json);
 
@@ -359,8 +359,8 @@ typedef struct octavo_gptq_result {
 #define OCTAVO_GPTQ_RESULT_INIT \
   { sizeof(octavo_gptq_result), 0, 0, 0, 0 }
 /** weight[N,K] f32|bf16|f16 -> *out_weight s8 [N,K], *out_scales f32 [N]. The Hessian
- * takes no more rows then, but may serve other weights of the same input. With METHOD_RTN it may be NULL: the losses are
- * then those of H = I, else those of the Hessian, as with METHOD_GPTQ. out_result may be NULL. */
+ * takes no more rows then, but may serve other weights of the same input. With METHOD_RTN it may be NULL: the losses
+ * are then those of H = I, else those of the Hessian, as with METHOD_GPTQ. out_result may be NULL. */
 OCTAVO_API octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hessian* hessian,
                                                     const octavo_gptq_options* options, octavo_tensor** out_weight,
                                                     octavo_tensor** out_scales, octavo_gptq_result* out_result);
