@@ -44,7 +44,7 @@ struct Evidence {
   std::optional<ModelInput> input;  ///< the one that fared worst
   double badness = -1;
   std::string not_finite_module;  ///< of which a weight is NaN or infinite
-  bool pictures_differ = false;  ///< the two image processors disagree
+  bool pictures_differ = false;   ///< the two image processors disagree
   std::optional<RunDifference> cache, batch;
   std::vector<Measurement> measurements;
   void note(const ModelInput& worst, double how_bad);
