@@ -180,11 +180,13 @@ CheckResult check(const std::string& model_dir, const CheckOptions& options) {
         std::none_of(of_config.begin(), of_config.end(), [](const CheckProblem& problem) { return problem.fatal; });
     detail::note_use_cache(checkpoint->config(), result.problems);
     detail::check_files(model_dir, checkpoint->config(), readable_part(checkpoint->config()), result.problems);
-    // A field that the tensors contradict has been told; the plan would say so of every module that it shapes.
+    // A field that the tensors contradict has been told, and so have names that a wrapper changed (of the directory as
+    // a whole); the plan would say so again, of every module.
     const std::string of_fields = checkpoint->config().where() + ": ";
     const bool fits = std::none_of(result.problems.begin(), result.problems.end(), [&](const CheckProblem& problem) {
-      return problem.fatal && problem.where.starts_with(of_fields) &&
-             problem.where.find("quantization_config") == std::string::npos;
+      const bool is_field =
+          problem.where.starts_with(of_fields) && problem.where.find("quantization_config") == std::string::npos;
+      return problem.fatal && (is_field || problem.where == checkpoint->directory());
     });
     if (usable && fits) {
       make_plan(*checkpoint, options, result);

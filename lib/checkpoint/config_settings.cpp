@@ -43,7 +43,7 @@ constexpr std::array kText{
     Setting{"num_key_value_heads", honoured, "", "6", "Key and value heads; null means as many as query heads."},
     Setting{"head_dim", honoured, "", "64", "Width of a head; hidden_size / num_attention_heads without it."},
     Setting{"hidden_act", required, R"(["silu", "swish", null])", R"("gelu")", "The function between an MLP's halves."},
-    Setting{"max_position_embeddings", honoured, "", "16", "The longest sequence that is accepted."},
+    Setting{"max_position_embeddings", honoured, "", "0", "The longest sequence that is accepted."},
     Setting{"rms_norm_eps", honoured, "", "0.5", "Added below the norms' roots."},
     Setting{"rope_theta", honoured, "", "7.0", "Base of the rotation's frequencies."},
     Setting{"rope_scaling.type", required, R"(["mrope", "default", null])", R"("yarn")",

@@ -69,10 +69,13 @@ std::string remedy_for(const std::string& wrapper) {
 
 CheckProblem WrappedNames::problem(const Checkpoint& checkpoint) const {
   const std::string count = std::to_string(stored.size()) + " of " + std::to_string(checkpoint.names().size());
-  const std::string what = wrapper == kAdapter ? " tensors are of an adapter that was not merged, \""
-                                               : " tensors have \"" + wrapper + "\" in their names, as \"";
-  return {count + what + stored.front() + "\": transformers would not load them either", checkpoint.directory(),
-          remedy_for(wrapper)};
+  return {count + line(), checkpoint.directory(), remedy_for(wrapper)};
+}
+
+std::string WrappedNames::line() const {
+  return (wrapper == kAdapter ? " tensors are of an adapter that was not merged, \""
+                              : " tensors have \"" + wrapper + "\" in their names, as \"") +
+         stored.front() + "\": transformers would not load them either";
 }
 
 std::vector<WrappedNames> find_wrapped_names(const Checkpoint& checkpoint, const std::set<std::string>& promised) {
@@ -98,8 +101,7 @@ void require_plain_names(const Checkpoint& checkpoint) {
                              "model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.q_proj.weight"})
     if (checkpoint.find(anchor) == nullptr) missing.insert(anchor);
   for (const WrappedNames& names : find_wrapped_names(checkpoint, missing)) {
-    const CheckProblem problem = names.problem(checkpoint);
-    throw Error(ErrorCode::format, problem.where + ": " + problem.what + "; " + problem.remedy);
+    throw Error(ErrorCode::format, checkpoint.directory() + ":" + names.line() + "; " + remedy_for(names.wrapper));
   }
 }
 

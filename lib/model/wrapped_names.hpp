@@ -17,6 +17,7 @@ struct WrappedNames {
   std::vector<std::string> stored;                           // sorted
   std::set<std::string> promised;                            // the names that they stand for
   CheckProblem problem(const Checkpoint& checkpoint) const;  // one line for all of them
+  std::string line() const;                                  // its text, without the count
 };
 
 /// Of the tensors that are not promised themselves.

@@ -1,6 +1,7 @@
 // Models as releases of transformers save them: what check says, and that they answer as the bundled model does. The
 // JSON files are those releases' own output (tests/interop/matrix/matrix.py --fixtures).
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string>
 
@@ -76,7 +77,7 @@ TEST_CASE("every release's saved form checks and answers as the original") {
     // 4.52 to 4.57 leave the old vocab_size at the top.
     CHECK(count(result, "vocab_size (432, 440)", false) == (release > "4.51" && release < "5" ? 1 : 0));
   }
-  CHECK(logits == expected);
+  CHECK((logits == expected));
 }
 
 TEST_CASE("names of the new layout and shards of any element type read alike") {
@@ -89,7 +90,15 @@ TEST_CASE("names of the new layout and shards of any element type read alike") {
   }
   const std::string directory = test::write_model(scratch, "model", renamed, 1 << 20);
   CHECK(check(directory).ok());
-  CHECK(last_logits(directory) == last_logits(kModel));
+  Tensors plain = test::bundled_tensors();
+  for (auto& [name, tensor] : plain) tensor = tensor.to(DType::f32);
+  const std::vector<float> logits = last_logits(directory);
+  CHECK((logits == last_logits(test::write_model(scratch, "plain", plain))));
+  // The products of bf16 weights and of the same values in f32 differ in the order of their sums alone.
+  const std::vector<float> stored = last_logits(kModel);
+  float largest = 0;
+  for (std::size_t i = 0; i < stored.size(); ++i) largest = std::max(largest, std::abs(stored[i] - logits[i]));
+  CHECK(largest < 1e-4F);
 }
 
 TEST_CASE("a field that is left out and speaks against the tensors is one problem") {
@@ -134,7 +143,7 @@ TEST_CASE("a tied model's stored head: an equal copy is harmless and another one
   CHECK(count(result, "holds other values than the embedding", false) == (equal ? 0 : 1));
   std::vector<float> expected = last_logits(kModel);
   if (!equal) std::reverse(expected.begin(), expected.end());
-  CHECK(last_logits(directory) == expected);
+  CHECK((last_logits(directory) == expected));
 
   QuantizeOptions options;
   options.recipe = "rtn";
@@ -165,13 +174,13 @@ TEST_CASE("a tied model may store its one matrix as the head") {
   INFO(told(result));
   CHECK(result.ok());
   CHECK(count(result, "is stored as lm_head.weight alone", false) == 1);
-  CHECK(last_logits(directory) == last_logits(kModel));
+  CHECK((last_logits(directory) == last_logits(kModel)));
   QuantizeOptions options;
   options.recipe = "rtn";
   quantize(directory, scratch.path("w8a8"), options);
   CHECK(check(scratch.path("w8a8")).ok());
   quantize(kModel, scratch.path("plain"), options);
-  CHECK(last_logits(scratch.path("w8a8")) == last_logits(scratch.path("plain")));
+  CHECK((last_logits(scratch.path("w8a8")) == last_logits(scratch.path("plain"))));
 }
 
 TEST_CASE("names that a wrapper changed are one problem that names it") {
@@ -189,8 +198,8 @@ TEST_CASE("names that a wrapper changed are one problem that names it") {
   const CheckResult result = check(directory);
   INFO(told(result));
   CHECK(count(result, "", true) == 1);
-  const std::string line = "117 of 117 tensors have \"" + std::string(wrapped.shown) + "\" in their names";
-  CHECK(count(result, line, true) == 1);
+  const std::string line = " tensors have \"" + std::string(wrapped.shown) + "\" in their names";
+  CHECK(count(result, "116 of 116" + line, true) == 1);
   CHECK(contains(test::message_of([&] { Model::open(directory); }), line));
   QuantizeOptions options;
   options.recipe = "rtn";
@@ -207,7 +216,7 @@ TEST_CASE("an adapter that was not merged is told in one line") {
   const CheckResult result = check(directory);
   INFO(told(result));
   CHECK(count(result, "", true) == 1);
-  CHECK(count(result, "2 of 119 tensors are of an adapter that was not merged", true) == 1);
+  CHECK(count(result, "2 of 118 tensors are of an adapter that was not merged", true) == 1);
   CHECK(contains(test::message_of([&] { Model::open(directory); }), "merge the adapter first"));
 }
 

@@ -76,17 +76,18 @@ void demand(const Setting& setting, const Outcome& before, const Outcome& after)
       break;
     case SettingEffect::required:
       CHECK(any_names(after.fatal, key));
-      CHECK(any_names({after.error}, key));
+      // Opening stops at the first thing that is wrong: an object that appears may have told of another key.
+      CHECK((any_names({after.error}, key) || (after.fatal.size() > 1 && !after.error.empty())));
       break;
     case SettingEffect::named:
       CHECK(any_names(told, key));
       CHECK(after.fatal.empty());
-      CHECK(after.logits == before.logits);
+      CHECK((after.logits == before.logits));
       break;
     case SettingEffect::no_matter:
       CHECK(after.fatal.empty());
       CHECK(after.error.empty());
-      CHECK(after.logits == before.logits);
+      CHECK((after.logits == before.logits));
       break;
   }
 }
@@ -116,10 +117,15 @@ class Walk {
     const Json json = Json::parse(original, file);
     for (const Setting& setting : table.settings) {
       const std::string key(setting.key);
-      if (key == "quantization_config") continue;  // has tables of its own, see tests/checkpoint/compressed_tensors.cpp
+      if (key == "quantization_config") continue;  // a table of its own
+      if (place.empty() && table.file != "config.json" && config_settings()[0].find(key) != nullptr) continue;
       CAPTURE(file, place, key);
       const Json value = Json::parse(setting.unusual, "unusual");
-      test::write_text(path, with(json, place + key, value).dump(2));
+      Json changed = with(json, place + key, value).build(file);
+      // Nothing slides unless the window begins before the last layer.
+      if (key == "use_sliding_window")
+        changed = with(changed, place + "max_window_layers", Json::parse("3", "3")).build(file);
+      test::write_text(path, changed.dump(2));
       demand(setting, before_, outcome_of(directory_));
       ++rows;
     }

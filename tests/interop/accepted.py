@@ -28,9 +28,9 @@ transformers.utils.logging.disable_progress_bar()
 lib = c.CDLL(library)
 lib.octavo_last_error.restype = c.c_char_p
 
-# Two computations of one model differ by the noise of the scheme and by that of the element type; independent errors of
-# one size are sqrt(2) of it apart.
-MAX_NOISE = 2 ** 0.5
+# Octavo and transformers round activations independently (127 against 127.5 levels) and compute in different types. Each
+# is off the float model by an error that can be measured; independent errors add by their squares, and what the two
+# have in common, the rounded weights, only brings them closer.
 MIXED = {"rules": [
     {"match": r"model\.layers\..*\.down_proj", "scheme": "w8a16"},
     {"match": r"model\.layers\.1\.self_attn\.[qkv]_proj", "scheme": "w8a16", "method": "rtn", "observer": "mse"},
@@ -113,7 +113,7 @@ processor = Qwen2VLImageProcessorPil.from_pretrained(bundled)
 with open(f"{bundled}/eval/eval.jsonl") as lines:
     rows = [json.loads(line) for line in lines if line.strip()]
 fitting = [row for row in rows if all(side % 28 == 0 for side in Image.open(f"{bundled}/eval/{row['image']}").size)]
-questions = [(row["prompt"], f"{bundled}/eval/{row['image']}") for row in (fitting or rows)[:3]]
+questions = [(row["prompt"], f"{bundled}/eval/{row['image']}") for row in (fitting or rows)[:6]]
 with open(f"{scratch}/mixed.json", "w") as recipe:
     json.dump(MIXED, recipe)
 
@@ -143,9 +143,10 @@ for dtype, tied, new_names in itertools.product(("bfloat16", "float16", "float32
             failed.append(f"{name}: does not run: {str(error)[:300]}")
             continue
         counts["loaded"] += 1
-        apart, scheme = rms(ours8, theirs8), rms(theirs8, theirs)
-        print(f"{name}: rms apart {apart:.4f}; the scheme {scheme:.4f}, the type {type_noise:.4f}", flush=True)
-        if apart <= MAX_NOISE * (scheme ** 2 + type_noise ** 2) ** 0.5:
+        apart, our_error, their_error = rms(ours8, theirs8), rms(ours8, plain), rms(theirs8, theirs)
+        print(f"{name}: rms apart {apart:.4f}; from the float model: Octavo {our_error:.4f}, transformers "
+              f"{their_error:.4f}; the type {type_noise:.4f}", flush=True)
+        if apart <= (our_error ** 2 + their_error ** 2 + type_noise ** 2) ** 0.5:
             counts["agree"] += 1
         else:
             failed.append(f"{name}: logits are {apart} apart")
