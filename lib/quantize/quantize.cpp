@@ -83,8 +83,10 @@ class Quantizer {
  private:
   /// Every file and directory that the job reads.
   std::vector<std::string> read_by(const std::string& model_dir, const QuantizeOptions& options) const {
-    std::vector<std::string> read{model_dir, options.calibration, options.recipe};
-    for (const Sample& sample : samples_) read.insert(read.end(), sample.images.begin(), sample.images.end());
+    std::vector<std::string> read{model_dir, options.calibration.file, options.calibration.pictures, options.recipe};
+    for (const Sample& sample : samples_)
+      for (const SampleImage& image : sample.images)
+        if (image.bytes == nullptr) read.push_back(image.name);
     return read;
   }
 
