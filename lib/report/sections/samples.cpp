@@ -121,9 +121,7 @@ class Card {
 
   std::string size_line(std::size_t picture) const {
     if (picture >= sample_.image_sizes.size()) return "";
-    const auto shown = [](ImageSize size) {
-      return std::to_string(size.width) + " x " + std::to_string(size.height);
-    };
+    const auto shown = [](ImageSize size) { return std::to_string(size.width) + " x " + std::to_string(size.height); };
     const PictureSize& size = sample_.image_sizes[picture];
     return "<p class=\"soft\">seen as " + shown(size.seen) + " pixels, itself " + shown(size.original) + "</p>";
   }
