@@ -25,12 +25,13 @@ class Pattern {
   /// @throws Error  format, naming `where`, the expression and what is wrong with it, when it is too long or too large,
   ///                Python would refuse it, or PCRE2 cannot do it.
   Pattern(const std::string& text, const std::string& where);
-  Pattern(const std::string& text) : Pattern(text, "pattern") {}  // NOLINT: a rule's match is set from a string
-  Pattern(const char* text) : Pattern(std::string(text)) {}       // NOLINT: as above
+  /// For a recipe made in a program: never throws but for memory; what the other one throws, `matches` does.
+  Pattern(const std::string& text);                          // NOLINT: a rule's match is set from a string
+  Pattern(const char* text) : Pattern(std::string(text)) {}  // NOLINT: as above
 
   /// Python's re.match: whether the expression fits from the first character on; the end may be left over.
   /// Steps and memory are limited, so that no expression takes long on any name.
-  /// @throws Error  format, naming the expression and where it stands, when the limit is reached.
+  /// @throws Error  format, naming the expression and where it stands, when the limit is reached; or as said above.
   bool matches(std::string_view name) const;
   const std::string& text() const noexcept;
 

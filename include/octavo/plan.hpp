@@ -40,7 +40,8 @@ std::vector<CheckProblem> setting_problems(std::vector<SettingFinding> findings,
 
 /// Everything wrong with config.json (see Qwen25VlConfig::parse_all) and the tensors it promises: missing, unexpected,
 /// misshapen, mistyped; scales that do not fit; half-tied embeddings; quantization_config that names what does not
-/// exist or leaves out what is int8. Reads no weight but the head of a tied model that stores one. Never throws for what is wrong inside the directory.
+/// exist or leaves out what is int8. Reads no weight but the head of a tied model that stores one. Never throws for
+/// what is wrong inside the directory.
 std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint);
 /// The part of model_problems that config.json alone shows.
 std::vector<CheckProblem> config_problems(const Json& config);

@@ -65,33 +65,39 @@ MatchContext limits() {
 
 struct Pattern::Impl {
   std::string text, where;
+  std::string refusal;  ///< why there is no code, or empty
   Code code;
   MatchContext limit;
+  static std::shared_ptr<const Impl> make(const std::string& text, const std::string& where);
 };
 
-Pattern::Pattern(const std::string& text, const std::string& where) {
-  const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorCode::format, where + ": " + in_quotes(text) + " is not a regular expression: " + why);
-  };
-  if (text.size() > kMaxCharacters) {
-    throw Error(ErrorCode::format, where + ": the expression " + in_quotes(text) + " has " +
-                                       std::to_string(text.size()) + " characters, at most " +
-                                       std::to_string(kMaxCharacters) + " are read");
-  }
+std::shared_ptr<const Pattern::Impl> Pattern::Impl::make(const std::string& text, const std::string& where) {
   auto impl = std::make_shared<Impl>();
   impl->text = text;
   impl->where = where;
+  if (text.size() > kMaxCharacters) {
+    impl->refusal = where + ": the expression " + in_quotes(text) + " has " + std::to_string(text.size()) +
+                    " characters, at most " + std::to_string(kMaxCharacters) + " are read";
+    return impl;
+  }
   try {
     impl->code = compile(pattern_detail::to_pcre2(text));
   } catch (const pattern_detail::SyntaxError& error) {
-    refuse(error.what());
+    impl->refusal = where + ": " + in_quotes(text) + " is not a regular expression: " + error.what();
   }
   impl->limit = limits();
-  impl_ = std::move(impl);
+  return impl;
 }
+
+Pattern::Pattern(const std::string& text, const std::string& where) : impl_(Impl::make(text, where)) {
+  if (!impl_->refusal.empty()) throw Error(ErrorCode::format, impl_->refusal);
+}
+
+Pattern::Pattern(const std::string& text) : impl_(Impl::make(text, "pattern")) {}
 
 bool Pattern::matches(std::string_view name) const {
   if (!impl_) return false;
+  if (!impl_->refusal.empty()) throw Error(ErrorCode::format, impl_->refusal);
   const MatchData data = allocated(MatchData(pcre2_match_data_create(1, nullptr)));
   // The context is read only, though the function's type does not say so.
   const int code =

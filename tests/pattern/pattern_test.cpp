@@ -115,6 +115,12 @@ TEST_CASE("A pattern serves many threads and its copies outlive it") {
   CHECK(right == std::vector<int>(8, 1000));
 }
 
+TEST_CASE("A pattern set from a string is refused when it is asked") {
+  const Pattern wrong = "a(";
+  CHECK(wrong.text() == "a(");
+  CHECK_THROWS_AS(wrong.matches("a"), Error);
+}
+
 TEST_CASE("An unset pattern matches nothing") {
   CHECK_FALSE(Pattern().matches(""));
   CHECK(Pattern().text().empty());

@@ -5,7 +5,8 @@
 For each release a venv is made (kept in DIR), save.py saves the model in its forms, answer.py says what that release
 answers, and Octavo must check, quantize, verify and answer each form alike: the same greedy tokens, and logits that differ
 by less than 1e-4 (float32 against float32: the order of sums). Without --full, the two ends of the range and the forms that
-differ most. --fixtures copies the JSON files (no weights) that the C++ tests read.
+differ most. A tied model that stores another head ("own-head") is held against the newest release in every row: 4.x uses the
+embedding in its place. --fixtures copies the JSON files (no weights) that the C++ tests read.
 """
 import argparse
 import ctypes as c
@@ -117,7 +118,7 @@ def judge(directory, theirs, rows):
             wrong.append(f"{row['prompt']!r}: {done.stdout.strip()!r}, not {expected!r}; {done.stderr.strip()[:200]}")
     outcome["generate"] = wrong[0] if wrong else "ok"
     quantized = directory + "-w8a8"
-    done = run([options.octavo, "quantize", directory, "-o", quantized, "--calibration", calibration, "--samples", "8",
+    done = run([options.octavo, "quantize", directory, "-o", quantized, "--calibration", calibration, "--max-samples", "8",
                 "--overwrite"])
     outcome["quantize"] = "ok" if done.returncode == 0 else (done.stdout + done.stderr).strip()[-300:]
     if done.returncode == 0:
@@ -155,7 +156,10 @@ for release in releases:
     if options.fixtures:
         copy_fixtures(saved, release)
         continue
-    must([python, os.path.join(HERE, "answer.py"), samples, str(PROMPTS), *directories])
+    own = [directory for directory in directories if directory.endswith("own-head")]
+    rest = [directory for directory in directories if directory not in own]
+    must([python, os.path.join(HERE, "answer.py"), samples, str(PROMPTS), *rest])
+    must([python_of(RELEASES[-1]), os.path.join(HERE, "answer.py"), samples, str(PROMPTS), *own])
     for directory in directories:
         if os.path.exists(directory + ".failed"):
             with open(directory + ".failed") as file:
