@@ -117,6 +117,17 @@ TEST_CASE("a field that is left out and speaks against the tensors is one proble
               true) == 1);
 }
 
+TEST_CASE("the config.json of another model is told by its fields and not by every tensor") {
+  const Scratch scratch;
+  const std::string directory = test::write_model(scratch, "model", test::bundled_tensors());
+  test::fs::copy(kSaved + "4.49/3B.json", directory + "/config.json", test::fs::copy_options::overwrite_existing);
+  const CheckResult result = check(directory);
+  INFO(told(result));
+  CHECK(count(result, "hidden_size is 2048, but by the shapes of model.embed_tokens.weight it is 192", true) == 1);
+  CHECK(count(result, "expected [", true) == 0);
+  CHECK(count(result, "", true) < 15);
+}
+
 TEST_CASE("a nested vocab_size that the embedding does not have is told") {
   const Scratch scratch;
   const std::string directory = test::write_model(scratch, "model", test::bundled_tensors());

@@ -93,6 +93,8 @@ bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<Expected
     if (contradictions.empty() || tells_more(checkpoint, config, expected, shown, contradictions)) return true;
   }
   add_contradictions(checkpoint, config, contradictions, problems);
+  constexpr std::size_t kOfAnotherModel = 4;  // fields: what else does not fit is not worth a list
+  if (contradictions.size() >= kOfAnotherModel) return false;
   expected = expected_tensors(checkpoint, shown, &problems);
   return true;
 }

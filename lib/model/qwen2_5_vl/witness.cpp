@@ -70,7 +70,10 @@ std::vector<Contradiction> follow_tensors(const Checkpoint& checkpoint, Qwen25Vl
   const auto of_layers = [&](const char* ending) { return witness.usual_dim(layers, ending, 0); };
   witness.settle("intermediate_size", text.intermediate_size, of_layers(".mlp.gate_proj.weight"),
                  layers + "*.mlp.gate_proj.weight");
-  if (text.head_dim > 0) {
+  // A head's width, where it is not stated, is made of the other two: it says nothing when one of them is another.
+  const bool same_width =
+      std::none_of(found.begin(), found.end(), [](const Contradiction& one) { return one.field == "hidden_size"; });
+  if (text.head_dim > 0 && same_width) {
     witness.settle("num_attention_heads", text.num_attention_heads,
                    of_layers(".self_attn.q_proj.weight") / text.head_dim, layers + "*.self_attn.q_proj.weight");
     witness.settle("num_key_value_heads", text.num_key_value_heads,
