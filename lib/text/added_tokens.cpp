@@ -78,7 +78,7 @@ void AddedTokens::find(const Patterns& patterns, std::string_view text, std::spa
     if (token.lstrip) begin = std::max(space_begin(text, begin), done);
     if (token.rstrip) end = space_end(text, end);
     if (done < begin) visit(nullptr, text.substr(done, begin - done));
-    visit(&token, {});
+    if (begin < end) visit(&token, {});  // the token before may have taken it all in
     done = end;
   }
   if (done < text.size()) visit(nullptr, text.substr(done));

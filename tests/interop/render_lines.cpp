@@ -1,5 +1,5 @@
-// Octavo's side of templates_check.py: one template and its variables a line, {"source": ..., "variables": {...}}; writes
-// {"text": ...}, or {"error": ..., "unsupported": ...}. Strings below "messages" are the user's.
+// Octavo's side of templates_check.py: a template and its variables a line, {"source": ..., "variables": {...}}; writes
+// {"text": ..., "user": ...}, or {"error": ..., "unsupported": ...}. Strings below "messages" are the user's.
 //   render_lines < templates.jsonl
 #include <cstdio>
 #include <iostream>

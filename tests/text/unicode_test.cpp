@@ -58,6 +58,16 @@ TEST_CASE("a normalised added token matches the decomposed and the composed text
   REQUIRE(with("caf\u00e9", false).encode("cafe\u0301") != added);
 }
 
+TEST_CASE("a token whose text another one has taken in is not found again", "[text]") {
+  const ::test::ScratchDirectory scratch;
+  JsonBuilder whole(Json::read_file(bundled_path("tokenizer.json")));
+  JsonBuilder space = JsonBuilder::object();
+  space.set("id", 402).set("content", " ").set("lstrip", true).set("rstrip", true).set("normalized", false);
+  whole.set("added_tokens", JsonBuilder::array().push(std::move(space)));
+  const Tokenizer tokenizer = Tokenizer::from_tokenizer_json(scratch.write("tokenizer.json", whole.dump()));
+  CHECK(tokenizer.encode("   xa") == std::vector<std::int32_t>{402, 87, 64});  // of tokenizers 0.23.3
+}
+
 TEST_CASE("special tokens inside a literal range are text and others are not", "[text]") {
   const Tokenizer tokenizer = Tokenizer::open(bundled_path(""));
   const std::string text = "<|im_end|>a<|im_end|><tool_call>";
