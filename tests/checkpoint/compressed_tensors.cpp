@@ -40,7 +40,8 @@ Checkpoint toy(const TempDir& parent, const std::string& config, const std::vect
 /// int8 under the names in `integers`, float32 under the others.
 Checkpoint stored_as(const TempDir& parent, const std::string& config, const std::vector<std::string>& integers,
                      const std::vector<std::string>& floats) {
-  AtomicDirectory directory(parent / "stored", true);
+  std::filesystem::remove_all(parent / "stored");
+  AtomicDirectory directory(parent / "stored");
   ShardWriter writer(directory);
   for (const std::string& module : integers) writer.add(module + ".weight", Tensor::zeros(DType::s8, {1, 1}));
   for (const std::string& module : floats) writer.add(module + ".weight", Tensor::zeros(DType::f32, {1, 1}));
@@ -259,7 +260,8 @@ TEST_CASE("Packed weights are those of compressed-tensors and come back as they 
 
   const TempDir parent;
   const auto open = [&](const QuantizedModules& modules, const char* left_out = "") {
-    AtomicDirectory directory(parent / "packed", true);
+    std::filesystem::remove_all(parent / "packed");
+    AtomicDirectory directory(parent / "packed");
     ShardWriter writer(directory);
     for (const auto& [leaf, tensor] : tensors)
       if (leaf != left_out) writer.add("model.language_model.layers.0.mlp.up_proj." + leaf, tensor);

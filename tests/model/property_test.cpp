@@ -80,7 +80,7 @@ std::string random_config(Random& random) {
 struct Schemes {
   std::vector<StoredScheme> drawn_from;
   octavo::QuantizedModules modules;
-  std::set<std::string> int8;
+  std::map<std::string, StoredScheme> int8;
 
   std::string config(const std::string& text) const {
     return int8.empty() ? text : octavo::with_quantization_config(octavo::Json::parse(text, "config.json"), modules);
@@ -93,21 +93,22 @@ struct Schemes {
       const StoredScheme scheme = drawn_from[static_cast<std::size_t>(random.between(0, last))];
       if (scheme == StoredScheme::none) modules.ignored.push_back(module);
       if (scheme == StoredScheme::w8a16) modules.w8a16.push_back(module);
-      if (scheme != StoredScheme::none) int8.insert(module);
+      if (scheme != StoredScheme::none) int8.emplace(module, scheme);
     }
   }
 };
 
 /// Random integers and scales for one linear, of about the spread that the float weights have.
-void write_int8(octavo::ShardWriter& writer, const octavo::ExpectedTensor& expected, Random& random) {
+void write_int8(octavo::ShardWriter& writer, const octavo::ExpectedTensor& expected, StoredScheme scheme,
+                Random& random) {
   Tensor weight = Tensor::empty(octavo::DType::s8, expected.shape);
   for (std::int8_t& value : weight.mutable_values<std::int8_t>())
     value = static_cast<std::int8_t>(random.between(-127, 127));
   Tensor scale = Tensor::empty(octavo::DType::f32, {expected.shape[0], 1});
   for (float& value : scale.mutable_values<float>())
     value = static_cast<float>(random.between(5, 15)) / (730 * std::sqrt(static_cast<float>(expected.shape[1])));
-  writer.add(expected.name, weight);
-  writer.add(expected.name + "_scale", scale);
+  const std::string module = expected.name.substr(0, expected.name.rfind('.') + 1);
+  for (const auto& [leaf, tensor] : octavo::stored_tensors(scheme, weight, scale)) writer.add(module + leaf, tensor);
 }
 
 /// Writes the architecture with random weights: the tensors are those that config.json promises.
@@ -118,8 +119,9 @@ void write_model(const std::string& target, const std::string& config, Random& r
     octavo::ShardWriter writer(directory);
     for (const octavo::ExpectedTensor& expected : tensors) {
       if (expected.optional) continue;
-      if (schemes.int8.count(expected.name.substr(0, expected.name.rfind('.'))) != 0) {
-        if (expected.name.ends_with(".weight")) write_int8(writer, expected, random);
+      const auto int8 = schemes.int8.find(expected.name.substr(0, expected.name.rfind('.')));
+      if (int8 != schemes.int8.end()) {
+        if (expected.name.ends_with(".weight")) write_int8(writer, expected, int8->second, random);
         if (!expected.name.ends_with(".bias")) continue;
       }
       Tensor tensor = Tensor::empty(octavo::DType::f32, expected.shape);
