@@ -68,7 +68,7 @@ void check_fails_at(const VerifyResult& result, const std::string& name) {
 }
 
 /// A golden model with a tokenizer: the published one of "nested", of whose 256 bytes the first `bytes` are left where
-/// the vocabulary is smaller, space and line feed among them. Others are no tokens, and are left out of a text.
+/// the vocabulary is smaller, and "xyz" in place of the first three. Other bytes are no tokens.
 std::string with_tokenizer(const std::string& name, const std::string& target, std::int64_t bytes,
                            std::int64_t first_special) {
   test::fs::copy(kGolden + name, target);
@@ -77,9 +77,9 @@ std::string with_tokenizer(const std::string& name, const std::string& target, s
   const Json source = Json::read_file(kGolden + "nested/tokenizer.json");
   JsonBuilder vocabulary = JsonBuilder::object();
   source.at("model").at("vocab").for_each_member([&](std::string_view symbol, const Json& id) {
-    if (id.as_int() < bytes - 2) vocabulary.set(symbol, id.as_int());
+    if (id.as_int() >= 3 && id.as_int() < bytes) vocabulary.set(symbol, id.as_int());
   });
-  vocabulary.set("\u0120", bytes - 2).set("\u010a", bytes - 1);  // as byte-level BPE writes space and line feed
+  vocabulary.set("x", 0).set("y", 1).set("z", 2);
   JsonBuilder added = JsonBuilder::array();
   for (std::size_t i = 0; i < source.at("added_tokens").size(); ++i)
     added.push(JsonBuilder(source.at("added_tokens").at(i)).set("id", first_special + static_cast<std::int64_t>(i)));
