@@ -3,7 +3,9 @@
 #include "octavo/check.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/config.hpp"
+#include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
+#include "octavo/text.hpp"
 
 namespace octavo {
 
@@ -13,6 +15,8 @@ std::vector<SettingsTable> settings_tables() {
   add(config_settings());
   add(quantization_settings());
   add(image_settings());
+  all.push_back(generation_settings());
+  all.push_back(tokenizer_settings());
   return all;
 }
 
