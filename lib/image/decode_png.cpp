@@ -90,6 +90,8 @@ bool read_header(Reader& self) {
   // Chunks that change no pixel here are skipped: Pillow does not apply gamma or colour profiles, either.
   constexpr png_byte kSkipped[] = "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tIME";
   png_set_keep_unknown_chunks(self.png, PNG_HANDLE_CHUNK_NEVER, kSkipped, static_cast<int>(sizeof kSkipped / 5));
+  // EXIF is kept as it stands: which blocks libpng takes for damaged depends on its release.
+  png_set_keep_unknown_chunks(self.png, PNG_HANDLE_CHUNK_ALWAYS, reinterpret_cast<png_const_bytep>("eXIf"), 1);
   png_read_info(self.png, self.info);
   return true;
 }
@@ -152,9 +154,10 @@ int orientation(Reader& self) {
     if (key == "Raw profile type exif") exif = exif_orientation(raw_profile(text));
     if (key == "XML:com.adobe.xmp") xmp = xmp_orientation(text);
   }
-  png_uint_32 size = 0;
-  png_bytep block = nullptr;
-  if (png_get_eXIf_1(self.png, self.info, &size, &block) != 0) exif = exif_orientation({block, size});
+  png_unknown_chunkp kept = nullptr;
+  const int kept_count = png_get_unknown_chunks(self.png, self.info, &kept);
+  for (int i = 0; i < kept_count; ++i)
+    if (std::memcmp(kept[i].name, "eXIf", 4) == 0) exif = exif_orientation({kept[i].data, kept[i].size});
   return orientation_of(exif, xmp);
 }
 
