@@ -29,6 +29,10 @@ void write_line(const char* text) {
 // Async-signal-safe calls alone. The thread that read the file is stopped here, on a stack that may be anything; as the
 // program ends, nothing is lost by that.
 void on_bus_error(int) {
+  static std::atomic<bool> entered{false};
+  static_assert(std::atomic<bool>::is_always_lock_free);
+  if (entered.exchange(true))
+    for (;;) pause();  // several threads read the file: the first one ends the program
   octavo::remove_unfinished_outputs();
   write_line(
       "octavo: a file of a model became shorter, or unreadable, while it was read (SIGBUS): do not write to a model "
@@ -73,7 +77,6 @@ void catch_signals() {
   ignore(SIGXFSZ);
   struct sigaction action {};
   action.sa_handler = on_bus_error;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGBUS, &action, nullptr);
   wait_for_stop();
 }
