@@ -224,7 +224,9 @@ struct QuantizedModules {
 ///
 ///     w8a8_dynamic:  weight[N,K]:s8  weight_scale      w8a16:  weight_packed[N,ceil(K/4)]:s32  weight_scale
 ///                                                              weight_shape[2]:i64
-/// @param weight  [N,K] s8, contiguous.  @param weight_scale  [N,1] f32, bf16 or f16.
+/// @param scheme  w8a8_dynamic or w8a16.
+/// @param weight  [N,K] s8, contiguous.
+/// @param weight_scale  [N,1] f32, bf16 or f16.
 std::vector<std::pair<std::string, Tensor>> stored_tensors(StoredScheme scheme, const Tensor& weight,
                                                            const Tensor& weight_scale);
 /// Adds `quantization_config` (compressed-tensors, the forms of stored_tensors) to a config. `rest` is group_0, by the
