@@ -5,8 +5,8 @@
 ///     if (linears.matches("model.layers.3.mlp.up_proj")) ...
 ///
 /// The syntax is Python 3.11's for text: what Python refuses is refused, and so are the few things that PCRE2, which
-/// does the work, cannot do alike (characters by name, the flags a and L, counts above 65535). The source of the syntax:
-/// https://docs.python.org/3.11/library/re.html
+/// does the work, cannot do alike (characters by name, the flags a and L, counts above 65535). The source of the
+/// syntax: https://docs.python.org/3.11/library/re.html
 #pragma once
 
 #include <memory>
