@@ -5,7 +5,9 @@
 
 #include "catch.hpp"
 #include "counters.hpp"
+#include "octavo/attention.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/config.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/model.hpp"
 #include "octavo/quant.hpp"
@@ -46,6 +48,14 @@ ModelInput tokens(int count) {
   return input;
 }
 
+// What a cache costs once, as its positions are first written: every page, and one more where a tensor begins.
+std::int64_t pages_of_cache(std::int64_t capacity, DType dtype) {
+  const auto config = octavo::Qwen25VlConfig::parse(octavo::Checkpoint::open(kModel).config());
+  const octavo::TextConfig& text = config.text;
+  const octavo::KvCache cache(text.num_hidden_layers, text.num_key_value_heads, text.head_dim, capacity, dtype);
+  return static_cast<std::int64_t>(cache.size_bytes()) / 4096 + 4 * text.num_hidden_layers;
+}
+
 void decode(Session& session, const ModelInput& one) {
   for (std::int64_t i = 0; i < kSteps; ++i) session.feed(one);
 }
@@ -74,6 +84,7 @@ TEST_CASE("a decode step of a warm session takes nothing from the system") {
   const Taken first = taken_by([&] { decode(session, one); });
   CHECK(first.allocations == 0);
   CHECK(first.mappings == 0);
+  CHECK(first.page_faults <= pages_of_cache(32 + 1 + kSteps, cache));
   session.reset();
   session.feed(prompt);
   session.feed(one);
