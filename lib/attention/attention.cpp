@@ -43,7 +43,8 @@ attention_kernels::Stored stored(const Tensor& x, const Tensor& scale) {
 void check_stored(const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   const auto where = [&] { return "attention (" + std::string(options.module_path) + "): "; };
   if (k.dtype() != v.dtype())
-    throw Error(ErrorCode::dtype_mismatch, where() + "k is " + dtype_name(k.dtype()) + ", v is " + dtype_name(v.dtype()) +
+    throw Error(ErrorCode::dtype_mismatch, where() + "k is " + dtype_name(k.dtype()) + ", v is " +
+                                               dtype_name(v.dtype()) +
                                                ": give both as one cache returned them, or both as f32");
   const bool scaled = k.dtype() == DType::s8;
   if (options.k_scale.defined() != scaled || options.v_scale.defined() != scaled)
