@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -172,7 +173,7 @@ class Qwen25Vl final : public Architecture {
   }
 
   /// Each sequence's last row: [sequences, hidden].
-  static Tensor last_rows(const Tensor& hidden, const std::vector<LanguagePart>& parts) {
+  static Tensor last_rows(const Tensor& hidden, std::span<const LanguagePart> parts) {
     const std::int64_t rows = hidden.dim(0);
     if (parts.size() == 1) return hidden.slice(0, rows - 1, rows);
     const std::int64_t width = hidden.dim(1);
