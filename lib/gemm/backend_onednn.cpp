@@ -209,6 +209,7 @@ const Backend kOneDnnBackend{"onednn", "oneDNN matmul, weights packed once", 102
 
 int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
                  std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options) {
+  const OneThread alone;
   return dnnl_sgemm(options.transpose_a ? 'T' : 'N', options.transpose_b ? 'T' : 'N', m, n, k, options.alpha, a, lda, b,
                     ldb, options.beta, c, ldc);
 }
