@@ -41,14 +41,15 @@ attention_kernels::Stored stored(const Tensor& x, const Tensor& scale) {
 
 // Keys and values in one representation, with the scales that it needs and no others.
 void check_stored(const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-  const std::string where = "attention (" + std::string(options.module_path) + "): ";
+  const auto where = [&] { return "attention (" + std::string(options.module_path) + "): "; };
   if (k.dtype() != v.dtype())
-    throw Error(ErrorCode::dtype_mismatch, where + "k is " + dtype_name(k.dtype()) + ", v is " + dtype_name(v.dtype()) +
+    throw Error(ErrorCode::dtype_mismatch, where() + "k is " + dtype_name(k.dtype()) + ", v is " +
+                                               dtype_name(v.dtype()) +
                                                ": give both as one cache returned them, or both as f32");
   const bool scaled = k.dtype() == DType::s8;
   if (options.k_scale.defined() != scaled || options.v_scale.defined() != scaled)
     throw Error(ErrorCode::invalid_argument,
-                where + "k and v are " + dtype_name(k.dtype()) +
+                where() + "k and v are " + dtype_name(k.dtype()) +
                     (scaled ? ", but k_scale or v_scale is missing: give those that the cache returned with them"
                             : ", which have no scales, but k_scale or v_scale is given: leave both out"));
 }
@@ -92,14 +93,14 @@ struct Run {
   }
 };
 
-void compute(const Problem& problem, AttentionMath math) {
+void compute(const Problem& problem, FloatMath math) {
   // Kept by the calling thread, so that decoding does not allocate.
   thread_local Schedule schedule;
   thread_local attention_kernels::Floats chunk_sums;
   attention_kernels::make_schedule(problem, num_threads(), schedule);
   const auto tasks = static_cast<std::int64_t>(schedule.tasks.size());
   Run run{problem, attention_kernels::kernels(), schedule};
-  if (math == AttentionMath::bf16) run.bf16 = attention_kernels::bf16_kernels();
+  if (math == FloatMath::bf16) run.bf16 = attention_kernels::bf16_kernels();
   if (schedule.chunks > 1) run.chunk_sums = chunk_sums.reserve(static_cast<std::size_t>(tasks * run.size()));
   parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
                [&run](std::int64_t, std::int64_t) { run.take_tasks(); });

@@ -30,10 +30,11 @@ struct Linear::Impl {
   std::string module_path;
   LinearKind kind = LinearKind::floating;
   std::int64_t in_features = 0, out_features = 0;
-  Tensor weight;                           // as stored; undefined where it is packed
-  std::unique_ptr<gemm::PackedS8> packed;  // w8a8
-  std::vector<float> weight_scale, bias;   // bias empty when there is none
-  TokenScale mode = TokenScale::absmax_127;
+  Tensor weight;                             // as stored; undefined where it is packed
+  std::unique_ptr<gemm::PackedS8> packed;    // w8a8
+  std::vector<float> weight_scale, bias;     // bias empty when there is none
+  TokenScale mode = TokenScale::absmax_127;  // w8a8
+  FloatMath math = FloatMath::f32;           // of the other two
   Stored stored_weight;
   std::optional<Stored> stored_scale, stored_bias;
   bool has_data = true;
@@ -126,7 +127,7 @@ void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* 
 
 }  // namespace
 
-Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias) {
+Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias, FloatMath math) {
   Binder(kLinearContract, module_path)
       .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
       .arg("w", weight)
@@ -138,6 +139,7 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
   impl->bias = as_floats(bias);
+  impl->math = math;
   impl->stored_weight = stored(weight);
   impl->stored_bias = stored_if(bias);
   Linear linear;
@@ -171,11 +173,13 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   return linear;
 }
 
-Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias) {
+Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
+                     FloatMath math) {
   const Tensor scale = per_channel(weight_scale);
   check_int8(kLinearW8A16Contract, module_path, weight, scale, bias);
   auto impl = std::make_shared<Impl>();
   impl->kind = LinearKind::w8a16;
+  impl->math = math;
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
@@ -234,13 +238,10 @@ Tensor Linear::forward(const Tensor& x) const {
   return forward(x, own);
 }
 
-std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x) {
+void Linear::forward_each(std::span<const Linear* const> layers, const Tensor& x, std::span<Tensor> results) {
   const Tensor rows = x.contiguous();
   gemm::SharedRows shared;
-  std::vector<Tensor> results;
-  results.reserve(layers.size());
-  for (const Linear* layer : layers) results.push_back(layer->forward(rows, shared));
-  return results;
+  for (std::size_t i = 0; i < layers.size(); ++i) results[i] = layers[i]->forward(rows, shared);
 }
 
 Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
@@ -249,10 +250,14 @@ Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
   // Weights with data fit their contract since the layer was made, so that only x can break it. Where x fits and nobody
   // listens, the words are not made: for one token of a small model they cost as much as the product.
   std::optional<Binder> binder;
+  std::string k_origin;
   if (current_observer() != nullptr || !impl.has_data || !fits(x, impl.in_features)) {
     binder.emplace(contract_of(impl.kind), impl.module_path);
     const Stored& w = impl.stored_weight;
-    if (w.shape.rank() == 2) binder->dim("K", w.shape[1], "the layer's weight " + w.shape.to_string() + " dim 1");
+    if (w.shape.rank() == 2) {
+      k_origin = "the layer's weight " + w.shape.to_string() + " dim 1";
+      binder->dim("K", w.shape[1], k_origin);
+    }
     binder->arg("x", x).weight("w", w.dtype, w.shape, impl.has_data);
     if (impl.stored_scale) binder->weight("w_scale", impl.stored_scale->dtype, impl.stored_scale->shape);
     if (impl.stored_bias) binder->weight("bias", impl.stored_bias->dtype, impl.stored_bias->shape);
@@ -283,7 +288,7 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& sh
                              .scale = scale,
                              .bias = bias,
                              .y = out},
-                            gemm::chosen_float_engine(), float_math()))
+                            gemm::chosen_float_engine(), impl.math))
       return;
     float_forward(impl.weight, rows.data<float>(), m, out);
     if (scale != nullptr)
