@@ -31,7 +31,7 @@ if(TARGET octavo_capi)
   # Relative, so that the installed tree may be moved.
   file(RELATIVE_PATH octavo_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   # A static link needs more; a shared library brings it along.
-  set(octavo_pc_needs "-ldnnl -lpcre2-8 -lwebpdemux -lwebp -lpng -ljpeg -lgif -lstdc++ -lm -lpthread")
+  set(octavo_pc_needs "-ldnnl -lpcre2-8 -lwebpdemux -lwebp -lpng -ljpeg -lgif -lstdc++ -lm -ldl -lpthread")
   if("capi" IN_LIST octavo_archives)
     set(octavo_pc_libs "Libs: -L\${libdir} -loctavo ${octavo_pc_needs}")
   else()
