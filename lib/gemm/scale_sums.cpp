@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "backend.hpp"
-#include "clones.hpp"
+#include "octavo/detail/clones.hpp"
 #include "octavo/parallel.hpp"
 #include "scratch.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "clones.hpp"
+#include "octavo/detail/clones.hpp"
 #include "cpu.hpp"
 #include "dot.hpp"
 #include "tile_loops.hpp"

@@ -4,7 +4,7 @@
 #include <bit>
 #include <limits>
 
-#include "clones.hpp"
+#include "octavo/detail/clones.hpp"
 #include "cpu.hpp"
 
 #ifdef OCTAVO_X86
