@@ -66,6 +66,10 @@ if(TARGET octavo_attention)
       "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;${octavo_quiet}")
   endif()
 endif()
+if(TARGET octavo_tensor)  # as gemm, whose epilogues compute the same activations
+  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/lib/tensor/elementwise.cpp PROPERTIES
+                              COMPILE_OPTIONS "-ffp-contract=off")
+endif()
 
 # What a link of the archive needs besides it.
 set(octavo_link_libraries DNNL::dnnl PkgConfig::PCRE2 ${octavo_picture_libraries} Threads::Threads ${CMAKE_DL_LIBS})
