@@ -181,7 +181,7 @@ class Qwen25Vl final : public Architecture {
     for (const LanguagePart& part : parts) wanted += part.logit_rows;
     const std::int64_t rows = hidden.dim(0);
     if (wanted == 0) return {};
-    if (parts.size() == 1 || wanted == rows) return hidden.slice(0, rows - wanted, rows);
+    if (parts.size() == 1) return hidden.slice(0, rows - wanted, rows);
     const std::int64_t width = hidden.dim(1);
     Tensor last = Tensor::empty_like(hidden, DType::f32, Shape{wanted, width});
     if (last.is_meta()) return last;
