@@ -25,12 +25,12 @@
 ///     binder.done({{"y", y}});
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "octavo/detail/contract_parser.hpp"
 #include "octavo/observer.hpp"
@@ -60,8 +60,8 @@ class Contract {
 /// The field's term for a letter: "Lk" -> "kv_len". The letter itself when it has none.
 std::string_view meaning_of(std::string_view letter) noexcept;
 
-/// One check of one contract. Holds a reference to the contract, which must outlive it. Not thread-safe; make one per
-/// call.
+/// One check of one contract. Refers to the contract, the module path and the origins of letters, which must outlive
+/// it. Not thread-safe; make one per call. A check that holds allocates nothing: words are made when one fails.
 class Binder {
  public:
   explicit Binder(const Contract& contract, std::string_view module_path = "");
@@ -106,10 +106,12 @@ class Binder {
   Shape shape_of(std::string_view output) const;
 
  private:
-  struct Bound {
+  struct Letter {
     std::int64_t value = 0;
-    std::string origin;  ///< "k dim 2"
-    std::string source;  ///< "k [1, 2, 455, 128] dim 2"
+    std::string_view origin;  ///< as given to dim(); of one that an argument shows: empty
+    std::uint8_t given = 0;   ///< else the place in given_ of the argument that showed it first,
+    std::uint8_t at = 0;      ///< and its dimension
+    bool bound = false;
   };
   struct Given {
     std::size_t argument = 0;
@@ -119,13 +121,14 @@ class Binder {
   };
   friend class BinderCheck;
   std::optional<std::int64_t> evaluate(detail::Range steps) const;
-  void bind_letters(const Given& given);
+  void bind_letters(std::size_t given);
+  std::string source_of(const Letter& letter) const;  ///< "k [1, 2, 455, 128] dim 2"
   void tell(OperationObserver& observer, std::initializer_list<Output> outputs) const;
 
   const Contract& contract_;
-  std::string module_path_;
-  std::vector<std::optional<Bound>> letters_;
-  std::vector<Given> given_;
+  std::string_view module_path_;
+  std::array<Letter, detail::ParsedContract::kMaxLetters> letters_{};
+  detail::FixedList<Given, detail::ParsedContract::kMaxArguments> given_;
   std::uint64_t workspace_bytes_ = 0, caller_bytes_ = 0;
   bool has_data_ = true;
   mutable bool checked_ = false, broken_ = false;  // by check()

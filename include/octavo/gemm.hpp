@@ -2,9 +2,11 @@
 /// Matrix products: float32 over weights as stored, int8 with per-token activations, float32 over int8 weights.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,16 +95,23 @@ class Linear {
   struct Impl;
   Tensor forward(const Tensor& x, gemm::SharedRows& shared) const;
   static void multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& shared, Tensor& y);
-  friend std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x);
+  static void forward_each(std::span<const Linear* const> layers, const Tensor& x, std::span<Tensor> results);
+  template <std::size_t count>
+  friend std::array<Tensor, count> forward_all(const Linear* const (&layers)[count], const Tensor& x);
   std::shared_ptr<const Impl> impl_;
 };
 
 /// y[i] = layers[i]->forward(x), x[M,K] f32, for layers that share an input (q, k and v; gate and up): the rows of x
 /// are quantized once for those that are W8A8. The same bits as one call each, told to an observer in the same way.
 /// @code
-/// const std::vector<Tensor> qkv = forward_all({&q_proj, &k_proj, &v_proj}, x);
+/// const auto [q, k, v] = forward_all({&q_proj, &k_proj, &v_proj}, x);
 /// @endcode
-std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x);
+template <std::size_t count>
+std::array<Tensor, count> forward_all(const Linear* const (&layers)[count], const Tensor& x) {
+  std::array<Tensor, count> results;
+  Linear::forward_each(layers, x, results);
+  return results;
+}
 
 /// int32 product of int8 operands, exact: a[M,K] s8, w[N,K] s8 -> acc[M,N] s32. By the named backend.
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend = "");

@@ -41,14 +41,15 @@ attention_kernels::Stored stored(const Tensor& x, const Tensor& scale) {
 
 // Keys and values in one representation, with the scales that it needs and no others.
 void check_stored(const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-  const std::string where = "attention (" + std::string(options.module_path) + "): ";
+  const auto where = [&] { return "attention (" + std::string(options.module_path) + "): "; };
   if (k.dtype() != v.dtype())
-    throw Error(ErrorCode::dtype_mismatch, where + "k is " + dtype_name(k.dtype()) + ", v is " + dtype_name(v.dtype()) +
+    throw Error(ErrorCode::dtype_mismatch, where() + "k is " + dtype_name(k.dtype()) + ", v is " +
+                                               dtype_name(v.dtype()) +
                                                ": give both as one cache returned them, or both as f32");
   const bool scaled = k.dtype() == DType::s8;
   if (options.k_scale.defined() != scaled || options.v_scale.defined() != scaled)
     throw Error(ErrorCode::invalid_argument,
-                where + "k and v are " + dtype_name(k.dtype()) +
+                where() + "k and v are " + dtype_name(k.dtype()) +
                     (scaled ? ", but k_scale or v_scale is missing: give those that the cache returned with them"
                             : ", which have no scales, but k_scale or v_scale is given: leave both out"));
 }

@@ -178,9 +178,9 @@ void place(const Tensor& x, Tensor& to, Tensor& scales, std::int64_t at) {
 
 KvCache::View KvCache::append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path) {
   Impl& impl = *impl_;
-  const std::string where = "kv_append" + (module_path.empty() ? "" : " (" + std::string(module_path) + ")");
+  const auto where = [&] { return "kv_append" + (module_path.empty() ? "" : " (" + std::string(module_path) + ")"); };
   if (layer < 0 || layer >= num_layers())
-    throw Error(ErrorCode::invalid_argument, where + ": layer is " + std::to_string(layer) + ", the cache has " +
+    throw Error(ErrorCode::invalid_argument, where() + ": layer is " + std::to_string(layer) + ", the cache has " +
                                                  std::to_string(num_layers()) +
                                                  " layers: it was made for another model");
   Binder binder(kKvAppendContract, module_path);
@@ -192,7 +192,7 @@ KvCache::View KvCache::append(std::int64_t layer, const Tensor& k, const Tensor&
   const std::int64_t rows = k.dim(2);
   const std::int64_t total = impl.length + rows;
   if (total > impl.capacity)
-    throw Error(ErrorCode::invalid_argument, where + ": the cache is full: it holds " + std::to_string(impl.length) +
+    throw Error(ErrorCode::invalid_argument, where() + ": the cache is full: it holds " + std::to_string(impl.length) +
                                                  " positions, " + std::to_string(rows) +
                                                  " more exceed its capacity of " + std::to_string(impl.capacity) +
                                                  ". Make it larger, or reset it");

@@ -3,14 +3,15 @@
 #include <limits>
 
 #include "octavo/attention.hpp"
+#include "octavo/detail/pooled.hpp"
 #include "octavo/parallel.hpp"
 
 namespace octavo {
 
 namespace {
 
-std::vector<float> inverse_frequencies(double theta, std::int64_t dim) {
-  std::vector<float> frequencies(static_cast<std::size_t>(dim / 2));
+detail::PooledVector<float> inverse_frequencies(double theta, std::int64_t dim) {
+  detail::PooledVector<float> frequencies(static_cast<std::size_t>(dim / 2));
   for (std::size_t i = 0; i < frequencies.size(); ++i)
     frequencies[i] = 1.0F / static_cast<float>(std::pow(
                                 theta, static_cast<double>(static_cast<float>(2 * i) / static_cast<float>(dim))));
@@ -78,7 +79,7 @@ RotaryTable mrope_table(const Tensor& positions, std::int64_t head_dim, double t
   }
   const Tensor rows = positions.contiguous();
   const std::int64_t half = head_dim / 2;
-  const std::vector<float> frequencies = inverse_frequencies(theta, head_dim);
+  const detail::PooledVector<float> frequencies = inverse_frequencies(theta, head_dim);
   const std::int64_t* position = rows.data<std::int64_t>();
   float* cosine = table.cos.mutable_data<float>();
   float* sine = table.sin.mutable_data<float>();
@@ -107,7 +108,7 @@ RotaryTable vision_rotary_table(std::span<const Grid> grids, std::int64_t head_d
   const std::int64_t patches = count_patches(grids, spatial_merge_size);
   const std::int64_t half = head_dim / 2;
   const std::int64_t quarter = half / 2;
-  const std::vector<float> frequencies = inverse_frequencies(10000.0, half);
+  const detail::PooledVector<float> frequencies = inverse_frequencies(10000.0, half);
   RotaryTable table{Tensor::empty(DType::f32, {patches, head_dim}), Tensor::empty(DType::f32, {patches, head_dim})};
   float* cosine = table.cos.mutable_data<float>();
   float* sine = table.sin.mutable_data<float>();

@@ -234,13 +234,10 @@ Tensor Linear::forward(const Tensor& x) const {
   return forward(x, own);
 }
 
-std::vector<Tensor> forward_all(std::initializer_list<const Linear*> layers, const Tensor& x) {
+void Linear::forward_each(std::span<const Linear* const> layers, const Tensor& x, std::span<Tensor> results) {
   const Tensor rows = x.contiguous();
   gemm::SharedRows shared;
-  std::vector<Tensor> results;
-  results.reserve(layers.size());
-  for (const Linear* layer : layers) results.push_back(layer->forward(rows, shared));
-  return results;
+  for (std::size_t i = 0; i < layers.size(); ++i) results[i] = layers[i]->forward(rows, shared);
 }
 
 Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
@@ -249,10 +246,14 @@ Tensor Linear::forward(const Tensor& x, gemm::SharedRows& shared) const {
   // Weights with data fit their contract since the layer was made, so that only x can break it. Where x fits and nobody
   // listens, the words are not made: for one token of a small model they cost as much as the product.
   std::optional<Binder> binder;
+  std::string k_origin;
   if (current_observer() != nullptr || !impl.has_data || !fits(x, impl.in_features)) {
     binder.emplace(contract_of(impl.kind), impl.module_path);
     const Stored& w = impl.stored_weight;
-    if (w.shape.rank() == 2) binder->dim("K", w.shape[1], "the layer's weight " + w.shape.to_string() + " dim 1");
+    if (w.shape.rank() == 2) {
+      k_origin = "the layer's weight " + w.shape.to_string() + " dim 1";
+      binder->dim("K", w.shape[1], k_origin);
+    }
     binder->arg("x", x).weight("w", w.dtype, w.shape, impl.has_data);
     if (impl.stored_scale) binder->weight("w_scale", impl.stored_scale->dtype, impl.stored_scale->shape);
     if (impl.stored_bias) binder->weight("bias", impl.stored_bias->dtype, impl.stored_bias->shape);

@@ -100,9 +100,9 @@ std::string LinearBlock::stored_as() const {
 }
 
 Tensor LinearBlock::apply_gated(std::size_t gate, std::size_t up, const Tensor& x, std::string_view module_path) const {
-  std::vector<Tensor> both = forward_all({&slots_[gate].linear, &slots_[up].linear}, x);
-  silu_multiply(both[0], both[1], module_path);
-  return std::move(both[0]);
+  auto [gated, by] = forward_all({&slots_[gate].linear, &slots_[up].linear}, x);
+  silu_multiply(gated, by, module_path);
+  return std::move(gated);
 }
 
 std::size_t LinearBlock::add(const WeightSource& source, const std::string& name, const std::string& group) {

@@ -4,7 +4,8 @@
 #include <cstring>
 #include <span>
 #include <string>
-#include <vector>
+
+#include "octavo/detail/pooled.hpp"
 
 namespace octavo::model {
 namespace {
@@ -51,7 +52,7 @@ SequenceCall next_part(Progress& progress, std::int64_t rows, CallPlan& part) {
   return call;
 }
 
-Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std::vector<Progress>& sequences,
+Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std::span<Progress> sequences,
                  std::int64_t chunk) {
   std::int64_t wanted = 0;
   std::int64_t left = 0;
@@ -62,8 +63,8 @@ Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std
   Tensor all;  // logits come in the order of the rows
   std::int64_t written = 0;
   while (left > 0) {
-    std::vector<SequenceCall> calls;
-    std::vector<CallPlan> plans(sequences.size());
+    detail::PooledVector<SequenceCall> calls;
+    detail::PooledVector<CallPlan> plans(sequences.size());
     std::int64_t room = chunk;
     for (std::size_t i = 0; i < sequences.size() && room > 0; ++i) {
       const std::int64_t rows = std::min(room, sequences[i].left());
@@ -101,7 +102,7 @@ Tensor run_in_chunks(const Architecture& architecture, const LanguageCall& call,
     cached = cached && sequence.cache != nullptr;
   }
   if (chunk == 0 || rows <= chunk || !cached) return architecture.run(call);
-  std::vector<Progress> sequences;
+  detail::PooledVector<Progress> sequences;
   for (const SequenceCall& sequence : call.sequences)
     sequences.push_back({&sequence, architecture.plan(sequence), sequence.state->past()});
   try {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <span>
 
 #include "octavo/contract.hpp"
 #include "octavo/ledger.hpp"
@@ -14,13 +15,13 @@ using detail::Range;
 using detail::Step;
 
 Binder::Binder(const Contract& contract, std::string_view module_path)
-    : contract_(contract), module_path_(module_path), letters_(contract.parsed().letters.size()) {}
+    : contract_(contract), module_path_(module_path) {}
 
 Binder& Binder::dim(std::string_view letter, std::int64_t value, std::string_view origin) {
   const ParsedContract& parsed = contract_.parsed();
   for (std::size_t i = 0; i < parsed.letters.size(); ++i) {
     if (parsed.text(parsed.letters[i]) != letter) continue;
-    letters_[i] = Bound{value, std::string(origin), std::string(origin)};
+    letters_[i] = {.value = value, .origin = origin, .bound = true};
     return *this;
   }
   throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + " has no letter " +
@@ -30,8 +31,8 @@ Binder& Binder::dim(std::string_view letter, std::int64_t value, std::string_vie
 Binder& Binder::arg(std::string_view name, const Tensor& tensor) {
   if (!tensor.defined())
     throw Error(ErrorCode::invalid_argument, std::string(contract_.op()) +
-                                                 (module_path_.empty() ? "" : " (" + module_path_ + ")") + ": " +
-                                                 std::string(name) + " is an undefined tensor");
+                                                 (module_path_.empty() ? "" : " (" + std::string(module_path_) + ")") +
+                                                 ": " + std::string(name) + " is an undefined tensor");
   has_data_ = has_data_ && !tensor.is_meta();
   return arg(name, tensor.dtype(), tensor.shape());
 }
@@ -72,8 +73,12 @@ Binder& Binder::arg(std::string_view name, DType dtype, const Shape& shape) {
   const ParsedContract& parsed = contract_.parsed();
   for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
     if (parsed.text(parsed.arguments[i].name) != name) continue;
+    if (given_.full())
+      throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + ": more than " +
+                                                   std::to_string(given_.size()) +
+                                                   " arguments were given: name each once");
     given_.push_back({i, dtype, shape, false});
-    bind_letters(given_.back());
+    bind_letters(given_.size() - 1);
     return *this;
   }
   throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + " has no argument " +
@@ -87,8 +92,8 @@ std::optional<std::int64_t> Binder::evaluate(Range steps) const {
   for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i) {
     const Step& step = parsed.steps[i];
     if (step.kind == 'l' || step.kind == 'n') {
-      if (depth == stack.size() || (step.kind == 'l' && !letters_[step.letter])) return std::nullopt;
-      stack[depth++] = step.kind == 'n' ? step.number : letters_[step.letter]->value;
+      if (depth == stack.size() || (step.kind == 'l' && !letters_[step.letter].bound)) return std::nullopt;
+      stack[depth++] = step.kind == 'n' ? step.number : letters_[step.letter].value;
       continue;
     }
     const std::int64_t right = stack[--depth];
@@ -114,7 +119,8 @@ std::optional<std::int64_t> Binder::evaluate(Range steps) const {
   return stack[0];
 }
 
-void Binder::bind_letters(const Given& given) {
+void Binder::bind_letters(std::size_t index) {
+  const Given& given = given_[index];
   const ParsedContract& parsed = contract_.parsed();
   const Argument& argument = parsed.arguments[given.argument];
   if (given.shape.rank() != argument.dimensions.count) return;  // check() says so
@@ -126,13 +132,23 @@ void Binder::bind_letters(const Given& given) {
     for (std::size_t i = 0; i < alternatives.count && !fits; ++i) {
       const Range steps = expression(i);
       const Step& only = parsed.steps[steps.begin];
-      if (steps.count != 1 || only.kind != 'l' || letters_[only.letter]) continue;
-      const std::string name(parsed.text(argument.name));
-      const std::string dim = " dim " + std::to_string(d);
-      letters_[only.letter] = Bound{given.shape[d], name + dim, name + " " + given.shape.to_string() + dim};
+      if (steps.count != 1 || only.kind != 'l' || letters_[only.letter].bound) continue;
+      letters_[only.letter] = {.value = given.shape[d],
+                               .origin = {},
+                               .given = static_cast<std::uint8_t>(index),
+                               .at = static_cast<std::uint8_t>(d),
+                               .bound = true};
       fits = true;
     }
   }
+}
+
+std::string Binder::source_of(const Letter& letter) const {
+  if (!letter.origin.empty()) return std::string(letter.origin);
+  const Given& given = given_[letter.given];
+  const ParsedContract& parsed = contract_.parsed();
+  return std::string(parsed.text(parsed.arguments[given.argument].name)) + " " + given.shape.to_string() + " dim " +
+         std::to_string(letter.at);
 }
 
 Tensor Binder::output(std::string_view name, DType dtype, const Shape& expected) const {
@@ -148,7 +164,7 @@ Tensor Binder::view(std::string_view name, const Tensor& of, const Shape& expect
 std::int64_t Binder::value(std::string_view letter) const {
   const ParsedContract& parsed = contract_.parsed();
   for (std::size_t i = 0; i < parsed.letters.size(); ++i)
-    if (parsed.text(parsed.letters[i]) == letter && letters_[i]) return letters_[i]->value;
+    if (parsed.text(parsed.letters[i]) == letter && letters_[i].bound) return letters_[i].value;
   throw Error(ErrorCode::invalid_argument,
               "contract " + std::string(contract_.op()) + ": nothing bound the letter " + std::string(letter));
 }
@@ -158,7 +174,7 @@ Shape Binder::shape_of(std::string_view output) const {
   for (std::size_t i = 0; i < parsed.arguments.size(); ++i) {
     const Argument& argument = parsed.arguments[i];
     if (parsed.text(argument.name) != output) continue;
-    std::vector<std::int64_t> dims;
+    std::array<std::int64_t, Shape::kMaxRank> dims{};
     for (std::size_t d = 0; d < argument.dimensions.count; ++d) {
       const Range alternatives = parsed.dimensions[argument.dimensions.begin + d].alternatives;
       const std::optional<std::int64_t> value = evaluate(parsed.expressions[alternatives.begin]);
@@ -166,9 +182,9 @@ Shape Binder::shape_of(std::string_view output) const {
         throw Error(ErrorCode::invalid_argument, "contract " + std::string(contract_.op()) + ": dimension " +
                                                      std::to_string(d) + " of " + std::string(output) +
                                                      " is not bound");
-      dims.push_back(*value);
+      dims[d] = *value;
     }
-    return Shape(dims);
+    return Shape(std::span<const std::int64_t>(dims.data(), argument.dimensions.count));
   }
   throw Error(ErrorCode::invalid_argument,
               "contract " + std::string(contract_.op()) + " has no argument " + std::string(output));

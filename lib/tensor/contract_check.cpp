@@ -61,11 +61,7 @@ bool holds(Relation relation, std::int64_t left, std::int64_t right) {
 // The checks and their messages, apart from the binding so that each reads on its own.
 class BinderCheck {
  public:
-  explicit BinderCheck(const Binder& binder) : binder_(binder), parsed_(binder.contract_.parsed()) {
-    detail_.op = std::string(binder.contract_.op());
-    detail_.module = binder.module_path_;
-    head_ = detail_.op + (detail_.module.empty() ? "" : " (" + detail_.module + ")") + ": ";
-  }
+  explicit BinderCheck(const Binder& binder) : binder_(binder), parsed_(binder.contract_.parsed()) {}
 
   void run() {
     for (const Binder::Given& given : binder_.given_) argument(given);
@@ -74,7 +70,7 @@ class BinderCheck {
       const bool present = std::any_of(binder_.given_.begin(), binder_.given_.end(),
                                        [&](const Binder::Given& given) { return given.argument == i; });
       if (!present && !wanted.optional && !wanted.output)
-        throw Error(ErrorCode::invalid_argument, head_ + "the argument " + std::string(parsed_.text(wanted.name)) +
+        throw Error(ErrorCode::invalid_argument, head() + "the argument " + std::string(parsed_.text(wanted.name)) +
                                                      " is missing. Contract: " + std::string(parsed_.text()));
     }
     for (std::size_t i = 0; i < parsed_.conditions.size(); ++i) condition(parsed_.conditions[i]);
@@ -83,29 +79,30 @@ class BinderCheck {
  private:
   std::optional<std::int64_t> letter_value(std::string_view letter) const {
     for (std::size_t i = 0; i < parsed_.letters.size(); ++i)
-      if (parsed_.text(parsed_.letters[i]) == letter && binder_.letters_[i]) return binder_.letters_[i]->value;
+      if (parsed_.text(parsed_.letters[i]) == letter && binder_.letters_[i].bound) return binder_.letters_[i].value;
     return std::nullopt;
   }
 
   void argument(const Binder::Given& given) {
     const Argument& wanted = parsed_.arguments[given.argument];
-    detail_.argument = std::string(parsed_.text(wanted.name));
-    const std::string shown = detail_.argument + " " + given.shape.to_string();
     if (given.shape.rank() != wanted.dimensions.count) {
+      name(wanted);
       detail_.dim = -1;
       detail_.dim_name = "rank";
       detail_.expected = wanted.dimensions.count;
       detail_.actual = given.shape.rank();
-      fail(head_ + shown + " has " + std::to_string(detail_.actual) + " dimensions, the contract has " +
+      fail(head() + shown(given) + " has " + std::to_string(detail_.actual) + " dimensions, the contract has " +
                std::to_string(detail_.expected) + ": " + std::string(parsed_.text()),
            "rank");
     }
     if (wanted.dtypes != 0 && (wanted.dtypes >> static_cast<unsigned>(given.dtype) & 1U) == 0) {
+      name(wanted);
       detail_.dim = -1;
       detail_.dim_name = "dtype";
-      throw Error(ErrorCode::dtype_mismatch,
-                  head_ + shown + " holds " + dtype_name(given.dtype) + ", " + dtype_list(wanted.dtypes) + " is needed",
-                  detail_);
+      throw Error(
+          ErrorCode::dtype_mismatch,
+          head() + shown(given) + " holds " + dtype_name(given.dtype) + ", " + dtype_list(wanted.dtypes) + " is needed",
+          detail_);
     }
     for (int d = 0; d < given.shape.rank(); ++d) dimension(given, wanted, d);
   }
@@ -119,6 +116,7 @@ class BinderCheck {
       if (!value && !all_bound(parsed_.expressions[alternatives.begin + i])) return;  // cannot be wrong here
       if (!expected) expected = value;
     }
+    name(wanted);
     const Range first = parsed_.expressions[alternatives.begin];
     const Step& step = parsed_.steps[first.begin];
     const bool is_letter = first.count == 1 && step.kind == 'l';
@@ -128,13 +126,13 @@ class BinderCheck {
     detail_.expected = expected.value_or(0);
     detail_.actual = given.shape[d];
 
-    std::string text = head_ + detail_.argument + " " + given.shape.to_string() + " dim " + std::to_string(d);
+    std::string text = head() + shown(given) + " dim " + std::to_string(d);
     if (!expected) fail(text + ": " + detail_.dim_name + kNoValue + bound_letters(first) + ".", letter);
     if (first.count == 1 && step.kind == 'n' && alternatives.count == 1)
       fail(text + " is " + std::to_string(detail_.actual) + ", the contract says " + detail_.dim_name + ".", letter);
     text += " (" + detail_.dim_name + ") is " + std::to_string(detail_.actual) + ", but ";
     if (is_letter)
-      text += binder_.letters_[step.letter]->source + " set " + std::string(meaning_of(letter)) + " to " +
+      text += binder_.source_of(binder_.letters_[step.letter]) + " set " + std::string(meaning_of(letter)) + " to " +
               std::to_string(detail_.expected);
     else
       text += detail_.dim_name + " is " + std::to_string(detail_.expected) + bound_letters(first);
@@ -153,12 +151,11 @@ class BinderCheck {
       if (left && right) return;
       if (!all_bound(condition.left) || !all_bound(condition.right)) return;  // an absent optional argument's letter
     }
-    detail_.argument.clear();
     detail_.dim = -1;
     detail_.dim_name = std::string(parsed_.text(condition.text));
     detail_.expected = right.value_or(0);
     detail_.actual = left.value_or(0);
-    std::string text = head_ + detail_.dim_name + " does not hold";
+    std::string text = head() + detail_.dim_name + " does not hold";
     if (!left || !right) text += std::string(": a side") + kNoValue;
     if (left && right)
       text += ": the left side is " + std::to_string(*left) + ", the right side " + std::to_string(*right);
@@ -166,7 +163,25 @@ class BinderCheck {
     fail(std::move(text), "");
   }
 
+  // Words are made only once a check has failed.
+  std::string head() const {
+    const std::string module(binder_.module_path_);
+    return std::string(binder_.contract_.op()) + (module.empty() ? "" : " (" + module + ")") + ": ";
+  }
+  std::string shown(const Binder::Given& given) const { return detail_.argument + " " + given.shape.to_string(); }
+  // The failure is about this argument; else it is about a condition.
+  void name(const Argument& argument) {
+    name_operation();
+    detail_.argument = std::string(parsed_.text(argument.name));
+  }
+
+  void name_operation() {
+    detail_.op = std::string(binder_.contract_.op());
+    detail_.module = std::string(binder_.module_path_);
+  }
+
   [[noreturn]] void fail(std::string text, std::string_view letter) {
+    name_operation();
     Violation violation;
     violation.op = detail_.op;
     violation.argument = detail_.argument;
@@ -192,7 +207,7 @@ class BinderCheck {
 
   bool all_bound(Range steps) const {
     for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i)
-      if (parsed_.steps[i].kind == 'l' && !binder_.letters_[parsed_.steps[i].letter]) return false;
+      if (parsed_.steps[i].kind == 'l' && !binder_.letters_[parsed_.steps[i].letter].bound) return false;
     return true;
   }
 
@@ -203,12 +218,12 @@ class BinderCheck {
     for (const Range& steps : {a, b})
       for (std::size_t i = steps.begin; i < steps.begin + std::size_t{steps.count}; ++i) {
         const Step& step = parsed_.steps[i];
-        if (step.kind != 'l' || !binder_.letters_[step.letter]) continue;
+        if (step.kind != 'l' || !binder_.letters_[step.letter].bound) continue;
         if (std::find(seen.begin(), seen.end(), step.letter) != seen.end()) continue;
         seen.push_back(step.letter);
-        const Binder::Bound& bound = *binder_.letters_[step.letter];
+        const Binder::Letter& bound = binder_.letters_[step.letter];
         text += (text.empty() ? " (" : "; ") + named(parsed_.text(parsed_.letters[step.letter])) + " is " +
-                std::to_string(bound.value) + " by " + bound.source;
+                std::to_string(bound.value) + " by " + binder_.source_of(bound);
       }
     return text.empty() ? text : text + ")";
   }
@@ -233,8 +248,7 @@ class BinderCheck {
 
   const Binder& binder_;
   const ParsedContract& parsed_;
-  ShapeDetail detail_;
-  std::string head_;
+  ShapeDetail detail_;  // empty while all is well
 };
 
 void Binder::check() const {

@@ -39,7 +39,7 @@ void Binder::tell(OperationObserver& observer, std::initializer_list<Output> out
   operation.operation = contract_.op();
   operation.contract = contract_.text();
   for (std::size_t i = 0; i < parsed.letters.size(); ++i)
-    if (bound.letters_[i]) operation.dims.push_back({parsed.text(parsed.letters[i]), bound.letters_[i]->value});
+    if (bound.letters_[i].bound) operation.dims.push_back({parsed.text(parsed.letters[i]), bound.letters_[i].value});
   for (const Given& given : given_)
     operation.arguments.push_back(
         {parsed.text(parsed.arguments[given.argument].name), given.dtype, given.shape, nullptr, -1, given.is_weight});

@@ -10,7 +10,23 @@ thread_local std::shared_ptr<MemoryPool::State> current;
 
 }  // namespace
 
-const std::shared_ptr<MemoryPool::State>& current_pool() noexcept { return current; }
+namespace detail {
+
+const Pool& current_pool() noexcept { return current; }
+
+void* take(const Pool& pool, std::size_t bytes) {
+  if (pool != nullptr) return pool->take(bytes);
+  constexpr std::size_t kAlignment = MemoryPool::State::kAlignment;
+  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return rounded < bytes ? nullptr : std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+}
+
+void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept {
+  if (pool != nullptr) return pool->give_back(memory, bytes);
+  std::free(memory);
+}
+
+}  // namespace detail
 
 MemoryPool::MemoryPool() : state_(std::make_shared<State>()) {}
 

@@ -1,15 +1,14 @@
-// The inside of a MemoryPool, for the storage that takes memory from it.
+// The inside of a MemoryPool.
 #pragma once
 
 #include <bit>
 #include <cstddef>
 #include <cstdlib>
 #include <mutex>
-#include <new>
 #include <unordered_map>
 #include <vector>
 
-#include "octavo/memory_pool.hpp"
+#include "octavo/detail/pooled.hpp"
 
 namespace octavo {
 
@@ -68,29 +67,6 @@ struct MemoryPool::State {
   std::unordered_map<std::size_t, std::vector<void*>> blocks;  // free ones, by size
   std::unordered_map<std::size_t, std::size_t> count;          // of all that were taken and not returned, by size
   std::size_t taken = 0, held = 0;
-};
-
-/// Of this thread, or null.
-const std::shared_ptr<MemoryPool::State>& current_pool() noexcept;
-
-/// For small things that live as long as a tensor's memory.
-template <class T>
-struct PoolAllocator {
-  using value_type = T;
-  explicit PoolAllocator(std::shared_ptr<MemoryPool::State> from) : pool(std::move(from)) {}
-  template <class U>
-  PoolAllocator(const PoolAllocator<U>& other) : pool(other.pool) {}  // NOLINT(google-explicit-constructor)
-  T* allocate(std::size_t n) {
-    void* memory = pool->take(n * sizeof(T));
-    if (memory == nullptr) throw std::bad_alloc();
-    return static_cast<T*>(memory);
-  }
-  void deallocate(T* memory, std::size_t n) noexcept { pool->give_back(memory, n * sizeof(T)); }
-  template <class U>
-  bool operator==(const PoolAllocator<U>& other) const noexcept {
-    return pool == other.pool;
-  }
-  std::shared_ptr<MemoryPool::State> pool;
 };
 
 }  // namespace octavo

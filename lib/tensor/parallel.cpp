@@ -81,8 +81,7 @@ SerialRegion::~SerialRegion() {
   inside_parallel = was_inside_;
 }
 
-void parallel_for(std::int64_t count, std::int64_t grain,
-                  const std::function<void(std::int64_t begin, std::int64_t end)>& body) {
+void parallel_for(std::int64_t count, std::int64_t grain, LoopBody body) {
   if (count <= 0) return;
   const std::int64_t least = std::max<std::int64_t>(1, grain);
   const std::int64_t parts = std::min<std::int64_t>(num_threads(), (count + least - 1) / least);

@@ -6,11 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
-#include "memory_pool.hpp"
+#include "octavo/detail/pooled.hpp"
 
 namespace octavo {
 
@@ -20,24 +19,21 @@ namespace {
   throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a tensor");
 }
 
-std::shared_ptr<Storage> allocate_from(const std::shared_ptr<MemoryPool::State>& pool, std::size_t size_bytes) {
-  void* memory = pool->take(size_bytes);
-  if (memory == nullptr) refuse(size_bytes);
-  const auto give_back = [pool, size_bytes](void* block) noexcept { pool->give_back(block, size_bytes); };
-  std::shared_ptr<void> keeper(memory, give_back, PoolAllocator<std::byte>(pool));
-  return std::allocate_shared<Storage>(PoolAllocator<Storage>(pool), static_cast<std::byte*>(memory), size_bytes, false,
-                                       std::move(keeper));
-}
-
 }  // namespace
 
 std::shared_ptr<Storage> allocate(std::size_t size_bytes) {
-  if (const auto& pool = current_pool()) return allocate_from(pool, size_bytes);
-  const std::size_t rounded = (size_bytes + 63) / 64 * 64;
-  void* memory = rounded < size_bytes ? nullptr : std::aligned_alloc(64, rounded == 0 ? 64 : rounded);
+  const detail::Pool& pool = detail::current_pool();
+  void* memory = detail::take(pool, size_bytes);
   if (memory == nullptr) refuse(size_bytes);
-  std::shared_ptr<void> keeper(memory, [](void* p) { std::free(p); });
-  return std::make_shared<Storage>(static_cast<std::byte*>(memory), size_bytes, false, std::move(keeper));
+  const auto give_back = [pool, size_bytes](void* block) noexcept { detail::give_back(pool, block, size_bytes); };
+  std::shared_ptr<void> keeper(memory, give_back, detail::PooledAllocator<std::byte>(pool));
+  return make_storage(static_cast<std::byte*>(memory), size_bytes, false, std::move(keeper));
+}
+
+std::shared_ptr<Storage> make_storage(std::byte* data, std::size_t size_bytes, bool read_only,
+                                      std::shared_ptr<void> keeper) {
+  return std::allocate_shared<Storage>(detail::PooledAllocator<Storage>(), data, size_bytes, read_only,
+                                       std::move(keeper));
 }
 
 std::shared_ptr<Storage> map_file(const std::string& path) {

@@ -41,6 +41,9 @@ class Storage {
 
 // 64-byte aligned, uninitialised; throws out_of_memory naming the size.
 std::shared_ptr<Storage> allocate(std::size_t size_bytes);
+// Over memory that is there; the handle itself is the pool's, where the thread has one.
+std::shared_ptr<Storage> make_storage(std::byte* data, std::size_t size_bytes, bool read_only,
+                                      std::shared_ptr<void> keeper);
 // No memory at all; counted by the thread's ledger, if it has one.
 std::shared_ptr<Storage> allocate_without_data(std::size_t size_bytes);
 

@@ -127,20 +127,26 @@ Tensor Tensor::zeros(DType dtype, const Shape& shape) {
   return tensor;
 }
 
-Tensor Tensor::borrow(void* data, DType dtype, const Shape& shape) {
+namespace {
+
+std::shared_ptr<Storage> borrowed(const void* data, bool read_only, DType dtype, const Shape& shape) {
   if (data == nullptr && shape.numel() != 0)
     throw Error(ErrorCode::invalid_argument, "Tensor::borrow: data is null for shape " + shape.to_string());
   if (reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) != 0)
     throw Error(ErrorCode::invalid_argument, std::string("Tensor::borrow: data is not aligned to an element of ") +
                                                  dtype_name(dtype) + " (" + std::to_string(size_of(dtype)) + " bytes)");
-  return on(std::make_shared<Storage>(static_cast<std::byte*>(data), bytes_for(dtype, shape), false, nullptr), dtype,
-            shape);
+  auto* bytes = static_cast<std::byte*>(const_cast<void*>(data));  // never written where the storage is read-only
+  return make_storage(bytes, bytes_for(dtype, shape), read_only, nullptr);
+}
+
+}  // namespace
+
+Tensor Tensor::borrow(void* data, DType dtype, const Shape& shape) {
+  return on(borrowed(data, false, dtype, shape), dtype, shape);
 }
 
 Tensor Tensor::borrow(const void* data, DType dtype, const Shape& shape) {
-  Tensor tensor = borrow(const_cast<void*>(data), dtype, shape);  // never written: the storage is read-only
-  tensor.storage_ = std::make_shared<Storage>(tensor.storage_->data(), tensor.storage_->size_bytes(), true, nullptr);
-  return tensor;
+  return on(borrowed(data, true, dtype, shape), dtype, shape);
 }
 
 Tensor Tensor::over(std::shared_ptr<Storage> storage, std::size_t offset_bytes, DType dtype, const Shape& shape) {

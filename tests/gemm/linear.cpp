@@ -206,7 +206,7 @@ TEST_CASE("layers that share an input give the bits of one call each") {
   const Linear other = Linear::w8a8("other", random_s8(8, 77, 3), ones(8), {}, TokenScale::absmax_127_5);
   const Linear f = Linear::floating("f", random(5, 77, 4), {});
   const std::vector<const Linear*> layers{&q, &k, &other, &f, &q};
-  const std::vector<Tensor> results = octavo::forward_all({&q, &k, &other, &f, &q}, x);
+  const auto results = octavo::forward_all({&q, &k, &other, &f, &q}, x);
   REQUIRE(results.size() == layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
     INFO(layers[i]->module_path());
@@ -216,7 +216,6 @@ TEST_CASE("layers that share an input give the bits of one call each") {
   CHECK(message_of([&] {
           octavo::forward_all({&f, &q}, random(2, 76, 1));
         }) == message_of([&] { f.forward(random(2, 76, 1)); }));
-  CHECK(octavo::forward_all({}, x).empty());
 }
 
 TEST_CASE("backends agree to the bit where sums exceed float32's integers") {

@@ -16,7 +16,13 @@ struct FixedList {
   std::array<T, capacity> items{};
   std::uint8_t count = 0;
   constexpr const T& operator[](std::size_t i) const { return items[i]; }
+  constexpr T& operator[](std::size_t i) { return items[i]; }
   constexpr std::size_t size() const { return count; }
+  constexpr bool full() const { return count == capacity; }
+  constexpr void push_back(const T& item) { items[count++] = item; }  ///< unless full
+  constexpr T& back() { return items[count - std::size_t{1}]; }
+  constexpr const T* begin() const { return items.data(); }
+  constexpr const T* end() const { return items.data() + count; }
 };
 
 /// Thrown while parsing; at compile time it is the error.
@@ -59,11 +65,12 @@ struct ParsedContract {
   std::array<char, 512> characters{};
   std::uint16_t length = 0;
   Range op;
-  FixedList<Range, 24> letters;  ///< names, in order of appearance
+  static constexpr std::size_t kMaxLetters = 24, kMaxArguments = 16;
+  FixedList<Range, kMaxLetters> letters;  ///< names, in order of appearance
   FixedList<Step, 160> steps;
   FixedList<Range, 80> expressions;  ///< of steps
   FixedList<Dimension, 64> dimensions;
-  FixedList<Argument, 16> arguments;
+  FixedList<Argument, kMaxArguments> arguments;
   FixedList<Condition, 8> conditions;
 
   constexpr std::string_view text() const { return {characters.data(), length}; }
@@ -131,8 +138,8 @@ class ContractParser {
   }
   template <class T, std::size_t capacity>
   constexpr void add(FixedList<T, capacity>& list, const T& item) {
-    if (list.count == capacity) fail("a shorter contract: this one has too many parts");
-    list.items[list.count++] = item;
+    if (list.full()) fail("a shorter contract: this one has too many parts");
+    list.push_back(item);
   }
 
   constexpr Range identifier(const char* wanted) {

@@ -174,7 +174,7 @@ Tensor LanguageEnds::embed(std::span<const SequenceCall> sequences) const {
 namespace {
 
 /// The positions [3, rows] of all parts, side by side; each part's own are a view of them from then on.
-Tensor join_positions(std::vector<LanguagePart>& parts) {
+Tensor join_positions(std::span<LanguagePart> parts) {
   if (parts.size() == 1) return parts.front().plan.positions;
   const std::int64_t rows = parts.back().first + parts.back().plan.q_len;
   Tensor joined = Tensor::empty_like(parts.front().plan.positions, DType::i64, Shape{3, rows});
@@ -222,11 +222,13 @@ SequenceState LanguageEnds::new_state() const {
 CallPlan LanguageEnds::plan(const SequenceCall& sequence) const {
   if (sequence.ids.is_meta()) return sequence.state->plan(sequence.ids.dim(0));
   const std::span<const std::int32_t> ids = sequence.ids.values<std::int32_t>();
-  if (sequence.generated_from >= ids.size()) return sequence.state->plan(ids, sequence.grids);
+  const auto is_pad = [&](std::int32_t id) { return id == config_.image_token_id || id == config_.video_token_id; };
+  const auto generated = ids.subspan(std::min(sequence.generated_from, ids.size()));
+  if (std::none_of(generated.begin(), generated.end(), is_pad)) return sequence.state->plan(ids, sequence.grids);
   // A model may utter the id of a pad; it gets a text position. Any id that is no pad stands in for it.
   std::vector<std::int32_t> spelled(ids.begin(), ids.end());
   std::int32_t text_id = 0;
-  while (text_id == config_.image_token_id || text_id == config_.video_token_id) ++text_id;
+  while (is_pad(text_id)) ++text_id;
   std::fill(spelled.begin() + static_cast<std::ptrdiff_t>(sequence.generated_from), spelled.end(), text_id);
   return sequence.state->plan(spelled, sequence.grids);
 }

@@ -9,6 +9,7 @@
 
 #include "architecture.hpp"
 #include "block.hpp"
+#include "octavo/detail/pooled.hpp"
 
 namespace octavo::model {
 
@@ -110,7 +111,7 @@ struct LanguagePart {
 
 /// What all layers share for one call.
 struct LanguageContext {
-  std::vector<LanguagePart> parts;
+  detail::PooledVector<LanguagePart> parts;
   RotaryTable rotary;  // [rows, head_dim]: the sequences' tables, one behind the other
 };
 

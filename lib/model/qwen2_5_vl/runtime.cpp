@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -176,7 +177,7 @@ class Qwen25Vl final : public Architecture {
   }
 
   /// The last rows of each sequence whose logits are wanted: [rows, hidden]; undefined without any.
-  static Tensor logit_rows(const Tensor& hidden, const std::vector<LanguagePart>& parts) {
+  static Tensor logit_rows(const Tensor& hidden, std::span<const LanguagePart> parts) {
     std::int64_t wanted = 0;
     for (const LanguagePart& part : parts) wanted += part.logit_rows;
     const std::int64_t rows = hidden.dim(0);
