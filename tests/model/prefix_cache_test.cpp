@@ -103,12 +103,13 @@ TEST_CASE("the logits behind a reused beginning are those of a whole run") {
     octavo::KvCache cache = impl.architecture->new_cache(count(input));
     octavo::model::PromptReuse reuse(kept, impl, input, octavo::DType::f32);
     reused += reuse.restore(state, cache);
-    const Tensor vision = reuse.image_rows({});
+    const Tensor vision = reuse.image_rows(octavo::model::CancelToken());
     const Tensor logits = run(state, cache, input, vision, reuse.restored_images());
     reuse.keep(input.ids, state, cache);
     octavo::SequenceState fresh = impl.architecture->new_state();
     octavo::KvCache empty = impl.architecture->new_cache(count(input));
-    const Tensor expected = run(fresh, empty, input, impl.architecture->encode_images(input, {}), 0);
+    const Tensor expected =
+        run(fresh, empty, input, impl.architecture->encode_images(input, octavo::model::CancelToken()), 0);
     double largest = 0;
     for (const float value : expected.values<float>())
       largest = std::max(largest, std::abs(static_cast<double>(value)));
