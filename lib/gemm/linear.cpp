@@ -5,6 +5,7 @@
 #include "backend.hpp"
 #include "dot.hpp"
 #include "kernels/float_product.hpp"
+#include "lazy_packed.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 #include "quantize.hpp"
@@ -31,7 +32,7 @@ struct Linear::Impl {
   LinearKind kind = LinearKind::floating;
   std::int64_t in_features = 0, out_features = 0;
   Tensor weight;                             // as stored; undefined where it is packed
-  std::unique_ptr<gemm::PackedS8> packed;    // w8a8
+  std::unique_ptr<gemm::LazyPacked> packed;  // w8a8
   std::vector<float> weight_scale, bias;     // bias empty when there is none
   TokenScale mode = TokenScale::absmax_127;  // w8a8
   FloatMath math = FloatMath::f32;           // of the other two
@@ -166,7 +167,7 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   impl->stored_scale = stored(scale);
   impl->stored_bias = stored_if(bias);
   if (weight.numel() != 0)
-    impl->packed = gemm::choose_backend("").pack(weight.contiguous().data<std::int8_t>(), weight.dim(0), weight.dim(1));
+    impl->packed = std::make_unique<gemm::LazyPacked>(gemm::choose_backend(""), weight.contiguous());
   impl->module_path = std::move(module_path);
   Linear linear;
   linear.impl_ = std::move(impl);
@@ -305,7 +306,7 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& sh
   }
   const gemm::SharedRows::Rows quantized = shared.of(rows, impl.mode);
   const gemm::Scales scales{quantized.scales, impl.weight_scale.data(), bias};
-  if (impl.packed) return impl.packed->linear(quantized.values, m, scales, out);
+  if (impl.packed) return impl.packed->get().linear(quantized.values, m, scales, out);
   const std::vector<std::int32_t> no_terms(static_cast<std::size_t>(n));
   gemm::scale_sums(no_terms.data(), 0, m, n, scales, out, n);
 }
