@@ -1,9 +1,9 @@
 // W8A8 weights in a mapped file: packed at first use, by whichever thread comes first, and in memory once.
 #include <atomic>
 
+#include "../support/scratch.hpp"  // lib/gemm has one of this name, too
 #include "catch.hpp"
 #include "mapped_bytes.hpp"
-#include "scratch.hpp"
 #include "support.hpp"
 #include "threads.hpp"
 
