@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "run_options.hpp"
 
 namespace cli {
 
@@ -13,6 +14,7 @@ namespace {
 
 struct BenchCommand {
   BenchSettings settings;
+  RunOptions run;
   bool json = false, quiet = false;
 };
 
@@ -42,7 +44,8 @@ BenchResult measure(const BenchCommand& command) {
   return result;
 }
 
-int run(const BenchCommand& command) {
+int run(BenchCommand command) {
+  command.settings.model_options = command.run.model();
   const BenchResult result = measure(command);
   if (command.json)
     std::printf("%s\n", bench_json(result).dump(2).c_str());
@@ -68,6 +71,7 @@ void add_bench(Program& program) {
   command.integer("--seconds", settings.seconds, 1, "time for all of it; three rounds take place in any case (15)");
   command.integer("--rows", settings.rows, 2, "rows of a prefill's products; fewer where time is short (512)", 65536);
   command.integer("-n,--max-new-tokens", settings.tokens, 2, "tokens to decode per round (32)", 65536);
+  add_model_options(command, options->run);
   command.group("Output");
   command.json(options->json);
   command.quiet(options->quiet);

@@ -14,7 +14,8 @@
 namespace cli {
 
 struct BenchSettings {
-  std::string model;          // directory; "": none
+  std::string model;  // directory; "": none
+  octavo::ModelOptions model_options;
   std::int64_t seconds = 15;  // for all of it, roughly
   std::int64_t rows = 512;    // of a prefill's products
   std::int64_t tokens = 32;   // decoded per round

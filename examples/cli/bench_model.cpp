@@ -55,7 +55,7 @@ ModelInput tokens(std::int64_t count, unsigned seed) {
 void bench_open(const BenchSettings& settings, double seconds, BenchResult& result) {
   std::vector<BenchJob> jobs(1);
   jobs[0].row = model_row("open, files in the page cache", 1, "models");
-  jobs[0].run = [&] { return seconds_of([&] { (void)Model::open(settings.model); }); };
+  jobs[0].run = [&] { return seconds_of([&] { (void)Model::open(settings.model, settings.model_options); }); };
   run_in_turns(jobs, seconds, result);
 }
 
@@ -127,7 +127,7 @@ std::string dtype_of(const Model& model) {
 void bench_model(const BenchSettings& settings, double seconds, BenchResult& result) {
   const bool peak_is_ours = reset_peak();
   bench_open(settings, seconds * 0.2, result);
-  const Model model = Model::open(settings.model);
+  const Model model = Model::open(settings.model, settings.model_options);
   std::vector<BenchJob> jobs;
   try {
     jobs.push_back(vision_job(model, 448));

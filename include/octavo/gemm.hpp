@@ -54,7 +54,7 @@ QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::
 enum class LinearKind : std::uint8_t { floating, w8a8, w8a16 };
 
 /// One linear layer `y = x W^T + b`, its weight float (as stored: f32, bf16 or f16, never widened as a whole) or
-/// int8 per channel: packed once for the chosen int8 backend where activations are int8 too, as stored where they stay
+/// int8 per channel: packed once for the int8 backend in use where activations are int8 too, as stored where they stay
 /// float. Immutable; safe to use from many threads.
 class Linear {
  public:
@@ -62,7 +62,9 @@ class Linear {
   /// weight [N,K] f32|bf16|f16; bias [N] f32|bf16|f16 or undefined. Shares the weight's storage.
   static Linear floating(std::string module_path, const Tensor& weight, const Tensor& bias,
                          FloatMath math = FloatMath::f32);
-  /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow.
+  /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow. A weight that is
+  /// mapped from a file is packed by the first forward, while other threads that need it wait, and the file's pages are
+  /// given back then; any other is packed here.
   static Linear w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
                      TokenScale mode = TokenScale::absmax_127);
   /// y = (x Q^T) * scale + b: int8 weights under float activations, for inputs whose outliers int8 cannot carry.
@@ -81,6 +83,7 @@ class Linear {
   std::int64_t in_features() const noexcept;   // K
   std::int64_t out_features() const noexcept;  // N
   const std::string& module_path() const noexcept;
+  /// What products read: of a weight that is not packed yet, its bytes as stored.
   std::size_t weight_bytes() const noexcept;
   /// x[M,K] f32 -> y[M,N] f32, owned; without data where x or the weight is.
   Tensor forward(const Tensor& x) const;

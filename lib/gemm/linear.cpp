@@ -89,7 +89,7 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   impl->stored_scale = stored(scale);
   impl->stored_bias = stored_if(bias);
   if (weight.numel() != 0)
-    impl->packed = gemm::choose_backend("").pack(weight.contiguous().data<std::int8_t>(), weight.dim(0), weight.dim(1));
+    impl->lazy = std::make_unique<gemm::LazyPacked>(gemm::choose_backend(""), weight.contiguous());
   impl->module_path = std::move(module_path);
   Linear linear;
   linear.impl_ = std::move(impl);
@@ -150,7 +150,7 @@ std::size_t Linear::weight_bytes() const noexcept {
     return static_cast<std::size_t>(impl_->stored_weight.shape.numel()) * size_of(impl_->stored_weight.dtype) +
            static_cast<std::size_t>(values(impl_->stored_scale) + values(impl_->stored_bias)) * sizeof(float);
   }
-  const std::size_t weight = impl_->packed             ? impl_->packed->size_bytes()
+  const std::size_t weight = impl_->lazy               ? impl_->lazy->size_bytes()
                              : impl_->weight.defined() ? impl_->weight.size_bytes()
                                                        : 0;
   return weight + (impl_->weight_scale.size() + impl_->bias.size()) * sizeof(float);
