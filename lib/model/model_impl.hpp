@@ -14,8 +14,12 @@
 namespace octavo {
 
 struct Model::Impl {
-  Impl(Checkpoint opened, std::unique_ptr<model::Architecture> built, GenerationConfig defaults)
-      : checkpoint(std::move(opened)), architecture(std::move(built)), generation(std::move(defaults)) {}
+  Impl(Checkpoint opened, const ModelOptions& asked, std::unique_ptr<model::Architecture> built,
+       GenerationConfig defaults)
+      : checkpoint(std::move(opened)),
+        options(asked),
+        architecture(std::move(built)),
+        generation(std::move(defaults)) {}
 
   /// Of this process; no two models have the same.
   static std::uint64_t next_id() {
@@ -24,6 +28,7 @@ struct Model::Impl {
   }
   const std::uint64_t id = next_id();
   Checkpoint checkpoint;
+  ModelOptions options;
   std::unique_ptr<model::Architecture> architecture;
   GenerationConfig generation;
 

@@ -18,6 +18,8 @@ constexpr std::int64_t kTileRows = 32;  // of a strip: two tiles
 // One strip of up to 32 rows.
 struct Strip {
   const std::byte* lines;  // [steps][parts][rows][64 bytes]
+  const std::byte* next;   // lines of the steps that come next, to be fetched meanwhile; null: none
+  const std::byte* out;    // where the first pair's sums will go, to be fetched meanwhile; null: not yet
   std::int64_t rows;
   std::byte* sums;            // of its first row
   std::int64_t index, count;  // of all strips
@@ -26,8 +28,9 @@ struct Strip {
 // Tiles 0 to 3 are sums, 4 and 5 rows, 6 and 7 weights. Two tiles of rows by two panels: four products for four loads,
 // or less where the rows have parts.
 //
-// The first pass over a pair of panels finds them in memory: while one pair is multiplied, each strip fetches its share
-// of the next.
+// A pair of panels stays in the first cache for all strips, so rows are loaded past it (tileloaddt1). What is wanted
+// next is fetched into the second cache meanwhile, by every strip and pair its share: the next pair of panels, and the
+// rows of the next steps of K.
 template <int parts>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
   std::byte* below = s.sums + 16 * kSumBytes;
@@ -43,22 +46,30 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
     _tile_zero(3);
   }
   const std::byte* a = s.lines;
-  const std::int64_t fetch_bytes = w.next == nullptr ? 0 : (16 + s.count - 1) / s.count * 64;  // of a step and a panel
-  const std::byte* fetch = w.next + s.index * w.steps * fetch_bytes;
+  const std::int64_t panel_bytes = w.next == nullptr ? 0 : (16 + s.count - 1) / s.count * 64;  // of a step and a panel
+  const std::byte* panel = w.next + s.index * w.steps * panel_bytes;
+  const std::int64_t row_bytes = s.next == nullptr ? 0 : (parts * s.rows + w.pairs - 1) / w.pairs * 64;  // of a step
+  const std::byte* row = s.next + w.pair * w.steps * row_bytes;
+  const std::int64_t out_rows = parts > 1 || s.out == nullptr ? 0 : (s.rows + w.steps - 1) / w.steps;  // of a step
+  const std::byte* out = s.out;
   for (std::int64_t step = 0; step < w.steps; ++step) {
-    for (const std::byte* line = fetch; line < fetch + fetch_bytes; line += 64) {
-      _mm_prefetch(line, _MM_HINT_T0);
-      _mm_prefetch(line + w.panel_stride, _MM_HINT_T0);
+    for (std::int64_t i = 0; i < out_rows; ++i, out += w.out_stride) {
+      __builtin_prefetch(out, 1);
+      __builtin_prefetch(out + 64, 1);
     }
-    fetch += fetch_bytes;
+    for (const std::byte* end = panel + panel_bytes; panel < end; panel += 64) {
+      _mm_prefetch(panel, _MM_HINT_T1);
+      _mm_prefetch(panel + w.panel_stride, _MM_HINT_T1);
+    }
+    for (const std::byte* end = row + row_bytes; row < end; row += 64) _mm_prefetch(row, _MM_HINT_T1);
     _tile_loadd(6, b, 64);
     _tile_loadd(7, b + w.panel_stride, 64);
 #pragma GCC unroll 3
     for (int part = 0; part < parts; ++part) {
-      _tile_loadd(4, a, 64);
+      _tile_stream_loadd(4, a, 64);
       OCTAVO_TILE_PRODUCT(0, 4, 6);
       OCTAVO_TILE_PRODUCT(1, 4, 7);
-      _tile_loadd(5, a + 1024, 64);
+      _tile_stream_loadd(5, a + 1024, 64);
       OCTAVO_TILE_PRODUCT(2, 5, 6);
       OCTAVO_TILE_PRODUCT(3, 5, 7);
       a += s.rows * 64;
@@ -148,8 +159,14 @@ void multiply_tiles(const TileWork& w) {
     // All strips of this height under one configuration.
     for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;
          row += rows) {
-      Strip s{w.rows + row / kTileRows * w.strip_stride + w.first_step * parts * rows * 64, rows,
-              w.sums + row * kSumBytes, row / kTileRows, (w.row_count + kTileRows - 1) / kTileRows};
+      const std::byte* strip = w.rows + row / kTileRows * w.strip_stride;
+      Strip s{strip + w.first_step * parts * rows * 64,
+              w.next_step < 0 ? nullptr : strip + w.next_step * parts * rows * 64,
+              w.out == nullptr ? nullptr : w.out + row * w.out_stride,
+              rows,
+              w.sums + row * kSumBytes,
+              row / kTileRows,
+              (w.row_count + kTileRows - 1) / kTileRows};
       const std::int64_t pair_bytes = w.row_count * kSumBytes;
       std::int64_t panel = 0;
       if (rows <= 16)

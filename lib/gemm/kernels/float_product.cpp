@@ -43,16 +43,25 @@ inline void round_half_to_even(const float* x, std::int64_t count, std::uint16_t
   }
 }
 
-// One row in lines, `step` values apart. Whole lines apart from the rest, so that their loops are unrolled.
-OCTAVO_CLONES void split_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t part,
-                             std::int64_t step) {
-  for (; count >= kLine; count -= kLine, x += kLine, to += step) split(x, kLine, to, part);
-  split(x, count, to, part);
+// `rows` rows in lines: [step of K][part][row][kLine], by the step, so that what is written is written in order. Whole
+// lines apart from the rest, so that their loops are unrolled.
+OCTAVO_CLONES void split_rows(const float* x, std::int64_t rows, std::int64_t k, std::uint16_t* to) {
+  const std::int64_t part = rows * kLine;
+  for (std::int64_t i = 0; i < k; i += kLine, to += 3 * part)
+    for (std::int64_t r = 0; r < rows; ++r)
+      if (i + kLine <= k)
+        split(x + r * k + i, kLine, to + r * kLine, part);
+      else
+        split(x + r * k + i, k - i, to + r * kLine, part);
 }
 
-OCTAVO_CLONES void round_row(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t step) {
-  for (; count >= kLine; count -= kLine, x += kLine, to += step) round_half_to_even(x, kLine, to);
-  round_half_to_even(x, count, to);
+OCTAVO_CLONES void round_rows(const float* x, std::int64_t rows, std::int64_t k, std::uint16_t* to) {
+  for (std::int64_t i = 0; i < k; i += kLine, to += rows * kLine)
+    for (std::int64_t r = 0; r < rows; ++r)
+      if (i + kLine <= k)
+        round_half_to_even(x + r * k + i, kLine, to + r * kLine);
+      else
+        round_half_to_even(x + r * k + i, k - i, to + r * kLine);
 }
 
 OCTAVO_CLONES void bytes_to_bf16(const std::int8_t* from, std::int64_t count, std::uint16_t* to) {
@@ -77,6 +86,7 @@ OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int6
 }
 
 constexpr std::int64_t kStripCut = 16;
+constexpr std::int64_t kPreparedBytes = std::int64_t{64} << 20;  // of rows in the kernel's form
 
 struct Way {
   const TileKernel* kernel = nullptr;
@@ -106,12 +116,17 @@ class TiledProduct {
 
   // Some rows after the other, so that the working memory is bounded; the weights are packed anew for each.
   void run() const {
-    for (std::int64_t row = 0; row < p_.m; row += kBlockRows) {
-      const std::int64_t rows = std::min(kBlockRows, p_.m - row);
+    const std::int64_t most = std::max(kernel_.block_rows, kPreparedBytes / row_bytes() / kernel_.rows * kernel_.rows);
+    const std::int64_t together = block_rows_of(kernel_, p_.m, most);
+    for (std::int64_t row = 0; row < p_.m; row += together) {
+      const std::int64_t rows = std::min(together, p_.m - row);
       const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
       for_blocks(rows, rows, (p_.n + kPanelColumns - 1) / kPanelColumns, steps_,
                  [&](std::int64_t, std::int64_t, std::int64_t panel, std::int64_t panels) {
-                   block(prepared, row, rows, panel, panels);
+                   if (rows <= kernel_.rows)
+                     strip(prepared, row, rows, panel, panels);
+                   else
+                     blocks(prepared, row, rows, panel, panels);
                  });
     }
   }
@@ -138,7 +153,7 @@ class TiledProduct {
 
   void round_and_interleave(const float* x, std::int64_t rows, std::byte* to) const {
     auto* rounded = scratch<std::uint16_t>(Purpose::widened, static_cast<std::size_t>(rows * p_.k));
-    for (std::int64_t r = 0; r < rows; ++r) round_row(x + r * p_.k, p_.k, rounded + r * p_.k, kLine);
+    for (std::int64_t r = 0; r < rows; ++r) round_rows(x + r * p_.k, 1, p_.k, rounded + r * p_.k);
     interleave_rows(rounded, p_.k * 2, rows, p_.k * 2, 0, to);
   }
 
@@ -148,39 +163,68 @@ class TiledProduct {
     const std::int64_t step = part * kernel_.parts;
     if (p_.k % kLine != 0)  // what lies beyond K
       std::fill_n(lines + (steps_ - 1) * step, step, std::uint16_t{0});
-    for (std::int64_t r = 0; r < rows; ++r)
-      if (way_.rows == RowForm::split_bf16)
-        split_row(x + r * p_.k, p_.k, lines + r * kLine, part, step);
-      else
-        round_row(x + r * p_.k, p_.k, lines + r * kLine, step);
+    if (way_.rows == RowForm::split_bf16)
+      split_rows(x, rows, p_.k, lines);
+    else
+      round_rows(x, rows, p_.k, lines);
   }
 
-  void block(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
+  std::int64_t row_bytes() const { return kernel_.parts * steps_ * kStepBytes; }
+
+  // For multiply_block: takes the sums of pairs of panels, counted from `panel`, to y.
+  auto finish_at(std::int64_t first, std::int64_t rows, std::int64_t panel) const {
+    return [=, this](const std::byte* sums, std::int64_t from, std::int64_t count) {
+      for (std::int64_t j = 0; j < count; j += 2) {
+        const std::int64_t column = (panel + from + j) * kPanelColumns;
+        finish(reinterpret_cast<const float*>(sums + j / 2 * rows * kSumBytes), 2 * kPanelColumns, rows,
+               std::min(2 * kPanelColumns, p_.n - column), p_.scale == nullptr ? nullptr : p_.scale + column,
+               p_.bias == nullptr ? nullptr : p_.bias + column, p_.y + first * p_.n + column, p_.n);
+      }
+    };
+  }
+
+  // A single strip passes the weights once: what has just been packed should be near, and no sum waits for long.
+  void strip(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
              std::int64_t panels) const {
-    // A single strip passes the weights once: what has just been packed should be near, and no sum waits for long.
-    const std::int64_t cut = std::min(steps_, rows <= kernel_.rows ? kStripCut : kernel_.cut_steps);
-    const std::int64_t panel_stride = cut * kStepBytes * kPanelColumns;
-    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * panel_stride));
+    const std::int64_t cut = std::min(steps_, kStripCut);
+    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * cut * kPanelStep));
     multiply_block(
-        kernel_, prepared, 0, rows, steps_, cut, panels, nullptr,
+        kernel_, prepared, 0, rows, steps_, cut, panels, nullptr, nullptr, 0,
         [&](std::int64_t step, std::int64_t count) {
-          const std::int64_t begin = step * kStepBytes / element_;
-          const std::int64_t terms = std::min(count * kStepBytes / element_, p_.k - begin);
-          for (std::int64_t j = 0; j < panels; ++j) pack(panel + j, begin, terms, packed + j * panel_stride);
-          return PackedPanels{packed, panel_stride, false};
+          pack(panel, panels, step, count, packed, cut * kPanelStep);
+          return PackedPanels{packed, cut * kPanelStep, false};
         },
-        [&](const std::byte* sums, std::int64_t from, std::int64_t count) {
-          for (std::int64_t j = 0; j < count; j += 2) {
-            const std::int64_t column = (panel + from + j) * kPanelColumns;
-            finish(reinterpret_cast<const float*>(sums + j / 2 * rows * kSumBytes), 2 * kPanelColumns, rows,
-                   std::min(2 * kPanelColumns, p_.n - column), p_.scale == nullptr ? nullptr : p_.scale + column,
-                   p_.bias == nullptr ? nullptr : p_.bias + column, p_.y + first * p_.n + column, p_.n);
-          }
-        });
+        finish_at(first, rows, panel));
+  }
+
+  // Several blocks of rows by panels that are packed once for all of them.
+  void blocks(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
+              std::int64_t panels) const {
+    const std::int64_t stride = steps_ * kPanelStep;
+    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * stride));
+    pack(panel, panels, 0, steps_, packed, stride);
+    const std::int64_t block_rows = block_rows_of(kernel_, rows, kernel_.block_rows);
+    for (std::int64_t row = 0; row < rows; row += block_rows) {
+      const std::int64_t count = std::min(block_rows, rows - row);
+      multiply_block(
+          kernel_, prepared, row, count, steps_, std::min(steps_, kernel_.cut_steps), panels, nullptr,
+          p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
+          [&](std::int64_t step, std::int64_t) {
+            return PackedPanels{packed + step * kPanelStep, stride, true};
+          },
+          finish_at(first + row, count, panel));
+    }
+  }
+
+  void pack(std::int64_t panel, std::int64_t panels, std::int64_t step, std::int64_t steps, std::byte* to,
+            std::int64_t stride) const {
+    const std::int64_t begin = step * kStepBytes / element_;
+    const std::int64_t terms = std::min(steps * kStepBytes / element_, p_.k - begin);
+    for (std::int64_t j = 0; j < panels; ++j) pack_one(panel + j, begin, terms, to + j * stride);
   }
 
   // One panel of `terms` of K from `begin`, in the kernel's type.
-  void pack(std::int64_t panel, std::int64_t begin, std::int64_t terms, std::byte* to) const {
+  void pack_one(std::int64_t panel, std::int64_t begin, std::int64_t terms, std::byte* to) const {
     const std::int64_t stored = static_cast<std::int64_t>(size_of(p_.dtype));
     const std::int64_t rows = std::min(kPanelColumns, p_.n - panel * kPanelColumns);
     const std::byte* from = static_cast<const std::byte*>(p_.weight) + (panel * kPanelColumns * p_.k + begin) * stored;

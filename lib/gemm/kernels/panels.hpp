@@ -11,8 +11,10 @@ namespace octavo::gemm {
 inline constexpr std::int64_t kPanelColumns = 16;
 inline constexpr std::int64_t kStepBytes = 64;  // of K per step: 16 words, the height of a tile
 
+inline constexpr std::int64_t kPanelStep = kStepBytes * kPanelColumns;  // bytes of a panel's step
+
 inline std::int64_t steps_of(std::int64_t row_bytes) { return (row_bytes + kStepBytes - 1) / kStepBytes; }
-inline std::int64_t panel_bytes(std::int64_t row_bytes) { return steps_of(row_bytes) * kStepBytes * kPanelColumns; }
+inline std::int64_t panel_bytes(std::int64_t row_bytes) { return steps_of(row_bytes) * kPanelStep; }
 
 // Rows of the other operand for kernels that take a word of each row at a time: [words][width] for strips of up to 12
 // rows, so many that 24 sums, two weights and a word fill the registers, at 14 loads to 24 products. Full strips are as

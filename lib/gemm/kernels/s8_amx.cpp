@@ -1,15 +1,15 @@
 // int8 products by AMX: tdpbssd multiplies signed by signed bytes and adds modulo 2^32, so that the end is exact
 // whenever it fits into int32.
-#define OCTAVO_TARGET __attribute__((target("amx-tile,amx-int8")))
+#define OCTAVO_TARGET __attribute__((target("prfchw,amx-tile,amx-int8")))
 #define OCTAVO_TILE_PRODUCT(sums, rows, weights) _tile_dpbssd(sums, rows, weights)
 #include "amx_tiles.hpp"
 
 namespace octavo::gemm {
 
 #ifdef OCTAVO_AMX
-const TileKernel kAmxInt8Kernel{32, 1, false, 8, multiply_tiles<1>};
+const TileKernel kAmxInt8Kernel{32, 1, false, 256, 16, multiply_tiles<1>};
 #else
-const TileKernel kAmxInt8Kernel{32, 1, false, 8, nullptr};
+const TileKernel kAmxInt8Kernel{32, 1, false, 256, 16, nullptr};
 #endif
 
 }  // namespace octavo::gemm

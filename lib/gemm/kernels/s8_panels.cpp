@@ -43,7 +43,7 @@ class PackedWeights final : public PackedS8 {
   }
 
   void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const override {
-    run(a, m, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
+    run(a, m, acc, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
       const std::int64_t columns = std::min(2 * kPanelColumns, n_ - column);
       for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(sums + r * 2 * kPanelColumns, columns, acc + (row + r) * n_ + column);
@@ -51,7 +51,7 @@ class PackedWeights final : public PackedS8 {
   }
 
   void linear(const std::int8_t* a, std::int64_t m, const Scales& scales, float* y) const override {
-    run(a, m, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
+    run(a, m, y, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
       scale_sums(sums, 2 * kPanelColumns, rows, std::min(2 * kPanelColumns, n_ - column),
                  {scales.token + row, scales.channel + column, scales.bias == nullptr ? nullptr : scales.bias + column},
                  y + row * n_ + column, n_);
@@ -78,21 +78,23 @@ class PackedWeights final : public PackedS8 {
     return {to, stride};
   }
 
-  template <class Finish>
-  void run(const std::int8_t* a, std::int64_t m, const Finish& finish) const {
+  // finish writes to out[m][n], 4 bytes each.
+  template <class Out, class Finish>
+  void run(const std::int8_t* a, std::int64_t m, const Out* out, const Finish& finish) const {
     const TileKernel& kernel = m <= few_rows_ ? few_ : many_;
     const PreparedRows prepared = prepare(kernel, a, m);
     const auto packed_from = [&](std::int64_t panel) {
       return [this, panel](std::int64_t step, std::int64_t) {
-        return PackedPanels{packed_.get() + panel * panel_stride_ + step * kStepBytes * kPanelColumns, panel_stride_,
-                            true};
+        return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true};
       };
     };
-    for_blocks(m, panels_ < 64 ? kFewBlockRows : kBlockRows, panels_, steps_,
+    const std::int64_t most = panels_ < 64 ? kFewBlockRows : kernel.block_rows;
+    for_blocks(m, block_rows_of(kernel, m, most), panels_, steps_,
                [&](std::int64_t row, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
                  const std::int64_t cut = rows <= kernel.rows ? steps_ : std::min(steps_, kernel.cut_steps);
                  multiply_block(kernel, prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns,
-                                packed_from(panel), [&](const std::byte* sums, std::int64_t first, std::int64_t count) {
+                                out + row * n_ + panel * kPanelColumns, n_ * 4, packed_from(panel),
+                                [&](const std::byte* sums, std::int64_t first, std::int64_t count) {
                                   for (std::int64_t j = 0; j < count; j += 2)
                                     finish(reinterpret_cast<const std::int32_t*>(sums + j / 2 * rows * kSumBytes), row,
                                            rows, (panel + first + j) * kPanelColumns);

@@ -13,11 +13,15 @@ namespace octavo::gemm {
 
 inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes of memory read by a part, some 10 us
 
-// Rows multiplied by a block of panels before the next: whole strips of every kernel. With 16 panels their sums take
-// 480 KiB, and a cut of their rows less than that, so that a second cache of 2 MiB holds both.
-inline constexpr std::int64_t kBlockRows = 480;
 inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
 inline constexpr std::int64_t kBlockPanels = 16;
+
+// The rows of each block when `rows` are divided into as few as the kernel lets, of about the same size.
+inline std::int64_t block_rows_of(const TileKernel& kernel, std::int64_t rows, std::int64_t most) {
+  const std::int64_t blocks = (rows + most - 1) / most;
+  const std::int64_t strips = ((rows + blocks - 1) / blocks + kernel.rows - 1) / kernel.rows;
+  return strips * kernel.rows;
+}
 
 // x[M,K] as a kernel reads it.
 struct PreparedRows {
@@ -31,7 +35,7 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
                 const Body& body) {
   const std::int64_t pairs = (panel_count + 1) / 2;
   const std::int64_t down = (rows + block_rows - 1) / block_rows;
-  const std::int64_t pair_bytes = 2 * steps * kStepBytes * kPanelColumns;
+  const std::int64_t pair_bytes = 2 * steps * kPanelStep;
   const std::int64_t cost = pair_bytes * std::max<std::int64_t>(1, std::min(rows, block_rows) / 8);
   parallel_for(pairs * down, std::max<std::int64_t>(1, kWorthAThread / cost),
                [&](std::int64_t begin, std::int64_t end) {
@@ -56,10 +60,12 @@ struct PackedPanels {
   std::int64_t stride;
   bool lasting;  // packed once: what follows in memory is what follows in K
 };
+//
+// `out` is where finish will write 4 bytes for each sum, its rows out_stride bytes apart: fetched in time.
 template <class Packed, class Finish>
 void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
                     std::int64_t steps, std::int64_t cut, std::int64_t panels, const std::int32_t* start,
-                    const Packed& packed, const Finish& finish) {
+                    const void* out, std::int64_t out_stride, const Packed& packed, const Finish& finish) {
   const std::int64_t together = rows <= kernel.rows ? panels : 2;  // panels of one call
   const std::int64_t pairs = cut < steps ? (panels + 1) / 2 : (together + 1) / 2;
   auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(pairs * rows * kSumBytes));
@@ -76,8 +82,14 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
       work.panel_count = std::min(together, panels - panel);
       work.next = kernel.interleaved || !weights.lasting ? nullptr
                   : panel + together < panels            ? work.panels + together * weights.stride
-                  : step + count < steps                 ? weights.first + count * kStepBytes * kPanelColumns
+                  : step + count < steps                 ? weights.first + count * kPanelStep
                                                          : nullptr;
+      // After the last steps the first ones are wanted again, by the next panels.
+      work.next_step = kernel.interleaved || !weights.lasting ? -1 : step + count < steps ? step + count : 0;
+      work.pair = panel / 2;
+      work.pairs = (panels + 1) / 2;
+      work.out = step + count < steps ? nullptr : static_cast<const std::byte*>(out) + panel * kPanelColumns * 4;
+      work.out_stride = out_stride;
       work.first_step = step;
       work.steps = count;
       work.start = start == nullptr ? nullptr : start + panel * kPanelColumns;

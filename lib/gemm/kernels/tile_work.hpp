@@ -20,7 +20,11 @@ struct TileWork {
   std::int64_t panel_stride;  // bytes between panels
   std::int64_t panel_count;   // 1 or 2; any number when there is a single strip
   std::int64_t first_step, steps;
-  const std::byte* next;      // the pair of panels after these, to be fetched meanwhile; null: none
+  const std::byte* next;   // the pair of panels after these, to be fetched meanwhile; null: none
+  std::int64_t next_step;  // whose rows are to be fetched meanwhile, by pair `pair` of `pairs` its share; -1: none
+  std::int64_t pair, pairs;
+  const std::byte* out;     // where the pair's 128 bytes of the first row will be written, to be fetched; null: not yet
+  std::int64_t out_stride;  // bytes between rows
   const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
   std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
   bool add;
@@ -32,7 +36,8 @@ struct TileKernel {
   std::int64_t rows;   // of a strip
   std::int64_t parts;  // that a row is the sum of
   bool interleaved;
-  std::int64_t cut_steps;  // sums of several strips are cut, so that a pair of panels stays in the first cache
+  std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
+  std::int64_t cut_steps;   // sums of several strips are cut, so that a pair of panels stays in the first cache
   void (*multiply)(const TileWork&);
 };
 
