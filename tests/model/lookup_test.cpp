@@ -73,8 +73,10 @@ TEST_CASE("a lookup finds what followed the longest run of last ids where it sto
 
 TEST_CASE("a row has the same logits alone and among up to seven others, bit for bit") {
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
+  octavo::ModelOptions options;
+  options.language_math = GENERATE(octavo::FloatMath::f32, octavo::FloatMath::bf16);
   const std::unique_ptr<octavo::model::Architecture> in_float =
-      octavo::model::find_architecture(checkpoint).open(checkpoint);
+      octavo::model::find_architecture(checkpoint).open(checkpoint, options);
   const std::unique_ptr<octavo::model::Architecture> in_int8 =
       in_float->with_linears(golden::linears_in_w8a8(checkpoint, in_float->linears()));
   const Ids answer{4, 6, 2, 6, 4, 3, 3, 8};
@@ -115,8 +117,9 @@ TEST_CASE("a row has the same logits alone and among up to seven others, bit for
     for (const auto* architecture : {in_float.get(), in_int8.get()})
       for (const octavo::DType dtype : {octavo::DType::f32, octavo::DType::bf16, octavo::DType::s8})
         for (const std::size_t prompt : {19U, 508U}) {  // the keys of the second are divided among threads on the way
-          INFO(backend.name << (architecture == in_int8.get() ? ", W8A8, " : ", float, ") << octavo::dtype_name(dtype)
-                            << ", behind " << prompt << " tokens");
+          INFO((options.language_math == octavo::FloatMath::bf16 ? "math in bf16, " : "")
+               << backend.name << (architecture == in_int8.get() ? ", W8A8, " : ", float, ")
+               << octavo::dtype_name(dtype) << ", behind " << prompt << " tokens");
           compare(*architecture, prompt, dtype);
         }
   }

@@ -43,7 +43,8 @@ std::int64_t count(const ModelInput& input) { return static_cast<std::int64_t>(i
 /// The model as the library holds it, so that its logits are at hand.
 octavo::Model::Impl opened() {
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
-  return {checkpoint, octavo::model::find_architecture(checkpoint).open(checkpoint),
+  const octavo::ModelOptions options;
+  return {checkpoint, options, octavo::model::find_architecture(checkpoint).open(checkpoint, options),
           octavo::GenerationConfig::read(golden::bundled(), checkpoint.config())};
 }
 
