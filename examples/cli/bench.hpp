@@ -1,8 +1,7 @@
-// The parts of octavo bench. Every number is a median over rounds; what is compared takes turns within a round, so that
-// a machine that slows down slows all of it.
+// The parts of octavo bench: rows of what was measured, the machine's limits, and each row's share of the limit that
+// binds it.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <octavo/octavo.hpp>
@@ -10,61 +9,98 @@
 #include <string>
 #include <vector>
 
+#include "limits/limits.hpp"
+
 namespace cli {
 
 struct BenchSettings {
-  std::string model;          // directory; "": none
+  std::string model;  // directory; "": none
+  octavo::ModelOptions model_options;
   std::int64_t seconds = 15;  // for all of it, roughly
-  std::int64_t rows = 256;    // of a prefill's products
+  std::int64_t rows = 512;    // of a prefill's products
   std::int64_t tokens = 32;   // decoded per round
+  bool full = false;          // every row of docs/performance.md
 };
 
-/// What loops of this library reach at large sizes, where nothing but the machine should limit them.
-struct MachineRates {
-  double read_gb_s = 0;      // a sum over 256 MiB, all threads
-  double float_gflop_s = 0;  // Linear of float32 weights, 1024 x 1024 x 1024
-  double int8_gop_s = 0;     // Linear in W8A8, the same size, quantizing its rows included
+/// What a job cannot do without: operations (a multiply-add is two) by the kind of their operands, so by the fastest
+/// unit that may do them, and bytes that are read or written once.
+struct Work {
+  double int8 = 0, bf16 = 0, f32 = 0;
+  double bytes = 0;
+  double operations() const { return int8 + bf16 + f32; }
+  Work& operator+=(const Work& other);
+};
+
+/// The roofline (Williams, Waterman, Patterson 2009): no less than the operations at the machine's rates, and no less
+/// than the bytes at its bandwidth.
+struct Limit {
+  double seconds = 0;
+  std::string binds;  // "int8", "bf16", "f32", "memory" or "cache": where most of the longer of the two times goes
+};
+Limit limit_of(const Work& work, const limits::Machine& machine);
+
+/// One thing that was measured.
+struct BenchRow {
+  std::string group;  // "linear", "attention", "picture" or "model"
+  std::string name;   // "gate_proj 11008 x 2048, W8A8, 512 rows"; unique in its group
+  Work work;          // of one call; no operations and no bytes: its limit is not known
+  double items = 1;   // of one call, and what they are: "tokens", "patches", "calls"
+  std::string item = "calls";
+  octavo::JsonBuilder details = octavo::JsonBuilder::object();  // the name's parts, for programs
+  double seconds = 0;                                           // of one call: the median of rounds
   std::int64_t rounds = 0;
 };
-MachineRates measure_machine(double seconds);
+
+/// A row and how to measure it once: run() returns seconds.
+struct BenchJob {
+  BenchRow row;
+  std::function<double()> run;
+};
+
+/// What was asked for and not measured, and why.
+struct LeftOut {
+  std::string name, why;
+};
+
+struct ModelMemory {
+  std::string dtype;                 // of the language model's linears: "W8A8"
+  double weight_bytes = 0;           // of tensors in the directory's files
+  std::optional<double> peak_bytes;  // of the process while the model was open and ran; mapped files included
+};
+
+struct BenchResult {
+  limits::Machine machine;
+  std::vector<BenchRow> rows;
+  std::vector<LeftOut> left_out;
+  std::optional<ModelMemory> memory;
+};
 
 /// A linear layer's shape, and how often a model has it.
 struct LinearShape {
   std::string name;
   std::int64_t out_features = 0, in_features = 0, count = 1;
 };
-std::vector<LinearShape> default_shapes();                       // of Qwen2.5-VL-3B
+std::vector<LinearShape> default_shapes(bool full);              // of Qwen2.5-VL-3B
 std::vector<LinearShape> shapes_of(const octavo::Model& model);  // distinct ones
 
-/// Milliseconds of one forward: bf16 weights, W8A8, W8A16.
-struct LinearTimes {
-  LinearShape shape;
-  std::int64_t rows = 0;
-  double bf16_ms = 0, w8a8_ms = 0, w8a16_ms = 0;
-};
-struct LinearsResult {
-  std::vector<LinearTimes> times;
-  std::int64_t rounds = 0;
-};
-/// One row (decoding) and `rows` (prefill; fewer where the budget is too short for three rounds of them).
-LinearsResult measure_linears(const std::vector<LinearShape>& shapes, std::int64_t rows, double seconds);
+/// Each appends rows to the result; about `seconds` long, three rounds in any case.
+void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& settings, double seconds,
+                   BenchResult& result);
+void bench_attention(const BenchSettings& settings, double seconds, BenchResult& result);
+void bench_picture(double seconds, BenchResult& result);
+void bench_model(const BenchSettings& settings, double seconds, BenchResult& result);
 
-struct ModelTimes {
-  double open_ms = 0;     // config, headers, weights mapped and packed; files in the page cache
-  double prepare_ms = 0;  // tokenizing, and the picture to patches
-  double vision_ms = 0;
-  std::int64_t prompt_tokens = 0, decoded_tokens = 0;
-  double prefill_tokens_s = 0;    // of the language model, the picture's tokens included
-  double decode_tokens_s = 0;     // one sequence
-  std::optional<double> peak_mb;  // of the process while the model was open; mapped files included
-  std::int64_t rounds = 0;
-};
-ModelTimes measure_model(const std::string& directory, std::int64_t tokens, double seconds);
-
-/// Runs every job once to warm up, then in turns: at least three rounds, more while `seconds` last. Medians in seconds,
-/// in the order of the jobs; `rounds` receives their number. Throws Error (cancelled) on Ctrl-C.
-std::vector<double> interleaved(const std::vector<std::function<void()>>& jobs, double seconds, std::int64_t& rounds);
+/// Runs every job once to warm up, then all in turns, so that a machine that slows down slows all of them: at least
+/// three rounds, more while `seconds` last. Throws Error (cancelled) on Ctrl-C.
+void run_in_turns(std::vector<BenchJob>& jobs, double seconds, BenchResult& result);
+double seconds_of(const std::function<void()>& job);
 double median(std::vector<double> values);
 void stop_if_interrupted();
+
+octavo::Tensor noise(const octavo::Shape& shape, std::uint32_t seed);  // f32, uniform in [-1, 1); the same every time
+
+void print_table(const BenchResult& result);
+octavo::JsonBuilder bench_json(const BenchResult& result);  // docs/bench.md describes it
+std::string bench_svg(const BenchResult& result);           // a roofline chart
 
 }  // namespace cli

@@ -1,74 +1,92 @@
 // octavo bench: linear layers, as three kinds of weights.
 #include <algorithm>
+#include <memory>
 
 #include "bench.hpp"
-#include "bench_tensors.hpp"
 
 namespace cli {
 
 namespace {
 
-// A step of the linear congruential generator of Numerical Recipes (2nd ed., section 7.1).
-std::uint32_t next(std::uint32_t seed) { return seed * 1664525U + 1013904223U; }
-
-struct Kinds {
-  octavo::Linear bf16, w8a8, w8a16;
+struct Kind {
+  const char* name;
+  double weight_bytes;  // of an element
+  octavo::Linear linear;
 };
 
-Kinds kinds_of(const LinearShape& shape) {
-  const octavo::Tensor weight = noise_s8(shape.out_features, shape.in_features);
-  const octavo::Tensor scale = scales(shape.out_features);
-  const octavo::Tensor floats = noise({shape.out_features, shape.in_features}, 5).to(octavo::DType::bf16);
-  return {octavo::Linear::floating("bench", floats, {}), octavo::Linear::w8a8("bench", weight, scale, {}),
-          octavo::Linear::w8a16("bench", weight, scale, {})};
+octavo::Tensor int8_weight(const octavo::Tensor& floats) {
+  octavo::Tensor tensor = octavo::Tensor::empty(octavo::DType::s8, floats.shape());
+  std::transform(floats.values<float>().begin(), floats.values<float>().end(),
+                 tensor.mutable_values<std::int8_t>().begin(),
+                 [](float value) { return static_cast<std::int8_t>(value * 127.0F); });
+  return tensor;
 }
 
-// Rows that leave room for a warm-up and three rounds of all three kinds of all shapes.
-std::int64_t affordable_rows(const std::vector<LinearShape>& shapes, const std::vector<Kinds>& linears,
+std::vector<Kind> kinds_of(const LinearShape& shape) {
+  const octavo::Tensor floats = noise({shape.out_features, shape.in_features}, 5);
+  const octavo::Tensor weight = int8_weight(floats);
+  octavo::Tensor scale = octavo::Tensor::empty(octavo::DType::f32, {shape.out_features});
+  std::fill(scale.mutable_values<float>().begin(), scale.mutable_values<float>().end(), 0.01F);
+  return {{"W8A8", 1, octavo::Linear::w8a8("bench", weight, scale, {})},
+          {"W8A16", 1, octavo::Linear::w8a16("bench", weight, scale, {})},
+          {"bf16", 2, octavo::Linear::floating("bench", floats.to(octavo::DType::bf16), {})}};
+}
+
+// Weights, and x and y in float32, once each. Where activations are float, bf16 units could do the products.
+Work work_of(const LinearShape& shape, const Kind& kind, std::int64_t rows) {
+  const auto m = static_cast<double>(rows);
+  const auto n = static_cast<double>(shape.out_features);
+  const auto k = static_cast<double>(shape.in_features);
+  Work work;
+  (kind.linear.is_w8a8() ? work.int8 : work.bf16) = 2 * m * n * k;
+  work.bytes = n * k * kind.weight_bytes + 4 * m * (n + k);
+  return work;
+}
+
+// Rows that leave room for a warm-up and three rounds of all kinds of all shapes.
+std::int64_t affordable_rows(const std::vector<LinearShape>& shapes, const std::vector<std::vector<Kind>>& linears,
                              std::int64_t rows, double seconds) {
   constexpr std::int64_t kProbed = 16;
   double per_row = 0;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const octavo::Tensor x = noise({std::min(rows, kProbed), shapes[i].in_features}, 1);
-    const auto start = std::chrono::steady_clock::now();
-    for (const octavo::Linear* linear : {&linears[i].bf16, &linears[i].w8a8, &linears[i].w8a16})
-      (void)linear->forward(x);
-    per_row +=
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(x.dim(0));
+    for (const Kind& kind : linears[i])
+      per_row += seconds_of([&] { (void)kind.linear.forward(x); }) / static_cast<double>(x.dim(0));
     stop_if_interrupted();
   }
   while (rows > kProbed && 4 * per_row * static_cast<double>(rows) > seconds) rows /= 2;
   return rows;
 }
 
+BenchRow row_of(const LinearShape& shape, const Kind& kind, std::int64_t rows) {
+  BenchRow row;
+  row.group = "linear";
+  row.name = shape.name + " " + std::to_string(shape.out_features) + " x " + std::to_string(shape.in_features) + ", " +
+             kind.name + ", " + std::to_string(rows) + (rows == 1 ? " row" : " rows");
+  row.work = work_of(shape, kind, rows);
+  row.details.set("layer", shape.name)
+      .set("weights", kind.name)
+      .set("rows", rows)
+      .set("out_features", shape.out_features)
+      .set("in_features", shape.in_features)
+      .set("count", shape.count);
+  return row;
+}
+
 }  // namespace
 
-octavo::Tensor noise(const octavo::Shape& shape, std::uint32_t seed) {
-  octavo::Tensor tensor = octavo::Tensor::empty(octavo::DType::f32, shape);
-  for (float& value : tensor.mutable_values<float>())
-    value = static_cast<float>((seed = next(seed)) >> 8U) / 8388608.0F - 1.0F;
-  return tensor;
-}
-
-octavo::Tensor noise_s8(std::int64_t rows, std::int64_t columns) {
-  octavo::Tensor tensor = octavo::Tensor::empty(octavo::DType::s8, {rows, columns});
-  std::uint32_t seed = 7;
-  for (std::int8_t& value : tensor.mutable_values<std::int8_t>())
-    value = static_cast<std::int8_t>(static_cast<int>((seed = next(seed)) >> 24U) - 128);
-  return tensor;
-}
-
-octavo::Tensor scales(std::int64_t rows) {
-  octavo::Tensor tensor = octavo::Tensor::empty(octavo::DType::f32, {rows});
-  for (float& value : tensor.mutable_values<float>()) value = 0.01F;
-  return tensor;
-}
-
-std::vector<LinearShape> default_shapes() {
-  return {{"q_proj, o_proj", 2048, 2048, 72},      {"k_proj, v_proj", 256, 2048, 72},
-          {"gate_proj, up_proj", 11008, 2048, 72}, {"down_proj", 2048, 11008, 36},
-          {"visual qkv", 3840, 1280, 32},          {"visual proj", 1280, 1280, 32},
-          {"visual gate, up", 3420, 1280, 64},     {"visual down", 1280, 3420, 32}};
+std::vector<LinearShape> default_shapes(bool full) {
+  std::vector<LinearShape> shapes{{"q_proj, o_proj", 2048, 2048, 72},
+                                  {"gate_proj, up_proj", 11008, 2048, 72},
+                                  {"down_proj", 2048, 11008, 36},
+                                  {"visual gate, up", 3420, 1280, 64}};
+  if (full)
+    for (const LinearShape& shape : std::initializer_list<LinearShape>{{"k_proj, v_proj", 256, 2048, 72},
+                                                                       {"visual qkv", 3840, 1280, 32},
+                                                                       {"visual proj", 1280, 1280, 32},
+                                                                       {"visual down", 1280, 3420, 32}})
+      shapes.push_back(shape);
+  return shapes;
 }
 
 std::vector<LinearShape> shapes_of(const octavo::Model& model) {
@@ -90,30 +108,32 @@ std::vector<LinearShape> shapes_of(const octavo::Model& model) {
   return shapes;
 }
 
-LinearsResult measure_linears(const std::vector<LinearShape>& shapes, std::int64_t rows, double seconds) {
-  std::vector<Kinds> linears;
+void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& settings, double seconds,
+                   BenchResult& result) {
+  std::vector<std::vector<Kind>> linears;
   for (const LinearShape& shape : shapes) {
     stop_if_interrupted();
     linears.push_back(kinds_of(shape));
   }
-  rows = affordable_rows(shapes, linears, rows, seconds);
-  LinearsResult result;
-  std::vector<octavo::Tensor> inputs;
-  std::vector<std::function<void()>> jobs;
+  const std::int64_t most = affordable_rows(shapes, linears, settings.rows, seconds);
+  if (most < settings.rows)
+    result.left_out.push_back(
+        {"linears of " + std::to_string(settings.rows) + " rows",
+         "three rounds of them take longer than --seconds allows; " + std::to_string(most) + " rows were measured"});
+  std::vector<std::int64_t> row_counts{1};
+  if (settings.full)
+    for (const std::int64_t rows : {16, 128})
+      if (rows < most) row_counts.push_back(rows);
+  row_counts.push_back(most);
+  std::vector<BenchJob> jobs;
   for (std::size_t i = 0; i < shapes.size(); ++i)
-    for (const std::int64_t count : {std::int64_t{1}, rows}) {
-      result.times.push_back({shapes[i], count});
-      const octavo::Tensor x = noise({count, shapes[i].in_features}, 3);
-      for (const octavo::Linear* linear : {&linears[i].bf16, &linears[i].w8a8, &linears[i].w8a16})
-        jobs.emplace_back([x, linear] { (void)linear->forward(x); });
-    }
-  const std::vector<double> times = interleaved(jobs, seconds, result.rounds);
-  for (std::size_t i = 0; i < result.times.size(); ++i) {
-    result.times[i].bf16_ms = times[3 * i] * 1e3;
-    result.times[i].w8a8_ms = times[3 * i + 1] * 1e3;
-    result.times[i].w8a16_ms = times[3 * i + 2] * 1e3;
-  }
-  return result;
+    for (const Kind& kind : linears[i])
+      for (const std::int64_t rows : row_counts) {
+        const octavo::Tensor x = noise({rows, shapes[i].in_features}, 3);
+        jobs.push_back({row_of(shapes[i], kind, rows),
+                        [x, linear = kind.linear] { return seconds_of([&] { (void)linear.forward(x); }); }});
+      }
+  run_in_turns(jobs, seconds, result);
 }
 
 }  // namespace cli

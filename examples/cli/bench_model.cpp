@@ -1,18 +1,24 @@
-// octavo bench MODEL: opening, reading a prompt with a picture, decoding.
+// octavo bench MODEL: opening, the vision tower, reading a prompt, decoding, and memory.
 #include <fstream>
+#include <memory>
+#include <random>
 
 #include "bench.hpp"
-#include "commands.hpp"
+#include "bench_work.hpp"
 
 namespace cli {
 
 namespace {
 
+using octavo::Model;
+using octavo::ModelInput;
+using octavo::Session;
+
 // Since the last reset_peak, from /proc/self/status; none where the system does not tell.
-std::optional<double> peak_mb() {
+std::optional<double> peak_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)
-    if (double kib = 0; word == "VmHWM:" && status >> kib) return kib * 1024e-6;
+    if (double kib = 0; word == "VmHWM:" && status >> kib) return kib * 1024;
   return std::nullopt;
 }
 
@@ -22,57 +28,130 @@ bool reset_peak() {  // proc(5), /proc/pid/clear_refs
   return file.good();
 }
 
-octavo::Image picture() {  // a gradient: what it shows does not matter to the time
-  octavo::Image image{224, 224, {}};
-  for (std::int64_t y = 0; y < image.height; ++y)
-    for (std::int64_t x = 0; x < image.width; ++x)
+BenchRow model_row(const std::string& name, double items, const std::string& item) {
+  BenchRow row;
+  row.group = "model";
+  row.name = name;
+  row.items = items;
+  row.item = item;
+  return row;
+}
+
+Work counted(const Model& model, std::span<const octavo::Grid> grids, const std::function<void()>& call) {
+  WorkCounter counter(model, grids);
+  const octavo::ObserverScope scope(&counter);
+  call();
+  return counter.work();
+}
+
+// Ids that are plain text in every vocabulary; which ones does not matter to the time.
+ModelInput tokens(std::int64_t count, unsigned seed) {
+  ModelInput input;
+  std::minstd_rand engine(seed);
+  for (std::int64_t i = 0; i < count; ++i) input.ids.push_back(static_cast<std::int32_t>(engine() % 256));
+  return input;
+}
+
+void bench_open(const BenchSettings& settings, double seconds, BenchResult& result) {
+  std::vector<BenchJob> jobs(1);
+  jobs[0].row = model_row("open, files in the page cache", 1, "models");
+  jobs[0].run = [&] { return seconds_of([&] { (void)Model::open(settings.model, settings.model_options); }); };
+  run_in_turns(jobs, seconds, result);
+}
+
+// A gradient: what it shows does not matter to the time.
+octavo::Image picture(std::int64_t side) {
+  octavo::Image image{side, side, {}};
+  for (std::int64_t y = 0; y < side; ++y)
+    for (std::int64_t x = 0; x < side; ++x)
       for (const std::int64_t value : {x, y, x + y}) image.rgb.push_back(static_cast<std::uint8_t>(value & 0xFF));
   return image;
 }
 
+BenchJob vision_job(const Model& model, std::int64_t side) {
+  const octavo::Image image = picture(side);
+  const ModelInput input = model.prepare("Describe the picture.", {&image, 1});
+  const octavo::Grid grid = input.images.front().grid;
+  const std::int64_t patches = grid.t * grid.h * grid.w;
+  BenchJob job{model_row("vision, " + std::to_string(patches) + " patches", static_cast<double>(patches), "patches"),
+               [&model, input] { return seconds_of([&] { (void)model.encode_images(input); }); }};
+  job.row.work = counted(model, {&grid, 1}, [&] { (void)model.encode_images(input); });
+  job.row.details.set("patches", patches).set("height", side).set("width", side);
+  return job;
+}
+
+BenchJob prefill_job(const Model& model, std::int64_t count) {
+  const auto session = std::make_shared<Session>(model, count);
+  const ModelInput input = tokens(count, 1);
+  const auto feed = [session, input] {
+    session->reset();
+    return seconds_of([&] { (void)session->feed(input); });
+  };
+  BenchJob job{model_row("prefill of " + std::to_string(count), static_cast<double>(count), "tokens"), feed};
+  job.row.work = counted(model, {}, [&] { feed(); });
+  job.row.details.set("tokens", count);
+  return job;
+}
+
+// One token is fed after the other, on a copy of a session that has read `past` of them.
+BenchJob decode_job(const Model& model, std::int64_t past, std::int64_t count) {
+  const auto session = std::make_shared<Session>(model, past + count);
+  (void)session->feed(tokens(past, 1));
+  BenchJob job{model_row("decode at " + std::to_string(past), static_cast<double>(count), "tokens"), [session, count] {
+                 Session copy = session->fork();
+                 return seconds_of([&] {
+                   for (std::int64_t i = 0; i < count; ++i) {
+                     stop_if_interrupted();
+                     (void)copy.feed(tokens(1, static_cast<unsigned>(i + 2)));
+                   }
+                 });
+               }};
+  job.row.work = counted(model, {}, [&] { job.run(); });
+  job.row.details.set("past", past).set("tokens", count);
+  return job;
+}
+
+std::string dtype_of(const Model& model) {
+  for (const octavo::LinearInfo& info : model.linears()) {
+    if (info.module_path.rfind("visual", 0) == 0) continue;
+    const octavo::Linear& linear = model.linear(info.module_path);
+    if (linear.kind() == octavo::LinearKind::w8a8) return "W8A8";
+    if (linear.kind() == octavo::LinearKind::w8a16) return "W8A16";
+    return "float";
+  }
+  return "";
+}
+
 }  // namespace
 
-ModelTimes measure_model(const std::string& directory, std::int64_t tokens, double seconds) {
-  using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
-  const Clock::time_point began = Clock::now();
-  const octavo::Image image = picture();
-  octavo::GenerateOptions options;
-  options.max_new_tokens = tokens;
-  options.ignore_eos = true;
-  options.sampling = octavo::SamplingOptions{};  // greedy
-  options.rules = octavo::GenerationRules{};
-  options.cancel = &interrupted;
+void bench_model(const BenchSettings& settings, double seconds, BenchResult& result) {
   const bool peak_is_ours = reset_peak();
-  ModelTimes result;
-  std::vector<double> open, prepare, vision, prefill, decode;
-  while (result.rounds < 3 || (since(began) < seconds && result.rounds < 100)) {
-    stop_if_interrupted();
-    const Clock::time_point start = Clock::now();
-    const octavo::Model model = octavo::Model::open(directory);
-    const double opened = since(start);
-    const octavo::ModelInput input = model.prepare("Describe the picture.", {&image, 1});
-    const octavo::GenerateResult answer = model.generate(input, options);
-    stop_if_interrupted();
-    result.prompt_tokens = answer.prompt_tokens;
-    result.decoded_tokens = static_cast<std::int64_t>(answer.tokens.size()) - 1;  // the first comes of the prefill
-    if (result.rounds++ == 0 && since(began) < seconds) continue;                 // warm-up
-    open.push_back(opened * 1e3);
-    prepare.push_back(input.preprocess_seconds * 1e3);
-    vision.push_back(answer.vision_seconds * 1e3);
-    prefill.push_back(static_cast<double>(answer.prompt_tokens) / answer.prefill_seconds);
-    if (answer.decode_seconds > 0) decode.push_back(static_cast<double>(result.decoded_tokens) / answer.decode_seconds);
+  bench_open(settings, seconds * 0.2, result);
+  const Model model = Model::open(settings.model, settings.model_options);
+  std::vector<BenchJob> jobs;
+  try {
+    jobs.push_back(vision_job(model, 448));
+    if (settings.full) jobs.push_back(vision_job(model, 1008));
+  } catch (const octavo::Error& error) {
+    if (error.code() != octavo::ErrorCode::not_found) throw;
+    result.left_out.push_back({"vision tower", error.what()});  // a directory without tokenizer or image processor
   }
-  result.rounds = static_cast<std::int64_t>(open.size());
-  result.open_ms = median(open);
-  result.prepare_ms = median(prepare);
-  result.vision_ms = median(vision);
-  result.prefill_tokens_s = median(prefill);
-  if (!decode.empty()) result.decode_tokens_s = median(decode);
-  if (peak_is_ours) result.peak_mb = peak_mb();
-  return result;
+  const auto fits = [&](const std::string& name, std::int64_t positions) {
+    if (positions <= model.max_position_embeddings()) return true;
+    result.left_out.push_back(
+        {name, "the model has " + std::to_string(model.max_position_embeddings()) + " positions only"});
+    return false;
+  };
+  for (const std::int64_t count : {512, 2048})
+    if ((count == 512 || settings.full) && fits("prefill of " + std::to_string(count), count))
+      jobs.push_back(prefill_job(model, count));
+  for (const std::int64_t past : {16, 2048})
+    if ((past == 16 || settings.full) && fits("decode at " + std::to_string(past), past + settings.tokens))
+      jobs.push_back(decode_job(model, past, settings.tokens));
+  run_in_turns(jobs, seconds * 0.8, result);
+  ModelMemory memory{dtype_of(model), static_cast<double>(model.checkpoint().total_bytes()), {}};
+  if (peak_is_ours) memory.peak_bytes = peak_bytes();
+  result.memory = memory;
 }
 
 }  // namespace cli

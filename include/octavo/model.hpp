@@ -23,6 +23,7 @@
 
 #include "octavo/boxes.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/float_math.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
@@ -32,6 +33,27 @@
 
 namespace octavo {
 
+/// What the lm_head multiplies by. Looking tokens up in the embedding reads it as it is stored in any case.
+///   as_stored  the checkpoint's lm_head, or its embedding where the two are tied.
+///   int8       a copy in int8, made when the model is opened: round to nearest, one float32 scale per token of the
+///              vocabulary, under float activations (W8A16). Decoding reads half the bytes of bf16 there; docs/model.md
+///              has what it costs the answers. A checkpoint whose lm_head is int8 already is run as it is stored.
+enum class HeadWeights : std::uint8_t { as_stored, int8 };
+
+/// "stored", "int8".
+constexpr const char* head_weights_name(HeadWeights weights) noexcept {
+  return weights == HeadWeights::int8 ? "int8" : "stored";
+}
+
+/// How a model is run, as far as its checkpoint does not say.
+struct ModelOptions {
+  /// How each tower's linears that stay in float, and its attention, multiply; the patch embedding and the merger
+  /// belong to the vision tower, the lm_head to the language model. f32 answers within 1e-4 of Hugging Face's float32.
+  FloatMath vision_math = FloatMath::f32;
+  FloatMath language_math = FloatMath::f32;
+  HeadWeights lm_head = HeadWeights::as_stored;
+};
+
 /// A prompt after preprocessing: everything a forward pass reads.
 struct ModelInput {
   std::vector<std::int32_t> ids;     ///< image pads expanded: t*h*w / merge^2 of them per image
@@ -39,12 +61,34 @@ struct ModelInput {
   double preprocess_seconds = 0;     ///< what Model::prepare took
 };
 
+/// Tokens of a prompt that one call reads, unless the caller says otherwise.
+inline constexpr std::int64_t kPrefillChunk = 512;
+
+/// Speculation by prompt lookup: what followed the answer's last tokens where they stood before, in prompt or answer,
+/// is fed along with them, and kept as far as the model chooses the same. It chooses by the same rules from the same
+/// logits, so that the answer is the one without. Pays where an answer repeats itself or its prompt: JSON, boxes.
+/// Source: Saxena 2023, "Prompt Lookup Decoding"; verification as in Leviathan et al. 2023 (arXiv:2211.17192).
+struct PromptLookup {
+  static constexpr std::int64_t kMostDraft = 7;  ///< up to 8 rows a product gives each row the bits it has alone
+  std::int64_t ngram = 3;           ///< longest run of last tokens that is looked for, >= 1; shorter ones if not found
+  std::int64_t draft = kMostDraft;  ///< tokens fed along, at most: 1 .. kMostDraft
+};
+
+class PrefixCache;
+
 struct GenerateOptions {
   /// Absent: generation_config.json's max_new_tokens, or its max_length less the prompt, else 256. Clamped so that
   /// prompt and answer fit max_position_embeddings.
   std::optional<std::int64_t> max_new_tokens;
   bool use_cache = true;           ///< a property of the call, never of a checkpoint; false runs everything every step
   DType cache_dtype = DType::f32;  ///< of keys and values: f32, bf16 or s8, see KvCache
+  /// Prompts are read in calls of at most so many tokens, together in a batch: activations then take no more memory for
+  /// a long one. 0: in one call, as without a cache. Logits are the same but for float rounding.
+  std::int64_t prefill_chunk = kPrefillChunk;
+  /// Absent: off. Of a batch of B sequences, each gets at most 8 / B - 1 tokens along. Needs use_cache.
+  std::optional<PromptLookup> lookup;
+  /// Absent: off. Where prompts and pictures of earlier calls are found again, see prefix_cache.hpp.
+  std::shared_ptr<PrefixCache> prefix_cache;
   std::optional<SamplingOptions> sampling;  ///< absent: generation_config.json's, else greedy
   std::optional<GenerationRules> rules;     ///< absent: generation_config.json's
   std::vector<std::int32_t> stop_ids;       ///< besides generation_config.json's eos ids
@@ -66,6 +110,9 @@ struct GenerateResult {
   std::vector<std::int32_t> tokens;  ///< new ones, the stop token included
   std::string text;                  ///< special tokens skipped; empty when the directory has no tokenizer
   std::int64_t prompt_tokens = 0;
+  std::int64_t reused_tokens = 0;    ///< of the prompt, whose keys and values came from the prefix cache
+  std::int64_t drafted_tokens = 0;   ///< that prompt lookup proposed
+  std::int64_t accepted_tokens = 0;  ///< of them, those that the answer holds
   FinishReason finish_reason = FinishReason::stop;
   double preprocess_seconds = 0, vision_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
   std::vector<PictureSize> pictures;  ///< of the prompt, in order: own size, and as the model saw it
@@ -80,8 +127,9 @@ class Model {
   /// are read when first needed: a directory without them still runs on token ids.
   /// @throws Error  format with every missing or misshapen tensor, its expected and actual shape and the config field
   ///                behind it; unsupported for another architecture.
-  static Model open(const std::string& directory);
+  static Model open(const std::string& directory, const ModelOptions& options = {});
 
+  const ModelOptions& options() const noexcept;  ///< as opened with
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;                   ///< throws not_found when the directory has none
   const ChatTemplate& chat_template() const;            ///< how prepare lays prompts out
@@ -104,9 +152,11 @@ class Model {
 
   /// f32 [image tokens, hidden]; undefined without images.
   Tensor encode_images(const ModelInput& input) const;
-  /// Logits of every position, uncached: f32 [L, vocab]. hidden_states, when given, receives one [L, hidden] per
-  /// layer output, before the final norm.
-  Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr) const;
+  /// Logits of every position: f32 [L, vocab]. hidden_states, when given, receives one [L, hidden] per layer output,
+  /// before the final norm. With a cache_dtype (see KvCache) attention reads keys and values as a cache of that type
+  /// gives them back, as it does while generating; without, as they were computed.
+  Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr,
+                 std::optional<DType> cache_dtype = std::nullopt) const;
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;

@@ -50,7 +50,7 @@ std::vector<float> finite_scales(const char* op, const std::string& module_path,
 
 }  // namespace
 
-Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias) {
+Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias, FloatMath math) {
   Binder(kLinearContract, module_path)
       .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
       .arg("w", weight)
@@ -62,6 +62,7 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
   impl->bias = as_floats(bias);
+  impl->math = math;
   impl->stored_weight = stored(weight);
   impl->stored_bias = stored_if(bias);
   Linear linear;
@@ -88,18 +89,20 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   impl->stored_scale = stored(scale);
   impl->stored_bias = stored_if(bias);
   if (weight.numel() != 0)
-    impl->packed = gemm::choose_backend("").pack(weight.contiguous().data<std::int8_t>(), weight.dim(0), weight.dim(1));
+    impl->lazy = std::make_unique<gemm::LazyPacked>(gemm::choose_backend(""), weight.contiguous());
   impl->module_path = std::move(module_path);
   Linear linear;
   linear.impl_ = std::move(impl);
   return linear;
 }
 
-Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias) {
+Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
+                     FloatMath math) {
   const Tensor scale = per_channel(weight_scale);
   check_int8(kLinearW8A16Contract, module_path, weight, scale, bias);
   auto impl = std::make_shared<Impl>();
   impl->kind = LinearKind::w8a16;
+  impl->math = math;
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
@@ -147,7 +150,7 @@ std::size_t Linear::weight_bytes() const noexcept {
     return static_cast<std::size_t>(impl_->stored_weight.shape.numel()) * size_of(impl_->stored_weight.dtype) +
            static_cast<std::size_t>(values(impl_->stored_scale) + values(impl_->stored_bias)) * sizeof(float);
   }
-  const std::size_t weight = impl_->packed             ? impl_->packed->size_bytes()
+  const std::size_t weight = impl_->lazy               ? impl_->lazy->size_bytes()
                              : impl_->weight.defined() ? impl_->weight.size_bytes()
                                                        : 0;
   return weight + (impl_->weight_scale.size() + impl_->bias.size()) * sizeof(float);

@@ -71,13 +71,15 @@ class LinearCall {
 
   // As end(gate) and then up's with Ending::gate, in one pass; false, and nothing done, where there is none.
   bool end_gated(const LinearCall& up, Tensor& y) const {
-    if (!impl_.packed || !up.impl_.packed || impl_.mode != up.impl_.mode || y.numel() == 0) return false;
-    const RowLayout layout = impl_.packed->layout(x_.dim(0));
-    if (layout != up.impl_.packed->layout(x_.dim(0))) return false;
+    const PackedS8* packed = impl_.packed();
+    const PackedS8* packed_up = up.impl_.packed();
+    if (packed == nullptr || packed_up == nullptr || impl_.mode != up.impl_.mode || y.numel() == 0) return false;
+    const RowLayout layout = packed->layout(x_.dim(0));
+    if (layout != packed_up->layout(x_.dim(0))) return false;
     SharedRows shared;
     float* out = y.mutable_data<float>();
-    impl_.packed->gated(shared.of(x_.contiguous(), impl_.mode, layout), impl_.results(Ending::store, out),
-                        *up.impl_.packed, up.impl_.results(Ending::gate, out));
+    packed->gated(shared.of(x_.contiguous(), impl_.mode, layout), impl_.results(Ending::store, out), *packed_up,
+                  up.impl_.results(Ending::gate, out));
     return true;
   }
 
@@ -88,9 +90,10 @@ class LinearCall {
   }
 
   void end_int8(const Tensor& rows, SharedRows& shared, Ending ending, float* y) const {
-    const RowLayout layout = impl_.packed ? impl_.packed->layout(rows.dim(0)) : RowLayout::plain;
+    const PackedS8* packed = impl_.packed();
+    const RowLayout layout = packed != nullptr ? packed->layout(rows.dim(0)) : RowLayout::plain;
     const Int8Rows quantized = shared.of(rows, impl_.mode, layout);
-    if (impl_.packed) return impl_.packed->linear(quantized, impl_.results(ending, y));
+    if (packed != nullptr) return packed->linear(quantized, impl_.results(ending, y));
     const std::vector<std::int32_t> no_terms(static_cast<std::size_t>(impl_.out_features));  // K is 0
     scale_sums(no_terms.data(), 0, rows.dim(0), impl_.out_features, quantized.scales, impl_.results(ending, y));
   }
@@ -107,7 +110,7 @@ class LinearCall {
                          .bias = impl_.bias.empty() ? nullptr : impl_.bias.data(),
                          .y = y};
     const auto multiply = [&] {
-      if (!float_product(product, chosen_float_engine(), float_math())) plain_float_product(product);
+      if (!float_product(product, chosen_float_engine(), impl_.math)) plain_float_product(product);
     };
     if (ending == Ending::store) return multiply();
     Tensor results = Tensor::empty(DType::f32, {m, n});

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend.hpp"
+#include "lazy_packed.hpp"
 #include "octavo/gemm.hpp"
 
 namespace octavo {
@@ -22,14 +23,16 @@ struct Linear::Impl {
   std::string module_path;
   LinearKind kind = LinearKind::floating;
   std::int64_t in_features = 0, out_features = 0;
-  Tensor weight;                           // as stored; undefined where it is packed
-  std::unique_ptr<gemm::PackedS8> packed;  // w8a8
-  std::vector<float> weight_scale, bias;   // bias empty when there is none
-  TokenScale mode = TokenScale::absmax_127;
+  Tensor weight;                             // as stored; undefined where it is packed
+  std::unique_ptr<gemm::LazyPacked> lazy;    // w8a8
+  std::vector<float> weight_scale, bias;     // bias empty when there is none
+  TokenScale mode = TokenScale::absmax_127;  // w8a8
+  FloatMath math = FloatMath::f32;           // of the other two
   Stored stored_weight;
   std::optional<Stored> stored_scale, stored_bias;
   bool has_data = true;
 
+  const gemm::PackedS8* packed() const { return lazy ? &lazy->get() : nullptr; }
   gemm::Results results(gemm::Ending ending, float* y) const {
     return {weight_scale.data(), bias.empty() ? nullptr : bias.data(), ending, y, out_features};
   }

@@ -6,12 +6,12 @@
 
 namespace octavo {
 
-Model Model::open(const std::string& directory) {
+Model Model::open(const std::string& directory, const ModelOptions& options) {
   Checkpoint checkpoint = Checkpoint::open(directory);
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
   Model model;
-  model.impl_ = std::make_shared<const Impl>(checkpoint, entry.open(checkpoint),
+  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options),
                                              GenerationConfig::read(directory, checkpoint.config()));
   return model;
 }
@@ -28,6 +28,7 @@ const Tokenizer* Model::Impl::find_tokenizer() const {
   return &*tokenizer;
 }
 
+const ModelOptions& Model::options() const noexcept { return impl_->options; }
 const Checkpoint& Model::checkpoint() const { return impl_->checkpoint; }
 
 const Tokenizer& Model::tokenizer() const {
@@ -63,8 +64,8 @@ const Linear& Model::linear(std::string_view module_path) const { return impl_->
 
 Model Model::with_linears(std::span<const Linear> replacements) const {
   Model model;
-  model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->architecture->with_linears(replacements),
-                                             impl_->generation);
+  model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->options,
+                                             impl_->architecture->with_linears(replacements), impl_->generation);
   return model;
 }
 
@@ -73,7 +74,8 @@ Tensor Model::encode_images(const ModelInput& input) const {
   return impl_->architecture->encode_images(input, model::CancelToken());
 }
 
-Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states) const {
+Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states,
+                      std::optional<DType> cache_dtype) const {
   const model::Architecture& architecture = *impl_->architecture;
   architecture.check_input(input);
   std::vector<Grid> grids;
@@ -81,13 +83,16 @@ Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_state
   SequenceState state = architecture.new_state();
   model::SequenceCall sequence;
   sequence.state = &state;
+  std::optional<KvCache> cache;
+  if (cache_dtype) cache = architecture.new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
+  sequence.cache = cache ? &*cache : nullptr;
   sequence.ids = model::ids_over(input.ids);
   sequence.grids = grids;
+  sequence.logit_rows = sequence.ids.dim(0);
   sequence.vision = architecture.encode_images(input, model::CancelToken());
   std::vector<Tensor> states;
   model::LanguageCall call;
   call.sequences = {&sequence, 1};
-  call.all_logits = true;
   call.hidden_states = hidden_states == nullptr ? nullptr : &states;
   Tensor logits = architecture.run(call);
   if (hidden_states != nullptr) *hidden_states = std::move(states);

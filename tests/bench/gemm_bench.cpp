@@ -1,5 +1,5 @@
 // Speed of linears and attention at the shapes of the published models, beside this machine's limits as measured in
-// the same run (tests/bench/limits.hpp).
+// the same run (examples/cli/limits).
 //
 //     gemm_bench [seconds per case] [threads] [text that a case's name contains]      0.2 0 ""
 //
@@ -9,11 +9,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
 #include "backend.hpp"
-#include "limits.hpp"
+#include "limits/limits.hpp"
 #include "octavo/attention.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
@@ -29,7 +30,11 @@ struct Timing {
 };
 
 // With one thread, its own time: other jobs on the machine then disturb less.
-double seconds() { return octavo::num_threads() == 1 ? limits::thread_seconds() : limits::wall_seconds(); }
+double seconds() {
+  timespec now{};
+  ::clock_gettime(octavo::num_threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 template <class Job>
 Timing measure(double budget, Job&& job) {
@@ -98,6 +103,8 @@ void linear_case(const Case& c, double budget) {
   const Tensor expected = w8a8(weight, "portable").forward(probe);
   const Linear weight_only = Linear::w8a16("bench", weight, noise({c.n}, 3), {});
   const Linear bf16 = Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {});
+  const Linear bf16_rounded =
+      Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {}, octavo::FloatMath::bf16);
   const Linear f32 = Linear::floating("bench", noise({c.n, c.k}, 4), {});
   for (const octavo::BackendInfo& backend : octavo::int8_backends()) {
     if (!backend.available || backend.name == "portable") continue;
@@ -127,9 +134,7 @@ void linear_case(const Case& c, double budget) {
       report("w8a16:" + backend.name, c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
       report("bf16:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
       report("f32:" + backend.name, c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
-      octavo::set_float_math(octavo::FloatMath::bf16);
-      report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
-      octavo::set_float_math(octavo::FloatMath::f32);
+      report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16_rounded.forward(x); }), 2);
     }
     octavo::force_float_backend("");
   }
@@ -161,23 +166,13 @@ void sgemm_case(std::int64_t side, double budget) {
 }
 
 void print_limits() {
-  double read = 0, fma = 0, vnni = 0, amx = 0, amx_bf16 = 0;
-#ifdef OCTAVO_X86
-  if (octavo::gemm::has_avx512()) {
-    const std::vector<std::int64_t> memory(3 << 20, 1);
-    read = limits::best_of_five([&] { return limits::read_gb_s(memory); });
-    fma = limits::best_of_five(limits::fma_gflops);
-  }
-  if (octavo::gemm::has_avx512_vnni()) vnni = limits::best_of_five(limits::vnni_gops);
-#endif
-#ifdef OCTAVO_AMX
-  if (octavo::gemm::has_amx_int8()) amx = limits::best_of_five(limits::amx_gops<true>);
-  if (octavo::gemm::has_amx_bf16()) amx_bf16 = limits::best_of_five(limits::amx_gops<false>);
-#endif
-  std::printf(
-      "{\"threads\": %d, \"one_thread_limits\": {\"read_gb_s\": %.1f, \"fma_gflops\": %.0f, \"vnni_gops\": %.0f, "
-      "\"amx_int8_gops\": %.0f, \"amx_bf16_gflops\": %.0f},\n \"runs\": [\n",
-      octavo::num_threads(), read, fma, vnni, amx, amx_bf16);
+  const limits::Machine machine = limits::measure();
+  std::printf("{\"threads\": %d, \"limits\": {", machine.threads);
+  for (const limits::UnitRate& unit : machine.units)
+    if (unit.measured) std::printf("\"%s %s\": %.0f, ", unit.kind.c_str(), unit.name.c_str(), unit.all_threads);
+  for (const limits::ReadRate& read : machine.reads)
+    std::printf("%s\"read %zu\": %.1f", &read == &machine.reads.front() ? "" : ", ", read.bytes, read.all_threads);
+  std::printf("},\n \"runs\": [\n");
 }
 
 }  // namespace

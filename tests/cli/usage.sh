@@ -87,6 +87,11 @@ refused "threads above" 2 "from 1 to 4096" check "$model" -j 4097
 for word in 0.1x "" inf nan 1e999 0,1; do
   refused "max-kl \"$word\"" 2 "a number is needed" verify "$model" "$model" --max-kl "$word"
 done
+refused "math" 2 '--math is "f16", one of f32, bf16 is needed' generate "$model" -p What --math f16
+refused "lm-head" 2 '--lm-head is "int4", one of stored, int8 is needed' verify "$model" "$model" --lm-head int4
+refused "kv-cache" 2 '--kv-cache is "f16", one of f32, bf16, int8 is needed' generate "$model" -p What --kv-cache f16
+refused "suggest of a run with options" 2 "leave out --math" verify "$model" "$model" --math bf16 \
+  -s "$model/eval/eval.jsonl" --suggest "$work/q"
 [ ! -e "$work/q" ] || fail "a refused command wrote something"
 
 # The same thing in every spelling.
@@ -150,12 +155,30 @@ cases=$((cases + 1))
 "$octavo" bench "$work/int8" --seconds 1 --rows 16 -n 4 --json -q >"$work/out" 2>"$work/err" || fail "bench: exit status $?"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
+assert d["schema"] == "octavo.bench/1", d["schema"]
 m = d["machine"]
-assert min(m["read_gb_per_second"], m["float32_gflop_per_second"], m["w8a8_gop_per_second"]) > 0 and m["rounds"] >= 3, m
-t = d["model"]
-assert t["decoded_tokens"] == 3 and t["prompt_tokens"] > 16 and t["prefill_tokens_per_second"] > 0, t
-assert t["decode_tokens_per_second"] > 0 and t["open_ms"] > 0 and t["vision_ms"] > 0 and t.get("peak_mb", 1) > 0, t
-assert d["linears"] and all(min(l["bf16_ms"], l["w8a8_ms"], l["w8a16_ms"]) > 0 for l in d["linears"])
-assert {l["rows"] for l in d["linears"]} == {1, 16}, d["linears"]' "$work/out" || fail "bench --json"
+for u in m["units"]:
+    assert min(u["one_thread_gops"], u["all_threads_gops"]) > 0 if u["measured"] else u["missing"], u
+assert any(u["measured"] and u["kind"] == "f32" for u in m["units"]), m
+assert m["threads"] >= 1 and m["reads"] and all(min(r["one_thread_gb_s"], r["all_threads_gb_s"]) > 0 for r in m["reads"]), m
+rows = {(r["group"], r["name"]): r for r in d["rows"]}
+assert len(rows) == len(d["rows"])
+for r in d["rows"]:
+    assert r["median_ms"] > 0 and r["rounds"] >= 3 and r["items"] > 0 and r["item"], r
+    if "share" in r:
+        assert abs(r["share"] - r["limit_ms"] / r["median_ms"]) < 1e-9 * r["share"] and r["bytes"] > 0, r
+        assert r["binds"] in ("int8", "bf16", "f32", "memory", "cache") and sum(r["operations"].values()) > 0, r
+assert {r["group"] for r in d["rows"]} == {"linear", "attention", "picture", "model"}
+linears = [r["details"] for r in d["rows"] if r["group"] == "linear"]
+assert {l["rows"] for l in linears} == {1, 16} and {l["weights"] for l in linears} == {"W8A8", "W8A16", "bf16"}, linears
+decode = rows["model", "decode at 16"]
+assert decode["details"] == {"past": 16, "tokens": 4} and decode["items"] == 4, decode
+vision, prefill = rows["model", "vision, 1024 patches"], rows["model", "prefill of 512"]
+# Of the bundled model: heads of 32, 5 blocks; 432 tokens in lm_head, for the last position alone; causal pairs.
+linear = 2 * 512 * 5 * (192 * (192 + 2 * 64) + 192 * 192 + 3 * 192 * 512)
+assert prefill["operations"] == {"int8": linear, "bf16": 2 * 432 * 192, "f32": 5 * 4 * 6 * 32 * (512 * 513 // 2)}, prefill
+assert vision["operations"]["bf16"] > 0 and vision["operations"]["f32"] > 0, vision
+assert d["memory"]["language_weights"] == "W8A8" and d["memory"]["weight_bytes"] > 0, d["memory"]
+assert d["memory"].get("peak_bytes", 1) > 0, d["memory"]' "$work/out" || fail "bench --json"
 refused "bench of nothing" 1 "nowhere" bench "$work/nowhere"
 finish

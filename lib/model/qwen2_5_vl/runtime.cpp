@@ -16,13 +16,13 @@ namespace {
 
 class Qwen25Vl final : public Architecture {
  public:
-  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config)
-      : config_(config), vision_(source, config.vision), language_(source, config) {
+  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config, const ModelOptions& options)
+      : config_(config), vision_(source, config.vision, options.vision_math), language_(source, config, options) {
     for (std::int64_t i = 0; i < config.vision.depth; ++i) {
-      blocks_.push_back(std::make_shared<VisionBlock>(source, config.vision, i));
+      blocks_.push_back(std::make_shared<VisionBlock>(source, config.vision, i, options.vision_math));
     }
     for (std::int64_t i = 0; i < config.text.num_hidden_layers; ++i) {
-      layers_.push_back(std::make_shared<DecoderLayer>(source, config.text, i));
+      layers_.push_back(std::make_shared<DecoderLayer>(source, config.text, i, options.language_math));
     }
   }
 
@@ -41,6 +41,7 @@ class Qwen25Vl final : public Architecture {
     for (const auto& layer : layers_) total += layer->weight_bytes();
     return total;
   }
+  CallPlan plan(const SequenceCall& sequence) const override { return language_.plan(sequence); }
   SequenceState new_state() const override { return language_.new_state(); }
   KvCache new_cache(std::int64_t capacity, DType dtype) const override {
     const TextConfig& text = config_.text;
@@ -162,8 +163,11 @@ class Qwen25Vl final : public Architecture {
       layers_[i]->run(hidden, context, static_cast<std::int64_t>(i), nullptr);
       if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
     }
-    Tensor logits = language_.logits(call.all_logits ? hidden : last_rows(hidden, context.parts));
-    require_finite(logits, "lm_head", "a logit");
+    Tensor logits;
+    if (const Tensor wanted = logit_rows(hidden, context.parts); wanted.defined()) {
+      logits = language_.logits(wanted);
+      require_finite(logits, "lm_head", "a logit");
+    }
     for (std::size_t i = 0; i < context.parts.size(); ++i) {
       const LanguagePart& part = context.parts[i];
       if (part.cache != nullptr) part.cache->commit(part.plan.q_len);
@@ -172,17 +176,20 @@ class Qwen25Vl final : public Architecture {
     return logits;
   }
 
-  /// Each sequence's last row: [sequences, hidden].
-  static Tensor last_rows(const Tensor& hidden, std::span<const LanguagePart> parts) {
+  /// The last rows of each sequence whose logits are wanted: [rows, hidden]; undefined without any.
+  static Tensor logit_rows(const Tensor& hidden, std::span<const LanguagePart> parts) {
+    std::int64_t wanted = 0;
+    for (const LanguagePart& part : parts) wanted += part.logit_rows;
     const std::int64_t rows = hidden.dim(0);
-    if (parts.size() == 1) return hidden.slice(0, rows - 1, rows);
+    if (wanted == 0) return {};
+    if (parts.size() == 1) return hidden.slice(0, rows - wanted, rows);
     const std::int64_t width = hidden.dim(1);
-    Tensor last = Tensor::empty_like(hidden, DType::f32, Shape{static_cast<std::int64_t>(parts.size()), width});
+    Tensor last = Tensor::empty_like(hidden, DType::f32, Shape{wanted, width});
     if (last.is_meta()) return last;
     float* out = last.mutable_data<float>();
     for (const LanguagePart& part : parts) {
-      const float* row = hidden.data<float>() + (part.first + part.plan.q_len - 1) * width;
-      out = std::copy_n(row, width, out);
+      const float* first = hidden.data<float>() + (part.first + part.plan.q_len - part.logit_rows) * width;
+      out = std::copy_n(first, part.logit_rows * width, out);
     }
     return last;
   }
@@ -196,14 +203,14 @@ class Qwen25Vl final : public Architecture {
 
 }  // namespace
 
-std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), qwen2_5_vl_config(checkpoint));
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options) {
+  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), qwen2_5_vl_config(checkpoint), options);
 }
 
 std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint) {
   const Qwen25VlConfig config = qwen2_5_vl_config(checkpoint);
   require_plausible_blocks(checkpoint, config);
-  return std::make_unique<Qwen25Vl>(HeaderWeights(checkpoint, qwen2_5_vl_tensors(checkpoint)), config);
+  return std::make_unique<Qwen25Vl>(HeaderWeights(checkpoint, qwen2_5_vl_tensors(checkpoint)), config, ModelOptions{});
 }
 
 ArchitectureEntry qwen2_5_vl_entry() {

@@ -1,0 +1,80 @@
+// octavo bench: turns of jobs, and what a job cannot do without.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "bench.hpp"
+#include "commands.hpp"
+
+namespace cli {
+
+Work& Work::operator+=(const Work& other) {
+  int8 += other.int8;
+  bf16 += other.bf16;
+  f32 += other.f32;
+  bytes += other.bytes;
+  return *this;
+}
+
+Limit limit_of(const Work& work, const limits::Machine& machine) {
+  const std::array<std::pair<const char*, double>, 3> times{{{"int8", work.int8 / machine.operations("int8")},
+                                                             {"bf16", work.bf16 / machine.operations("bf16")},
+                                                             {"f32", work.f32 / machine.operations("f32")}}};
+  const limits::ReadRate& read = machine.read(work.bytes);
+  const double moving = work.bytes / (1e9 * read.all_threads);
+  double computing = 0;
+  for (const auto& [kind, seconds] : times) computing += seconds;
+  if (moving >= computing) return {moving, &read == &machine.reads.back() ? "memory" : "cache"};
+  return {computing, std::max_element(times.begin(), times.end(), [](const auto& a, const auto& b) {
+                       return a.second < b.second;
+                     })->first};
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+void stop_if_interrupted() {
+  if (interrupted) throw octavo::Error(octavo::ErrorCode::cancelled, "cancelled");
+}
+
+double seconds_of(const std::function<void()>& job) {
+  const auto start = std::chrono::steady_clock::now();
+  job();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void run_in_turns(std::vector<BenchJob>& jobs, double seconds, BenchResult& result) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
+  for (const BenchJob& job : jobs) {
+    stop_if_interrupted();
+    job.run();
+  }
+  std::vector<std::vector<double>> times(jobs.size());
+  std::int64_t rounds = 0;
+  for (; rounds < 3 || (elapsed() < seconds && rounds < 1000); ++rounds)
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      stop_if_interrupted();
+      times[i].push_back(jobs[i].run());
+    }
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].row.seconds = median(times[i]);
+    jobs[i].row.rounds = rounds;
+    result.rows.push_back(std::move(jobs[i].row));
+  }
+}
+
+octavo::Tensor noise(const octavo::Shape& shape, std::uint32_t seed) {
+  octavo::Tensor tensor = octavo::Tensor::empty(octavo::DType::f32, shape);
+  for (float& value : tensor.mutable_values<float>()) {
+    seed = seed * 1664525U + 1013904223U;  // Numerical Recipes (2nd ed.), section 7.1
+    value = static_cast<float>(seed >> 8U) / 8388608.0F - 1.0F;
+  }
+  return tensor;
+}
+
+}  // namespace cli
