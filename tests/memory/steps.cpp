@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catch.hpp"
@@ -121,4 +122,37 @@ TEST_CASE("a second prefill of the same length takes nothing from the system") {
   CHECK(taken.allocations == 0);
   CHECK(taken.mappings == 0);
   CHECK(taken.page_faults == 0);
+}
+
+TEST_CASE("a step of generate allocates nothing after the first") {
+  const bool w8a8 = GENERATE(false, true);
+  const bool sampled = GENERATE(false, true);
+  INFO((w8a8 ? "w8a8" : "as stored") << (sampled ? ", sampled" : ", greedy"));
+  const Model model = opened(w8a8);
+  octavo::GenerateOptions options;
+  options.max_new_tokens = kSteps;
+  options.ignore_eos = true;
+  options.sampling = octavo::SamplingOptions{};
+  options.sampling->do_sample = sampled;
+  options.sampling->top_k = 20;
+  options.sampling->top_p = 0.9;
+  options.sampling->repetition_penalty = 1.1;
+  std::vector<Taken> at;
+  at.reserve(kSteps);
+  options.on_token = [&](std::int32_t, std::string_view) {
+    at.push_back(test::taken());
+    return true;
+  };
+  const ModelInput prompt = tokens(32);
+  std::int64_t steps_that_allocate = 0;
+  for (int round = 0; round < 20; ++round) {  // as settled()
+    at.clear();
+    model.generate(prompt, options);
+    REQUIRE(static_cast<std::int64_t>(at.size()) == kSteps);
+    steps_that_allocate = 0;
+    for (std::size_t i = 2; i < at.size(); ++i)
+      if (at[i].allocations != at[i - 1].allocations || at[i].mappings != at[i - 1].mappings) ++steps_that_allocate;
+    if (steps_that_allocate == 0) break;
+  }
+  CHECK(steps_that_allocate == 0);
 }
