@@ -2,7 +2,6 @@
 #include "bench.hpp"
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
 
 #include "commands.hpp"
@@ -13,8 +12,11 @@ namespace {
 
 struct BenchCommand {
   BenchSettings settings;
+  std::optional<std::string> svg;
   bool json = false, quiet = false;
 };
+
+constexpr std::string_view kSvgMark = "<!-- octavo bench -->";
 
 BenchResult measure(const BenchCommand& command) {
   const BenchSettings& settings = command.settings;
@@ -43,7 +45,13 @@ BenchResult measure(const BenchCommand& command) {
 }
 
 int run(const BenchCommand& command) {
+  if (command.svg) octavo::check_new_file(*command.svg, kSvgMark);  // refused before the work
   const BenchResult result = measure(command);
+  if (command.svg) {
+    const std::string page = bench_svg(result);
+    const octavo::NewFile file{*command.svg, page, kSvgMark};
+    octavo::write_files({&file, 1});
+  }
   if (command.json)
     std::printf("%s\n", bench_json(result).dump(2).c_str());
   else
@@ -70,6 +78,8 @@ void add_bench(Program& program) {
   command.integer("-n,--max-new-tokens", settings.tokens, 2, "tokens to decode per round (32)", 65536);
   command.group("Output");
   command.json(options->json);
+  command.text("--svg", {"FILE", ValueKind::file}, options->svg,
+               "also write a roofline chart; only a chart of this command is replaced");
   command.quiet(options->quiet);
   command.threads();
   command.example("octavo bench Qwen2.5-VL-3B-w8a8 --json");
