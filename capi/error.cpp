@@ -5,7 +5,6 @@
 
 #include "guard.hpp"
 #include "handles.hpp"
-#include "octavo/parallel.hpp"
 
 namespace octavo::capi {
 namespace {
@@ -123,9 +122,5 @@ void octavo_cancel_request(octavo_cancel* cancel) {
   if (cancel != nullptr) cancel->flag.store(true, std::memory_order_relaxed);
 }
 void octavo_cancel_release(octavo_cancel* cancel) { delete cancel; }
-
-octavo_status octavo_set_num_threads(int32_t count) {
-  return guarded([&] { octavo::set_num_threads(count); });
-}
 
 }  // extern "C"

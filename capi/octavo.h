@@ -82,8 +82,24 @@ OCTAVO_API octavo_status octavo_last_shape_error(octavo_shape_error* out);
 
 OCTAVO_API void octavo_string_release(char* string);
 
-/** Threads that parallel loops use, for the whole process; 0 restores the machine's default. Between jobs only. */
+/** Threads that loops run on in every thread that uses no pool of its own, the calling one among them. 0: as many as
+ * the environment variable OCTAVO_NUM_THREADS says or, where it is not set, as the process may use by its affinity mask
+ * and its cgroup's quota. Jobs under way finish with the threads that they have. */
 OCTAVO_API octavo_status octavo_set_num_threads(int32_t count);
+
+/* A pool of threads for the jobs of some threads of the host. Idle threads of a pool sleep; they block all signals but
+ * those that the hardware raises, so that handlers of the host never run on them. After fork(), the child's pools start
+ * their threads anew. */
+typedef struct octavo_thread_pool octavo_thread_pool;
+enum { OCTAVO_THREADS_ANYWHERE = 0, OCTAVO_THREADS_PINNED = 1 };
+/** `count`: as octavo_set_num_threads. Pinned: each stays on one processor of the calling thread's affinity mask, from
+ * the second on; the first is left to the thread that uses the pool, which is never pinned. */
+OCTAVO_API octavo_status octavo_thread_pool_create(int32_t count, int32_t placement, octavo_thread_pool** out);
+/** From now on, the calling thread's jobs run on that pool; NULL: on the default one again. Any number of threads may
+ * use a pool at once. */
+OCTAVO_API octavo_status octavo_thread_pool_use(const octavo_thread_pool* pool);
+/** Threads that use the pool keep it until they end or use another. */
+OCTAVO_API void octavo_thread_pool_release(octavo_thread_pool* pool);
 
 /* ---- 1. A model and its answers -------------------------------------------------------------------------- */
 

@@ -5,9 +5,6 @@
 octavo_packages=(g++ cmake ninja-build pkg-config ccache libeigen3-dev libdnnl-dev nlohmann-json3-dev libjpeg-dev
   libpng-dev libwebp-dev libgif-dev libpcre2-dev libcli11-dev catch2 python3)
 
-# Tests run side by side, and perhaps beside other jobs: idle threads sleep instead of spinning (docs/environment.md).
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 say() { printf '\n== %s\n' "$*"; }
 
 octavo_install() {

@@ -42,6 +42,14 @@ add_test(NAME "capi: exported names equal the map"
          COMMAND ${PROJECT_SOURCE_DIR}/tests/capi/exports.sh $<TARGET_FILE:octavo_capi> ${PROJECT_SOURCE_DIR}/capi)
 set_tests_properties("capi: exported names equal the map" PROPERTIES LABELS fast)
 
+find_program(octavo_readelf NAMES readelf llvm-readelf)
+if(octavo_readelf)
+  add_test(NAME "capi: no OpenMP is linked"
+           COMMAND ${PROJECT_SOURCE_DIR}/tests/capi/no_openmp.sh ${octavo_readelf} $<TARGET_FILE:octavo_capi>
+                   $<TARGET_FILE:test_capi_threads> $<$<TARGET_EXISTS:octavo_cli>:$<TARGET_FILE:octavo_cli>>)
+  set_tests_properties("capi: no OpenMP is linked" PROPERTIES LABELS fast)
+endif()
+
 find_program(octavo_python3 python3)
 if(octavo_python3 AND NOT OCTAVO_SANITIZE)  # a sanitized library cannot be loaded into a plain interpreter
   add_test(NAME "capi: Python ctypes"

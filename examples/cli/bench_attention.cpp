@@ -5,13 +5,13 @@ namespace cli {
 
 namespace {
 
-using octavo::AttentionMath;
 using octavo::DType;
+using octavo::FloatMath;
 using octavo::Tensor;
 
 // Four operations per pair of a query and a key that it sees, per element of a head: q k^T and its product with v.
-BenchRow row_of(const std::string& what, AttentionMath math, double heads, double pairs, double width, double bytes) {
-  const bool bf16 = math == AttentionMath::bf16;
+BenchRow row_of(const std::string& what, FloatMath math, double heads, double pairs, double width, double bytes) {
+  const bool bf16 = math == FloatMath::bf16;
   BenchRow row;
   row.group = "attention";
   row.name = what + (bf16 ? ", bf16 math" : "");
@@ -23,7 +23,7 @@ BenchRow row_of(const std::string& what, AttentionMath math, double heads, doubl
 
 double size(const Tensor& tensor) { return static_cast<double>(tensor.shape().numel()); }
 
-BenchJob language_prefill(std::int64_t tokens, AttentionMath math) {
+BenchJob language_prefill(std::int64_t tokens, FloatMath math) {
   const Tensor q = noise({1, tokens, 16, 128}, 1).permute({0, 2, 1, 3});
   const Tensor k = noise({1, 2, tokens, 128}, 2);
   const Tensor v = noise({1, 2, tokens, 128}, 3);
@@ -43,8 +43,8 @@ BenchJob decode(std::int64_t past, DType dtype) {
       cache.append(0, noise({1, 2, past + 1, 128}, 2), noise({1, 2, past + 1, 128}, 3), "");
   const std::string stored = dtype == DType::f32 ? "" : dtype == DType::bf16 ? ", bf16 cache" : ", int8 cache";
   const double element = dtype == DType::f32 ? 4 : dtype == DType::bf16 ? 2 : 1 + 4.0 / 128;
-  return {row_of("decode at " + std::to_string(past) + stored, AttentionMath::f32, 16, static_cast<double>(past + 1),
-                 128, element * (size(seen.k) + size(seen.v))),
+  return {row_of("decode at " + std::to_string(past) + stored, FloatMath::f32, 16, static_cast<double>(past + 1), 128,
+                 element * (size(seen.k) + size(seen.v))),
           [=] {
             return seconds_of([&] {
               (void)octavo::attention(
@@ -54,7 +54,7 @@ BenchJob decode(std::int64_t past, DType dtype) {
           }};
 }
 
-BenchJob vision(std::int64_t window, AttentionMath math) {
+BenchJob vision(std::int64_t window, FloatMath math) {
   constexpr std::int64_t kPatches = 1024;
   const Tensor q = noise({1, kPatches, 16, 80}, 1).permute({0, 2, 1, 3});
   const Tensor k = noise({1, kPatches, 16, 80}, 2).permute({0, 2, 1, 3});
@@ -72,16 +72,16 @@ BenchJob vision(std::int64_t window, AttentionMath math) {
 
 void bench_attention(const BenchSettings& settings, double seconds, BenchResult& result) {
   std::vector<BenchJob> jobs;
-  jobs.push_back(language_prefill(512, AttentionMath::f32));
-  jobs.push_back(language_prefill(2048, AttentionMath::f32));
-  jobs.push_back(vision(1024, AttentionMath::f32));
-  jobs.push_back(vision(64, AttentionMath::f32));
+  jobs.push_back(language_prefill(512, FloatMath::f32));
+  jobs.push_back(language_prefill(2048, FloatMath::f32));
+  jobs.push_back(vision(1024, FloatMath::f32));
+  jobs.push_back(vision(64, FloatMath::f32));
   for (const std::int64_t past : {256, 2048, 16384}) jobs.push_back(decode(past, DType::f32));
   if (settings.full) {
-    jobs.push_back(language_prefill(512, AttentionMath::bf16));
-    jobs.push_back(language_prefill(2048, AttentionMath::bf16));
-    jobs.push_back(vision(1024, AttentionMath::bf16));
-    jobs.push_back(vision(64, AttentionMath::bf16));
+    jobs.push_back(language_prefill(512, FloatMath::bf16));
+    jobs.push_back(language_prefill(2048, FloatMath::bf16));
+    jobs.push_back(vision(1024, FloatMath::bf16));
+    jobs.push_back(vision(64, FloatMath::bf16));
     jobs.push_back(decode(2048, DType::bf16));
     jobs.push_back(decode(2048, DType::s8));
   }

@@ -1,9 +1,6 @@
 // octavo: check, quantize, verify and run vision-language models. Exit status: 0 fine, 1 the job found a difference or
 // failed, 2 wrong usage, 3 verify cannot judge.
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 
 #include "commands.hpp"
@@ -16,15 +13,6 @@
 namespace cli {
 
 namespace {
-
-// An idle thread of GCC's OpenMP spins for milliseconds by default. Where other processes want the same cores, threads
-// then spin waiting for one that does not run, and small models take many times as long. The runtime reads the setting
-// before main, hence the second start. What the user has set stays.
-void let_idle_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  setenv("GOMP_SPINCOUNT", "1000", 1);  // some ten microseconds
-  execv("/proc/self/exe", argv);        // returns only where it cannot; then it is slower, no more
-}
 
 int run(int argc, const char* const* argv) {
   Program program;
@@ -51,7 +39,6 @@ int complain(const std::exception& error, int status) {
 
 int main(int argc, char** argv) {
   cli::reserve_streams();
-  cli::let_idle_threads_sleep(argv);
   cli::catch_signals();
   int status = 0;
   try {

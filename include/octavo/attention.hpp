@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "octavo/contract.hpp"
+#include "octavo/float_math.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -150,11 +151,6 @@ struct WindowIndex {
 WindowIndex window_index(std::span<const Grid> grids, std::int64_t window_size, std::int64_t patch_size,
                          std::int64_t spatial_merge_size);
 
-/// How products are computed. bf16: scaled queries, keys, weights and values are rounded to bf16 (nearest, ties to
-/// even) before they are multiplied, sums are float32; on AMX where the processor has it, and where not as f32, which
-/// is more exact. docs/attention.md has the error.
-enum class AttentionMath : std::uint8_t { f32, bf16 };
-
 /// out = softmax(scale q k^T + mask) v, float32. Keys and values that are stored as bf16 or s8 are widened as they are
 /// read, to the bits that float32 copies of them would give.
 struct AttentionOptions {
@@ -162,7 +158,7 @@ struct AttentionOptions {
   float scale = 0;        ///< 0 means 1/sqrt(D)
   std::int64_t past = 0;  ///< Lk == past + Lq
   std::string_view module_path{};
-  AttentionMath math = AttentionMath::f32;
+  FloatMath math = FloatMath::f32;
   Tensor k_scale{}, v_scale{};  ///< [B,Hkv,Lk] f32, of each row of k and v, where those are s8; as KvCache returns them
 };
 /// @throws Error  shape_mismatch, dtype_mismatch (also where k and v differ), invalid_argument (s8 without scales).

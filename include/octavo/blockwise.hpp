@@ -52,7 +52,8 @@ enum class Tower : std::uint8_t { vision, language };
 class BlockwiseModel {
  public:
   virtual ~BlockwiseModel() = default;
-  static std::unique_ptr<BlockwiseModel> open(const Checkpoint& checkpoint);  ///< registry by model_type
+  /// By config.json's model_type. Of the options, lm_head has no effect: the head is no block.
+  static std::unique_ptr<BlockwiseModel> open(const Checkpoint& checkpoint, const ModelOptions& options = {});
   virtual std::int64_t num_blocks(Tower tower) const = 0;
   virtual std::unique_ptr<ModelBlock> load_block(Tower tower, std::int64_t index) const = 0;
   /// Patch embedding, windows; hidden undefined without images.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "octavo/contract.hpp"
+#include "octavo/float_math.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
@@ -49,15 +50,6 @@ struct QuantizedRows {
 };
 QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::absmax_127);
 
-/// How layers that stay in float (float weights in bf16, W8A16) multiply many rows, for the whole process.
-///   f32   float32's precision: x and every product as they are, sums in float32. The default.
-///   bf16  x is rounded to bf16 first, where the processor multiplies bf16 faster: each result is then off by at most
-///         2^-9 sum |x w| (bf16 keeps 8 bits of significand) besides the sums' own rounding.
-/// Products of few rows and weights in f32 or f16 are always f32. Set it between jobs, not during one.
-enum class FloatMath : std::uint8_t { f32, bf16 };
-void set_float_math(FloatMath math) noexcept;
-FloatMath float_math() noexcept;
-
 /// What a Linear multiplies by what: float by float weights; int8 per token by int8 (W8A8); float by int8 (W8A16).
 enum class LinearKind : std::uint8_t { floating, w8a8, w8a16 };
 
@@ -68,14 +60,16 @@ class Linear {
  public:
   Linear() = default;
   /// weight [N,K] f32|bf16|f16; bias [N] f32|bf16|f16 or undefined. Shares the weight's storage.
-  static Linear floating(std::string module_path, const Tensor& weight, const Tensor& bias);
+  static Linear floating(std::string module_path, const Tensor& weight, const Tensor& bias,
+                         FloatMath math = FloatMath::f32);
   /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow.
   static Linear w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
                      TokenScale mode = TokenScale::absmax_127);
   /// y = (x Q^T) * scale + b: int8 weights under float activations, for inputs whose outliers int8 cannot carry.
   /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16|f16, finite. Shares the weight's storage; a panel of it at a
   /// time is widened, exactly. Few rows read the weight once, so that decoding takes half of bf16's bytes.
-  static Linear w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias);
+  static Linear w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
+                      FloatMath math = FloatMath::f32);
   /// Over weights without data, as stored: forward checks and tells, and computes nothing. What breaks the contract is
   /// not refused here but by each forward, which an observer may let go on with y[M,N] of `promised`, [N,K].
   static Linear meta(std::string module_path, LinearKind kind, const Tensor& weight, const Tensor& weight_scale,

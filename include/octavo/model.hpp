@@ -23,6 +23,7 @@
 
 #include "octavo/boxes.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/float_math.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
@@ -31,6 +32,27 @@
 #include "octavo/text.hpp"
 
 namespace octavo {
+
+/// What the lm_head multiplies by. Looking tokens up in the embedding reads it as it is stored in any case.
+///   as_stored  the checkpoint's lm_head, or its embedding where the two are tied.
+///   int8       a copy in int8, made when the model is opened: round to nearest, one float32 scale per token of the
+///              vocabulary, under float activations (W8A16). Decoding reads half the bytes of bf16 there; docs/model.md
+///              has what it costs the answers. A checkpoint whose lm_head is int8 already is run as it is stored.
+enum class HeadWeights : std::uint8_t { as_stored, int8 };
+
+/// "stored", "int8".
+constexpr const char* head_weights_name(HeadWeights weights) noexcept {
+  return weights == HeadWeights::int8 ? "int8" : "stored";
+}
+
+/// How a model is run, as far as its checkpoint does not say.
+struct ModelOptions {
+  /// How each tower's linears that stay in float, and its attention, multiply; the patch embedding and the merger
+  /// belong to the vision tower, the lm_head to the language model. f32 answers within 1e-4 of Hugging Face's float32.
+  FloatMath vision_math = FloatMath::f32;
+  FloatMath language_math = FloatMath::f32;
+  HeadWeights lm_head = HeadWeights::as_stored;
+};
 
 /// A prompt after preprocessing: everything a forward pass reads.
 struct ModelInput {
@@ -80,8 +102,9 @@ class Model {
   /// are read when first needed: a directory without them still runs on token ids.
   /// @throws Error  format with every missing or misshapen tensor, its expected and actual shape and the config field
   ///                behind it; unsupported for another architecture.
-  static Model open(const std::string& directory);
+  static Model open(const std::string& directory, const ModelOptions& options = {});
 
+  const ModelOptions& options() const noexcept;  ///< as opened with
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;                   ///< throws not_found when the directory has none
   const ChatTemplate& chat_template() const;            ///< how prepare lays prompts out

@@ -21,6 +21,7 @@
 #include "octavo/generation_config.hpp"  // how answers are chosen and when they end
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
+#include "octavo/float_math.hpp"  // how precisely floats are multiplied
 #include "octavo/gemm.hpp"        // float and int8 products
 #include "octavo/build_info.hpp"  // how it was built, what this machine offers
 #include "octavo/attention.hpp"   // positions, masks, cache, attention

@@ -93,14 +93,14 @@ struct Run {
   }
 };
 
-void compute(const Problem& problem, AttentionMath math) {
+void compute(const Problem& problem, FloatMath math) {
   // Kept by the calling thread, so that decoding does not allocate.
   thread_local Schedule schedule;
   thread_local attention_kernels::Floats chunk_sums;
   attention_kernels::make_schedule(problem, num_threads(), schedule);
   const auto tasks = static_cast<std::int64_t>(schedule.tasks.size());
   Run run{problem, attention_kernels::kernels(), schedule};
-  if (math == AttentionMath::bf16) run.bf16 = attention_kernels::bf16_kernels();
+  if (math == FloatMath::bf16) run.bf16 = attention_kernels::bf16_kernels();
   if (schedule.chunks > 1) run.chunk_sums = chunk_sums.reserve(static_cast<std::size_t>(tasks * run.size()));
   parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
                [&run](std::int64_t, std::int64_t) { run.take_tasks(); });

@@ -1,4 +1,4 @@
-// The table of engines of float products, and how precisely they multiply.
+// The table of engines of float products.
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -27,7 +27,6 @@ constexpr std::array<Engine, 4> kEngines{
     Engine{FloatEngine::onednn, "onednn", "oneDNN, and plain loops for few rows", []() noexcept { return true; }}};
 
 std::atomic<const Engine*> forced{nullptr};
-std::atomic<FloatMath> math{FloatMath::f32};
 
 const Engine& engine_named(std::string_view name) {
   std::string known;
@@ -71,8 +70,5 @@ std::vector<BackendInfo> float_backends() {
 }
 
 void force_float_backend(std::string_view name) { gemm::forced = name.empty() ? nullptr : &gemm::engine_named(name); }
-
-void set_float_math(FloatMath math) noexcept { gemm::math = math; }
-FloatMath float_math() noexcept { return gemm::math; }
 
 }  // namespace octavo

@@ -30,10 +30,11 @@ struct Linear::Impl {
   std::string module_path;
   LinearKind kind = LinearKind::floating;
   std::int64_t in_features = 0, out_features = 0;
-  Tensor weight;                           // as stored; undefined where it is packed
-  std::unique_ptr<gemm::PackedS8> packed;  // w8a8
-  std::vector<float> weight_scale, bias;   // bias empty when there is none
-  TokenScale mode = TokenScale::absmax_127;
+  Tensor weight;                             // as stored; undefined where it is packed
+  std::unique_ptr<gemm::PackedS8> packed;    // w8a8
+  std::vector<float> weight_scale, bias;     // bias empty when there is none
+  TokenScale mode = TokenScale::absmax_127;  // w8a8
+  FloatMath math = FloatMath::f32;           // of the other two
   Stored stored_weight;
   std::optional<Stored> stored_scale, stored_bias;
   bool has_data = true;
@@ -126,7 +127,7 @@ void float_forward(const Tensor& weight, const float* x, std::int64_t m, float* 
 
 }  // namespace
 
-Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias) {
+Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias, FloatMath math) {
   Binder(kLinearContract, module_path)
       .arg("x", DType::f32, {0, weight.defined() && weight.rank() == 2 ? weight.dim(1) : 0})
       .arg("w", weight)
@@ -138,6 +139,7 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
   impl->bias = as_floats(bias);
+  impl->math = math;
   impl->stored_weight = stored(weight);
   impl->stored_bias = stored_if(bias);
   Linear linear;
@@ -171,11 +173,13 @@ Linear Linear::w8a8(std::string module_path, const Tensor& weight, const Tensor&
   return linear;
 }
 
-Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias) {
+Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
+                     FloatMath math) {
   const Tensor scale = per_channel(weight_scale);
   check_int8(kLinearW8A16Contract, module_path, weight, scale, bias);
   auto impl = std::make_shared<Impl>();
   impl->kind = LinearKind::w8a16;
+  impl->math = math;
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
@@ -284,7 +288,7 @@ void Linear::multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& sh
                              .scale = scale,
                              .bias = bias,
                              .y = out},
-                            gemm::chosen_float_engine(), float_math()))
+                            gemm::chosen_float_engine(), impl.math))
       return;
     float_forward(impl.weight, rows.data<float>(), m, out);
     if (scale != nullptr)

@@ -93,10 +93,10 @@ class Architecture {
 /// One line of the registry.
 struct ArchitectureEntry {
   std::string_view model_type;
-  std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint);
+  std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint, const ModelOptions& options);
   /// From the headers alone, whatever they say: what does not fit is a broken contract of the run.
   std::unique_ptr<Architecture> (*open_without_data)(const Checkpoint& checkpoint);
-  std::unique_ptr<BlockwiseModel> (*open_blockwise)(const Checkpoint& checkpoint);
+  std::unique_ptr<BlockwiseModel> (*open_blockwise)(const Checkpoint& checkpoint, const ModelOptions& options);
   std::vector<ExpectedTensor> (*expected_tensors)(const Checkpoint& checkpoint);
   /// Everything wrong with config.json, and what is worth knowing.
   std::vector<CheckProblem> (*config_problems)(const Json& config);

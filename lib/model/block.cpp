@@ -9,7 +9,8 @@ namespace octavo::model {
 
 namespace {
 
-Linear make_linear(StoredScheme scheme, const std::string& path, const LoadedLinear& of, const Shape& promised) {
+Linear make_linear(StoredScheme scheme, const std::string& path, const LoadedLinear& of, const Shape& promised,
+                   FloatMath math) {
   const LinearKind kind = scheme == StoredScheme::w8a8_dynamic ? LinearKind::w8a8
                           : scheme == StoredScheme::w8a16      ? LinearKind::w8a16
                                                                : LinearKind::floating;
@@ -18,23 +19,24 @@ Linear make_linear(StoredScheme scheme, const std::string& path, const LoadedLin
     case LinearKind::w8a8:
       return Linear::w8a8(path, of.weight, of.scale, of.bias);
     case LinearKind::w8a16:
-      return Linear::w8a16(path, of.weight, of.scale, of.bias);
+      return Linear::w8a16(path, of.weight, of.scale, of.bias, math);
     case LinearKind::floating:
       break;
   }
-  return Linear::floating(path, of.weight, of.bias);
+  return Linear::floating(path, of.weight, of.bias, math);
 }
 
 }  // namespace
 
-LoadedLinear load_linear(const WeightSource& source, const std::string& path, const std::string& input_group) {
+LoadedLinear load_linear(const WeightSource& source, const std::string& path, const std::string& input_group,
+                         FloatMath math) {
   LoadedLinear loaded;
   const StoredScheme scheme = source.scheme_of(path);
   const Shape promised = source.promised(path + ".weight");
   loaded.weight = source.tensor(path + ".weight");
   if (scheme != StoredScheme::none) loaded.scale = source.tensor(path + ".weight_scale");
   if (source.has(path + ".bias")) loaded.bias = source.tensor(path + ".bias");
-  loaded.linear = make_linear(scheme, path, loaded, promised);
+  loaded.linear = make_linear(scheme, path, loaded, promised, math);
   loaded.info = {path, input_group, promised[1], promised[0], loaded.bias.defined()};
   return loaded;
 }
@@ -106,7 +108,7 @@ Tensor LinearBlock::apply_gated(std::size_t gate, std::size_t up, const Tensor& 
 }
 
 std::size_t LinearBlock::add(const WeightSource& source, const std::string& name, const std::string& group) {
-  slots_.push_back(load_linear(source, path_ + "." + name, path_ + "." + group));
+  slots_.push_back(load_linear(source, path_ + "." + name, path_ + "." + group, math_));
   return slots_.size() - 1;
 }
 

@@ -20,7 +20,9 @@ struct LoadedLinear {
   Tensor bias;    // [N] as stored, or undefined
   Linear linear;
 };
-LoadedLinear load_linear(const WeightSource& source, const std::string& path, const std::string& input_group);
+/// `math`: how it multiplies where it stays in float.
+LoadedLinear load_linear(const WeightSource& source, const std::string& path, const std::string& input_group,
+                         FloatMath math);
 
 /// A norm with its weight widened to f32.
 struct RmsNorm {
@@ -47,7 +49,9 @@ class LinearBlock : public ModelBlock {
   std::string stored_as() const;              ///< types and shapes of the linears' tensors, spelled out
 
  protected:
-  explicit LinearBlock(std::string path) : path_(std::move(path)) {}
+  /// `math`: of its linears that stay in float, and of its attention.
+  LinearBlock(std::string path, FloatMath math) : path_(std::move(path)), math_(math) {}
+  FloatMath math() const noexcept { return math_; }
   /// `name` and `group` are relative to the block; returns the slot for `apply`.
   std::size_t add(const WeightSource& source, const std::string& name, const std::string& group);
   Tensor apply(std::size_t slot, const Tensor& x) const { return slots_[slot].linear.forward(x); }
@@ -64,6 +68,7 @@ class LinearBlock : public ModelBlock {
   const LoadedLinear& find(std::string_view module_path) const { return slots_[index_of(module_path)]; }
 
   std::string path_;
+  FloatMath math_;
   std::vector<LoadedLinear> slots_;
 };
 

@@ -6,12 +6,12 @@
 
 namespace octavo {
 
-Model Model::open(const std::string& directory) {
+Model Model::open(const std::string& directory, const ModelOptions& options) {
   Checkpoint checkpoint = Checkpoint::open(directory);
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
   Model model;
-  model.impl_ = std::make_shared<const Impl>(checkpoint, entry.open(checkpoint),
+  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options),
                                              GenerationConfig::read(directory, checkpoint.config()));
   return model;
 }
@@ -28,6 +28,7 @@ const Tokenizer* Model::Impl::find_tokenizer() const {
   return &*tokenizer;
 }
 
+const ModelOptions& Model::options() const noexcept { return impl_->options; }
 const Checkpoint& Model::checkpoint() const { return impl_->checkpoint; }
 
 const Tokenizer& Model::tokenizer() const {
@@ -63,8 +64,8 @@ const Linear& Model::linear(std::string_view module_path) const { return impl_->
 
 Model Model::with_linears(std::span<const Linear> replacements) const {
   Model model;
-  model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->architecture->with_linears(replacements),
-                                             impl_->generation);
+  model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->options,
+                                             impl_->architecture->with_linears(replacements), impl_->generation);
   return model;
 }
 

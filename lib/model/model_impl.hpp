@@ -12,10 +12,15 @@
 namespace octavo {
 
 struct Model::Impl {
-  Impl(Checkpoint opened, std::unique_ptr<model::Architecture> built, GenerationConfig defaults)
-      : checkpoint(std::move(opened)), architecture(std::move(built)), generation(std::move(defaults)) {}
+  Impl(Checkpoint opened, const ModelOptions& asked, std::unique_ptr<model::Architecture> built,
+       GenerationConfig defaults)
+      : checkpoint(std::move(opened)),
+        options(asked),
+        architecture(std::move(built)),
+        generation(std::move(defaults)) {}
 
   Checkpoint checkpoint;
+  ModelOptions options;
   std::unique_ptr<model::Architecture> architecture;
   GenerationConfig generation;
 

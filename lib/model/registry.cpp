@@ -67,10 +67,10 @@ DType running_dtype(const Checkpoint& checkpoint) {
   return stated ? *stated : embedding != nullptr ? embedding->dtype.value_or(DType::bf16) : DType::bf16;
 }
 
-std::unique_ptr<BlockwiseModel> BlockwiseModel::open(const Checkpoint& checkpoint) {
+std::unique_ptr<BlockwiseModel> BlockwiseModel::open(const Checkpoint& checkpoint, const ModelOptions& options) {
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
-  return entry.open_blockwise(checkpoint);
+  return entry.open_blockwise(checkpoint, options);
 }
 
 }  // namespace octavo

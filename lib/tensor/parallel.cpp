@@ -1,118 +1,75 @@
 #include "octavo/parallel.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
+#include <utility>
 
 #include "octavo/error.hpp"
-
-#ifdef OCTAVO_OPENMP
-#include <omp.h>
-#endif
+#include "processors.hpp"
+#include "thread_pool.hpp"
 
 namespace octavo {
 
 namespace {
 
-thread_local bool inside_parallel = false;
+thread_local std::shared_ptr<ThreadPool::State> current;
 
-int machine_threads() {
-#ifdef OCTAVO_OPENMP
-  static const int count = std::max(1, omp_get_max_threads());  // honours OMP_NUM_THREADS
-#else
-  static const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-#endif
-  return count;
+int checked(const char* who, int count) {
+  if (count < 0 || count > kMostThreads)
+    throw Error(ErrorCode::invalid_argument, std::string(who) + ": " + std::to_string(count) +
+                                                 " threads; 0 (the machine's default) to " +
+                                                 std::to_string(kMostThreads) + " are possible");
+  return count > 0 ? count : default_threads();
 }
 
-std::atomic<int> chosen_threads{0};
+// Kept forever: loops may run while the process ends, and then run on their callers alone. Its threads end with the
+// process or when the library is unloaded.
+ThreadPool::State& default_pool() {
+  static auto* const pool = new ThreadPool::State(default_threads(), ThreadPlacement::anywhere);
+  static const struct AtExit {
+    ~AtExit() { pool->resize(1); }
+  } at_exit;
+  return *pool;
+}
 
-class FirstError {
- public:
-  void keep(const std::exception_ptr& error) noexcept {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (error_ == nullptr) error_ = error;
-  }
-  void rethrow() const {
-    if (error_ != nullptr) std::rethrow_exception(error_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::exception_ptr error_;
-};
+ThreadPool::State& current_pool() { return current != nullptr ? *current : default_pool(); }
 
 }  // namespace
 
-int num_threads() noexcept {
-  const int chosen = chosen_threads.load(std::memory_order_relaxed);
-  return chosen > 0 ? chosen : machine_threads();
-}
+int num_threads() { return current_pool().count(); }
 
 void set_num_threads(int count) {
-  if (count < 0 || count > 4096)
-    throw Error(ErrorCode::invalid_argument, "set_num_threads: " + std::to_string(count) +
-                                                 " threads; 0 (the machine's default) to 4096 are possible");
-  const int machine = machine_threads();
-  chosen_threads.store(count, std::memory_order_relaxed);
-#ifdef OCTAVO_OPENMP
-  omp_set_num_threads(count > 0 ? count : machine);
-#else
-  static_cast<void>(machine);
-#endif
-}
-
-SerialRegion::SerialRegion() noexcept : was_inside_(inside_parallel) {
-  inside_parallel = true;
-#ifdef OCTAVO_OPENMP
-  previous_threads_ = omp_get_max_threads();
-  omp_set_num_threads(1);
-#endif
-}
-
-SerialRegion::~SerialRegion() {
-#ifdef OCTAVO_OPENMP
-  omp_set_num_threads(previous_threads_);
-#endif
-  inside_parallel = was_inside_;
+  const int threads = checked("set_num_threads", count);
+  if (ThreadPool::State::inside_body())
+    throw Error(ErrorCode::invalid_argument,
+                "set_num_threads: called from inside a parallel loop; call it between jobs");
+  default_pool().resize(threads);
 }
 
 void parallel_for(std::int64_t count, std::int64_t grain, LoopBody body) {
   if (count <= 0) return;
   const std::int64_t least = std::max<std::int64_t>(1, grain);
-  const std::int64_t parts = std::min<std::int64_t>(num_threads(), (count + least - 1) / least);
-  if (parts <= 1 || inside_parallel) {
-    body(0, count);
-    return;
-  }
-  FirstError error;
-  const auto run_part = [&](std::int64_t part) noexcept {
-    const bool outer = inside_parallel;
-    inside_parallel = true;
-    try {
-      const std::int64_t begin = count * part / parts;
-      const std::int64_t end = count * (part + 1) / parts;
-      if (begin < end) body(begin, end);
-    } catch (...) {
-      error.keep(std::current_exception());
-    }
-    inside_parallel = outer;
-  };
-#ifdef OCTAVO_OPENMP
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(parts))
-  for (std::int64_t part = 0; part < parts; ++part) run_part(part);
-#else
-  std::vector<std::thread> threads;
-  threads.reserve(static_cast<std::size_t>(parts) - 1);
-  for (std::int64_t part = 1; part < parts; ++part) threads.emplace_back(run_part, part);
-  run_part(0);
-  for (std::thread& thread : threads) thread.join();
-#endif
-  error.rethrow();
+  if (inside_loop || count <= least) return body(0, count);
+  // Several chunks to a thread, so that one that comes late, or is stopped by the system, holds up a part of its share.
+  constexpr std::int64_t kChunksPerThread = 4;
+  ThreadPool::State& pool = current_pool();
+  const std::int64_t threads = pool.count();
+  const std::int64_t chunks = std::min(threads * kChunksPerThread, (count + least - 1) / least);
+  if (threads <= 1 || chunks <= 1) return body(0, count);
+  pool.run(count, chunks, body);
 }
+
+ThreadPool::ThreadPool(int count, ThreadPlacement placement)
+    : state_(std::make_shared<State>(checked("ThreadPool", count), placement)) {}
+
+int ThreadPool::count() const noexcept { return state_->count(); }
+
+ThreadPoolScope::ThreadPoolScope(const ThreadPool& pool) noexcept : previous_(std::exchange(current, pool.state_)) {}
+
+ThreadPoolScope::~ThreadPoolScope() { current = std::move(previous_); }
+
+SerialRegion::SerialRegion() noexcept : was_inside_(std::exchange(inside_loop, true)) {}
+
+SerialRegion::~SerialRegion() { inside_loop = was_inside_; }
 
 }  // namespace octavo

@@ -5,7 +5,7 @@
 
 using namespace attention_test;
 using octavo::attention;
-using octavo::AttentionMath;
+using octavo::FloatMath;
 using octavo::Mask;
 
 namespace {
@@ -24,7 +24,7 @@ octavo::AttentionOptions with(const Mask& mask, float scale = 0) {
   octavo::AttentionOptions options;
   options.mask = mask;
   options.scale = scale;
-  options.math = AttentionMath::bf16;
+  options.math = FloatMath::bf16;
   return options;
 }
 

@@ -45,7 +45,7 @@ struct Case {
   Tensor q, k, v;
   Mask mask;
   double pairs = 0;  // of a query head's queries and keys that see each other
-  octavo::AttentionMath math = octavo::AttentionMath::f32;
+  octavo::FloatMath math = octavo::FloatMath::f32;
   KvCache::View stored{};   // what attention reads; k and v where it is empty
   double tolerance = 1e-4;  // against the plain way, which reads k and v
 };
@@ -200,7 +200,7 @@ int main(int argc, char** argv) {
   run(language("decode at 16384", 1, 16384), repetitions);
   for (Case c : {language("prefill 2048 in bf16", 2048, 2048), vision("vision 1024 in bf16", 1024, 1024),
                  vision("windows in bf16", 1024, 64), language("decode 2048 in bf16", 1, 2048)}) {
-    c.math = octavo::AttentionMath::bf16;
+    c.math = octavo::FloatMath::bf16;
     c.tolerance = 0.1;
     run(c, repetitions);
   }

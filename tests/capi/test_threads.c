@@ -92,6 +92,45 @@ static void* own_last_error(void* number) {
   return NULL;
 }
 
+/* A pool of the thread's own, or one that all share; released while it is used. */
+static octavo_thread_pool* shared_pool;
+static void* own_pool(void* number) {
+  octavo_thread_pool* pool = shared_pool;
+  char answer[512];
+  int round;
+  if (*(int*)number % 2 == 0) {
+    CHECK(octavo_thread_pool_create(2, *(int*)number == 0 ? OCTAVO_THREADS_PINNED : OCTAVO_THREADS_ANYWHERE, &pool) ==
+          OCTAVO_OK);
+    CHECK(octavo_thread_pool_use(pool) == OCTAVO_OK);
+    octavo_thread_pool_release(pool);
+  } else {
+    CHECK(octavo_thread_pool_use(pool) == OCTAVO_OK);
+  }
+  for (round = 0; round < 3; ++round) {
+    ask(models[round % 2], kPrompts[0], answer);
+    CHECK(strcmp(answer, expected[round % 2][0]) == 0);
+  }
+  if (*(int*)number < 2) { /* the others end while they use theirs */
+    CHECK(octavo_thread_pool_use(NULL) == OCTAVO_OK);
+    ask(models[0], kPrompts[0], answer);
+    CHECK(strcmp(answer, expected[0][0]) == 0);
+  }
+  return NULL;
+}
+static void test_pools(void) {
+  octavo_thread_pool* pool = NULL;
+  CHECK(octavo_thread_pool_create(-1, OCTAVO_THREADS_ANYWHERE, &pool) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_thread_pool_create(5000, OCTAVO_THREADS_ANYWHERE, &pool) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_thread_pool_create(2, 2, &pool) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strcmp(octavo_last_error(), "placement is 2, not one of OCTAVO_THREADS_*") == 0);
+  CHECK(octavo_thread_pool_create(2, OCTAVO_THREADS_ANYWHERE, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(pool == NULL);
+  octavo_thread_pool_release(NULL);
+  CHECK(octavo_thread_pool_create(3, OCTAVO_THREADS_ANYWHERE, &shared_pool) == OCTAVO_OK);
+  run(own_pool);
+  octavo_thread_pool_release(shared_pool);
+}
+
 static int lines_of(const char* path) {
   FILE* file = fopen(path, "r");
   int count = 0, c;
@@ -180,6 +219,7 @@ int main(int argc, char** argv) {
 
   run(share_models);
   run(own_last_error);
+  test_pools();
   run(own_trace);
   lines = lines_of("octavo_threads_trace_1.jsonl");
   CHECK(lines > 100);

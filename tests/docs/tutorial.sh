@@ -11,7 +11,7 @@ rm -rf "$scratch"
 mkdir -p "$scratch/home" "$scratch/work"
 scratch=$(realpath "$scratch")
 cd "$scratch/work"
-export HOME=$scratch/home OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+export HOME=$scratch/home
 
 # What stands in for a block that needs more than there is; nothing for one that is left out.
 stand_in() {

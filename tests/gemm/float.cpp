@@ -46,10 +46,10 @@ double worst_error(const Tensor& y, const Tensor& x, const Tensor& w, std::int64
 
 Tensor stored_as(const Tensor& w, DType dtype) { return dtype == DType::s8 ? w : w.to(dtype); }
 
-Linear layer_of(const Tensor& stored) {
-  if (stored.dtype() != DType::s8) return Linear::floating("test", stored, {});
-  return Linear::w8a16("test", stored, vector_of(std::vector<float>(static_cast<std::size_t>(stored.dim(0)), 1.0F)),
-                       {});
+Linear layer_of(const Tensor& stored, FloatMath math = FloatMath::f32) {
+  if (stored.dtype() != DType::s8) return Linear::floating("test", stored, {}, math);
+  return Linear::w8a16("test", stored, vector_of(std::vector<float>(static_cast<std::size_t>(stored.dim(0)), 1.0F)), {},
+                       math);
 }
 
 Tensor weight(DType dtype, std::int64_t n, std::int64_t k) {
@@ -154,9 +154,7 @@ TEST_CASE("a weight that is NaN or infinite reaches every row of its column and 
               Tensor w = random(kColumns, k, 1).clone();
               w.mutable_data<float>()[kColumn * k + k - 1] = bad;
               const Tensor x = random(m, k, 2);
-              octavo::set_float_math(math);
-              const Tensor y = layer_of(w.to(dtype)).forward(x);
-              octavo::set_float_math(FloatMath::f32);
+              const Tensor y = layer_of(w.to(dtype), math).forward(x);
               std::int64_t wrong = 0;
               for (std::int64_t i = 0; i < m * kColumns; ++i)
                 wrong += std::isfinite(y.data<float>()[i]) == (i % kColumns == kColumn) ? 1 : 0;
@@ -175,13 +173,11 @@ TEST_CASE("bf16 math is asked for, stays within its bound, and leaves few rows a
         const Linear layer = layer_of(w);
         const Tensor exact = layer.forward(x);
         const std::vector<float> one = floats(layer.forward(x.slice(0, 0, 1)));
-        octavo::set_float_math(FloatMath::bf16);
-        const Tensor rounded = layer.forward(x);
-        const std::vector<float> one_rounded = floats(layer.forward(x.slice(0, 0, 1)));
-        const bool same_for_threads = with_threads(3, [&] { return floats(layer.forward(x)); }) == floats(rounded);
-        octavo::set_float_math(FloatMath::f32);
+        const Linear rounding = layer_of(w, FloatMath::bf16);
+        const Tensor rounded = rounding.forward(x);
+        const std::vector<float> one_rounded = floats(rounding.forward(x.slice(0, 0, 1)));
+        const bool same_for_threads = with_threads(3, [&] { return floats(rounding.forward(x)); }) == floats(rounded);
         INFO(engine << " " << octavo::dtype_name(dtype) << " k " << k);
-        CHECK(octavo::float_math() == FloatMath::f32);
         CHECK(worst_error(exact, x, w.to(DType::f32)) < 1e-6);
         CHECK(worst_error(rounded, x, w.to(DType::f32)) < 1.0 / 512 + 1e-6);
         CHECK(one_rounded == one);

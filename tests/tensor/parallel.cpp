@@ -49,7 +49,7 @@ TEST_CASE("a serial region keeps its thread alone, and only as long as it lives"
     parallel_for(30, 1, [&](std::int64_t, std::int64_t) { ++count; });
     return count.load();
   };
-  CHECK(parts() == 3);
+  CHECK(parts() > 1);
   {
     const SerialRegion alone;
     CHECK(parts() == 1);
@@ -59,7 +59,7 @@ TEST_CASE("a serial region keeps its thread alone, and only as long as it lives"
     }
     CHECK(parts() == 1);
   }
-  CHECK(parts() == 3);
+  CHECK(parts() > 1);
   set_num_threads(0);
 }
 

@@ -10,11 +10,12 @@ namespace {
 
 class Qwen25VlBlockwise final : public BlockwiseModel {
  public:
-  Qwen25VlBlockwise(const Checkpoint& checkpoint, const Qwen25VlConfig& config)
+  Qwen25VlBlockwise(const Checkpoint& checkpoint, const Qwen25VlConfig& config, const ModelOptions& options)
       : checkpoint_(checkpoint),
         config_(config),
-        vision_(CheckpointWeights(checkpoint), config.vision),
-        language_(CheckpointWeights(checkpoint), config) {}
+        options_(options),
+        vision_(CheckpointWeights(checkpoint), config.vision, options.vision_math),
+        language_(CheckpointWeights(checkpoint), config, options) {}
 
   std::int64_t num_blocks(Tower tower) const override {
     return tower == Tower::vision ? config_.vision.depth : config_.text.num_hidden_layers;
@@ -27,8 +28,9 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
                                                    std::to_string(num_blocks(tower)));
     }
     const CheckpointWeights weights(checkpoint_);
-    if (tower == Tower::vision) return std::make_unique<VisionBlock>(weights, config_.vision, index);
-    return std::make_unique<DecoderLayer>(weights, config_.text, index);
+    if (tower == Tower::vision)
+      return std::make_unique<VisionBlock>(weights, config_.vision, index, options_.vision_math);
+    return std::make_unique<DecoderLayer>(weights, config_.text, index, options_.language_math);
   }
 
   BlockState begin_vision(const ModelInput& input) const override {
@@ -71,14 +73,17 @@ class Qwen25VlBlockwise final : public BlockwiseModel {
  private:
   Checkpoint checkpoint_;
   Qwen25VlConfig config_;
+  ModelOptions options_;
   VisionEnds vision_;
   LanguageEnds language_;
 };
 
 }  // namespace
 
-std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25VlBlockwise>(checkpoint, qwen2_5_vl_config(checkpoint));
+std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint, const ModelOptions& options) {
+  ModelOptions of_blocks = options;
+  of_blocks.lm_head = HeadWeights::as_stored;
+  return std::make_unique<Qwen25VlBlockwise>(checkpoint, qwen2_5_vl_config(checkpoint), of_blocks);
 }
 
 }  // namespace octavo::model

@@ -4,14 +4,15 @@
 #include <string>
 
 #include "finite.hpp"
+#include "int8_copy.hpp"
 #include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
 
 namespace octavo::model {
 
-DecoderLayer::DecoderLayer(const WeightSource& source, const TextConfig& config, std::int64_t index)
-    : LinearBlock("model.layers." + std::to_string(index)),
+DecoderLayer::DecoderLayer(const WeightSource& source, const TextConfig& config, std::int64_t index, FloatMath math)
+    : LinearBlock("model.layers." + std::to_string(index), math),
       heads_(config.num_attention_heads),
       kv_heads_(config.num_key_value_heads),
       head_dim_(config.head_dim),
@@ -73,6 +74,7 @@ Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part, s
   options.mask = part.plan.mask;
   options.past = part.plan.past;
   options.module_path = attention_path_;
+  options.math = math();
   options.k_scale = seen.k_scale;
   options.v_scale = seen.v_scale;
   announce_note([] { return "causal"; });
@@ -108,25 +110,29 @@ std::string DecoderLayer::stored_as() const {
 
 namespace {
 
-LoadedLinear load_lm_head(const WeightSource& source, const Tensor& table, bool tied) {
-  if (!tied) return load_linear(source, "lm_head", "lm_head_input");
+LoadedLinear load_lm_head(const WeightSource& source, const Tensor& table, bool tied, FloatMath math) {
+  if (!tied) return load_linear(source, "lm_head", "lm_head_input", math);
   const Shape promised = source.promised("model.embed_tokens.weight");
   LoadedLinear head;
   head.weight = table;
   head.linear = table.is_meta() ? Linear::meta("lm_head", LinearKind::floating, table, {}, {}, promised)
-                                : Linear::floating("lm_head", table, {});
+                                : Linear::floating("lm_head", table, {}, math);
   head.info = {"lm_head", "lm_head_input", promised[1], promised[0], false};
   return head;
 }
 
 }  // namespace
 
-LanguageEnds::LanguageEnds(const WeightSource& source, const Qwen25VlConfig& config)
+LanguageEnds::LanguageEnds(const WeightSource& source, const Qwen25VlConfig& config, const ModelOptions& options)
     : config_(config),
       table_(source.tensor("model.embed_tokens.weight")),
       norm_(load_norm(source, "model.norm", config.text.rms_norm_eps)),
-      tied_(is_tied(config, source.has("lm_head.weight"))),
-      lm_head_(load_lm_head(source, table_, tied_)) {}
+      head_is_table_(is_tied(config, source.has("lm_head.weight"))),
+      lm_head_(load_lm_head(source, table_, head_is_table_, options.language_math)) {
+  if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || !has_data()) return;
+  lm_head_.linear = int8_copy(lm_head_.linear.module_path(), lm_head_.weight, options.language_math);
+  head_is_table_ = false;
+}
 
 float* LanguageEnds::embed_sequence(const SequenceCall& sequence, float* out) const {
   const std::int64_t width = config_.text.hidden_size;
@@ -205,7 +211,7 @@ LanguageContext LanguageEnds::context(std::span<const SequenceCall> sequences) c
 
 Tensor LanguageEnds::logits(const Tensor& hidden) const {
   const Tensor normed = norm_(hidden);
-  if (tied_) announce_note([] { return "tied: the embedding's table"; });
+  if (head_is_table_) announce_note([] { return "tied: the embedding's table"; });
   return lm_head_.linear.forward(normed);
 }
 
@@ -233,7 +239,7 @@ CallPlan LanguageEnds::plan(const SequenceCall& sequence) const {
 }
 
 std::size_t LanguageEnds::weight_bytes() const noexcept {
-  return table_.size_bytes() + norm_.weight.size_bytes() + (tied_ ? 0 : lm_head_.linear.weight_bytes());
+  return table_.size_bytes() + norm_.weight.size_bytes() + (head_is_table_ ? 0 : lm_head_.linear.weight_bytes());
 }
 
 }  // namespace octavo::model

@@ -9,10 +9,10 @@ namespace octavo::model {
 namespace {
 
 // The convolution's kernel equals its stride: it is one matrix product over flattened patches.
-Linear make_patch_embed(const Tensor& kernel, const VisionConfig& config) {
+Linear make_patch_embed(const Tensor& kernel, const VisionConfig& config, FloatMath math) {
   if (kernel.is_meta()) return {};
   return Linear::floating("visual.patch_embed.proj", kernel.reshape(Shape{config.hidden_size, config.patch_elements()}),
-                          {});
+                          {}, math);
 }
 
 /// x[G,H] in window order, as the images are: row i goes to row index[i].
@@ -33,13 +33,13 @@ Tensor in_image_order(const Tensor& x, const Tensor& index) {
 
 }  // namespace
 
-VisionEnds::VisionEnds(const WeightSource& source, const VisionConfig& config)
+VisionEnds::VisionEnds(const WeightSource& source, const VisionConfig& config, FloatMath math)
     : config_(config),
       kernel_(source.tensor("visual.patch_embed.proj.weight")),
-      patch_embed_(make_patch_embed(kernel_, config)),
+      patch_embed_(make_patch_embed(kernel_, config, math)),
       ln_q_(load_norm(source, "visual.merger.ln_q", VisionConfig::kRmsNormEps)),
-      merge1_(load_linear(source, "visual.merger.mlp.0", "visual.merger.mlp.0_input")),
-      merge2_(load_linear(source, "visual.merger.mlp.2", "visual.merger.mlp.2_input")) {}
+      merge1_(load_linear(source, "visual.merger.mlp.0", "visual.merger.mlp.0_input", math)),
+      merge2_(load_linear(source, "visual.merger.mlp.2", "visual.merger.mlp.2_input", math)) {}
 
 Tensor VisionEnds::finish(const Tensor& hidden, const VisionContext& context) const {
   const std::int64_t groups = context.window_index.dim(0);

@@ -57,7 +57,7 @@ struct VisionContext {
 
 class VisionBlock final : public LinearBlock {
  public:
-  VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index);
+  VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index, FloatMath math);
   void forward(BlockState& state, LinearObserver* observer) const override;
   void run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const;
   std::size_t weight_bytes() const noexcept;
@@ -81,7 +81,7 @@ class VisionBlock final : public LinearBlock {
 /// The two ends of the tower: patch embedding before the blocks, merger after them.
 class VisionEnds {
  public:
-  VisionEnds(const WeightSource& source, const VisionConfig& config);
+  VisionEnds(const WeightSource& source, const VisionConfig& config, FloatMath math);
   /// Patch rows of all images, embedded and in window order; hidden undefined without images.
   BlockState begin(const ModelInput& input) const;
   Tensor finish(const Tensor& hidden, const VisionContext& context) const;
@@ -116,7 +116,7 @@ struct LanguageContext {
 
 class DecoderLayer final : public LinearBlock {
  public:
-  DecoderLayer(const WeightSource& source, const TextConfig& config, std::int64_t index);
+  DecoderLayer(const WeightSource& source, const TextConfig& config, std::int64_t index, FloatMath math);
   void forward(BlockState& state, LinearObserver* observer) const override;  ///< uncached
   /// @param cache_layer  Of the caches: the layer's place among those that run.
   void run(Tensor& hidden, const LanguageContext& context, std::int64_t cache_layer, LinearObserver* observer) const;
@@ -142,7 +142,7 @@ class DecoderLayer final : public LinearBlock {
 /// The two ends of the language model: embedding before the layers, final norm and lm_head after them.
 class LanguageEnds {
  public:
-  LanguageEnds(const WeightSource& source, const Qwen25VlConfig& config);
+  LanguageEnds(const WeightSource& source, const Qwen25VlConfig& config, const ModelOptions& options);
   /// Embeds all rows, and writes each sequence's vision rows over its pads among ids[0, generated_from).
   Tensor embed(std::span<const SequenceCall> sequences) const;
   /// Plans every sequence from its own state; pads from `generated_from` on count as text.
@@ -158,9 +158,9 @@ class LanguageEnds {
   float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< returns the end of its last row
 
   Qwen25VlConfig config_;
-  Tensor table_;  // [V,H] as stored
-  RmsNorm norm_;  // [H]
-  bool tied_;
+  Tensor table_;        // [V,H] as stored
+  RmsNorm norm_;        // [H]
+  bool head_is_table_;  ///< lm_head multiplies by the table itself
   LoadedLinear lm_head_;
 };
 
@@ -169,9 +169,9 @@ void check_qwen2_5_vl_input(const Qwen25VlConfig& config, const ModelInput& inpu
 std::vector<Grid> grids_of(const ModelInput& input);
 
 /// blockwise.cpp
-std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint);
+std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint, const ModelOptions& options);
 /// runtime.cpp
-std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint);
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options);
 std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint);
 
 }  // namespace octavo::model

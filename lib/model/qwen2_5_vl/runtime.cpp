@@ -16,13 +16,13 @@ namespace {
 
 class Qwen25Vl final : public Architecture {
  public:
-  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config)
-      : config_(config), vision_(source, config.vision), language_(source, config) {
+  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config, const ModelOptions& options)
+      : config_(config), vision_(source, config.vision, options.vision_math), language_(source, config, options) {
     for (std::int64_t i = 0; i < config.vision.depth; ++i) {
-      blocks_.push_back(std::make_shared<VisionBlock>(source, config.vision, i));
+      blocks_.push_back(std::make_shared<VisionBlock>(source, config.vision, i, options.vision_math));
     }
     for (std::int64_t i = 0; i < config.text.num_hidden_layers; ++i) {
-      layers_.push_back(std::make_shared<DecoderLayer>(source, config.text, i));
+      layers_.push_back(std::make_shared<DecoderLayer>(source, config.text, i, options.language_math));
     }
   }
 
@@ -196,14 +196,14 @@ class Qwen25Vl final : public Architecture {
 
 }  // namespace
 
-std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), qwen2_5_vl_config(checkpoint));
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options) {
+  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), qwen2_5_vl_config(checkpoint), options);
 }
 
 std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint) {
   const Qwen25VlConfig config = qwen2_5_vl_config(checkpoint);
   require_plausible_blocks(checkpoint, config);
-  return std::make_unique<Qwen25Vl>(HeaderWeights(checkpoint, qwen2_5_vl_tensors(checkpoint)), config);
+  return std::make_unique<Qwen25Vl>(HeaderWeights(checkpoint, qwen2_5_vl_tensors(checkpoint)), config, ModelOptions{});
 }
 
 ArchitectureEntry qwen2_5_vl_entry() {

@@ -29,8 +29,8 @@ Tensor concatenate_patches(const ModelInput& input, std::int64_t columns) {
 
 }  // namespace
 
-VisionBlock::VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index)
-    : LinearBlock("visual.blocks." + std::to_string(index)),
+VisionBlock::VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index, FloatMath math)
+    : LinearBlock("visual.blocks." + std::to_string(index), math),
       heads_(config.num_heads),
       head_dim_(config.head_dim()),
       full_attention_(config.is_full_attention(index)),
@@ -77,6 +77,7 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, Linear
   AttentionOptions options;
   options.mask = full_attention_ ? context.frames : context.windows;
   options.module_path = module_path();
+  options.math = math();
   announce_note([&] {
     const std::string count = std::to_string(options.mask.cu_seqlens().size() - 1);
     return count + (full_attention_ ? " segments, one per frame" : " windows");

@@ -1,0 +1,306 @@
+#include "thread_pool.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "octavo/error.hpp"
+#include "processors.hpp"
+
+namespace octavo {
+
+constinit thread_local bool inside_loop = false;
+
+namespace {
+
+constinit thread_local bool inside_shared_body = false;
+
+inline void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Waits actively, for a moment only: a thread that sleeps takes some ten microseconds to come back, but on a shared
+// machine an active one takes the processor from whoever would do the work.
+template <class Condition>
+bool spin_until(const Condition& condition) noexcept {
+  constexpr auto kSpin = std::chrono::microseconds(50);
+  constexpr int kPausesPerLook = 8;
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < kPausesPerLook; ++i) {
+      if (condition()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return condition();
+}
+
+// All pools, and the order in which locks are taken: this one before any pool's. Kept forever, so that a loop that runs
+// while the process ends finds it.
+struct Registry {
+  std::mutex mutex;
+  std::vector<ThreadPool::State*> pools;
+};
+Registry& registry() {
+  static auto* const all = new Registry;
+  return *all;
+}
+
+}  // namespace
+
+// One call of parallel_for; lives on its caller's stack. The chunks are divided into shares, one to a thread. Each
+// thread takes the chunks of its own share first, so that it sees the same part of an array in loop after loop, and
+// then those that others have not come to.
+class Loop {
+ public:
+  static constexpr std::int64_t kMostShares = 64;
+
+  Loop(std::int64_t count, std::int64_t chunks, std::int64_t shares, LoopBody body) noexcept
+      : body_(body), count_(count), chunks_(chunks), share_count_(shares) {
+    for (std::int64_t s = 0; s < shares; ++s) {
+      Share& share = shares_[static_cast<std::size_t>(s)];
+      share.next.store(chunks * s / shares, std::memory_order_relaxed);
+      share.end = chunks * (s + 1) / shares;
+    }
+  }
+
+  void work(std::int64_t first_share) noexcept {
+    const bool outer = std::exchange(inside_loop, true);
+    inside_shared_body = true;
+    for (std::int64_t s = 0; s < share_count_; ++s) {
+      Share& share = shares_[static_cast<std::size_t>((first_share + s) % share_count_)];
+      for (;;) {
+        // Looked at first: a share that is done stays untouched.
+        if (share.next.load(std::memory_order_relaxed) >= share.end) break;
+        const std::int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (chunk >= share.end) break;
+        run(chunk);
+      }
+    }
+    inside_shared_body = false;
+    inside_loop = outer;
+  }
+
+  void rethrow() const {
+    if (error_ != nullptr) std::rethrow_exception(error_);
+    if (torn)
+      throw Error(ErrorCode::internal,
+                  "parallel_for: the process was forked inside this loop, whose other threads the "
+                  "child does not have");
+  }
+
+  // Behind the pool's mutex.
+  Loop* next = nullptr;
+  int wanted = 0;     // helpers that may still come
+  bool torn = false;  // threads that worked on it are gone
+
+  std::atomic<int> helpers{0};  // at work on it
+
+ private:
+  struct Share {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
+
+  void run(std::int64_t chunk) noexcept {
+    if (failed_.load(std::memory_order_relaxed)) return;
+    try {
+      const std::int64_t begin = count_ * chunk / chunks_;
+      const std::int64_t end = count_ * (chunk + 1) / chunks_;
+      if (begin < end) body_(begin, end);
+    } catch (...) {
+      // The caller reads it when every helper has left, which is after this.
+      if (!failed_.exchange(true)) error_ = std::current_exception();
+    }
+  }
+
+  LoopBody body_;
+  std::int64_t count_, chunks_, share_count_;
+  std::array<Share, kMostShares> shares_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;
+};
+
+// Around fork() every lock is held, so that the child finds each pool whole; its threads are gone there.
+struct ThreadPool::State::Forks {
+  static void prepare() {
+    registry().mutex.lock();
+    for (State* pool : registry().pools) pool->mutex_.lock();
+  }
+  static void in_parent() {
+    for (State* pool : registry().pools) pool->mutex_.unlock();
+    registry().mutex.unlock();
+  }
+  static void in_child() {
+    for (State* pool : registry().pools) pool->forget_threads();
+    in_parent();
+  }
+};
+
+ThreadPool::State::State(int count, ThreadPlacement placement) : count_(count) {
+  if (placement == ThreadPlacement::pinned) {
+    processors_ = allowed_processors();
+    if (processors_.empty())
+      throw Error(ErrorCode::unsupported, "ThreadPool: the system does not tell the processors to pin threads to");
+  }
+  static const int handlers = pthread_atfork(Forks::prepare, Forks::in_parent, Forks::in_child);
+  static_cast<void>(handlers);  // without them (no memory) only a forked child would notice
+  const std::lock_guard<std::mutex> lock(registry().mutex);
+  registry().pools.push_back(this);
+}
+
+ThreadPool::State::~State() {
+  resize(1);
+  const std::lock_guard<std::mutex> lock(registry().mutex);
+  std::erase(registry().pools, this);
+}
+
+bool ThreadPool::State::inside_body() noexcept { return inside_shared_body; }
+
+void ThreadPool::State::resize(int count) {
+  const std::lock_guard<std::mutex> administration(registry().mutex);
+  std::vector<pthread_t> ending;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    count_.store(count, std::memory_order_relaxed);
+    const std::size_t kept = std::min(workers_.size(), static_cast<std::size_t>(count - 1));
+    ending.assign(workers_.begin() + static_cast<std::ptrdiff_t>(kept), workers_.end());
+    workers_.resize(kept);
+  }
+  published_.fetch_add(1, std::memory_order_release);
+  published_.notify_all();
+  for (const pthread_t worker : ending)
+    if (pthread_equal(worker, pthread_self()) != 0)
+      pthread_detach(worker);  // a body ends the process
+    else
+      pthread_join(worker, nullptr);
+}
+
+// Behind the mutex.
+void ThreadPool::State::start_workers(int wanted) {
+  if (static_cast<int>(workers_.size()) >= wanted) return;
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&blocked, fault);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);  // a thread begins with its maker's mask
+  workers_.reserve(static_cast<std::size_t>(wanted));
+  while (static_cast<int>(workers_.size()) < wanted) {
+    const int index = static_cast<int>(workers_.size());
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (!processors_.empty()) {
+      cpu_set_t mask;
+      CPU_ZERO(&mask);
+      CPU_SET(static_cast<std::size_t>(processors_[static_cast<std::size_t>(index + 1) % processors_.size()]), &mask);
+      pthread_attr_setaffinity_np(&attributes, sizeof mask, &mask);
+    }
+    auto* const worker = new Worker{this, index};
+    pthread_t thread{};
+    const int refused = pthread_create(&thread, &attributes, serve, worker);
+    pthread_attr_destroy(&attributes);
+    if (refused != 0) {
+      delete worker;
+      break;
+    }
+    workers_.push_back(thread);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void* ThreadPool::State::serve(void* argument) noexcept {
+  const Worker worker = *static_cast<Worker*>(argument);
+  delete static_cast<Worker*>(argument);
+  pthread_setname_np(pthread_self(), ("octavo/" + std::to_string(worker.index + 1)).c_str());
+  State& pool = *worker.pool;
+  for (;;) {
+    const int seen = pool.published_.load(std::memory_order_acquire);  // before looking: what comes later changes it
+    if (worker.index + 1 >= pool.count()) return nullptr;
+    if (Loop* const loop = pool.join_loop()) {
+      loop->work(worker.index + 1);
+      pool.leave(*loop);
+    } else {
+      pool.idle(seen);
+    }
+  }
+}
+
+Loop* ThreadPool::State::join_loop() noexcept {
+  if (open_.load(std::memory_order_relaxed) == 0) return nullptr;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (Loop* loop = loops_; loop != nullptr; loop = loop->next) {
+    if (loop->wanted == 0) continue;
+    --loop->wanted;
+    open_.fetch_sub(1, std::memory_order_relaxed);
+    loop->helpers.fetch_add(1, std::memory_order_relaxed);
+    return loop;
+  }
+  return nullptr;
+}
+
+// The loop may be gone as soon as it has one helper less.
+void ThreadPool::State::leave(Loop& loop) noexcept {
+  if (loop.helpers.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+  left_.fetch_add(1, std::memory_order_release);
+  left_.notify_all();
+}
+
+void ThreadPool::State::idle(int seen) const noexcept {
+  const auto changed = [&] { return published_.load(std::memory_order_relaxed) != seen; };
+  if (!spin_until(changed)) published_.wait(seen, std::memory_order_relaxed);
+}
+
+void ThreadPool::State::run(std::int64_t count, std::int64_t chunks, LoopBody body) {
+  Loop loop(count, chunks, std::min<std::int64_t>({chunks, this->count(), Loop::kMostShares}), body);
+  int wanted = static_cast<int>(std::min<std::int64_t>(chunks, this->count())) - 1;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wanted = std::min(wanted, this->count() - 1);  // which another thread may just have changed
+    start_workers(wanted);
+    wanted = std::min(wanted, static_cast<int>(workers_.size()));
+    loop.wanted = wanted;
+    loop.next = loops_;
+    loops_ = &loop;
+    open_.fetch_add(wanted, std::memory_order_relaxed);
+  }
+  published_.fetch_add(1, std::memory_order_release);
+  for (int i = 0; i < wanted; ++i) published_.notify_one();
+  loop.work(0);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (Loop** link = &loops_; *link != nullptr; link = &(*link)->next)
+      if (*link == &loop) {  // not where the process was forked inside a body
+        *link = loop.next;
+        open_.fetch_sub(loop.wanted, std::memory_order_relaxed);
+        break;
+      }
+  }
+  const auto alone = [&] { return loop.helpers.load(std::memory_order_acquire) == 0; };
+  if (!alone() && !spin_until(alone))
+    for (;;) {
+      const int seen = left_.load(std::memory_order_acquire);
+      if (alone()) break;
+      left_.wait(seen, std::memory_order_acquire);
+    }
+  loop.rethrow();
+}
+
+// In a forked child, behind the mutex.
+void ThreadPool::State::forget_threads() noexcept {
+  workers_.clear();
+  for (Loop* loop = std::exchange(loops_, nullptr); loop != nullptr; loop = loop->next) {
+    if (loop->helpers.exchange(0) > 0) loop->torn = true;
+  }
+  open_.store(0);
+}
+
+}  // namespace octavo
