@@ -111,6 +111,25 @@ OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
+
+/** What products of floats round their factors to; DEFAULT is what octavo_model_open takes, which is F32. BF16 is
+ * faster where the processor multiplies bf16, and answers may differ: docs/model.md has by how much. */
+enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2 };
+/** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. */
+enum { OCTAVO_LM_HEAD_STORED = 0, OCTAVO_LM_HEAD_INT8 = 1 };
+/** How a model is run, as far as its checkpoint does not say. */
+typedef struct octavo_model_options {
+  size_t struct_size;
+  int32_t vision_math;   /**< OCTAVO_MATH_*, of the vision tower's float linears and attention */
+  int32_t language_math; /**< of the language model's */
+  int32_t lm_head;       /**< OCTAVO_LM_HEAD_* */
+  int32_t reserved0;     /**< must be 0 */
+} octavo_model_options;
+#define OCTAVO_MODEL_OPTIONS_INIT \
+  { sizeof(octavo_model_options), 0, 0, 0, 0 }
+/** As octavo_model_open, which is the same with all defaults; options may be NULL. */
+OCTAVO_API octavo_status octavo_model_open_with(const char* model_dir, const octavo_model_options* options,
+                                                octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);
 /** What the model's files ask for and Octavo does not do, a line each ("" where there is nothing to say): settings of
  * generation_config.json and tokenizer_config.json, a chat template that cannot be read. Free it with
@@ -140,6 +159,14 @@ enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED
 /** Whose pixels boxes are in: the picture's as the model saw it, after resizing (what models write), or its own. */
 enum { OCTAVO_BOXES_MODEL = 0, OCTAVO_BOXES_ORIGINAL = 1 };
 
+enum { OCTAVO_PREFILL_WHOLE = -1 };
+/** Keys and values of past prompts and answers, and the rows of past pictures, so that prompts that begin alike are
+ * read once; answers are the same as without. Holds at most `kv_bytes` and `image_bytes`; 0 means 1 GiB and 256 MiB.
+ * May be shared by threads and models. Release it when no call uses it. */
+typedef struct octavo_prefix_cache octavo_prefix_cache;
+OCTAVO_API octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out);
+OCTAVO_API void octavo_prefix_cache_release(octavo_prefix_cache* cache);
+
 typedef struct octavo_generate_options {
   size_t struct_size;
   int64_t max_new_tokens;    /**< tokens; 0: generation_config.json's max_new_tokens or max_length, else 256 */
@@ -156,9 +183,16 @@ typedef struct octavo_generate_options {
   const octavo_decode_options* decode; /**< NULL: all defaults */
   int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a prompt are text; 0: tokens, as transformers */
   int32_t boxes; /**< OCTAVO_BOXES_*, of boxes in the text; ORIGINAL needs pictures of one scale and no on_token */
+  int64_t prefill_chunk; /**< tokens of a prompt that one call reads; 0: 512; OCTAVO_PREFILL_WHOLE: all */
+  /** Speculation by prompt lookup, the same answer: at most so many tokens are guessed at a time, 1 to 7; 0: off. */
+  int64_t lookup_draft;
+  int64_t lookup_ngram;              /**< longest run of last tokens that is looked for; 0: 3 */
+  octavo_prefix_cache* prefix_cache; /**< what earlier calls read is taken from there; NULL: none */
+  int32_t cache_dtype; /**< of keys and values: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8; less memory, answers may differ */
+  int32_t reserved0;   /**< must be 0 */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A picture of the prompt, in pixels. */
 typedef struct octavo_picture_size {
@@ -178,9 +212,12 @@ typedef struct octavo_generate_result {
   octavo_picture_size* pictures; /**< set by you: room for picture_capacity entries, filled in order; may be NULL */
   size_t picture_capacity;       /**< set by you; pictures beyond it are counted, not written */
   size_t picture_count;          /**< pictures of the prompt */
+  int64_t reused_tokens;         /**< of the prompt, which came from the prefix cache */
+  int64_t drafted_tokens;        /**< that prompt lookup guessed */
+  int64_t accepted_tokens;       /**< of them, those that the answer holds */
 } octavo_generate_result;
 #define OCTAVO_GENERATE_RESULT_INIT \
-  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** One user message: image_count picture files, then the text, in the model's chat template. */
 OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                                          size_t image_count, const octavo_generate_options* options,
@@ -261,9 +298,12 @@ typedef struct octavo_verify_options {
   const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
   int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the result */
   int32_t boxes;                       /**< OCTAVO_BOXES_*: what boxes in the expected answers are in */
+  const octavo_model_options* model;   /**< how the quantized model is run; NULL: all defaults */
+  int32_t cache_dtype;                 /**< of its cache: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8 */
+  int32_t reserved1;                   /**< must be 0 */
 } octavo_verify_options;
 #define OCTAVO_VERIFY_OPTIONS_INIT \
-  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
  * *out_passed: 1 when every step passed, else 0 (which is no failure of the call), also where the original answers so
  * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema:
@@ -430,7 +470,11 @@ OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight,
 
 typedef struct octavo_kv_cache octavo_kv_cache;
 OCTAVO_API octavo_status octavo_kv_cache_create(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
-                                                int64_t capacity, octavo_kv_cache** out);
+                                                int64_t capacity, octavo_kv_cache** out); /**< float32 */
+/** The same of OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8, the last with a scale per position and head: less memory, and
+ * attention within the error that docs/attention.md states. INVALID_ARGUMENT for any other. */
+OCTAVO_API octavo_status octavo_kv_cache_create_typed(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
+                                                      int64_t capacity, int32_t dtype, octavo_kv_cache** out);
 OCTAVO_API octavo_status octavo_kv_cache_length(const octavo_kv_cache* cache, int64_t* out); /**< committed positions */
 /** After every layer was attended once: the new positions become past ones. */
 OCTAVO_API octavo_status octavo_kv_cache_commit(octavo_kv_cache* cache, int64_t new_positions);

@@ -8,7 +8,7 @@
 #include "octavo/image.hpp"
 #include "octavo/text.hpp"
 #include "parts.hpp"
-#include "sha256.hpp"
+#include "octavo/detail/sha256.hpp"
 
 namespace octavo::detail {
 namespace {

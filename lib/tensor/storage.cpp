@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -54,7 +55,15 @@ std::shared_ptr<Storage> map_file(const std::string& path) {
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (memory == MAP_FAILED) throw fail("map");
   std::shared_ptr<void> keeper(memory, [size](void* p) { ::munmap(p, size); });
-  return std::make_shared<Storage>(static_cast<std::byte*>(memory), size, true, std::move(keeper));
+  return std::make_shared<Storage>(static_cast<std::byte*>(memory), size, true, std::move(keeper), true);
+}
+
+void drop_file_pages(const std::byte* data, std::size_t size_bytes) noexcept {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(data) + page - 1) / page * page;
+  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(data) + size_bytes) / page * page;
+  // A hint: where it is refused, the pages stay until the system needs their memory.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // NOLINT
 }
 
 std::span<const std::byte> bytes_of(const Storage& storage) noexcept { return {storage.data(), storage.size_bytes()}; }

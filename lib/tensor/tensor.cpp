@@ -192,6 +192,13 @@ bool Tensor::is_contiguous() const noexcept {
 }
 
 bool Tensor::is_read_only() const noexcept { return storage_ != nullptr && storage_->read_only(); }
+bool Tensor::is_mapped() const noexcept { return storage_ != nullptr && storage_->file_mapping(); }
+
+void Tensor::drop_pages() const noexcept {
+  if (!is_mapped() || !is_contiguous()) return;
+  drop_file_pages(storage_->data() + offset_bytes_, size_bytes());
+}
+
 bool Tensor::is_meta() const noexcept { return storage_ != nullptr && !storage_->has_data(); }
 
 const void* Tensor::raw() const {

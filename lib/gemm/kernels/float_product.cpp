@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <bit>
 
-#include "clones.hpp"
 #include "cpu.hpp"
 #include "dot.hpp"
+#include "octavo/detail/clones.hpp"
 #include "tile_loops.hpp"
 
 namespace octavo::gemm {

@@ -25,6 +25,9 @@ FloatEngine chosen_float_engine();  // forced, named by the environment, or the 
 // False, and nothing done, where oneDNN is to do it. The order of every sum depends on the shape and the engine alone.
 bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math);
 
+// The same on any processor.
+void plain_float_product(const FloatProduct& p);
+
 // Rows up to which a product streams the weights and multiplies them in float32; more are multiplied in tiles.
 inline constexpr std::int64_t kStreamedRows = 8;
 

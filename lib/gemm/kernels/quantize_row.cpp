@@ -4,8 +4,8 @@
 #include <bit>
 #include <limits>
 
-#include "clones.hpp"
 #include "cpu.hpp"
+#include "octavo/detail/clones.hpp"
 
 #ifdef OCTAVO_X86
 #include <immintrin.h>
@@ -14,6 +14,8 @@
 namespace octavo::gemm {
 
 namespace {
+
+constexpr std::int64_t kLine = 64;
 
 constexpr std::uint32_t kMagnitude = 0x7fffffffU;  // all but the sign; as integers, magnitudes are ordered
 constexpr std::uint32_t kInfinity = 0x7f800000U;   // and above it are the NaN
@@ -31,14 +33,22 @@ inline float half_to_even(float x) {
 
 }  // namespace
 
-OCTAVO_CLONES bool quantize_row_portable(const float* x, std::int64_t k, float divisor, std::int8_t* q, float* scale) {
+OCTAVO_CLONES bool quantize_row_portable(const float* x, std::int64_t k, float divisor, std::int8_t* q,
+                                         std::int64_t line_stride, float* scale) {
   std::uint32_t largest = 0;
   for (std::int64_t i = 0; i < k; ++i) largest = std::max(largest, std::bit_cast<std::uint32_t>(x[i]) & kMagnitude);
   if (largest >= kInfinity) return false;
   const float step = scale_of(largest, divisor);
   *scale = step;
-  for (std::int64_t i = 0; i < k; ++i)
-    q[i] = static_cast<std::int8_t>(std::clamp(half_to_even(x[i] / step), -128.0F, 127.0F));
+  const auto quantize = [step](const float* from, std::int64_t count, std::int8_t* to) {
+    for (std::int64_t i = 0; i < count; ++i)
+      to[i] = static_cast<std::int8_t>(std::clamp(half_to_even(from[i] / step), -128.0F, 127.0F));
+  };
+  if (line_stride == kLine) {
+    quantize(x, k, q);
+    return true;
+  }
+  for (std::int64_t i = 0; i < k; i += kLine, q += line_stride) quantize(x + i, std::min(kLine, k - i), q);
   return true;
 }
 
@@ -61,7 +71,8 @@ OCTAVO_TARGET inline __m512i rounded(__m512 x, __m512 scale, __m512 inverse) {
 
 }  // namespace
 
-OCTAVO_TARGET bool quantize_row_avx512(const float* x, std::int64_t k, float divisor, std::int8_t* q, float* scale) {
+OCTAVO_TARGET bool quantize_row_avx512(const float* x, std::int64_t k, float divisor, std::int8_t* q,
+                                       std::int64_t line_stride, float* scale) {
   const __m512i magnitude = _mm512_set1_epi32(static_cast<int>(kMagnitude));
   const auto load = [&](std::int64_t i) __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))) {
     const std::int64_t left = std::min<std::int64_t>(16, k - i);
@@ -82,12 +93,16 @@ OCTAVO_TARGET bool quantize_row_avx512(const float* x, std::int64_t k, float div
   *scale = scale_of(found, divisor);
   const __m512 step = _mm512_set1_ps(*scale);
   const __m512 inverse = _mm512_set1_ps(1.0F / *scale);
-  for (i = 0; i + 16 <= k; i += 16)
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i),
-                     _mm512_cvtsepi32_epi8(rounded(_mm512_loadu_ps(x + i), step, inverse)));
-  if (i < k)
-    _mm512_mask_cvtsepi32_storeu_epi8(q + i, static_cast<__mmask16>((1U << static_cast<unsigned>(k - i)) - 1),
+  for (i = 0; i + kLine <= k; i += kLine, q += line_stride)
+#pragma GCC unroll 4
+    for (int j = 0; j < kLine; j += 16)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(q + j),
+                       _mm512_cvtsepi32_epi8(rounded(_mm512_loadu_ps(x + i + j), step, inverse)));
+  for (; i < k; i += 16, q += 16) {
+    const std::int64_t left = std::min<std::int64_t>(16, k - i);
+    _mm512_mask_cvtsepi32_storeu_epi8(q, static_cast<__mmask16>((1U << static_cast<unsigned>(left)) - 1),
                                       rounded(load(i), step, inverse));
+  }
   return true;
 }
 
@@ -98,8 +113,9 @@ QuantizeRow quantize_row() noexcept {
 
 #else
 
-bool quantize_row_avx512(const float* x, std::int64_t k, float divisor, std::int8_t* q, float* scale) {
-  return quantize_row_portable(x, k, divisor, q, scale);
+bool quantize_row_avx512(const float* x, std::int64_t k, float divisor, std::int8_t* q, std::int64_t line_stride,
+                         float* scale) {
+  return quantize_row_portable(x, k, divisor, q, line_stride, scale);
 }
 
 QuantizeRow quantize_row() noexcept { return quantize_row_portable; }

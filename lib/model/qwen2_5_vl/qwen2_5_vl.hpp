@@ -69,6 +69,7 @@ class VisionBlock final : public LinearBlock {
     Tensor q, k, v;
   };
   Heads split(const Tensor& x) const;  // [rows, 3*heads*D]
+  /// What proj multiplies: [rows, heads*D].
   Tensor attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const;
 
   std::int64_t heads_, head_dim_;
@@ -104,8 +105,9 @@ class VisionEnds {
 /// One sequence among the rows of a call.
 struct LanguagePart {
   CallPlan plan;
-  KvCache* cache = nullptr;  ///< absent: uncached
-  std::int64_t first = 0;    ///< its rows are [first, first + plan.q_len)
+  KvCache* cache = nullptr;     ///< absent: uncached
+  std::int64_t first = 0;       ///< its rows are [first, first + plan.q_len)
+  std::int64_t logit_rows = 1;  ///< the last of them, whose logits are wanted
 };
 
 /// What all layers share for one call.
@@ -124,10 +126,12 @@ class DecoderLayer final : public LinearBlock {
   std::string stored_as() const;
 
  private:
-  /// Head projections of all rows, after rotary: [rows, heads, D].
+  /// Head projections of all rows: [rows, heads, D].
   struct Heads {
     Tensor q, k, v;
   };
+  Heads project(const Tensor& x) const;
+  /// What o_proj multiplies: [rows, heads*D].
   Tensor attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
                 LinearObserver* observer) const;
   /// One sequence's attention over its own rows and cache: [its rows, heads*D].
@@ -147,14 +151,14 @@ class LanguageEnds {
   Tensor embed(std::span<const SequenceCall> sequences) const;
   /// Plans every sequence from its own state; pads from `generated_from` on count as text.
   LanguageContext context(std::span<const SequenceCall> sequences) const;
-  Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
+  Tensor logits(const Tensor& hidden) const;          // [rows, H] -> [rows, V]
+  CallPlan plan(const SequenceCall& sequence) const;  ///< as Architecture's
   LinearInfo lm_head_info() const { return lm_head_.info; }
   SequenceState new_state() const;
   bool has_data() const noexcept { return !table_.is_meta(); }
   std::size_t weight_bytes() const noexcept;
 
  private:
-  CallPlan plan(const SequenceCall& sequence) const;
   float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< returns the end of its last row
 
   Qwen25VlConfig config_;
