@@ -10,6 +10,7 @@
 
 namespace octavo::gemm {
 
+bool has_avx2_fma() noexcept;     // AVX2 and FMA
 bool has_avx512() noexcept;       // F, BW, VL and DQ
 bool has_avx512_vnni() noexcept;  // and VNNI
 bool has_avx512_bf16() noexcept;  // and BF16
