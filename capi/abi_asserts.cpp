@@ -17,13 +17,16 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_attribute_options) == 104,
               "0.1: 72 bytes, then 80 with decode, then 104 with pictures to boxes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress) == 48, "0.1");
 static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 104,
-              "0.1: 88 bytes, then 104 with decode, control_tokens_as_text and boxes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 136,
+              "0.1: 88 bytes, then 104 with decode, control_tokens_as_text and boxes, then 136 with prefill_chunk to "
+              "prefix_cache");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, prefill_chunk) == 104, "0.1");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, control_tokens_as_text) == 96, "0.1");
 static_assert(OCTAVO_BOXES_MODEL == 0 && OCTAVO_BOXES_ORIGINAL == 1, "since octavo_generate_options.boxes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_decode_options) == 32, "0.1: octavo_decode_options is 32 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 80, "0.1: 56 bytes; then 80 with pictures");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_result) == 104,
+              "0.1: 56 bytes; then 80 with pictures; then 104 with reused_tokens to accepted_tokens");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_result, pictures) == 56, "0.1 ends there");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_picture_size) == 32, "never grows: callers hold arrays of it");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_options) == 32, "0.1: octavo_gptq_options is 32 bytes");

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <octavo/attention.hpp>
 #include <octavo/gemm.hpp>
 #include <octavo/model.hpp>
+#include <octavo/prefix_cache.hpp>
 #include <octavo/quant.hpp>
 #include <octavo/tensor.hpp>
 #include <optional>
@@ -26,6 +28,9 @@ struct octavo_linear {
 };
 struct octavo_kv_cache {
   octavo::KvCache value;
+};
+struct octavo_prefix_cache {
+  std::shared_ptr<octavo::PrefixCache> value;
 };
 struct octavo_model {
   octavo::Model value;

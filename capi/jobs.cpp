@@ -88,6 +88,15 @@ octavo::GenerateOptions generate_options(const octavo_generate_options& given) {
     if (given.repetition_penalty != 0) sampling.repetition_penalty = given.repetition_penalty;
     job.sampling = sampling;
   }
+  if (given.prefill_chunk != 0)
+    job.prefill_chunk = given.prefill_chunk == OCTAVO_PREFILL_WHOLE ? 0 : given.prefill_chunk;
+  if (given.lookup_draft != 0 || given.lookup_ngram != 0) {
+    octavo::PromptLookup lookup;
+    lookup.draft = given.lookup_draft;
+    if (given.lookup_ngram != 0) lookup.ngram = given.lookup_ngram;
+    job.lookup = lookup;
+  }
+  if (given.prefix_cache != nullptr) job.prefix_cache = given.prefix_cache->value;
   job.cancel = flag_of(given.cancel);
   job.boxes = box_space_of(given.boxes);
   return job;
@@ -106,6 +115,9 @@ octavo_generate_result without_text(const octavo::GenerateResult& generated, con
   }
   result.picture_count = generated.pictures.size();
   result.prompt_tokens = generated.prompt_tokens;
+  result.reused_tokens = generated.reused_tokens;
+  result.drafted_tokens = generated.drafted_tokens;
+  result.accepted_tokens = generated.accepted_tokens;
   result.new_tokens = static_cast<int64_t>(generated.tokens.size());
   result.finish_reason = static_cast<int32_t>(generated.finish_reason);
   result.prefill_seconds = generated.vision_seconds + generated.prefill_seconds;
@@ -253,6 +265,18 @@ octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model)
 }
 
 void octavo_model_release(octavo_model* model) { delete model; }
+
+octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out) {
+  return guarded([&] {
+    require(out, "out");
+    octavo::PrefixCache::Limits limits;
+    if (kv_bytes != 0) limits.kv_bytes = kv_bytes;
+    if (image_bytes != 0) limits.image_bytes = image_bytes;
+    *out = new octavo_prefix_cache{std::make_shared<octavo::PrefixCache>(limits)};
+  });
+}
+
+void octavo_prefix_cache_release(octavo_prefix_cache* cache) { delete cache; }
 
 octavo_status octavo_model_notes(const octavo_model* model, char** out_notes) {
   return guarded([&] {

@@ -140,6 +140,14 @@ enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED
 /** Whose pixels boxes are in: the picture's as the model saw it, after resizing (what models write), or its own. */
 enum { OCTAVO_BOXES_MODEL = 0, OCTAVO_BOXES_ORIGINAL = 1 };
 
+enum { OCTAVO_PREFILL_WHOLE = -1 };
+/** Keys and values of past prompts and answers, and the rows of past pictures, so that prompts that begin alike are
+ * read once; answers are the same as without. Holds at most `kv_bytes` and `image_bytes`; 0 means 1 GiB and 256 MiB.
+ * May be shared by threads and models. Release it when no call uses it. */
+typedef struct octavo_prefix_cache octavo_prefix_cache;
+OCTAVO_API octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out);
+OCTAVO_API void octavo_prefix_cache_release(octavo_prefix_cache* cache);
+
 typedef struct octavo_generate_options {
   size_t struct_size;
   int64_t max_new_tokens;    /**< tokens; 0: generation_config.json's max_new_tokens or max_length, else 256 */
@@ -156,9 +164,14 @@ typedef struct octavo_generate_options {
   const octavo_decode_options* decode; /**< NULL: all defaults */
   int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a prompt are text; 0: tokens, as transformers */
   int32_t boxes; /**< OCTAVO_BOXES_*, of boxes in the text; ORIGINAL needs pictures of one scale and no on_token */
+  int64_t prefill_chunk; /**< tokens of a prompt that one call reads; 0: 512; OCTAVO_PREFILL_WHOLE: all */
+  /** Speculation by prompt lookup, the same answer: at most so many tokens are guessed at a time, 1 to 7; 0: off. */
+  int64_t lookup_draft;
+  int64_t lookup_ngram;              /**< longest run of last tokens that is looked for; 0: 3 */
+  octavo_prefix_cache* prefix_cache; /**< what earlier calls read is taken from there; NULL: none */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A picture of the prompt, in pixels. */
 typedef struct octavo_picture_size {
@@ -178,9 +191,12 @@ typedef struct octavo_generate_result {
   octavo_picture_size* pictures; /**< set by you: room for picture_capacity entries, filled in order; may be NULL */
   size_t picture_capacity;       /**< set by you; pictures beyond it are counted, not written */
   size_t picture_count;          /**< pictures of the prompt */
+  int64_t reused_tokens;         /**< of the prompt, which came from the prefix cache */
+  int64_t drafted_tokens;        /**< that prompt lookup guessed */
+  int64_t accepted_tokens;       /**< of them, those that the answer holds */
 } octavo_generate_result;
 #define OCTAVO_GENERATE_RESULT_INIT \
-  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** One user message: image_count picture files, then the text, in the model's chat template. */
 OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                                          size_t image_count, const octavo_generate_options* options,

@@ -23,7 +23,7 @@ struct GenerateCommand {
   octavo::ChatOptions chat;
   bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
   std::optional<double> temperature, top_p, repetition_penalty;
-  std::optional<std::int64_t> top_k, seed;
+  std::optional<std::int64_t> top_k, seed, lookup;
 };
 
 using Results = std::vector<octavo::GenerateResult>;
@@ -131,6 +131,8 @@ octavo::JsonBuilder result_json(const octavo::GenerateResult& result, octavo::Bo
   document.set("text", result.text)
       .set("tokens", std::move(tokens))
       .set("prompt_tokens", result.prompt_tokens)
+      .set("drafted_tokens", result.drafted_tokens)
+      .set("accepted_tokens", result.accepted_tokens)
       .set("finish_reason", reason)
       .set("images", std::move(pictures))
       .set("boxes", std::move(boxes))
@@ -169,6 +171,8 @@ void require_consistent(const GenerateCommand& command) {
   if (batch.file.empty() && command.prompt->find_first_not_of(" \t\r\n") == std::string::npos)
     throw UsageError("--prompt is empty: say what to ask");
   if (batch.skip_bad && batch.empty()) throw UsageError("--skip-bad-samples needs --batch FILE, or --pictures DIR");
+  if (command.lookup && command.no_cache)
+    throw UsageError("--lookup and --no-cache exclude each other: tokens are looked up to be checked on a cache");
   if (command.trace_values && !command.trace) throw UsageError("--trace-values needs --trace FILE");
 }
 
@@ -199,6 +203,7 @@ int run(const GenerateCommand& command) {
   options.use_cache = !command.no_cache;
   options.cache_dtype = cache_dtype(command.kv_cache);
   options.sampling = sampling(command);
+  if (command.lookup) options.lookup = octavo::PromptLookup{.draft = *command.lookup};
   options.boxes = box_space(command.boxes);
   options.cancel = &interrupted;
   Batch batch;
@@ -258,6 +263,11 @@ void add_generate(Program& program) {
   command.flag("--no-cache", options->no_cache, "recompute everything for each token: slow, same tokens");
   command.text("--kv-cache", {"TYPE", ValueKind::choice, {"f32", "bf16", "int8"}}, options->kv_cache,
                "keys and values in f32, bf16 or int8: less memory, answers may differ (f32)");
+  command.integer("--prefill-chunk", options->job.prefill_chunk, 0,
+                  "tokens of a prompt that are read at once (512; 0: all, which takes more memory)");
+  command.integer("--lookup", options->lookup, 1,
+                  "guess up to N tokens from what stood before, same answer: faster where answers repeat (off)",
+                  octavo::PromptLookup::kMostDraft);
   command.example("octavo generate MODEL --image street.jpg --prompt \"Where is the red car?\"");
   command.run([options] { return run(*options); });
 }

@@ -79,6 +79,9 @@ class KvCache {
   View append(std::int64_t layer, const Tensor& k, const Tensor& v, std::string_view module_path);
   void commit(std::int64_t new_positions);  ///< after all layers appended; throws when one did not
   void truncate(std::int64_t length);
+  /// Appends the positions [begin, end) of another cache, bit by bit, and commits them.
+  /// @throws Error  invalid_argument: of another dtype, other extents, outside what `from` holds, or no room for them.
+  void append_copy(const KvCache& from, std::int64_t begin, std::int64_t end);
   /// As though positions had been appended and committed. @throws Error  invalid_argument unless without data.
   void skip(std::int64_t positions);
   /// The committed positions in memory of its own; what was appended and not committed is not copied.
@@ -92,13 +95,25 @@ class KvCache {
   std::shared_ptr<Impl> impl_;
 };
 
+/// Where an image stands in its sequence.
+struct PlacedImage {
+  std::int64_t begin = 0, end = 0;  ///< its tokens are [begin, end) of the sequence
+  std::int64_t next = 0;            ///< M-RoPE position of the token behind it
+};
+
 /// M-RoPE positions of a call: [3, Lq] i64, rows T, Y, X.
 struct CallPlan {
-  std::int64_t past = 0;    ///< positions before this call
-  std::int64_t q_len = 0;   ///< tokens fed by this call
-  std::int64_t kv_len = 0;  ///< past + q_len
-  Tensor positions;         // i64 [3, q_len]
-  Mask mask;                ///< causal(past)
+  std::int64_t past = 0;              ///< positions before this call
+  std::int64_t q_len = 0;             ///< tokens fed by this call
+  std::int64_t kv_len = 0;            ///< past + q_len
+  Tensor positions;                   // i64 [3, q_len]
+  Mask mask;                          ///< causal(past)
+  std::vector<PlacedImage> images{};  ///< with a token in this call
+
+  /// The part of the call that feeds its tokens [begin, end), where they would stand in the whole: it may begin and
+  /// end inside an image. Parts that follow each other are run, and committed, like calls.
+  /// @throws Error  invalid_argument unless 0 <= begin < end <= q_len.
+  CallPlan slice(std::int64_t begin, std::int64_t end) const;
 };
 
 /// The one source of positions, mask and cache length of a sequence. `ids` are token ids with image pads expanded.
@@ -112,11 +127,17 @@ class SequenceState {
   };
   explicit SequenceState(Tokens tokens);
   /// Plans feeding `new_ids` after what was committed; grids are those of the images in `new_ids`, in order.
-  /// Throws when pads and grids do not fit (an image must be whole within one call). Changes nothing.
+  /// Throws when pads and grids do not fit (an image must be whole within one plan; CallPlan::slice cuts it), or when
+  /// what was committed ends inside an image. Changes nothing.
   CallPlan plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const;
   /// Plans feeding tokens of which the number alone is known: the positions are without data.
   CallPlan plan(std::int64_t q_len) const;
   void commit(const CallPlan& plan);  ///< advances past and the next position
+  /// Forgets what stands behind the first `past` tokens. @throws Error  invalid_argument: more than were committed, or
+  /// a place inside an image.
+  void truncate(std::int64_t past);
+  /// The last place at or before `past` that is not inside an image.
+  std::int64_t boundary(std::int64_t past) const noexcept;
   std::int64_t past() const noexcept;
   std::int64_t next_position() const noexcept;
   void reset() noexcept;
@@ -126,7 +147,7 @@ class SequenceState {
  private:
   Tokens tokens_;
   std::int64_t past_ = 0;
-  std::int64_t next_ = 0;
+  std::vector<PlacedImage> images_;  // of which a token was committed
 };
 
 /// cos/sin tables [L, D] f32 for text M-RoPE (sections over D/2 frequencies).

@@ -61,12 +61,34 @@ struct ModelInput {
   double preprocess_seconds = 0;     ///< what Model::prepare took
 };
 
+/// Tokens of a prompt that one call reads, unless the caller says otherwise.
+inline constexpr std::int64_t kPrefillChunk = 512;
+
+/// Speculation by prompt lookup: what followed the answer's last tokens where they stood before, in prompt or answer,
+/// is fed along with them, and kept as far as the model chooses the same. It chooses by the same rules from the same
+/// logits, so that the answer is the one without. Pays where an answer repeats itself or its prompt: JSON, boxes.
+/// Source: Saxena 2023, "Prompt Lookup Decoding"; verification as in Leviathan et al. 2023 (arXiv:2211.17192).
+struct PromptLookup {
+  static constexpr std::int64_t kMostDraft = 7;  ///< up to 8 rows a product gives each row the bits it has alone
+  std::int64_t ngram = 3;           ///< longest run of last tokens that is looked for, >= 1; shorter ones if not found
+  std::int64_t draft = kMostDraft;  ///< tokens fed along, at most: 1 .. kMostDraft
+};
+
+class PrefixCache;
+
 struct GenerateOptions {
   /// Absent: generation_config.json's max_new_tokens, or its max_length less the prompt, else 256. Clamped so that
   /// prompt and answer fit max_position_embeddings.
   std::optional<std::int64_t> max_new_tokens;
   bool use_cache = true;           ///< a property of the call, never of a checkpoint; false runs everything every step
   DType cache_dtype = DType::f32;  ///< of keys and values: f32, bf16 or s8, see KvCache
+  /// Prompts are read in calls of at most so many tokens, together in a batch: activations then take no more memory for
+  /// a long one. 0: in one call, as without a cache. Logits are the same but for float rounding.
+  std::int64_t prefill_chunk = kPrefillChunk;
+  /// Absent: off. Of a batch of B sequences, each gets at most 8 / B - 1 tokens along. Needs use_cache.
+  std::optional<PromptLookup> lookup;
+  /// Absent: off. Where prompts and pictures of earlier calls are found again, see prefix_cache.hpp.
+  std::shared_ptr<PrefixCache> prefix_cache;
   std::optional<SamplingOptions> sampling;  ///< absent: generation_config.json's, else greedy
   std::optional<GenerationRules> rules;     ///< absent: generation_config.json's
   std::vector<std::int32_t> stop_ids;       ///< besides generation_config.json's eos ids
@@ -88,6 +110,9 @@ struct GenerateResult {
   std::vector<std::int32_t> tokens;  ///< new ones, the stop token included
   std::string text;                  ///< special tokens skipped; empty when the directory has no tokenizer
   std::int64_t prompt_tokens = 0;
+  std::int64_t reused_tokens = 0;    ///< of the prompt, whose keys and values came from the prefix cache
+  std::int64_t drafted_tokens = 0;   ///< that prompt lookup proposed
+  std::int64_t accepted_tokens = 0;  ///< of them, those that the answer holds
   FinishReason finish_reason = FinishReason::stop;
   double preprocess_seconds = 0, vision_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
   std::vector<PictureSize> pictures;  ///< of the prompt, in order: own size, and as the model saw it

@@ -96,27 +96,41 @@ std::size_t KvCache::size_bytes() const noexcept {
 
 namespace {
 
-// The first `length` positions of every head: from[1, Hkv, capacity, ...] to to, of the same shape.
-void copy_positions(const Tensor& from, Tensor& to, std::int64_t length) {
-  const std::size_t position = size_of(from.dtype()) * static_cast<std::size_t>(from.rank() == 4 ? from.dim(3) : 1);
-  const std::size_t head = position * static_cast<std::size_t>(from.dim(2));
-  for (std::size_t h = 0; h < static_cast<std::size_t>(from.dim(1)); ++h)
-    std::memcpy(static_cast<std::byte*>(to.mutable_raw()) + h * head,
-                static_cast<const std::byte*>(from.raw()) + h * head, static_cast<std::size_t>(length) * position);
+// The positions [begin, end) of every head, from[1, Hkv, capacity, ...] to `to`, behind its position `at`; the two
+// differ in capacity alone.
+void copy_positions(const Tensor& from, std::int64_t begin, std::int64_t end, Tensor& to, std::int64_t at) {
+  const auto position = static_cast<std::int64_t>(size_of(from.dtype())) * (from.rank() == 4 ? from.dim(3) : 1);
+  for (std::int64_t h = 0; h < from.dim(1); ++h)
+    std::memcpy(static_cast<std::byte*>(to.mutable_raw()) + (h * to.dim(2) + at) * position,
+                static_cast<const std::byte*>(from.raw()) + (h * from.dim(2) + begin) * position,
+                static_cast<std::size_t>((end - begin) * position));
 }
 
 }  // namespace
 
-KvCache KvCache::clone() const {
-  KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity, impl_->dtype, impl_->has_data);
-  copy.impl_->length = impl_->length;
+void KvCache::append_copy(const KvCache& from, std::int64_t begin, std::int64_t end) {
+  const Impl& other = *from.impl_;
+  if (other.dtype != impl_->dtype || from.num_layers() != num_layers() || other.num_kv_heads != impl_->num_kv_heads ||
+      other.head_dim != impl_->head_dim || other.has_data != impl_->has_data)
+    throw Error(ErrorCode::invalid_argument, "KvCache::append_copy: the two caches were made for different models");
+  if (begin < 0 || end < begin || end > other.length || end - begin > impl_->capacity - impl_->length)
+    throw Error(ErrorCode::invalid_argument, "KvCache::append_copy: positions [" + std::to_string(begin) + ", " +
+                                                 std::to_string(end) + ") of " + std::to_string(other.length) +
+                                                 " into a cache that holds " + std::to_string(impl_->length) +
+                                                 " and has a capacity of " + std::to_string(impl_->capacity));
   for (std::size_t i = 0; i < impl_->layers.size() && impl_->has_data; ++i)
     for (const auto part : {&Impl::Layer::k, &Impl::Layer::v}) {
-      const Impl::Part& from = impl_->layers[i].*part;
-      Impl::Part& to = copy.impl_->layers[i].*part;
-      copy_positions(from.rows, to.rows, impl_->length);
-      if (from.scales.defined()) copy_positions(from.scales, to.scales, impl_->length);
+      const Impl::Part& source = other.layers[i].*part;
+      Impl::Part& to = impl_->layers[i].*part;
+      copy_positions(source.rows, begin, end, to.rows, impl_->length);
+      if (source.scales.defined()) copy_positions(source.scales, begin, end, to.scales, impl_->length);
     }
+  impl_->length += end - begin;
+}
+
+KvCache KvCache::clone() const {
+  KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity, impl_->dtype, impl_->has_data);
+  copy.append_copy(*this, 0, impl_->length);
   return copy;
 }
 

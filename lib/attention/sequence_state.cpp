@@ -25,12 +25,59 @@ SequenceState::SequenceState(Tokens tokens) : tokens_(tokens) {
 }
 
 std::int64_t SequenceState::past() const noexcept { return past_; }
-std::int64_t SequenceState::next_position() const noexcept { return next_; }
 
-void SequenceState::reset() noexcept { past_ = next_ = 0; }
+std::int64_t SequenceState::next_position() const noexcept {
+  // Text advances by one per token, and all that is not text is an image.
+  return images_.empty() ? past_ : images_.back().next + std::max<std::int64_t>(0, past_ - images_.back().end);
+}
+
+void SequenceState::reset() noexcept {
+  past_ = 0;
+  images_.clear();
+}
+
+std::int64_t SequenceState::boundary(std::int64_t past) const noexcept {
+  for (const PlacedImage& image : images_)
+    if (image.begin < past && past < image.end) return image.begin;
+  return past;
+}
+
+void SequenceState::truncate(std::int64_t past) {
+  if (past < 0 || past > past_)
+    throw Error(ErrorCode::invalid_argument, "sequence: it holds " + std::to_string(past_) +
+                                                 " tokens, it cannot be truncated to " + std::to_string(past));
+  for (const PlacedImage& image : images_)
+    if (image.begin < past && past < image.end)
+      throw Error(ErrorCode::invalid_argument, "sequence: token " + std::to_string(past) +
+                                                   " is inside an image, which stands at [" +
+                                                   std::to_string(image.begin) + ", " + std::to_string(image.end) +
+                                                   "): truncate to one of its ends");
+  while (!images_.empty() && images_.back().begin >= past) images_.pop_back();
+  past_ = past;
+}
+
+CallPlan CallPlan::slice(std::int64_t begin, std::int64_t end) const {
+  if (begin < 0 || begin >= end || end > q_len)
+    throw Error(ErrorCode::invalid_argument, "sequence: [" + std::to_string(begin) + ", " + std::to_string(end) +
+                                                 ") is no part of a call of " + std::to_string(q_len) + " tokens");
+  CallPlan part{past + begin,
+                end - begin,
+                past + end,
+                positions.slice(1, begin, end).contiguous(),
+                Mask::causal(past + begin),
+                {}};
+  for (const PlacedImage& image : images)
+    if (image.begin < part.kv_len && image.end > part.past) part.images.push_back(image);
+  return part;
+}
 
 CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<const Grid> grids) const {
   if (new_ids.empty()) throw Error(ErrorCode::invalid_argument, "sequence: no new tokens were given");
+  if (!images_.empty() && past_ < images_.back().end)
+    throw Error(ErrorCode::invalid_argument, "sequence: its " + std::to_string(past_) +
+                                                 " tokens end inside an image: feed the rest of the plan that began "
+                                                 "it, or truncate to " +
+                                                 std::to_string(images_.back().begin));
   const auto q_len = static_cast<std::int64_t>(new_ids.size());
   const std::int64_t merge = tokens_.spatial_merge_size;
   CallPlan plan;
@@ -41,7 +88,7 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
   plan.positions = Tensor::empty(DType::i64, {3, q_len});
   std::int64_t* rows = plan.positions.mutable_data<std::int64_t>();
 
-  std::int64_t next = next_;
+  std::int64_t next = next_position();
   std::size_t image = 0;
   for (std::int64_t i = 0; i < q_len;) {
     const std::int32_t id = new_ids[static_cast<std::size_t>(i)];
@@ -84,13 +131,14 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
                       " makes " + std::to_string(wanted) +
                       ": expand each pad to t*h*w/merge^2 copies, and keep an image whole within one call",
                   ShapeDetail{"sequence", "", "ids", 0, "image tokens", wanted, found});
+    plan.images.push_back({past_ + i, past_ + i + wanted, next + std::max(gh, gw)});
     for (std::int64_t a = 0; a < gh; ++a)
       for (std::int64_t b = 0; b < gw; ++b, ++i) {
         rows[i] = next;
         rows[q_len + i] = next + a;
         rows[2 * q_len + i] = next + b;
       }
-    next += std::max(gh, gw);
+    next = plan.images.back().next;
     ++image;
   }
   if (image != grids.size())
@@ -104,13 +152,10 @@ CallPlan SequenceState::plan(std::span<const std::int32_t> new_ids, std::span<co
 
 CallPlan SequenceState::plan(std::int64_t q_len) const {
   if (q_len <= 0) throw Error(ErrorCode::invalid_argument, "sequence: no new tokens were given");
-  return {past_, q_len, past_ + q_len, Tensor::meta(DType::i64, {3, q_len}), Mask::causal(past_)};
+  return {past_, q_len, past_ + q_len, Tensor::meta(DType::i64, {3, q_len}), Mask::causal(past_), {}};
 }
 
-void SequenceState::skip(std::int64_t tokens) noexcept {
-  past_ += tokens;
-  next_ += tokens;
-}
+void SequenceState::skip(std::int64_t tokens) noexcept { past_ += tokens; }
 
 void SequenceState::commit(const CallPlan& plan) {
   if (plan.past != past_ || plan.q_len <= 0 || plan.kv_len != plan.past + plan.q_len)
@@ -123,11 +168,9 @@ void SequenceState::commit(const CallPlan& plan) {
         "sequence: the plan's positions must be [3, " + std::to_string(plan.q_len) + "], commit what plan() made",
         ShapeDetail{"sequence", "", "positions", 1, "q_len", plan.q_len,
                     plan.positions.defined() && plan.positions.rank() == 2 ? plan.positions.dim(1) : 0});
-  if (plan.positions.is_meta()) return skip(plan.q_len);
-  const Tensor rows = plan.positions.contiguous();
-  const std::span<const std::int64_t> positions = rows.values<std::int64_t>();
+  for (const PlacedImage& image : plan.images)
+    if (image.begin >= past_) images_.push_back(image);
   past_ = plan.kv_len;
-  next_ = 1 + *std::max_element(positions.begin(), positions.end());
 }
 
 }  // namespace octavo

@@ -36,9 +36,11 @@ struct SequenceCall {
   KvCache* cache = nullptr;        ///< its own; absent: uncached
   Tensor ids;                      // s32 [q_len], the new ones; without data: as many text tokens
   std::size_t generated_from =
-      SIZE_MAX;                 ///< ids from here on are the model's own: text even when they spell an image pad
-  std::span<const Grid> grids;  ///< of the images among ids
-  Tensor vision;                // f32 [image tokens, hidden]; undefined without images
+      SIZE_MAX;                    ///< ids from here on are the model's own: text even when they spell an image pad
+  std::span<const Grid> grids;     ///< of the images among ids
+  Tensor vision;                   // f32 [image tokens, hidden]; undefined without images
+  const CallPlan* plan = nullptr;  ///< of the ids; absent: the state plans them with the grids
+  std::int64_t logit_rows = 1;     ///< of how many of its last rows logits are wanted; 0 .. q_len
 };
 
 /// Token ids over the caller's memory, which must outlive the call.
@@ -50,7 +52,6 @@ inline Tensor ids_over(std::span<const std::int32_t> ids) {
 /// products together; positions, cache and attention are each sequence's own. Nothing is padded.
 struct LanguageCall {
   std::span<const SequenceCall> sequences;  ///< at least one, in any state: one prefills, another decodes
-  bool all_logits = false;                  ///< every position's, else each sequence's last
   std::vector<Tensor>* hidden_states = nullptr;
   CancelToken cancel;
 };
@@ -79,14 +80,16 @@ class Architecture {
   /// Ids in the vocabulary, pixel rows that fit their grids, as many pads as the grids need; throws invalid_argument.
   virtual void check_input(const ModelInput& input) const = 0;
   virtual Tensor encode_images(const ModelInput& input, const CancelToken& cancel) const = 0;
+  /// Positions and mask of a sequence's ids behind what its state has committed.
+  virtual CallPlan plan(const SequenceCall& sequence) const = 0;
   /// As Model's of the same names.
   virtual std::vector<LinearInfo> linears() const = 0;
   virtual const Linear& linear(std::string_view module_path) const = 0;
   virtual std::unique_ptr<Architecture> with_linears(std::span<const Linear> replacements) const = 0;
   /// The first alone of the blocks whose weights have equal types and shapes: a shorter model, for plans.
   virtual std::unique_ptr<Architecture> with_distinct_blocks() const = 0;
-  /// Logits f32 [rows, vocab], sequence by sequence. States and caches advance together, and only on success: a call
-  /// that throws leaves all of them as they were.
+  /// Logits f32 [logit rows, vocab], sequence by sequence; undefined where none are wanted. States and caches advance
+  /// together, and only on success: a call that throws leaves all of them as they were.
   virtual Tensor run(const LanguageCall& call) const = 0;
 };
 

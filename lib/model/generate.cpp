@@ -1,13 +1,16 @@
 // Prefill, then one token per sequence and step; or, without a cache, everything again every step. Both give the same
 // tokens. One sequence is a batch of one; what has finished leaves the batch.
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "answer.hpp"
+#include "chunks.hpp"
 #include "octavo/memory_pool.hpp"
+#include "prompt_lookup.hpp"
+#include "sequence.hpp"
 
 namespace octavo {
 namespace {
@@ -20,22 +23,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+using model::Sequence;
 using Tell = std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)>;
-
-/// One of a batch. Its SequenceState is the only source of positions, mask and cache length.
-struct Sequence {
-  Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t at)
-      : index(at), answer(model, input, options) {
-    for (const PixelPatches& image : input.images) grids.push_back(image.grid);
-  }
-
-  std::size_t index;
-  model::Answer answer;
-  std::vector<Grid> grids;
-  Tensor vision;  // as long as the images are to be fed
-  std::optional<SequenceState> state;
-  std::optional<KvCache> cache;
-};
 
 class Generation {
   template <class Job>
@@ -53,6 +42,11 @@ class Generation {
         cancel_(options.cancel),
         tell_(std::move(tell)),
         named_(named) {
+    model::check_prefill_chunk(options.prefill_chunk);
+    if (options.lookup) model::check_lookup(*options.lookup);
+    if (options.lookup && !options.use_cache)
+      throw Error(ErrorCode::invalid_argument,
+                  "generate: lookup checks tokens on a cache, and use_cache is off: leave one of them out");
     for (std::size_t i = 0; i < inputs.size(); ++i)
       about(i, [&] { sequences_.emplace_back(model, inputs[i], options, i); });
   }
@@ -65,7 +59,10 @@ class Generation {
     } catch (const Error& error) {
       if (error.code() != ErrorCode::cancelled || !cancel_.requested()) throw;
       for (Sequence& sequence : sequences_)
-        if (!sequence.answer.finished()) sequence.answer.cancel();
+        if (!sequence.answer.finished()) {
+          sequence.answer.cancel();
+          sequence.end();
+        }
     }
     std::vector<GenerateResult> results;
     for (Sequence& sequence : sequences_) {
@@ -80,7 +77,11 @@ class Generation {
     std::vector<Sequence*> running;
     for (Sequence& sequence : sequences_)
       if (!sequence.answer.finished()) running.push_back(&sequence);
-    for (Sequence* sequence : running) look(*sequence);
+    for (Sequence* sequence : running) {
+      const Stopwatch watch;
+      about(sequence->index, [&] { sequence->begin(cancel_); });
+      sequence->answer.result.vision_seconds = watch.seconds();
+    }
     for (bool first = true; !running.empty(); first = false) {
       step(running, first);
       std::erase_if(running, [](const Sequence* sequence) { return sequence->answer.finished(); });
@@ -94,64 +95,56 @@ class Generation {
     result.boxes = boxes_in(result.text);
   }
 
-  void look(Sequence& sequence) const {
-    const Stopwatch watch;
-    sequence.vision =
-        about(sequence.index, [&] { return architecture_.encode_images(sequence.answer.prompt(), cancel_); });
-    sequence.answer.result.vision_seconds = watch.seconds();
-  }
-
-  /// One more token for each.
+  /// One more token for each, and as many of its drafts as it would have chosen.
   void step(const std::vector<Sequence*>& running, bool first) {
     cancel_.check();
     const Stopwatch watch;
+    callback_seconds_ = 0;
     const Tensor logits = next_logits(running);
-    std::vector<model::Answer::Piece> pieces;
-    for (std::size_t i = 0; i < running.size(); ++i) {
-      const auto row = logits.select(0, static_cast<std::int64_t>(i)).values<float>();
-      pieces.push_back(about(running[i]->index, [&] { return running[i]->answer.take(row); }));
+    std::int64_t row = 0;
+    for (Sequence* sequence : running) {
+      about(sequence->index, [&] { take(*sequence, logits, row); });
+      row += 1 + static_cast<std::int64_t>(sequence->draft().size());
     }
-    const double seconds = watch.seconds();
-    for (std::size_t i = 0; i < running.size(); ++i) {
-      Sequence& sequence = *running[i];
-      GenerateResult& result = sequence.answer.result;
-      (first ? result.prefill_seconds : result.decode_seconds) += seconds;
-      if (tell_ && !tell_(sequence.index, pieces[i].id, pieces[i].text)) sequence.answer.cancel();
-      if (sequence.cache) sequence.vision = {};  // fed, and not to be fed again
-      if (sequence.answer.finished()) sequence.cache.reset();
+    const double seconds = watch.seconds() - callback_seconds_;
+    for (Sequence* sequence : running) {
+      (first ? sequence->answer.result.prefill_seconds : sequence->answer.result.decode_seconds) += seconds;
+      if (sequence->answer.finished()) sequence->end();
     }
   }
 
-  Tensor next_logits(const std::vector<Sequence*>& running) const {
-    std::vector<model::SequenceCall> calls;
-    for (Sequence* sequence : running) calls.push_back(next_call(*sequence));
+  Tensor next_logits(const std::vector<Sequence*>& running) {
+    const std::size_t together = PromptLookup::kMostDraft + 1;  // rows
+    const std::size_t most_draft = std::max(together / running.size(), std::size_t{1}) - 1;
+    calls_.clear();
+    for (Sequence* sequence : running) calls_.push_back(sequence->next_call(most_draft));
     model::LanguageCall call;
-    call.sequences = calls;
+    call.sequences = calls_;
     call.cancel = cancel_;
-    return architecture_.run(call);
+    return model::run_in_chunks(architecture_, call, options_.prefill_chunk);
   }
 
-  model::SequenceCall next_call(Sequence& sequence) const {
-    const model::Answer& answer = sequence.answer;
-    model::SequenceCall call;
-    const bool decode = sequence.cache.has_value();
-    if (decode) {
-      call.ids =
-          model::ids_over(answer.ids().subspan(static_cast<std::size_t>(sequence.state->past())));  // uncached ones
-      call.generated_from = 0;
-    } else {
-      sequence.state.emplace(architecture_.new_state());  // no past by construction
-      if (options_.use_cache)
-        sequence.cache.emplace(architecture_.new_cache(
-            static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(), options_.cache_dtype));
-      call.ids = model::ids_over(answer.ids());
-      call.generated_from = answer.prompt().ids.size();
-      call.grids = sequence.grids;
-      call.vision = sequence.vision;
+  /// The tokens that the rows of `logits` from `row` on choose; each draft's row counts if the draft was chosen.
+  void take(Sequence& sequence, const Tensor& logits, std::int64_t row) {
+    const std::span<const std::int32_t> draft = sequence.draft();
+    GenerateResult& result = sequence.answer.result;
+    result.drafted_tokens += static_cast<std::int64_t>(draft.size());
+    for (std::size_t i = 0;; ++i, ++row) {
+      const model::Answer::Piece piece = sequence.answer.take(logits.select(0, row).values<float>());
+      if (i < draft.size() && piece.id == draft[i]) ++result.accepted_tokens;
+      tell(sequence, piece);
+      // Whoever cancels gets what he would have got token by token.
+      if (sequence.answer.finished() || cancel_.requested() || i == draft.size() || piece.id != draft[i]) break;
     }
-    call.state = &*sequence.state;
-    call.cache = sequence.cache ? &*sequence.cache : nullptr;
-    return call;
+    sequence.settle();
+  }
+
+  void tell(Sequence& sequence, const model::Answer::Piece& piece) {
+    if (!tell_) return;
+    const Stopwatch watch;
+    const bool go_on = tell_(sequence.index, piece.id, piece.text);
+    callback_seconds_ += watch.seconds();
+    if (!go_on) sequence.answer.cancel();
   }
 
   const model::Architecture& architecture_;
@@ -160,6 +153,8 @@ class Generation {
   Tell tell_;
   bool named_;
   std::deque<Sequence> sequences_;  // which stay where they are
+  std::vector<model::SequenceCall> calls_;
+  double callback_seconds_ = 0;  // of the step
 };
 
 /// A text that is told as it grows would have boxes in other pixels than the one that is returned.

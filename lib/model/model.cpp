@@ -84,11 +84,11 @@ Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_state
   sequence.state = &state;
   sequence.ids = model::ids_over(input.ids);
   sequence.grids = grids;
+  sequence.logit_rows = sequence.ids.dim(0);
   sequence.vision = architecture.encode_images(input, model::CancelToken());
   std::vector<Tensor> states;
   model::LanguageCall call;
   call.sequences = {&sequence, 1};
-  call.all_logits = true;
   call.hidden_states = hidden_states == nullptr ? nullptr : &states;
   Tensor logits = architecture.run(call);
   if (hidden_states != nullptr) *hidden_states = std::move(states);

@@ -1,6 +1,8 @@
 // The inside of Model, shared by model.cpp, generate.cpp and session.cpp.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +21,12 @@ struct Model::Impl {
         architecture(std::move(built)),
         generation(std::move(defaults)) {}
 
+  /// Of this process; no two models have the same.
+  static std::uint64_t next_id() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+  }
+  const std::uint64_t id = next_id();
   Checkpoint checkpoint;
   ModelOptions options;
   std::unique_ptr<model::Architecture> architecture;

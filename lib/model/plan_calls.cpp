@@ -170,6 +170,7 @@ void PlanCalls::forward(PlannedCall& call, const std::vector<Grid>& grids, bool 
       sequence.state = &one.state;
       sequence.cache = one.cache ? &*one.cache : nullptr;
       sequence.ids = ids;
+      if (all_logits) sequence.logit_rows = call.q_len;
       sequence.vision = one.vision;
       if (!grids.empty()) call.image_tokens += one.vision.dim(0);
       sequences.push_back(std::move(sequence));
@@ -177,7 +178,6 @@ void PlanCalls::forward(PlannedCall& call, const std::vector<Grid>& grids, bool 
     announce_sequence(-1);
     LanguageCall language;
     language.sequences = sequences;
-    language.all_logits = all_logits;
     architecture_.run(language);
   }
   call.steps = trace.take_records();

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "chunks.hpp"
 #include "model_impl.hpp"
 #include "octavo/memory_pool.hpp"
 
@@ -12,13 +13,17 @@ struct Session::Impl {
   std::shared_ptr<const Model::Impl> model;
   SequenceState state;
   KvCache cache;
-  MemoryPool pool;  // of its calls' tensors
+  std::int64_t prefill_chunk;
+  std::vector<std::int32_t> tokens{};  // that the cache holds
+  MemoryPool pool{};                   // of its calls' tensors
 
   /// Checks the input and encodes its images; `grids` keeps theirs while the call lasts.
   model::SequenceCall next_call(const ModelInput& input, std::vector<Grid>& grids);
+  void fed(const ModelInput& input) { tokens.insert(tokens.end(), input.ids.begin(), input.ids.end()); }
 };
 
-Session::Session(const Model& model, std::int64_t capacity, DType cache_dtype) {
+Session::Session(const Model& model, std::int64_t capacity, DType cache_dtype, std::int64_t prefill_chunk) {
+  model::check_prefill_chunk(prefill_chunk);
   const model::Architecture& architecture = *model.impl_->architecture;
   if (capacity < 1 || capacity > architecture.max_position_embeddings()) {
     throw Error(ErrorCode::invalid_argument, "session: capacity is " + std::to_string(capacity) +
@@ -26,7 +31,8 @@ Session::Session(const Model& model, std::int64_t capacity, DType cache_dtype) {
                                                  std::to_string(architecture.max_position_embeddings()));
   }
   impl_ = std::make_shared<Impl>(
-      Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity, cache_dtype), {}});
+      Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity, cache_dtype), prefill_chunk});
+  impl_->tokens.reserve(static_cast<std::size_t>(capacity));
 }
 
 model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vector<Grid>& grids) {
@@ -56,7 +62,9 @@ Tensor Session::feed(const ModelInput& input) {
   const model::SequenceCall sequence = impl_->next_call(input, grids);
   model::LanguageCall call;
   call.sequences = {&sequence, 1};
-  return architecture.run(call).reshape(Shape{architecture.vocab_size()});
+  const Tensor logits = model::run_in_chunks(architecture, call, impl_->prefill_chunk);
+  impl_->fed(input);
+  return logits.reshape(Shape{architecture.vocab_size()});
 }
 
 Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelInput> inputs) {
@@ -83,18 +91,31 @@ Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelIn
                [&] { sequences.push_back(sessions[i]->impl_->next_call(inputs[i], grids[i])); });
   model::LanguageCall call;
   call.sequences = sequences;
-  return sessions[0]->impl_->model->architecture->run(call);
+  const Tensor logits =
+      model::run_in_chunks(*sessions[0]->impl_->model->architecture, call, sessions[0]->impl_->prefill_chunk);
+  for (std::size_t i = 0; i < sessions.size(); ++i) sessions[i]->impl_->fed(inputs[i]);
+  return logits;
 }
 
 std::int64_t Session::past() const noexcept { return impl_->state.past(); }
 
+std::span<const std::int32_t> Session::tokens() const noexcept { return impl_->tokens; }
+
+std::size_t Session::activation_bytes() const noexcept { return impl_->pool.taken_bytes(); }
+
 Session Session::fork() const {
-  return Session(std::make_shared<Impl>(Impl{impl_->model, impl_->state, impl_->cache.clone(), {}}));
+  auto copy = std::make_shared<Impl>(Impl{impl_->model, impl_->state, impl_->cache.clone(), impl_->prefill_chunk});
+  copy->tokens.reserve(static_cast<std::size_t>(impl_->cache.capacity()));
+  copy->tokens = impl_->tokens;
+  return Session(std::move(copy));
 }
 
-void Session::reset() {
-  impl_->cache.truncate(0);
-  impl_->state.reset();
+void Session::truncate(std::int64_t past) {
+  impl_->state.truncate(past);  // throws first
+  impl_->cache.truncate(past);
+  impl_->tokens.resize(static_cast<std::size_t>(past));
 }
+
+void Session::reset() { truncate(0); }
 
 }  // namespace octavo

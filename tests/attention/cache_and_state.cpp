@@ -197,3 +197,115 @@ TEST_CASE("caches, positions, rotation and attention without data have the shape
   CHECK_THROWS_AS(octavo::attention(Tensor::meta(octavo::DType::f32, {1, 4, 3, 5}), seen.k, seen.v, options),
                   octavo::Error);
 }
+
+TEST_CASE("slices of a plan are the positions of the whole wherever they are cut") {
+  const std::vector<std::int32_t> prompt = ids({{1, 3}, {kImage, 6}, {2, 3}, {kImage, 2}, {3, 2}});
+  const std::vector<Grid> grids{{1, 4, 6}, {1, 2, 4}};
+  const std::vector<std::int32_t> before = ids({{4, 5}});
+  SequenceState whole = state();
+  whole.commit(whole.plan(before, {}));
+  const octavo::CallPlan plan = whole.plan(prompt, grids);
+  whole.commit(plan);
+  for (std::int64_t first = 1; first < 16; ++first) {
+    for (std::int64_t second = first + 1; second < 16; ++second) {
+      INFO("cut at " << first << " and " << second);
+      SequenceState s = state();
+      s.commit(s.plan(before, {}));
+      std::vector<Positions> rows(3);
+      for (const auto& [begin, end] :
+           {std::pair<std::int64_t, std::int64_t>{0, first}, {first, second}, {second, 16}}) {
+        const octavo::CallPlan part = plan.slice(begin, end);
+        CHECK((part.past == 5 + begin && part.q_len == end - begin && part.kv_len == 5 + end));
+        CHECK(part.mask.past() == part.past);
+        for (std::size_t axis = 0; axis < 3; ++axis)
+          for (const std::int64_t position : list<std::int64_t>(part.positions.select(0, static_cast<int>(axis))))
+            rows[axis].push_back(position);
+        s.commit(part);
+      }
+      for (std::size_t axis = 0; axis < 3; ++axis)
+        CHECK(rows[axis] == list<std::int64_t>(plan.positions.select(0, static_cast<int>(axis))));
+      CHECK((s.past() == whole.past() && s.next_position() == whole.next_position()));
+      s.truncate(14);  // behind the first image
+      CHECK((s.past() == 14 && s.next_position() == 11));
+    }
+  }
+  CHECK(message_of([&] { plan.slice(3, 3); }) == "sequence: [3, 3) is no part of a call of 16 tokens");
+  CHECK(message_of([&] { plan.slice(-1, 3); }) == "sequence: [-1, 3) is no part of a call of 16 tokens");
+  CHECK(message_of([&] { plan.slice(3, 17); }) == "sequence: [3, 17) is no part of a call of 16 tokens");
+}
+
+TEST_CASE("a sequence is truncated to any place but the inside of an image") {
+  const std::vector<std::int32_t> prompt = ids({{1, 3}, {kImage, 6}, {2, 3}, {kImage, 2}, {3, 2}});
+  const std::vector<Grid> grids{{1, 4, 6}, {1, 2, 4}};
+  const std::span<const std::int32_t> all(prompt);
+  for (std::size_t place = 0; place <= 16; ++place) {
+    INFO("truncated to " << place);
+    SequenceState s = state();
+    s.commit(s.plan(prompt, grids));
+    const auto at = static_cast<std::int64_t>(place);
+    const bool inside = (place > 3 && place < 9) || place == 13;
+    CHECK(s.boundary(at) == (place == 13 ? 12 : inside ? 3 : at));
+    if (inside) {
+      CHECK_THROWS_AS(s.truncate(at), octavo::Error);
+      CHECK(s.past() == 16);
+      continue;
+    }
+    s.truncate(at);
+    SequenceState fresh = state();
+    const std::size_t images = place >= 14 ? 2U : place >= 9 ? 1U : 0U;
+    if (place > 0) fresh.commit(fresh.plan(all.first(place), std::span<const Grid>(grids).first(images)));
+    CHECK((s.past() == fresh.past() && s.next_position() == fresh.next_position()));
+    if (place == 16) continue;
+    const auto rest = std::span<const Grid>(grids).subspan(images);
+    CHECK(list<std::int64_t>(s.plan(all.subspan(place), rest).positions) ==
+          list<std::int64_t>(fresh.plan(all.subspan(place), rest).positions));
+  }
+  SequenceState s = state();
+  const octavo::CallPlan plan = s.plan(prompt, grids);
+  s.commit(plan.slice(0, 5));
+  CHECK(message_of([&] { s.plan(all.subspan(9), std::span<const Grid>(grids).subspan(1)); }) ==
+        "sequence: its 5 tokens end inside an image: feed the rest of the plan that began it, or truncate to 3");
+  s.truncate(3);
+  s.commit(s.plan(all.subspan(3), grids));
+  CHECK(s.next_position() == 13);
+}
+
+TEST_CASE("positions are copied from cache to cache bit by bit") {
+  for (const octavo::DType dtype : {octavo::DType::f32, octavo::DType::bf16, octavo::DType::s8}) {
+    INFO(octavo::dtype_name(dtype));
+    const Tensor k = random({1, 3, 7, 4}, 1);
+    const Tensor v = random({1, 3, 7, 4}, 2);
+    const auto filled = [&](std::int64_t capacity, std::int64_t positions) {
+      KvCache cache(2, 3, 4, capacity, dtype);
+      for (std::int64_t layer = 0; layer < 2; ++layer)
+        cache.append(layer, k.slice(2, 0, positions), v.slice(2, 0, positions), "");
+      cache.commit(positions);
+      return cache;
+    };
+    const KvCache from = filled(9, 7);
+    KvCache to = filled(20, 2);
+    to.append_copy(from, 2, 4);
+    to.append_copy(from, 4, 7);
+    CHECK(to.length() == 7);
+    const Tensor more = random({1, 3, 1, 4}, 3);
+    KvCache same = filled(8, 7);
+    for (std::int64_t layer = 0; layer < 2; ++layer) {
+      const KvCache::View a = to.append(layer, more, more, "");
+      const KvCache::View b = same.append(layer, more, more, "");
+      const auto bytes = [](const Tensor& t) {
+        const Tensor flat = t.contiguous();
+        return std::string(static_cast<const char*>(flat.raw()), flat.size_bytes());
+      };
+      CHECK((bytes(a.k) == bytes(b.k) && bytes(a.v) == bytes(b.v)));
+      if (dtype == octavo::DType::s8) CHECK((bytes(a.k_scale) == bytes(b.k_scale)));
+    }
+    KvCache small = filled(8, 2);
+    CHECK(message_of([&] { small.append_copy(from, 0, 7); }) ==
+          "KvCache::append_copy: positions [0, 7) of 7 into a cache that holds 2 and has a capacity of 8");
+    CHECK_THROWS_AS(small.append_copy(from, 5, 8), octavo::Error);
+    CHECK_THROWS_AS(small.append_copy(from, 3, 2), octavo::Error);
+    CHECK(message_of([&] { small.append_copy(KvCache(1, 3, 4, 9, dtype), 0, 0); }) ==
+          "KvCache::append_copy: the two caches were made for different models");
+    CHECK(small.length() == 2);
+  }
+}

@@ -472,6 +472,46 @@ static void test_pictures(const octavo_model* model, const char* image) {
   octavo_string_release(first.text);
 }
 
+/* A prompt in parts, looked up and found again: the same answer each time. */
+static void test_less_work(const octavo_model* model, const char* image) {
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result plain = OCTAVO_GENERATE_RESULT_INIT, other = OCTAVO_GENERATE_RESULT_INIT;
+  octavo_prefix_cache* cache = NULL;
+  int i = 0;
+  options.max_new_tokens = 24;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  CHECK(octavo_generate(model, "Where is the purple circle?", &image, 1, &options, &plain) == OCTAVO_OK);
+  CHECK(plain.reused_tokens == 0 && plain.drafted_tokens == 0 && plain.accepted_tokens == 0);
+  CHECK(octavo_prefix_cache_create(0, 0, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(octavo_prefix_cache_create(0, 0, &cache) == OCTAVO_OK && cache != NULL);
+  options.prefix_cache = cache;
+  options.lookup_draft = 7;
+  options.lookup_ngram = 1;
+  options.prefill_chunk = OCTAVO_PREFILL_WHOLE;
+  for (i = 0; i < 2; ++i) {
+    CHECK(octavo_generate(model, "Where is the purple circle?", &image, 1, &options, &other) == OCTAVO_OK);
+    CHECK(other.text != NULL && strcmp(other.text, plain.text) == 0 && other.new_tokens == plain.new_tokens);
+    CHECK(other.reused_tokens == (i == 0 ? 0 : plain.prompt_tokens - 1));
+    CHECK(other.drafted_tokens > 0 && other.accepted_tokens <= other.drafted_tokens);
+    octavo_string_release(other.text);
+    other.text = NULL;
+    options.prefill_chunk = 5;
+  }
+  options.prefill_chunk = -2;
+  CHECK(octavo_generate(model, "What?", NULL, 0, &options, &other) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "prefill_chunk is -2") != NULL);
+  options.prefill_chunk = 0;
+  options.lookup_draft = 8;
+  CHECK(octavo_generate(model, "What?", NULL, 0, &options, &other) == OCTAVO_INVALID_ARGUMENT);
+  options.lookup_draft = 0; /* with a length of n-grams, so that it is no default */
+  CHECK(octavo_generate(model, "What?", NULL, 0, &options, &other) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "lookup's draft is 0") != NULL);
+  CHECK(other.text == NULL);
+  octavo_string_release(plain.text);
+  octavo_prefix_cache_release(cache);
+  octavo_prefix_cache_release(NULL);
+}
+
 static void test_prompt_text(const octavo_model* model) {
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
   octavo_generate_result tokens = OCTAVO_GENERATE_RESULT_INIT, text = OCTAVO_GENERATE_RESULT_INIT;
@@ -513,6 +553,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   test_image_load(image);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
   test_prompt_text(model);
+  test_less_work(model, image);
   options.max_new_tokens = 24;
   options.sampling = OCTAVO_SAMPLING_GREEDY;
   options.on_token = on_token;

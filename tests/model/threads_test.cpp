@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "bundled.hpp"
 #include "golden.hpp"
-#include "octavo/quant.hpp"
 #include "octavo/session.hpp"
 
 using golden::greedy;
+using golden::in_w8a8;
 using golden::Values;
 using octavo::Model;
 using octavo::ModelInput;
@@ -67,20 +68,6 @@ int differing_under_threads(const std::vector<Model>& models, const Values& valu
     }
   });
   return count;
-}
-
-/// `original` with every linear of its blocks in int8, packed for the backend that is in force.
-Model in_w8a8(const Model& original) {
-  std::vector<octavo::Linear> linears;
-  for (const octavo::LinearInfo& info : original.linears()) {
-    const octavo::Checkpoint& checkpoint = original.checkpoint();
-    const octavo::QuantizedLayer layer =
-        octavo::quantize_layer_rtn(checkpoint.tensor(info.module_path + ".weight"), {}, info.module_path);
-    const bool has_bias = checkpoint.find(info.module_path + ".bias") != nullptr;
-    linears.push_back(octavo::Linear::w8a8(info.module_path, layer.weight, layer.scales,
-                                           has_bias ? checkpoint.tensor(info.module_path + ".bias") : Tensor()));
-  }
-  return original.with_linears(linears);
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ const std::map<std::string, std::string> kModuleOfHeader{
     {"settings", "json"},      {"config", "checkpoint"}, {"generation_config", "checkpoint"},
     {"plan", "model"},         {"structure", "model"},   {"sampling", "model"},
     {"session", "model"},      {"blockwise", "model"},   {"model_contracts", "model"},
-    {"boxes", "model"},        {"nearest", "tensor"},    {"float_math", "tensor"}};
+    {"boxes", "model"},        {"nearest", "tensor"},    {"float_math", "tensor"},
+    {"prefix_cache", "model"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

@@ -201,7 +201,8 @@ LanguageContext LanguageEnds::context(std::span<const SequenceCall> sequences) c
   LanguageContext context;
   std::int64_t rows = 0;
   for (const SequenceCall& sequence : sequences) {
-    context.parts.push_back({plan(sequence), sequence.cache, rows});
+    context.parts.push_back(
+        {sequence.plan != nullptr ? *sequence.plan : plan(sequence), sequence.cache, rows, sequence.logit_rows});
     rows += context.parts.back().plan.q_len;
   }
   context.rotary =

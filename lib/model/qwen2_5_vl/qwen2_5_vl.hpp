@@ -104,8 +104,9 @@ class VisionEnds {
 /// One sequence among the rows of a call.
 struct LanguagePart {
   CallPlan plan;
-  KvCache* cache = nullptr;  ///< absent: uncached
-  std::int64_t first = 0;    ///< its rows are [first, first + plan.q_len)
+  KvCache* cache = nullptr;     ///< absent: uncached
+  std::int64_t first = 0;       ///< its rows are [first, first + plan.q_len)
+  std::int64_t logit_rows = 1;  ///< the last of them, whose logits are wanted
 };
 
 /// What all layers share for one call.
@@ -147,14 +148,14 @@ class LanguageEnds {
   Tensor embed(std::span<const SequenceCall> sequences) const;
   /// Plans every sequence from its own state; pads from `generated_from` on count as text.
   LanguageContext context(std::span<const SequenceCall> sequences) const;
-  Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
+  Tensor logits(const Tensor& hidden) const;          // [rows, H] -> [rows, V]
+  CallPlan plan(const SequenceCall& sequence) const;  ///< as Architecture's
   LinearInfo lm_head_info() const { return lm_head_.info; }
   SequenceState new_state() const;
   bool has_data() const noexcept { return !table_.is_meta(); }
   std::size_t weight_bytes() const noexcept;
 
  private:
-  CallPlan plan(const SequenceCall& sequence) const;
   float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< returns the end of its last row
 
   Qwen25VlConfig config_;

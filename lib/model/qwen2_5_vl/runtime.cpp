@@ -41,6 +41,7 @@ class Qwen25Vl final : public Architecture {
     for (const auto& layer : layers_) total += layer->weight_bytes();
     return total;
   }
+  CallPlan plan(const SequenceCall& sequence) const override { return language_.plan(sequence); }
   SequenceState new_state() const override { return language_.new_state(); }
   KvCache new_cache(std::int64_t capacity, DType dtype) const override {
     const TextConfig& text = config_.text;
@@ -162,8 +163,11 @@ class Qwen25Vl final : public Architecture {
       layers_[i]->run(hidden, context, static_cast<std::int64_t>(i), nullptr);
       if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
     }
-    Tensor logits = language_.logits(call.all_logits ? hidden : last_rows(hidden, context.parts));
-    require_finite(logits, "lm_head", "a logit");
+    Tensor logits;
+    if (const Tensor wanted = logit_rows(hidden, context.parts); wanted.defined()) {
+      logits = language_.logits(wanted);
+      require_finite(logits, "lm_head", "a logit");
+    }
     for (std::size_t i = 0; i < context.parts.size(); ++i) {
       const LanguagePart& part = context.parts[i];
       if (part.cache != nullptr) part.cache->commit(part.plan.q_len);
@@ -172,17 +176,20 @@ class Qwen25Vl final : public Architecture {
     return logits;
   }
 
-  /// Each sequence's last row: [sequences, hidden].
-  static Tensor last_rows(const Tensor& hidden, std::span<const LanguagePart> parts) {
+  /// The last rows of each sequence whose logits are wanted: [rows, hidden]; undefined without any.
+  static Tensor logit_rows(const Tensor& hidden, std::span<const LanguagePart> parts) {
+    std::int64_t wanted = 0;
+    for (const LanguagePart& part : parts) wanted += part.logit_rows;
     const std::int64_t rows = hidden.dim(0);
-    if (parts.size() == 1) return hidden.slice(0, rows - 1, rows);
+    if (wanted == 0) return {};
+    if (parts.size() == 1) return hidden.slice(0, rows - wanted, rows);
     const std::int64_t width = hidden.dim(1);
-    Tensor last = Tensor::empty_like(hidden, DType::f32, Shape{static_cast<std::int64_t>(parts.size()), width});
+    Tensor last = Tensor::empty_like(hidden, DType::f32, Shape{wanted, width});
     if (last.is_meta()) return last;
     float* out = last.mutable_data<float>();
     for (const LanguagePart& part : parts) {
-      const float* row = hidden.data<float>() + (part.first + part.plan.q_len - 1) * width;
-      out = std::copy_n(row, width, out);
+      const float* first = hidden.data<float>() + (part.first + part.plan.q_len - part.logit_rows) * width;
+      out = std::copy_n(first, part.logit_rows * width, out);
     }
     return last;
   }

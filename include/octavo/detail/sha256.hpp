@@ -1,4 +1,5 @@
-/// SHA-256 of files, so that a reader can check a line of a comparison with `sha256sum`. Not for secrets.
+/// SHA-256: of files, so that a reader can check a line of a comparison with `sha256sum`, and of pictures, to know them
+/// again. Not for secrets. Not for direct use.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-#include "sha256.hpp"
+#include "octavo/detail/sha256.hpp"
 
 #include <algorithm>
 #include <bit>
