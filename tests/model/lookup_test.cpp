@@ -74,7 +74,7 @@ TEST_CASE("a lookup finds what followed the longest run of last ids where it sto
 TEST_CASE("a row has the same logits alone and among up to seven others, bit for bit") {
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
   const std::unique_ptr<octavo::model::Architecture> in_float =
-      octavo::model::find_architecture(checkpoint).open(checkpoint);
+      octavo::model::find_architecture(checkpoint).open(checkpoint, {});
   const std::unique_ptr<octavo::model::Architecture> in_int8 =
       in_float->with_linears(golden::linears_in_w8a8(checkpoint, in_float->linears()));
   const Ids prompt{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8};

@@ -43,7 +43,9 @@ std::int64_t count(const ModelInput& input) { return static_cast<std::int64_t>(i
 /// The model as the library holds it, so that its logits are at hand.
 octavo::Model::Impl opened() {
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
-  return {checkpoint, octavo::model::find_architecture(checkpoint).open(checkpoint),
+  return {checkpoint,
+          {},
+          octavo::model::find_architecture(checkpoint).open(checkpoint, {}),
           octavo::GenerationConfig::read(golden::bundled(), checkpoint.config())};
 }
 
