@@ -31,14 +31,15 @@ struct Int8Rows {
 // What turns sums into results, and where they go: (sum[i,j] * token[i]) * channel[j] + bias[j], each step rounded to
 // float32 in this order on every backend, then the ending.
 struct Results {
-  const float* channel;  // [N]
+  const float* channel;  // [N]; of float products, null where there is none
   const float* bias;     // [N], or null
   Ending ending;
   float* y;             // [M,N]
   std::int64_t stride;  // values from row to row of y
 
   Results at(std::int64_t row, std::int64_t column) const {
-    return {channel + column, bias == nullptr ? nullptr : bias + column, ending, y + row * stride + column, stride};
+    return {channel == nullptr ? nullptr : channel + column, bias == nullptr ? nullptr : bias + column, ending,
+            y + row * stride + column, stride};
   }
 };
 
