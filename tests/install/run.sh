@@ -24,7 +24,7 @@ done
 mkdir -p "$scratch/none"
 printf 'cmake_minimum_required(VERSION 3.25)\nproject(none LANGUAGES C)\nfind_package(octavo REQUIRED COMPONENTS nothing)\n' >"$scratch/none/CMakeLists.txt"
 ! cmake -G "$generator" -S "$scratch/none" -B "$scratch/none/build" -DCMAKE_PREFIX_PATH="$scratch/prefix" >"$scratch/none/log" 2>&1
-grep -q 'nothing' "$scratch/none/log"
+grep -q 'component nothing is not installed' "$scratch/none/log"
 # As a folder of the project: its install holds nothing of Octavo.
 project embedded
 cmake -DCMAKE_INSTALL_PREFIX="$scratch/octavo_only" -P "$scratch/embedded/octavo/cmake_install.cmake" >/dev/null
