@@ -87,10 +87,6 @@ const Backend& choose_backend(std::string_view name);
 void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
                 const float* tokens, const Results& results);
 
-// C = alpha op(A) op(B) + beta C by oneDNN; 0 on success.
-int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
-                 std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options);
-
 // For build_info(): oneDNN's version by its headers and by the library that runs, and what it dispatches to.
 std::string onednn_built();
 std::string onednn_running();

@@ -112,7 +112,7 @@ struct Way {
 };
 
 Way way_for(DType weight, FloatEngine engine, FloatMath math) {
-  if (engine == FloatEngine::onednn) return {};
+  if (engine < FloatEngine::avx512) return {};
   const bool narrow = weight == DType::bf16 || weight == DType::s8;
   if (narrow && engine == FloatEngine::avx512_bf16 && math == FloatMath::bf16)
     return {&kAvx512Bf16Kernel, RowForm::rounded_bf16, DType::bf16};
@@ -278,7 +278,7 @@ void stream(const FloatProduct& p) {
                });
 }
 
-// oneDNN multiplies more rows of float32 by float32 weights, which it need not widen, a tenth faster (docs/gemm.md).
+// More rows of float32 by float32 weights, which need no widening, are sgemm's.
 constexpr std::int64_t kOwnFloat32Rows = 64;
 
 }  // namespace

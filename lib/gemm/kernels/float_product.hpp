@@ -21,10 +21,11 @@ struct FloatProduct {
 };
 
 // What multiplies floats, each taking what it is no better at from the one before.
-enum class FloatEngine : std::uint8_t { onednn, avx512, avx512_bf16, amx_bf16 };
+enum class FloatEngine : std::uint8_t { portable, avx2, avx512, avx512_bf16, amx_bf16 };
 FloatEngine chosen_float_engine();  // forced, named by the environment, or the best this processor has
 
-// False, and nothing done, where oneDNN is to do it. The order of every sum depends on the shape and the engine alone.
+// False, and nothing done, where sgemm over widened weights is to do it. The order of every sum depends on the shape
+// and the engine alone.
 bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math);
 
 // The same on any processor; stores.
