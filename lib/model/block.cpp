@@ -101,11 +101,9 @@ std::string LinearBlock::stored_as() const {
   return text;
 }
 
-void LinearBlock::apply_add(std::size_t slot, Tensor x, Tensor& hidden) const {
+void LinearBlock::apply_add(std::size_t slot, const Tensor& x, Tensor& hidden) const {
   if (current_observer() == nullptr) return at(slot).forward_add(x, hidden);
-  const Tensor y = apply(slot, x);
-  x = {};  // a ledger sees it go
-  add_in_place(hidden, y, path_);
+  add_in_place(hidden, apply(slot, x), path_);
 }
 
 Tensor LinearBlock::apply_gated(std::size_t gate, std::size_t up, const Tensor& x, std::string_view module_path) const {

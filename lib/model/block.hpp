@@ -58,7 +58,7 @@ class LinearBlock : public ModelBlock {
   const Linear& at(std::size_t slot) const { return slots_[slot].linear; }
   // As one pass each where nobody observes; else operation by operation, so that each is heard of.
   /// hidden += slot(x): the residual stream.
-  void apply_add(std::size_t slot, Tensor x, Tensor& hidden) const;
+  void apply_add(std::size_t slot, const Tensor& x, Tensor& hidden) const;
   /// silu(gate(x)) * up(x)
   Tensor apply_gated(std::size_t gate, std::size_t up, const Tensor& x, std::string_view module_path) const;
   const std::string& path_of(std::size_t slot) const { return slots_[slot].info.module_path; }

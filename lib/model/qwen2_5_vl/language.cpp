@@ -30,7 +30,7 @@ DecoderLayer::DecoderLayer(const WeightSource& source, const TextConfig& config,
       down_(add(source, "mlp.down_proj", "mlp.down_input")) {}
 
 Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
-                            LinearObserver* observer) const {
+                            LinearObserver* observer, Tensor& hidden) const {
   observe(observer, q_, x);
   Heads heads = project(x);
   apply_rotary(heads.q, context.rotary, attention_path_);
@@ -54,7 +54,9 @@ Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, std
     announce_sequence(-1);
   }
   observe(observer, o_, joined);
-  return joined;
+  if (current_observer() != nullptr) return apply(o_, joined);
+  at(o_).forward_add(joined, hidden);
+  return {};
 }
 
 DecoderLayer::Heads DecoderLayer::project(const Tensor& x) const {
@@ -96,8 +98,8 @@ Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part, s
 void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, std::int64_t cache_layer,
                        LinearObserver* observer) const {
   {
-    Tensor joined = attend(input_norm_(hidden), context, cache_layer, observer);  // the normed rows are gone
-    apply_add(o_, std::move(joined), hidden);
+    const Tensor attended = attend(input_norm_(hidden), context, cache_layer, observer, hidden);
+    if (attended.defined()) add_in_place(hidden, attended, module_path());  // the normed rows are gone
   }
   const Tensor normed = post_norm_(hidden);
   observe(observer, gate_, normed);

@@ -69,8 +69,8 @@ class VisionBlock final : public LinearBlock {
     Tensor q, k, v;
   };
   Heads split(const Tensor& x) const;  // [rows, 3*heads*D]
-  /// What proj multiplies: [rows, heads*D].
-  Tensor attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const;
+  /// Adds to hidden in proj where nobody observes; else what is to be added, [rows, Hv].
+  Tensor attend(const Tensor& x, const VisionContext& context, LinearObserver* observer, Tensor& hidden) const;
 
   std::int64_t heads_, head_dim_;
   bool full_attention_;
@@ -131,9 +131,9 @@ class DecoderLayer final : public LinearBlock {
     Tensor q, k, v;
   };
   Heads project(const Tensor& x) const;
-  /// What o_proj multiplies: [rows, heads*D].
-  Tensor attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
-                LinearObserver* observer) const;
+  /// Adds to hidden in o_proj where nobody observes; else what is to be added, [rows, H].
+  Tensor attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer, LinearObserver* observer,
+                Tensor& hidden) const;
   /// One sequence's attention over its own rows and cache: [its rows, heads*D].
   Tensor attend_part(const Heads& heads, const LanguagePart& part, std::int64_t cache_layer) const;
 

@@ -67,7 +67,8 @@ VisionBlock::Heads VisionBlock::split(const Tensor& x) const {
   return heads;
 }
 
-Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const {
+Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, LinearObserver* observer,
+                           Tensor& hidden) const {
   observe(observer, qkv_, x);
   Heads heads = split(apply(qkv_, x));
   apply_rotary(heads.q, context.rotary, attention_path_);
@@ -86,15 +87,17 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, Linear
   const Shape one{1, x.dim(0), heads_, head_dim_};
   const Tensor out = attention(heads.q.reshape(one).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
                                heads.k.reshape(one).permute({0, 2, 1, 3}), heads.v.permute({0, 2, 1, 3}), options);
-  Tensor joined = join_heads(out, attention_path_);
+  const Tensor joined = join_heads(out, attention_path_);
   observe(observer, proj_, joined);
-  return joined;
+  if (current_observer() != nullptr) return apply(proj_, joined);
+  at(proj_).forward_add(joined, hidden);
+  return {};
 }
 
 void VisionBlock::run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const {
   {
-    Tensor joined = attend(norm1_(hidden), context, observer);  // the normed rows are gone
-    apply_add(proj_, std::move(joined), hidden);
+    const Tensor attended = attend(norm1_(hidden), context, observer, hidden);
+    if (attended.defined()) add_in_place(hidden, attended, module_path());  // the normed rows are gone
   }
   const Tensor normed = norm2_(hidden);
   observe(observer, gate_, normed);
