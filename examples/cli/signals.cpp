@@ -52,8 +52,7 @@ bool is_ignored(int signal) {
 }
 
 // No handler ever runs for those: they are blocked before there is a second thread, so in every one, and a thread of
-// their own waits for them. A handler could run in the middle of oneDNN's generated sgemm, which uses the stack pointer
-// as a general register, and would write over the heap.
+// their own waits for them. So what they do need not be safe in a handler.
 void wait_for_stop() {
   sigset_t stopping;
   sigemptyset(&stopping);

@@ -30,7 +30,7 @@ inline constexpr Contract kQuantizePerTokenContract{"quantize_per_token: x[M,K]:
 inline constexpr Contract kGemmS8Contract{"gemm_s8: a[M,K]:s8 w[N,K]:s8 -> acc[M,N]:s32"};
 
 /// C[M,N] (+)= alpha * op(A) op(B), float32, row-major with leading dimensions in elements; runtime-dispatched.
-/// The order of summation is fixed for a given shape and machine. The workhorse of GPTQ.
+/// The order of every sum is fixed for a given K and float backend. The workhorse of GPTQ.
 struct SgemmOptions {
   bool transpose_a = false;  ///< A is stored [K,M]
   bool transpose_b = false;  ///< B is stored [N,K]
@@ -90,7 +90,7 @@ class Linear {
   /// residual[M,N] f32 += x W^T + b, contiguous, not x: the bits of forward and an addition, and no y in memory where
   /// the layer can add as it multiplies and nobody observes.
   void forward_add(const Tensor& x, Tensor& residual) const;
-  /// gelu(x W^T + b), as forward and then gelu: the exact form, 0.5 y (1 + erf(y / sqrt 2)), erf within 1.1 ulp.
+  /// gelu(x W^T + b), as forward and then gelu: the exact form, 0.5 y (1 + erf(y / sqrt 2)), erf within 1.2 ulp.
   Tensor forward_gelu(const Tensor& x) const;
 
  private:
@@ -138,8 +138,8 @@ std::string int8_backend_in_use();
 /// Forces one by name for packing done from now on; unknown or unavailable names throw. "" restores the default.
 void force_int8_backend(std::string_view name);
 
-/// Engines of the products of layers that stay in float, best first; the last is "onednn", which runs anywhere. Their
-/// results differ by the rounding of float32 sums.
+/// Engines of the products of layers that stay in float, best first; the last is "portable", which runs anywhere. sgemm
+/// takes its kernel from the same choice. Results of different ones differ by the rounding of float32 sums.
 std::vector<BackendInfo> float_backends();
 /// Forces one by name for products from now on; unknown or unavailable names throw. "" restores the default: the one
 /// that OCTAVO_FLOAT_BACKEND names, or the best.

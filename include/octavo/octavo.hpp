@@ -33,10 +33,10 @@
 #include "octavo/boxes.hpp"       // boxes in answers, and where they lie in the picture
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/session.hpp"     // prefill and decode by hand
+#include "octavo/prefix_cache.hpp"  // prompts that begin alike, read once
 #include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
-#include "octavo/plan.hpp"
-#include "octavo/prefix_cache.hpp"        // what is known of a model without reading a weight
+#include "octavo/plan.hpp"        // what is known of a model without reading a weight
 #include "octavo/metrics.hpp"     // how far two runs are apart
 #include "octavo/samples.hpp"     // samples files of every form, folders of pictures
 #include "octavo/job.hpp"         // what whole jobs share: progress, cancelling

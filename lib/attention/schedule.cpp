@@ -12,7 +12,8 @@ namespace {
 constexpr std::int64_t kMostRows = 256, kLeastRows = 32;
 
 // Where so few rows meet so many keys (decode), keys are divided, else a thread per key/value head is all there is.
-constexpr std::int64_t kFewRows = 64, kChunk = 4 * kKeyBlock;
+// Always with up to eight queries: each of them has the bits that it has alone.
+constexpr std::int64_t kFewRows = 64, kFewQueries = 8, kChunk = 4 * kKeyBlock;
 
 }  // namespace
 
@@ -25,7 +26,7 @@ void make_schedule(const Problem& problem, int threads, Schedule& schedule) {
   const std::int64_t group = problem.group();
   const bool causal = mask.kind() == Mask::Kind::causal;
   const bool segments = mask.kind() == Mask::Kind::segments;
-  if (!segments && problem.q_len * group <= kFewRows)
+  if (!segments && (problem.q_len * group <= kFewRows || problem.q_len <= kFewQueries))
     schedule.chunks = std::max<std::int64_t>(1, (problem.kv_len + kChunk - 1) / kChunk);
 
   const std::int64_t all_rows = problem.batches * problem.heads * problem.q_len;

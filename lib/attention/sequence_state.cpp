@@ -60,7 +60,12 @@ CallPlan CallPlan::slice(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || begin >= end || end > q_len)
     throw Error(ErrorCode::invalid_argument, "sequence: [" + std::to_string(begin) + ", " + std::to_string(end) +
                                                  ") is no part of a call of " + std::to_string(q_len) + " tokens");
-  CallPlan part{past + begin, end - begin, past + end, positions.slice(1, begin, end).contiguous(), Mask::causal(past + begin), {}};
+  CallPlan part{past + begin,
+                end - begin,
+                past + end,
+                positions.slice(1, begin, end).contiguous(),
+                Mask::causal(past + begin),
+                {}};
   for (const PlacedImage& image : images)
     if (image.begin < part.kv_len && image.end > part.past) part.images.push_back(image);
   return part;

@@ -5,10 +5,10 @@
 #include <set>
 
 #include "octavo/config.hpp"
+#include "octavo/detail/sha256.hpp"
 #include "octavo/image.hpp"
 #include "octavo/text.hpp"
 #include "parts.hpp"
-#include "octavo/detail/sha256.hpp"
 
 namespace octavo::detail {
 namespace {

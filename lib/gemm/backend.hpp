@@ -31,14 +31,15 @@ struct Int8Rows {
 // What turns sums into results, and where they go: (sum[i,j] * token[i]) * channel[j] + bias[j], each step rounded to
 // float32 in this order on every backend, then the ending.
 struct Results {
-  const float* channel;  // [N]
+  const float* channel;  // [N]; of float products, null where there is none
   const float* bias;     // [N], or null
   Ending ending;
   float* y;             // [M,N]
   std::int64_t stride;  // values from row to row of y
 
   Results at(std::int64_t row, std::int64_t column) const {
-    return {channel + column, bias == nullptr ? nullptr : bias + column, ending, y + row * stride + column, stride};
+    return {channel == nullptr ? nullptr : channel + column, bias == nullptr ? nullptr : bias + column, ending,
+            y + row * stride + column, stride};
   }
 };
 
@@ -85,10 +86,6 @@ const Backend& choose_backend(std::string_view name);
 // The results of `rows` rows and `columns` columns; tokens and results start at the first of them.
 void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
                 const float* tokens, const Results& results);
-
-// C = alpha op(A) op(B) + beta C by oneDNN; 0 on success.
-int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
-                 std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options);
 
 // For build_info(): oneDNN's version by its headers and by the library that runs, and what it dispatches to.
 std::string onednn_built();

@@ -207,13 +207,6 @@ std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::i
 // those of at most 2^24 = 1024 * 128 * 128 are exact.
 const Backend kOneDnnBackend{"onednn", "oneDNN matmul, weights packed once", 1024, runs_anywhere, pack};
 
-int onednn_sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
-                 std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options) {
-  const OneThread alone;
-  return dnnl_sgemm(options.transpose_a ? 'T' : 'N', options.transpose_b ? 'T' : 'N', m, n, k, options.alpha, a, lda, b,
-                    ldb, options.beta, c, ldc);
-}
-
 namespace {
 std::string dotted(int major, int minor, int patch) {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);

@@ -8,8 +8,8 @@
 namespace octavo::gemm {
 
 // y[r * y_stride + j] = sum_k x[r, k] * w[j, k] for `count` weight rows, r < rows <= kFewRows. x is [rows, k] f32, w
-// f32, bf16, f16 or s8.
-inline constexpr std::int64_t kFewRows = 4;
+// f32, bf16, f16 or s8. A row has the same bits alone and among others.
+inline constexpr std::int64_t kFewRows = 8;
 void few_rows(const float* x, std::int64_t rows, const void* weight, DType dtype, std::int64_t count, std::int64_t k,
               float* y, std::int64_t y_stride);
 

@@ -3,31 +3,46 @@
 #include <algorithm>
 
 #include "backend.hpp"
+#include "kernels/panels.hpp"
 #include "octavo/detail/clones.hpp"
 #include "octavo/parallel.hpp"
 #include "scratch.hpp"
 
 namespace octavo::gemm {
 
+namespace {
+
+constexpr std::int64_t kTileColumns = 2 * kPanelColumns;
+
+// Unrolled where the count is known: of the whole tiles that kernels hand over.
+inline void scale_row(const std::int32_t* sums, float token, const float* channel, const float* bias,
+                      std::int64_t count, float* to) {
+  if (bias != nullptr)
+    for (std::int64_t j = 0; j < count; ++j) to[j] = (static_cast<float>(sums[j]) * token) * channel[j] + bias[j];
+  else
+    for (std::int64_t j = 0; j < count; ++j) to[j] = (static_cast<float>(sums[j]) * token) * channel[j];
+}
+
+inline void scale_and_end(const std::int32_t* sums, float token, const Results& at, std::int64_t count) {
+  if (at.ending == Ending::store) return scale_row(sums, token, at.channel, at.bias, count, at.y);
+  float scaled[kEndedTogether];
+  scale_row(sums, token, at.channel, at.bias, count, scaled);
+  end_row(at.ending, scaled, count, at.y);
+}
+
+}  // namespace
+
 OCTAVO_CLONES void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows,
                               std::int64_t columns, const float* tokens, const Results& results) {
-  const float* channel = results.channel;
-  const float* bias = results.bias;
+  if (columns == kTileColumns) {
+    for (std::int64_t i = 0; i < rows; ++i)
+      scale_and_end(sums + i * sums_stride, tokens[i], results.at(i, 0), kTileColumns);
+    return;
+  }
   for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t first = 0; first < columns; first += kEndedTogether) {
-      const std::int64_t count = std::min(kEndedTogether, columns - first);
-      const std::int32_t* from = sums + i * sums_stride + first;
-      float* y = results.y + i * results.stride + first;
-      float scaled[kEndedTogether];
-      float* to = results.ending == Ending::store ? y : scaled;
-      const float token = tokens[i];
-      if (bias != nullptr)
-        for (std::int64_t j = 0; j < count; ++j)
-          to[j] = (static_cast<float>(from[j]) * token) * channel[first + j] + bias[first + j];
-      else
-        for (std::int64_t j = 0; j < count; ++j) to[j] = (static_cast<float>(from[j]) * token) * channel[first + j];
-      if (to != y) end_row(results.ending, scaled, count, y);
-    }
+    for (std::int64_t first = 0; first < columns; first += kEndedTogether)
+      scale_and_end(sums + i * sums_stride + first, tokens[i], results.at(i, first),
+                    std::min(kEndedTogether, columns - first));
 }
 
 namespace {

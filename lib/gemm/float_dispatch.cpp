@@ -19,12 +19,14 @@ struct Engine {
   bool (*runs_here)() noexcept;
 };
 
-constexpr std::array<Engine, 4> kEngines{
+constexpr std::array<Engine, 5> kEngines{
     Engine{FloatEngine::amx_bf16, "amx_bf16", "AMX for weights in bf16 and int8, AVX-512 for the others", has_amx_bf16},
     Engine{FloatEngine::avx512_bf16, "avx512_bf16", "AVX-512 multiply-adds, AVX512-BF16 for bf16 math",
            has_avx512_bf16},
     Engine{FloatEngine::avx512, "avx512", "AVX-512 multiply-adds", has_avx512},
-    Engine{FloatEngine::onednn, "onednn", "oneDNN, and plain loops for few rows", []() noexcept { return true; }}};
+    Engine{FloatEngine::avx2, "avx2", "AVX2 multiply-adds over widened weights", has_avx2},
+    Engine{FloatEngine::portable, "portable", "vectors of four floats, for any processor",
+           []() noexcept { return true; }}};
 
 std::atomic<const Engine*> forced{nullptr};
 

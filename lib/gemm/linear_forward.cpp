@@ -108,14 +108,13 @@ class LinearCall {
                          .dtype = impl_.weight.dtype(),
                          .scale = impl_.weight_scale.empty() ? nullptr : impl_.weight_scale.data(),
                          .bias = impl_.bias.empty() ? nullptr : impl_.bias.data(),
-                         .y = y};
-    const auto multiply = [&] {
-      if (!float_product(product, chosen_float_engine(), impl_.math)) plain_float_product(product);
-    };
-    if (ending == Ending::store) return multiply();
+                         .y = y,
+                         .ending = ending};
+    if (float_product(product, chosen_float_engine(), impl_.math)) return;
+    if (ending == Ending::store) return plain_float_product(product);
     Tensor results = Tensor::empty(DType::f32, {m, n});
     product.y = results.mutable_data<float>();
-    multiply();
+    plain_float_product(product);
     end_values(ending, results.data<float>(), m * n, y);
   }
 

@@ -1,6 +1,8 @@
 // Memory aligned to cache lines, and working memory that a thread keeps between calls.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -13,9 +15,15 @@ namespace octavo::gemm {
 using AlignedBytes = std::unique_ptr<std::byte[], decltype(&std::free)>;
 
 inline AlignedBytes aligned_bytes(std::size_t size_bytes) {
-  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(64, (size_bytes + 64) / 64 * 64)), std::free);
+  constexpr std::size_t kHugePage = std::size_t{1} << 21;
+  const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : 64;
+  const std::size_t rounded = (size_bytes + alignment) / alignment * alignment;
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)), std::free);
   if (memory == nullptr)
     throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
+#ifdef MADV_HUGEPAGE
+  if (alignment == kHugePage) madvise(memory.get(), rounded, MADV_HUGEPAGE);  // where it is refused: small pages
+#endif
   return memory;
 }
 

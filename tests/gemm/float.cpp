@@ -60,14 +60,15 @@ constexpr std::array<DType, 4> kStored{DType::f32, DType::bf16, DType::f16, DTyp
 
 }  // namespace
 
-TEST_CASE("the table of float backends ends with onednn, which is always available") {
+TEST_CASE("the table of float backends ends with portable, which is always available") {
   const std::vector<octavo::BackendInfo> table = octavo::float_backends();
-  REQUIRE(table.size() == 4);
+  REQUIRE(table.size() == 5);
   CHECK(table[0].name == "amx_bf16");
   CHECK(table[1].name == "avx512_bf16");
   CHECK(table[2].name == "avx512");
-  CHECK(table[3].name == "onednn");
-  CHECK(table[3].available);
+  CHECK(table[3].name == "avx2");
+  CHECK(table[4].name == "portable");
+  CHECK(table[4].available);
 }
 
 TEST_CASE("every float backend multiplies every stored type to float32's precision at every size") {
@@ -189,12 +190,12 @@ TEST_CASE("bf16 math is asked for, stays within its bound, and leaves few rows a
 }
 
 TEST_CASE("forcing a float backend is strict") {
-  const std::string known = "; known are amx_bf16, avx512_bf16, avx512, onednn";
+  const std::string known = "; known are amx_bf16, avx512_bf16, avx512, avx2, portable";
   CHECK(message_of([] { octavo::force_float_backend("avx9"); }) == "there is no float backend \"avx9\"" + known);
   const Linear layer = Linear::floating("f", random(3, 5, 1), {});
   ::setenv("OCTAVO_FLOAT_BACKEND", "fastest", 1);
   const std::string message = message_of([&] { layer.forward(random(1, 5, 1)); });
-  octavo::force_float_backend("onednn");  // a name given in the program overrides the environment
+  octavo::force_float_backend("portable");  // a name given in the program overrides the environment
   const std::string forced = message_of([&] { layer.forward(random(1, 5, 1)); });
   octavo::force_float_backend("");
   ::unsetenv("OCTAVO_FLOAT_BACKEND");

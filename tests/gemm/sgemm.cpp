@@ -4,10 +4,27 @@
 
 using namespace gemm_test;
 
-TEST_CASE("sgemm is alpha op(A) op(B) + beta C within leading dimensions") {
-  for (const std::int64_t m : {1, 5, 33})
-    for (const std::int64_t n : {1, 6, 31})
-      for (const std::int64_t k : {1, 7, 64})
+namespace {
+
+template <class Check>
+void on_every_backend(const Check& check) {
+  for (const octavo::BackendInfo& backend : octavo::float_backends()) {
+    if (!backend.available) {
+      WARN(backend.name << " cannot run here");
+      continue;
+    }
+    octavo::force_float_backend(backend.name);
+    INFO(backend.name);
+    check();
+  }
+  octavo::force_float_backend("");
+}
+
+void check_against_float64(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns,
+                           const std::vector<std::int64_t>& terms) {
+  for (const std::int64_t m : rows)
+    for (const std::int64_t n : columns)
+      for (const std::int64_t k : terms)
         for (const bool ta : {false, true})
           for (const bool tb : {false, true})
             for (const float beta : {0.0F, 1.0F, -0.5F}) {
@@ -38,6 +55,39 @@ TEST_CASE("sgemm is alpha op(A) op(B) + beta C within leading dimensions") {
                 REQUIRE(c.data<float>()[i * ldc + n] == before.data<float>()[i * ldc + n]);  // beyond the row
               }
             }
+}
+
+}  // namespace
+
+TEST_CASE("sgemm is alpha op(A) op(B) + beta C within leading dimensions") {
+  on_every_backend([] { check_against_float64({1, 5, 12, 33}, {1, 6, 31, 32}, {1, 7, 64}); });
+}
+
+TEST_CASE("sgemm is right over several blocks of rows and columns and several cuts") {
+  on_every_backend([] { check_against_float64({401}, {7}, {1030}); });
+  on_every_backend([] { check_against_float64({13}, {1050}, {5}); });
+}
+
+TEST_CASE("sgemm gives the same bits for every thread count and every part of C") {
+  const std::int64_t m = 410, n = 333, k = 700;
+  const Tensor a = random(m, k, 1), b = random(n, k, 2);
+  const auto product = [&](std::int64_t first, std::int64_t rows, std::int64_t column, std::int64_t columns) {
+    Tensor c = Tensor::empty(DType::f32, {rows, columns});
+    octavo::sgemm(rows, columns, k, a.data<float>() + first * k, k, b.data<float>() + column * k, k,
+                  c.mutable_data<float>(), columns, {.transpose_b = true});
+    return c;
+  };
+  on_every_backend([&] {
+    const std::vector<float> whole = with_threads(1, [&] { return floats(product(0, m, 0, n)); });
+    for (const int threads : {2, 3, 7})
+      CHECK(with_threads(threads, [&] { return floats(product(0, m, 0, n)); }) == whole);
+    const Tensor part = product(37, 50, 101, 77);
+    bool same = true;
+    for (std::int64_t i = 0; i < 50; ++i)
+      for (std::int64_t j = 0; j < 77; ++j)
+        same = same && part.data<float>()[i * 77 + j] == whole[static_cast<std::size_t>((37 + i) * n + 101 + j)];
+    CHECK(same);
+  });
 }
 
 TEST_CASE("sgemm of no terms scales C, of no rows touches nothing") {

@@ -70,7 +70,7 @@ TEST_CASE("silu multiplies by up, and passes NaN on, wherever it stands") {
   }
 }
 
-TEST_CASE("erf stays within 1.1 ulp of erf in long double") {
+TEST_CASE("erf stays within 1.2 ulp of erf in long double") {
   std::vector<float> x{0.0F, -0.0F, 1e-42F, 0.92F, std::nextafter(0.92F, 0.0F), 3.92F, std::nextafter(3.92F, 4.0F),
                        1e30F};
   for (float value = 1e-38F; value < 1e-3F; value *= 1.001F) x.push_back(value);
@@ -84,7 +84,7 @@ TEST_CASE("erf stays within 1.1 ulp of erf in long double") {
     const double off = std::abs(static_cast<double>(y[i]) - right) / ulp(right);
     if (off > worst) worst = off;
     CAPTURE(x[i], y[i], right);
-    REQUIRE(off <= 1.1);
+    REQUIRE(off <= 1.2);
   }
   WARN("erf: at most " << worst << " ulp at " << x.size() << " numbers");
 }

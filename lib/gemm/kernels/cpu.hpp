@@ -7,6 +7,7 @@ namespace octavo::gemm {
 
 using detail::has_amx_bf16;
 using detail::has_amx_int8;
+using detail::has_avx2;
 using detail::has_avx512;
 using detail::has_avx512_bf16;
 using detail::has_avx512_vnni;

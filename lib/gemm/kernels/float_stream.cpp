@@ -56,24 +56,27 @@ struct Byte {
   }
 };
 
-// `rows` rows of x by four rows of the weight, or by `count` of them: then the others repeat the last. `apart` sums of
-// each result are kept apart, where there are so few that the latency of the instruction would show.
-template <class Weight, int rows, int apart>
+// Sums of each result that are kept apart: with the four columns of one row they hide the latency of the instruction.
+// Their number does not depend on the rows, so that a row has the same bits alone and among others.
+constexpr int kApart = 2;
+
+// `rows` rows of x by four rows of the weight, or by `count` of them: then the others repeat the last.
+template <class Weight, int rows>
 OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, std::int64_t k, std::int64_t count,
                         float* y, std::int64_t y_stride) {
   const typename Weight::Stored* w[4];
   for (std::int64_t j = 0; j < 4; ++j) w[j] = weight + std::min(j, count - 1) * k;
-  __m512 sums[rows][apart][4];
+  __m512 sums[rows][kApart][4];
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
-    for (int u = 0; u < apart; ++u)
+    for (int u = 0; u < kApart; ++u)
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_setzero_ps();
   std::int64_t i = 0;
-  for (; i + 16 * apart <= k; i += 16 * apart)
+  for (; i + 16 * kApart <= k; i += 16 * kApart)
 #pragma GCC unroll 4
-    for (int u = 0; u < apart; ++u) {
+    for (int u = 0; u < kApart; ++u) {
       __m512 wide[4];
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i + 16 * u);
@@ -101,7 +104,7 @@ OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, s
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j)
 #pragma GCC unroll 4
-      for (int u = 1; u < apart; ++u) sums[r][0][j] = _mm512_add_ps(sums[r][0][j], sums[r][u][j]);
+      for (int u = 1; u < kApart; ++u) sums[r][0][j] = _mm512_add_ps(sums[r][0][j], sums[r][u][j]);
         // Halves are added to each other, for four columns at a time.
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r) {
@@ -118,14 +121,13 @@ OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, s
 template <class Weight>
 void tiles(const FloatProduct& p, std::int64_t first, std::int64_t count) {
   using Tile = void (*)(const float*, const typename Weight::Stored*, std::int64_t, std::int64_t, float*, std::int64_t);
-  static constexpr Tile kTiles[5] = {nullptr, tile<Weight, 1, 4>, tile<Weight, 2, 2>, tile<Weight, 3, 1>,
-                                     tile<Weight, 4, 1>};
+  static constexpr std::int64_t kRows = 3;  // whose sums fit the registers
+  static constexpr Tile kTiles[kRows + 1] = {nullptr, tile<Weight, 1>, tile<Weight, 2>, tile<Weight, 3>};
   const auto* weight = static_cast<const typename Weight::Stored*>(p.weight);
   for (std::int64_t j = first; j < first + count; j += 4)  // stay in the first cache for all rows of x
-    for (std::int64_t row = 0; row < p.m; row += 4)
-      kTiles[std::min<std::int64_t>(4, p.m - row)](p.x + row * p.k, weight + j * p.k, p.k,
-                                                   std::min<std::int64_t>(4, first + count - j), p.y + row * p.n + j,
-                                                   p.n);
+    for (std::int64_t row = 0; row < p.m; row += kRows)
+      kTiles[std::min(kRows, p.m - row)](p.x + row * p.k, weight + j * p.k, p.k,
+                                         std::min<std::int64_t>(4, first + count - j), p.y + row * p.n + j, p.n);
 }
 
 }  // namespace
