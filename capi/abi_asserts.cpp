@@ -8,8 +8,9 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_shape_error) == 64, "0.1: octa
 static_assert(sizeof(void*) != 8 || sizeof(octavo_quantize_options) == 96,
               "0.1: 64 bytes, then 72 with decode, then 96 with pictures, picture_prompt and skip_bad_samples");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_quantize_options, progress) == 40, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 104,
-              "0.1: 56 bytes, then 72 with profile and run_all, then 80 with decode, then 104 with pictures to boxes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 120,
+              "0.1: 56 bytes, then 72 with profile and run_all, then 80 with decode, then 104 with pictures to boxes, "
+              "then 120 with model and cache_dtype");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_verify_options, profile) == 56, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_compare_options) == 40, "0.1: octavo_compare_options is 40 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_compare_options, progress) == 16, "0.1");
@@ -17,11 +18,16 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_attribute_options) == 104,
               "0.1: 72 bytes, then 80 with decode, then 104 with pictures to boxes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress) == 48, "0.1");
 static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 136,
+static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 144,
               "0.1: 88 bytes, then 104 with decode, control_tokens_as_text and boxes, then 136 with prefill_chunk to "
-              "prefix_cache");
+              "prefix_cache, then 144 with cache_dtype");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, prefill_chunk) == 104, "0.1");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, control_tokens_as_text) == 96, "0.1");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, cache_dtype) == 136, "0.1");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_verify_options, model) == 104, "0.1");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_model_options) == 24, "0.1: octavo_model_options is 24 bytes");
+static_assert(OCTAVO_MATH_DEFAULT == 0 && OCTAVO_MATH_F32 == 1 && OCTAVO_MATH_BF16 == 2, "0.1");
+static_assert(OCTAVO_LM_HEAD_STORED == 0 && OCTAVO_LM_HEAD_INT8 == 1, "0.1");
 static_assert(OCTAVO_BOXES_MODEL == 0 && OCTAVO_BOXES_ORIGINAL == 1, "since octavo_generate_options.boxes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_decode_options) == 32, "0.1: octavo_decode_options is 32 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, on_token) == 64, "0.1");

@@ -13,6 +13,14 @@ octavo_status octavo_kv_cache_create(int64_t num_layers, int64_t num_kv_heads, i
   });
 }
 
+octavo_status octavo_kv_cache_create_typed(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim, int64_t capacity,
+                                           int32_t dtype, octavo_kv_cache** out) {
+  return guarded([&] {
+    require(out, "out");
+    *out = new octavo_kv_cache{octavo::KvCache(num_layers, num_kv_heads, head_dim, capacity, dtype_from(dtype))};
+  });
+}
+
 octavo_status octavo_kv_cache_length(const octavo_kv_cache* cache, int64_t* out) {
   return guarded([&] {
     require(cache, "cache");
@@ -55,6 +63,8 @@ octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, c
       const octavo::KvCache::View view = cache->value.append(layer, keys, values, "");
       keys = view.k;
       values = view.v;
+      options.k_scale = view.k_scale;
+      options.v_scale = view.v_scale;
     } else {
       // Without a cache, keys beyond the queries are the past: the last query sees them all.
       if (keys.rank() == 4 && queries.rank() == 4) options.past = std::max<int64_t>(0, keys.dim(2) - queries.dim(2));

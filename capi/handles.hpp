@@ -42,5 +42,7 @@ inline const std::atomic<bool>* flag_of(const octavo_cancel* cancel) {
   return cancel == nullptr ? nullptr : &cancel->flag;
 }
 const Tensor& tensor_of(const octavo_tensor* tensor, const char* name);
+/// Of OCTAVO_F32 .. OCTAVO_I64. @throws Error  invalid_argument for any other number.
+DType dtype_from(int32_t value);
 
 }  // namespace octavo::capi

@@ -38,6 +38,40 @@ octavo::BoxSpace box_space_of(int32_t boxes) {
   return boxes == OCTAVO_BOXES_ORIGINAL ? octavo::BoxSpace::original : octavo::BoxSpace::model;
 }
 
+void require_zero(int32_t reserved) {
+  if (reserved != 0)
+    throw octavo::Error(octavo::ErrorCode::invalid_argument, "a reserved field of the options is not 0");
+}
+
+octavo::FloatMath float_math_of(int32_t math, const char* name, octavo::FloatMath standard) {
+  switch (math) {
+    case OCTAVO_MATH_DEFAULT:
+      return standard;
+    case OCTAVO_MATH_F32:
+      return octavo::FloatMath::f32;
+    case OCTAVO_MATH_BF16:
+      return octavo::FloatMath::bf16;
+    default:
+      throw octavo::Error(octavo::ErrorCode::invalid_argument, std::string("options.") + name + " is " +
+                                                                   std::to_string(math) +
+                                                                   ", known are 0 (default), 1 (f32) and 2 (bf16)");
+  }
+}
+
+/// NULL gives the defaults.
+octavo::ModelOptions model_options(const octavo_model_options* given) {
+  const octavo_model_options read = read_options(given, "options");
+  require_zero(read.reserved0);
+  octavo::ModelOptions options;
+  options.vision_math = float_math_of(read.vision_math, "vision_math", options.vision_math);
+  options.language_math = float_math_of(read.language_math, "language_math", options.language_math);
+  if (read.lm_head != OCTAVO_LM_HEAD_STORED && read.lm_head != OCTAVO_LM_HEAD_INT8)
+    throw octavo::Error(octavo::ErrorCode::invalid_argument,
+                        "options.lm_head is " + std::to_string(read.lm_head) + ", known are 0 (stored) and 1 (int8)");
+  if (read.lm_head == OCTAVO_LM_HEAD_INT8) options.lm_head = octavo::HeadWeights::int8;
+  return options;
+}
+
 octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
   octavo::VerifyOptions job;
   job.samples = source_of(given.samples, given.pictures, given.picture_prompt, given.skip_bad_samples);
@@ -47,6 +81,9 @@ octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
   job.decode = decode_options(given.decode);
   job.max_samples = given.max_samples;
   if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+  require_zero(given.reserved1);
+  job.model = model_options(given.model);
+  job.cache_dtype = dtype_from(given.cache_dtype);
   job.progress = progress_of(given.progress, given.user_data);
   job.cancel = flag_of(given.cancel);
   return job;
@@ -78,6 +115,8 @@ octavo::GenerateOptions generate_options(const octavo_generate_options& given) {
   octavo::GenerateOptions job;
   if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
   job.use_cache = given.cache_mode == OCTAVO_CACHE_ON;
+  require_zero(given.reserved0);
+  job.cache_dtype = dtype_from(given.cache_dtype);
   if (given.sampling != OCTAVO_SAMPLING_FROM_MODEL) {
     octavo::SamplingOptions sampling;
     sampling.do_sample = given.sampling == OCTAVO_SAMPLING_ON;
@@ -261,6 +300,15 @@ octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model)
     require(model_dir, "model_dir");
     require(out_model, "out_model");
     *out_model = new octavo_model{octavo::Model::open(model_dir)};
+  });
+}
+
+octavo_status octavo_model_open_with(const char* model_dir, const octavo_model_options* options,
+                                     octavo_model** out_model) {
+  return guarded([&] {
+    require(model_dir, "model_dir");
+    require(out_model, "out_model");
+    *out_model = new octavo_model{octavo::Model::open(model_dir, model_options(options))};
   });
 }
 

@@ -111,6 +111,25 @@ OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
+
+/** What products of floats round their factors to; DEFAULT is what octavo_model_open takes, which is F32. BF16 is
+ * faster where the processor multiplies bf16, and answers may differ: docs/model.md has by how much. */
+enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2 };
+/** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. */
+enum { OCTAVO_LM_HEAD_STORED = 0, OCTAVO_LM_HEAD_INT8 = 1 };
+/** How a model is run, as far as its checkpoint does not say. */
+typedef struct octavo_model_options {
+  size_t struct_size;
+  int32_t vision_math;   /**< OCTAVO_MATH_*, of the vision tower's float linears and attention */
+  int32_t language_math; /**< of the language model's */
+  int32_t lm_head;       /**< OCTAVO_LM_HEAD_* */
+  int32_t reserved0;     /**< must be 0 */
+} octavo_model_options;
+#define OCTAVO_MODEL_OPTIONS_INIT \
+  { sizeof(octavo_model_options), 0, 0, 0, 0 }
+/** As octavo_model_open, which is the same with all defaults; options may be NULL. */
+OCTAVO_API octavo_status octavo_model_open_with(const char* model_dir, const octavo_model_options* options,
+                                                octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);
 /** What the model's files ask for and Octavo does not do, a line each ("" where there is nothing to say): settings of
  * generation_config.json and tokenizer_config.json, a chat template that cannot be read. Free it with
@@ -169,9 +188,11 @@ typedef struct octavo_generate_options {
   int64_t lookup_draft;
   int64_t lookup_ngram;              /**< longest run of last tokens that is looked for; 0: 3 */
   octavo_prefix_cache* prefix_cache; /**< what earlier calls read is taken from there; NULL: none */
+  int32_t cache_dtype; /**< of keys and values: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8; less memory, answers may differ */
+  int32_t reserved0;   /**< must be 0 */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A picture of the prompt, in pixels. */
 typedef struct octavo_picture_size {
@@ -277,9 +298,12 @@ typedef struct octavo_verify_options {
   const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
   int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the result */
   int32_t boxes;                       /**< OCTAVO_BOXES_*: what boxes in the expected answers are in */
+  const octavo_model_options* model;   /**< how the quantized model is run; NULL: all defaults */
+  int32_t cache_dtype;                 /**< of its cache: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8 */
+  int32_t reserved1;                   /**< must be 0 */
 } octavo_verify_options;
 #define OCTAVO_VERIFY_OPTIONS_INIT \
-  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
  * *out_passed: 1 when every step passed, else 0 (which is no failure of the call), also where the original answers so
  * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema:
@@ -446,7 +470,11 @@ OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight,
 
 typedef struct octavo_kv_cache octavo_kv_cache;
 OCTAVO_API octavo_status octavo_kv_cache_create(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
-                                                int64_t capacity, octavo_kv_cache** out);
+                                                int64_t capacity, octavo_kv_cache** out); /**< float32 */
+/** The same of OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8, the last with a scale per position and head: less memory, and
+ * attention within the error that docs/attention.md states. INVALID_ARGUMENT for any other. */
+OCTAVO_API octavo_status octavo_kv_cache_create_typed(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
+                                                      int64_t capacity, int32_t dtype, octavo_kv_cache** out);
 OCTAVO_API octavo_status octavo_kv_cache_length(const octavo_kv_cache* cache, int64_t* out); /**< committed positions */
 /** After every layer was attended once: the new positions become past ones. */
 OCTAVO_API octavo_status octavo_kv_cache_commit(octavo_kv_cache* cache, int64_t new_positions);

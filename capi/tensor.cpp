@@ -11,8 +11,6 @@ const Tensor& tensor_of(const octavo_tensor* tensor, const char* name) {
   return tensor->value;
 }
 
-namespace {
-
 DType dtype_from(int32_t value) {
   static_assert(static_cast<int>(DType::f32) == OCTAVO_F32 && static_cast<int>(DType::f16) == OCTAVO_F16 &&
                 static_cast<int>(DType::bf16) == OCTAVO_BF16 && static_cast<int>(DType::s8) == OCTAVO_S8 &&
@@ -22,6 +20,8 @@ DType dtype_from(int32_t value) {
     throw Error(ErrorCode::invalid_argument, "dtype " + std::to_string(value) + " is none of OCTAVO_F32..OCTAVO_I64");
   return static_cast<DType>(value);
 }
+
+namespace {
 
 Shape shape_from(const int64_t* dims, size_t rank) {
   if (rank > 0) require(dims, "dims");

@@ -1,29 +1,71 @@
-# What `cmake --install` puts where, so that find_package(octavo) and pkg-config find it.
+# What `cmake --install` puts where, so that find_package(octavo) and pkg-config find it. Install components, which are
+# also the Debian packages (package.cmake): runtime (shared libraries), tools (the program, its pages and the bundled
+# model), dev (headers, archives, what build systems read).
+option(OCTAVO_INSTALL "Install Octavo with the project" ${PROJECT_IS_TOP_LEVEL})
+if(NOT OCTAVO_INSTALL)
+  return()
+endif()
 include(CMakePackageConfigHelpers)
-install(TARGETS octavo_core EXPORT octavoTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/octavo DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+set(octavo_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/octavo)
+set(octavo_data_dir ${CMAKE_INSTALL_DATADIR}/octavo)
+
+# One export set for each component of find_package, so that a C project need not find what only C++ links.
+set(octavo_archives "")
+function(octavo_install_library target component)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")
+    set(octavo_archives ${octavo_archives} ${component} PARENT_SCOPE)
+  endif()
+  install(TARGETS ${target} EXPORT octavo-${component}
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
+          PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+  install(EXPORT octavo-${component} NAMESPACE octavo:: FILE octavo-${component}-targets.cmake
+          DESTINATION ${octavo_config_dir} COMPONENT dev)
+endfunction()
+
+octavo_install_library(octavo_core octavo)
+install(DIRECTORY include/octavo DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 if(TARGET octavo_capi)
-  install(TARGETS octavo_capi EXPORT octavoTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-          PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  octavo_install_library(octavo_capi capi)
   # Relative, so that the installed tree may be moved.
   file(RELATIVE_PATH octavo_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  # A static link needs more; a shared library brings it along.
+  set(octavo_pc_needs "-ldnnl -lpcre2-8 -lwebpdemux -lwebp -lpng -ljpeg -lgif -lstdc++ -lm -ldl -lpthread")
+  if("capi" IN_LIST octavo_archives)
+    set(octavo_pc_libs "Libs: -L\${libdir} -loctavo ${octavo_pc_needs}")
+  else()
+    set(octavo_pc_libs "Libs: -L\${libdir} -loctavo\nLibs.private: ${octavo_pc_needs}")
+  endif()
   configure_file(capi/octavo.pc.in ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc @ONLY)
-  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endif()
 if(TARGET octavo_cli)
-  install(TARGETS octavo_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS octavo_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
   if(NOT CMAKE_CROSSCOMPILING)  # made by running the program, see examples/CMakeLists.txt
     set(octavo_made ${CMAKE_CURRENT_BINARY_DIR}/examples)
-    install(FILES ${octavo_made}/octavo.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME octavo)
-    install(FILES ${octavo_made}/octavo.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _octavo)
-    install(FILES ${octavo_made}/octavo.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
-    install(FILES ${octavo_made}/octavo.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${octavo_made}/octavo.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME octavo
+            COMPONENT tools)
+    install(FILES ${octavo_made}/octavo.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _octavo
+            COMPONENT tools)
+    install(FILES ${octavo_made}/octavo.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tools)
+    install(FILES ${octavo_made}/octavo.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
   endif()
+  install(DIRECTORY examples/models DESTINATION ${octavo_data_dir} COMPONENT tools PATTERN training EXCLUDE)
+  install(DIRECTORY examples/c examples/cpp DESTINATION ${octavo_data_dir}/examples COMPONENT dev)
 endif()
-set(octavo_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/octavo)
-install(EXPORT octavoTargets NAMESPACE octavo:: DESTINATION ${octavo_config_dir})
+# As Debian lays it out: one licence in each package.
+foreach(package IN ITEMS runtime:liboctavo0 tools:octavo dev:liboctavo-dev)
+  string(REPLACE ":" ";" package ${package})
+  list(GET package 0 component)
+  list(GET package 1 name)
+  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} RENAME copyright COMPONENT ${component})
+endforeach()
 configure_package_config_file(lib/octavoConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/octavoConfig.cmake
                               INSTALL_DESTINATION ${octavo_config_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/octavoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavoConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/octavoConfigVersion.cmake
-              lib/FindOneDNN.cmake DESTINATION ${octavo_config_dir})
+              lib/FindOneDNN.cmake DESTINATION ${octavo_config_dir} COMPONENT dev)
+if(PROJECT_IS_TOP_LEVEL)
+  include(lib/package.cmake)
+endif()

@@ -3,6 +3,13 @@
 #
 #   octavo_add_module(gemm LINKS DNNL::dnnl)   takes every lib/gemm/**.cpp
 set(OCTAVO_MODULES "")
+# The C++ library is an archive unless BUILD_SHARED_LIBS says otherwise; C++ knows no list of exports, so that it then
+# shows everything.
+if(BUILD_SHARED_LIBS)
+  set(octavo_visibility default)
+else()
+  set(octavo_visibility hidden)
+endif()
 function(octavo_add_module name)
   cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name}/*.cpp)
@@ -10,8 +17,8 @@ function(octavo_add_module name)
     return()
   endif()
   add_library(octavo_${name} OBJECT ${sources})
-  set_target_properties(octavo_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
-                                                  VISIBILITY_INLINES_HIDDEN ON)
+  set_target_properties(octavo_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON VISIBILITY_INLINES_HIDDEN ON
+                                                  CXX_VISIBILITY_PRESET ${octavo_visibility})
   target_include_directories(octavo_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name})
   target_link_libraries(octavo_${name} PRIVATE octavo_build_flags Threads::Threads ${arg_LINKS})
   set(OCTAVO_MODULES ${OCTAVO_MODULES} ${name} PARENT_SCOPE)
@@ -59,6 +66,10 @@ if(TARGET octavo_attention)
       "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;${octavo_quiet}")
   endif()
 endif()
+if(TARGET octavo_tensor)  # as gemm, whose epilogues compute the same activations
+  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/lib/tensor/elementwise.cpp PROPERTIES
+                              COMPILE_OPTIONS "-ffp-contract=off")
+endif()
 
 # What a link of the archive needs besides it.
 set(octavo_link_libraries DNNL::dnnl PkgConfig::PCRE2 ${octavo_picture_libraries} Threads::Threads ${CMAKE_DL_LIBS})
@@ -67,9 +78,10 @@ set(octavo_objects "")
 foreach(module IN LISTS OCTAVO_MODULES)
   list(APPEND octavo_objects $<TARGET_OBJECTS:octavo_${module}>)
 endforeach()
-add_library(octavo_core STATIC ${octavo_objects})
+add_library(octavo_core ${octavo_objects})
 add_library(octavo::octavo ALIAS octavo_core)
-set_target_properties(octavo_core PROPERTIES EXPORT_NAME octavo LINKER_LANGUAGE CXX)
+set_target_properties(octavo_core PROPERTIES EXPORT_NAME octavo LINKER_LANGUAGE CXX
+                      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 target_compile_features(octavo_core PUBLIC cxx_std_20)
 target_include_directories(octavo_core PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

@@ -14,11 +14,13 @@
 namespace cli {
 
 struct BenchSettings {
-  std::string model;          // directory; "": none
-  std::int64_t seconds = 15;  // for all of it, roughly
-  std::int64_t rows = 512;    // of a prefill's products
-  std::int64_t tokens = 32;   // decoded per round
-  bool full = false;          // every row of docs/performance.md
+  std::string model;  // directory; "": none
+  octavo::ModelOptions model_options;
+  octavo::DType cache_dtype = octavo::DType::f32;
+  std::int64_t seconds = 15;         // for all of it, roughly
+  std::optional<std::int64_t> rows;  // of a prefill's products; absent: 512, fewer where the time is too short
+  std::int64_t tokens = 32;          // decoded per round
+  bool full = false;                 // every row of docs/performance.md
 };
 
 /// What a job cannot do without: operations (a multiply-add is two) by the kind of their operands, so by the fastest

@@ -115,10 +115,11 @@ void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& 
     stop_if_interrupted();
     linears.push_back(kinds_of(shape));
   }
-  const std::int64_t most = affordable_rows(shapes, linears, settings.rows, seconds);
-  if (most < settings.rows)
+  constexpr std::int64_t kRows = 512;
+  const std::int64_t most = settings.rows ? *settings.rows : affordable_rows(shapes, linears, kRows, seconds);
+  if (!settings.rows && most < kRows)
     result.left_out.push_back(
-        {"linears of " + std::to_string(settings.rows) + " rows",
+        {"linears of " + std::to_string(kRows) + " rows",
          "three rounds of them take longer than --seconds allows; " + std::to_string(most) + " rows were measured"});
   std::vector<std::int64_t> row_counts{1};
   if (settings.full)

@@ -37,8 +37,9 @@ BenchRow model_row(const std::string& name, double items, const std::string& ite
   return row;
 }
 
-Work counted(const Model& model, std::span<const octavo::Grid> grids, const std::function<void()>& call) {
-  WorkCounter counter(model, grids);
+Work counted(const Model& model, const BenchSettings& settings, std::span<const octavo::Grid> grids,
+             const std::function<void()>& call) {
+  WorkCounter counter(model, settings.model_options, grids);
   const octavo::ObserverScope scope(&counter);
   call();
   return counter.work();
@@ -55,7 +56,7 @@ ModelInput tokens(std::int64_t count, unsigned seed) {
 void bench_open(const BenchSettings& settings, double seconds, BenchResult& result) {
   std::vector<BenchJob> jobs(1);
   jobs[0].row = model_row("open, files in the page cache", 1, "models");
-  jobs[0].run = [&] { return seconds_of([&] { (void)Model::open(settings.model); }); };
+  jobs[0].run = [&] { return seconds_of([&] { (void)Model::open(settings.model, settings.model_options); }); };
   run_in_turns(jobs, seconds, result);
 }
 
@@ -68,34 +69,35 @@ octavo::Image picture(std::int64_t side) {
   return image;
 }
 
-BenchJob vision_job(const Model& model, std::int64_t side) {
+BenchJob vision_job(const Model& model, const BenchSettings& settings, std::int64_t side) {
   const octavo::Image image = picture(side);
   const ModelInput input = model.prepare("Describe the picture.", {&image, 1});
   const octavo::Grid grid = input.images.front().grid;
   const std::int64_t patches = grid.t * grid.h * grid.w;
   BenchJob job{model_row("vision, " + std::to_string(patches) + " patches", static_cast<double>(patches), "patches"),
                [&model, input] { return seconds_of([&] { (void)model.encode_images(input); }); }};
-  job.row.work = counted(model, {&grid, 1}, [&] { (void)model.encode_images(input); });
+  job.row.work = counted(model, settings, {&grid, 1}, [&] { (void)model.encode_images(input); });
   job.row.details.set("patches", patches).set("height", side).set("width", side);
   return job;
 }
 
-BenchJob prefill_job(const Model& model, std::int64_t count) {
-  const auto session = std::make_shared<Session>(model, count);
+BenchJob prefill_job(const Model& model, const BenchSettings& settings, std::int64_t count) {
+  const auto session = std::make_shared<Session>(model, count, settings.cache_dtype);
   const ModelInput input = tokens(count, 1);
   const auto feed = [session, input] {
     session->reset();
     return seconds_of([&] { (void)session->feed(input); });
   };
   BenchJob job{model_row("prefill of " + std::to_string(count), static_cast<double>(count), "tokens"), feed};
-  job.row.work = counted(model, {}, [&] { feed(); });
+  job.row.work = counted(model, settings, {}, [&] { feed(); });
   job.row.details.set("tokens", count);
   return job;
 }
 
 // One token is fed after the other, on a copy of a session that has read `past` of them.
-BenchJob decode_job(const Model& model, std::int64_t past, std::int64_t count) {
-  const auto session = std::make_shared<Session>(model, past + count);
+BenchJob decode_job(const Model& model, const BenchSettings& settings, std::int64_t past) {
+  const std::int64_t count = settings.tokens;
+  const auto session = std::make_shared<Session>(model, past + count, settings.cache_dtype);
   (void)session->feed(tokens(past, 1));
   BenchJob job{model_row("decode at " + std::to_string(past), static_cast<double>(count), "tokens"), [session, count] {
                  Session copy = session->fork();
@@ -106,7 +108,7 @@ BenchJob decode_job(const Model& model, std::int64_t past, std::int64_t count) {
                    }
                  });
                }};
-  job.row.work = counted(model, {}, [&] { job.run(); });
+  job.row.work = counted(model, settings, {}, [&] { job.run(); });
   job.row.details.set("past", past).set("tokens", count);
   return job;
 }
@@ -127,11 +129,11 @@ std::string dtype_of(const Model& model) {
 void bench_model(const BenchSettings& settings, double seconds, BenchResult& result) {
   const bool peak_is_ours = reset_peak();
   bench_open(settings, seconds * 0.2, result);
-  const Model model = Model::open(settings.model);
+  const Model model = Model::open(settings.model, settings.model_options);
   std::vector<BenchJob> jobs;
   try {
-    jobs.push_back(vision_job(model, 448));
-    if (settings.full) jobs.push_back(vision_job(model, 1008));
+    jobs.push_back(vision_job(model, settings, 448));
+    if (settings.full) jobs.push_back(vision_job(model, settings, 1008));
   } catch (const octavo::Error& error) {
     if (error.code() != octavo::ErrorCode::not_found) throw;
     result.left_out.push_back({"vision tower", error.what()});  // a directory without tokenizer or image processor
@@ -144,10 +146,10 @@ void bench_model(const BenchSettings& settings, double seconds, BenchResult& res
   };
   for (const std::int64_t count : {512, 2048})
     if ((count == 512 || settings.full) && fits("prefill of " + std::to_string(count), count))
-      jobs.push_back(prefill_job(model, count));
+      jobs.push_back(prefill_job(model, settings, count));
   for (const std::int64_t past : {16, 2048})
     if ((past == 16 || settings.full) && fits("decode at " + std::to_string(past), past + settings.tokens))
-      jobs.push_back(decode_job(model, past, settings.tokens));
+      jobs.push_back(decode_job(model, settings, past));
   run_in_turns(jobs, seconds * 0.8, result);
   ModelMemory memory{dtype_of(model), static_cast<double>(model.checkpoint().total_bytes()), {}};
   if (peak_is_ours) memory.peak_bytes = peak_bytes();

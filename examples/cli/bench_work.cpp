@@ -19,7 +19,9 @@ double bytes(const octavo::ObservedValue& value) {
 
 }  // namespace
 
-WorkCounter::WorkCounter(const octavo::Model& model, std::span<const octavo::Grid> grids) {
+WorkCounter::WorkCounter(const octavo::Model& model, const octavo::ModelOptions& options,
+                         std::span<const octavo::Grid> grids)
+    : options_(options) {
   const octavo::Json& config = model.checkpoint().config();
   if (const auto vision = config.find("vision_config")) vision_config_ = *vision;
   if (grids.empty()) return;
@@ -60,7 +62,9 @@ void WorkCounter::attention(const octavo::ObservedOperation& operation) {
   const double pairs = !vision                              ? q_len * (kv_len - (q_len - 1) / 2)
                        : is_windowed(operation.module_path) ? pairs_in_windows_
                                                             : q_len * kv_len;
-  work_.f32 += 4 * dim(operation, "B") * dim(operation, "Hq") * pairs * dim(operation, "D");
+  const octavo::FloatMath math = vision ? options_.vision_math : options_.language_math;
+  (math == octavo::FloatMath::bf16 ? work_.bf16 : work_.f32) +=
+      4 * dim(operation, "B") * dim(operation, "Hq") * pairs * dim(operation, "D");
   for (const octavo::ObservedValue& value : operation.arguments)
     if (value.name == "k" || value.name == "v") work_.bytes += bytes(value);
 }

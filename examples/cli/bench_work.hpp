@@ -15,7 +15,7 @@ namespace cli {
 class WorkCounter : public octavo::OperationObserver {
  public:
   /// `grids`: of the pictures that the calls see, for the windows of the vision tower.
-  WorkCounter(const octavo::Model& model, std::span<const octavo::Grid> grids);
+  WorkCounter(const octavo::Model& model, const octavo::ModelOptions& options, std::span<const octavo::Grid> grids);
   const Work& work() const { return work_; }
 
   void on_call(std::string_view) override {}
@@ -27,6 +27,7 @@ class WorkCounter : public octavo::OperationObserver {
   void attention(const octavo::ObservedOperation& operation);
   bool is_windowed(std::string_view module_path) const;
 
+  octavo::ModelOptions options_;
   octavo::Json vision_config_;
   double pairs_in_windows_ = 0;  // of patches that see each other
   Work work_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "run_options.hpp"
 #include "sources.hpp"
 
 namespace cli {
@@ -16,7 +17,8 @@ struct GenerateCommand {
   std::string model;
   std::optional<std::string> prompt, trace;
   octavo::SampleSource batch;  // its prompt is `prompt`
-  std::string kv_cache = "f32", boxes = "model";
+  std::string boxes = "model";
+  RunOptions run;
   std::vector<std::string> images;
   octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
@@ -72,16 +74,9 @@ std::optional<octavo::SamplingOptions> sampling(const GenerateCommand& command) 
   return options;
 }
 
-octavo::DType cache_dtype(const std::string& name) {
-  if (name == "f32") return octavo::DType::f32;
-  if (name == "bf16") return octavo::DType::bf16;
-  if (name == "int8") return octavo::DType::s8;
-  throw UsageError("--kv-cache is \"" + name + "\", one of f32, bf16, int8 is needed");
-}
-
 // Opens the model, and says what its files ask for that is not done.
 octavo::Model open_model(const GenerateCommand& command) {
-  octavo::Model model = octavo::Model::open(command.model);
+  octavo::Model model = octavo::Model::open(command.model, command.run.model());
   for (const std::string& note : model.notes()) std::fprintf(stderr, "octavo: %s\n", note.c_str());
   return model;
 }
@@ -201,7 +196,7 @@ int run(const GenerateCommand& command) {
   require_consistent(command);
   octavo::GenerateOptions options = command.job;
   options.use_cache = !command.no_cache;
-  options.cache_dtype = cache_dtype(command.kv_cache);
+  options.cache_dtype = command.run.cache_dtype();
   options.sampling = sampling(command);
   if (command.lookup) options.lookup = octavo::PromptLookup{.draft = *command.lookup};
   options.boxes = box_space(command.boxes);
@@ -261,13 +256,13 @@ void add_generate(Program& program) {
   command.threads();
   command.group("Machine");
   command.flag("--no-cache", options->no_cache, "recompute everything for each token: slow, same tokens");
-  command.text("--kv-cache", {"TYPE", ValueKind::choice, {"f32", "bf16", "int8"}}, options->kv_cache,
-               "keys and values in f32, bf16 or int8: less memory, answers may differ (f32)");
   command.integer("--prefill-chunk", options->job.prefill_chunk, 0,
                   "tokens of a prompt that are read at once (512; 0: all, which takes more memory)");
   command.integer("--lookup", options->lookup, 1,
                   "guess up to N tokens from what stood before, same answer: faster where answers repeat (off)",
                   octavo::PromptLookup::kMostDraft);
+  add_kv_cache(command, options->run);
+  add_model_options(command, options->run);
   command.example("octavo generate MODEL --image street.jpg --prompt \"Where is the red car?\"");
   command.run([options] { return run(*options); });
 }

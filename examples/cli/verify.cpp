@@ -51,6 +51,8 @@ Outcome verify_and_report(const VerifyCommand& command, const octavo::VerifyOpti
 void print_outcome(const VerifyCommand& command, const Outcome& outcome) {
   const octavo::VerifyResult& result = outcome.verify;
   if (result.samples > 0) print_evaluation(result);
+  if (const std::string run = result.run_text(); !run.empty())
+    std::printf("the quantized model was run with %s\n", run.c_str());
   if (result.diagnosis) print_diagnosis(*result.diagnosis);
   if (command.suggest) print_attribution(command, outcome.attribution);
   for (const std::string& note : outcome.notes) std::printf("left out of the report: %s\n", note.c_str());
@@ -66,12 +68,17 @@ void print_outcome(const VerifyCommand& command, const Outcome& outcome) {
 int run(const VerifyCommand& command) {
   require_source(command.job.samples, "--samples");
   require_samples(command);
+  if (command.suggest && !command.run.is_default())
+    throw UsageError(
+        "--suggest says which linears cost quality in a run by default: leave out --math, --lm-head and --kv-cache");
   if (command.suggest) octavo::check_new_file(*command.suggest, octavo::kRecipeMark);
   ProgressBar bar(command.quiet);
   octavo::VerifyOptions job = command.job;
   job.progress = bar.callback();
   job.cancel = &interrupted;
   job.boxes = box_space(command.boxes);
+  job.model = command.run.model();
+  job.cache_dtype = command.run.cache_dtype();
   job.on_step = [&](const octavo::StepResult& step) {
     bar.clear();
     if (!command.json)
@@ -116,6 +123,9 @@ void add_verify(Program& program) {
   command.integer("--max-new-tokens", job.max_new_tokens, 1, "tokens per answer to a sample (64)");
   command.flag("--run-all", job.run_all, "go on after a step that failed");
   command.pictures(job.decode);
+  command.group("How the quantized model is run");
+  add_model_options(command, options->run);
+  add_kv_cache(command, options->run);
   command.group("Quality bounds");
   command.text("--profile", {"NAME|FILE", ValueKind::choice_or_file, profiles}, job.profile,
                "thresholds: " + joined(profiles, ", ") + ", or a profile file (default)");

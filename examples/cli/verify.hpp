@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "run_options.hpp"
+
 namespace cli {
 
 struct VerifyCommand {
@@ -12,6 +14,7 @@ struct VerifyCommand {
   octavo::VerifyOptions job;
   std::optional<std::string> report, suggest;  // paths
   std::string boxes = "model";
+  RunOptions run;
   bool exact = false, json = false, quiet = false;
 };
 

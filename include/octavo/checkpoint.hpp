@@ -218,6 +218,8 @@ struct QuantizedModules {
   StoredScheme rest = StoredScheme::w8a8_dynamic;  ///< of the linears that neither list names; not `none`
   std::vector<std::string> w8a16;                  ///< beside a `rest` of W8A8; empty when that is W8A16
   std::vector<std::string> ignored;                ///< stay float
+  /// Of `rest`, named besides the class: vLLM's lm_head is no "Linear".
+  std::vector<std::string> by_name = {};
 };
 /// The tensors that hold a quantized linear, by their last name: int-quantized for W8A8, pack-quantized for W8A16,
 /// which vLLM takes in that form alone.

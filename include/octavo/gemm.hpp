@@ -18,7 +18,7 @@
 namespace octavo {
 
 namespace gemm {
-class SharedRows;
+class LinearCall;
 }
 
 inline constexpr Contract kLinearContract{"linear: x[M,K]:f32 w[N,K]:f32|bf16|f16 bias?[N]:f32|bf16|f16 -> y[M,N]"};
@@ -54,7 +54,7 @@ QuantizedRows quantize_per_token(const Tensor& x, TokenScale mode = TokenScale::
 enum class LinearKind : std::uint8_t { floating, w8a8, w8a16 };
 
 /// One linear layer `y = x W^T + b`, its weight float (as stored: f32, bf16 or f16, never widened as a whole) or
-/// int8 per channel: packed once for the chosen int8 backend where activations are int8 too, as stored where they stay
+/// int8 per channel: packed once for the int8 backend in use where activations are int8 too, as stored where they stay
 /// float. Immutable; safe to use from many threads.
 class Linear {
  public:
@@ -62,7 +62,9 @@ class Linear {
   /// weight [N,K] f32|bf16|f16; bias [N] f32|bf16|f16 or undefined. Shares the weight's storage.
   static Linear floating(std::string module_path, const Tensor& weight, const Tensor& bias,
                          FloatMath math = FloatMath::f32);
-  /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow.
+  /// weight [N,K] s8; weight_scale [N] or [N,1] f32|bf16. K <= 131071 so that int32 cannot overflow. A weight that is
+  /// mapped from a file is packed by the first forward, while other threads that need it wait, and the file's pages are
+  /// given back then; any other is packed here.
   static Linear w8a8(std::string module_path, const Tensor& weight, const Tensor& weight_scale, const Tensor& bias,
                      TokenScale mode = TokenScale::absmax_127);
   /// y = (x Q^T) * scale + b: int8 weights under float activations, for inputs whose outliers int8 cannot carry.
@@ -81,15 +83,21 @@ class Linear {
   std::int64_t in_features() const noexcept;   // K
   std::int64_t out_features() const noexcept;  // N
   const std::string& module_path() const noexcept;
+  /// What products read: of a weight that is not packed yet, its bytes as stored.
   std::size_t weight_bytes() const noexcept;
   /// x[M,K] f32 -> y[M,N] f32, owned; without data where x or the weight is.
   Tensor forward(const Tensor& x) const;
+  /// residual[M,N] f32 += x W^T + b, contiguous, not x: the bits of forward and an addition, and no y in memory where
+  /// the layer can add as it multiplies and nobody observes.
+  void forward_add(const Tensor& x, Tensor& residual) const;
+  /// gelu(x W^T + b), as forward and then gelu: the exact form, 0.5 y (1 + erf(y / sqrt 2)), erf within 1.2 ulp.
+  Tensor forward_gelu(const Tensor& x) const;
 
  private:
   struct Impl;
-  Tensor forward(const Tensor& x, gemm::SharedRows& shared) const;
-  static void multiply(const Impl& impl, const Tensor& rows, gemm::SharedRows& shared, Tensor& y);
+  friend class gemm::LinearCall;  // what forward does, once for all its forms
   static void forward_each(std::span<const Linear* const> layers, const Tensor& x, std::span<Tensor> results);
+  friend Tensor forward_gated(const Linear& gate, const Linear& up, const Tensor& x);
   template <std::size_t count>
   friend std::array<Tensor, count> forward_all(const Linear* const (&layers)[count], const Tensor& x);
   std::shared_ptr<const Impl> impl_;
@@ -106,6 +114,13 @@ std::array<Tensor, count> forward_all(const Linear* const (&layers)[count], cons
   Linear::forward_each(layers, x, results);
   return results;
 }
+
+/// silu(gate(x)) * up(x), x[M,K] f32 -> [M,N] f32: the first half of a gated MLP (SwiGLU, Shazeer 2020). The bits of
+/// the three operations; where both layers are W8A8 of one backend and nobody observes, one pass: rows are quantized
+/// once, and each block of up is multiplied by what the gate's has just left in the cache. `gate` and `up` are of equal
+/// shape.
+/// @throws Error  invalid_argument where their shapes differ; and as forward.
+Tensor forward_gated(const Linear& gate, const Linear& up, const Tensor& x);
 
 /// int32 product of int8 operands, exact: a[M,K] s8, w[N,K] s8 -> acc[M,N] s32. By the named backend.
 Tensor gemm_s8(const Tensor& a, const Tensor& w, std::string_view backend = "");

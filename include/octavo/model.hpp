@@ -152,9 +152,11 @@ class Model {
 
   /// f32 [image tokens, hidden]; undefined without images.
   Tensor encode_images(const ModelInput& input) const;
-  /// Logits of every position, uncached: f32 [L, vocab]. hidden_states, when given, receives one [L, hidden] per
-  /// layer output, before the final norm.
-  Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr) const;
+  /// Logits of every position: f32 [L, vocab]. hidden_states, when given, receives one [L, hidden] per layer output,
+  /// before the final norm. With a cache_dtype (see KvCache) attention reads keys and values as a cache of that type
+  /// gives them back, as it does while generating; without, as they were computed.
+  Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr,
+                 std::optional<DType> cache_dtype = std::nullopt) const;
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;

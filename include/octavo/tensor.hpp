@@ -145,7 +145,11 @@ class Tensor {
   std::size_t size_bytes() const noexcept;  ///< numel * element size
   bool is_contiguous() const noexcept;
   bool is_read_only() const noexcept;
-  bool is_meta() const noexcept;  ///< defined, but without data
+  bool is_meta() const noexcept;    ///< defined, but without data
+  bool is_mapped() const noexcept;  ///< over a file that is mapped
+  /// Gives back the memory of the pages that lie wholly in a contiguous mapped tensor; they are read from the file
+  /// again when they are touched again. Of other tensors nothing happens. May be called while others read.
+  void drop_pages() const noexcept;
 
   /// First element. All need data; the typed forms the dtype to match; the mutable forms writable storage;
   /// the span forms contiguity. Each throws otherwise. Mapped weights may be unaligned in the file:

@@ -33,6 +33,7 @@
 #include "octavo/evaluation.hpp"
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
+#include "octavo/model.hpp"
 #include "octavo/samples.hpp"
 
 namespace octavo {
@@ -87,9 +88,14 @@ struct VerifyOptions {
   VerifyThresholds thresholds;       ///< override the profile's, see VerifyProfile::override_with
   ProgressCallback progress;
   const std::atomic<bool>* cancel = nullptr;
-  std::string profile = "default";                 ///< preset or path
-  DecodeOptions decode;                            ///< of the samples' pictures
-  bool run_all = false;                            ///< goes on after a step that failed
+  std::string profile = "default";  ///< preset or path
+  DecodeOptions decode;             ///< of the samples' pictures
+  bool run_all = false;             ///< goes on after a step that failed
+  /// How the quantized model is run, and what its cache holds (f32, bf16 or s8, see KvCache). The original is run in
+  /// float32 with a float32 cache in any case, and the bounds stay as they are: what is judged is the quantized model
+  /// as it will be run.
+  ModelOptions model;
+  DType cache_dtype = DType::f32;
   std::function<void(const StepResult&)> on_step;  ///< as each step ends; from the job's thread
 };
 struct TaskScore {
@@ -121,11 +127,15 @@ struct VerifyResult {
   double seconds = 0;                                                      ///< of the whole verification
   VerifyThresholds thresholds;                                             ///< of the evaluation, as applied
   VerifyProfile profile;                                                   ///< as applied
+  ModelOptions model;                                                      ///< the quantized model's
+  DType cache_dtype = DType::f32;                                          ///< of the quantized model's cache
   std::vector<LayerReport> layers;    ///< output error of each block, as it accumulates
   std::vector<SampleResult> answers;  ///< one per sample, in the file's order
   /// Nothing failed but thresholds: both models run as they should and differ by degree, so that it can be asked where
   /// the loss is (see attribution.hpp).
   bool only_bounds_missed() const;
+  /// How the quantized model was run, where not by default: "vision_math bf16, lm_head int8, kv_cache s8"; else "".
+  std::string run_text() const;
   JsonBuilder to_json() const;  ///< schema: docs/verify.md
 };
 /// Runs the steps. What is wrong with a model is a result: a step that failed, with its diagnosis.

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "octavo/attention.hpp"
+#include "octavo/detail/elementwise.hpp"
 #include "octavo/detail/pooled.hpp"
 #include "octavo/parallel.hpp"
 
@@ -151,14 +152,7 @@ void apply_rotary(Tensor& x, const RotaryTable& table, std::string_view module_p
     for (std::int64_t i = begin; i < end; ++i)
       for (std::int64_t h = 0; h < heads; ++h) {
         float* v = values + i * row_stride + h * head_stride;
-        const float* c = cosine + i * 2 * half;
-        const float* s = sine + i * 2 * half;
-        for (std::int64_t k = 0; k < half; ++k) {
-          const float low = v[k];
-          const float high = v[k + half];
-          v[k] = low * c[k] - high * s[k];
-          v[k + half] = high * c[k + half] + low * s[k + half];
-        }
+        detail::rotate_half(v, cosine + i * 2 * half, sine + i * 2 * half, half);
       }
   });
   binder.done({{"turned", x}});

@@ -406,7 +406,10 @@ Tensor Checkpoint::tensor(std::string_view name) const {
   const TensorInfo& found = info(name);
   const Impl::Entry& entry = impl_->tensors.find(name)->second;
   const Tensor stored = impl_->files[entry.file].tensor(found.name);
-  return entry.packed ? checkpoint_detail::unpack(stored, found.shape[1]) : stored;
+  if (!entry.packed) return stored;
+  Tensor weight = checkpoint_detail::unpack(stored, found.shape[1]);
+  stored.drop_pages();  // the copy is what is read from now on
+  return weight;
 }
 
 std::string Checkpoint::stored_name(std::string_view normalised) const { return impl_->stored_name(normalised); }

@@ -228,7 +228,9 @@ std::string with_quantization_config(const Json& config, const QuantizedModules&
     throw Error(ErrorCode::invalid_argument, "quantization_config: every linear is W8A16, " + modules.w8a16.front() +
                                                  " need not be named; leave the list empty");
   const bool mixed = !modules.w8a16.empty();
-  JsonBuilder first = scheme_group(modules.rest, {"Linear"});
+  std::vector<std::string> targets{"Linear"};
+  targets.insert(targets.end(), modules.by_name.begin(), modules.by_name.end());
+  JsonBuilder first = scheme_group(modules.rest, targets);
   JsonBuilder second = scheme_group(StoredScheme::w8a16, modules.w8a16);
   JsonBuilder groups = JsonBuilder::object();
   if (mixed) {  // libraries before 0.10 do not know the key and refuse it: it is there only where it is needed

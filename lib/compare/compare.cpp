@@ -54,6 +54,11 @@ bool has_tied_head(const Checkpoint& checkpoint) {
   return embedding_is_head(checkpoint, stated);
 }
 
+std::string origin_of(const std::string& name, const Checkpoint& original) {
+  const bool of_table = name == "lm_head.weight" && original.find(name) == nullptr;
+  return of_table ? "model.embed_tokens.weight" : name;
+}
+
 }  // namespace detail
 
 const char* verdict_name(Verdict verdict) noexcept {

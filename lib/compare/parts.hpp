@@ -29,6 +29,9 @@ void compare_files(const ComparedPair& pair, JobProgress& steps, CompareResult& 
 bool is_int8_weight(const TensorComparison& tensor);
 /// Whether the head shares the embedding's matrix, stated or not.
 bool has_tied_head(const Checkpoint& checkpoint);
+/// Which tensor of the original one of the quantized model was made from: that of the same name, but for the int8
+/// lm_head of a model whose original uses its embedding for one.
+std::string origin_of(const std::string& name, const Checkpoint& original);
 
 /// A number in percent for people: "0.93 %".
 std::string percent_text(double share);

@@ -121,6 +121,7 @@ class Structure {
     row.name = name;
     row.original = side_of(original_.find(name));
     row.quantized = side_of(quantized_.find(name));
+    if (tied_ && row.quantized.dtype == "I8") row.original = side_of(original_.find(origin_of(name, original_)));
     if (row.quantized.dtype.empty()) {
       judge_missing(row);
     } else if (row.original.dtype.empty()) {

@@ -80,6 +80,8 @@ class ValuesPart {
   }
 
  private:
+  std::string origin(const std::string& name) const { return origin_of(name, original_.headers()); }
+
   struct ChangedNorm {
     std::vector<float> factors;                  // original over quantized: what its linears must have taken up
     std::vector<std::string> folded, untouched;  // linears behind it
@@ -166,7 +168,7 @@ class ValuesPart {
         continue;
       }
       steps_.check_cancelled();
-      const Tensor candidate = original_.tensor(other.name);
+      const Tensor candidate = original_.tensor(origin(other.name));
       if (std::memcmp(candidate.raw(), b.raw(), b.size_bytes()) == 0) return other.name;
     }
     return "";
@@ -255,7 +257,7 @@ class ValuesPart {
       report(row, Verdict::wrong, module, error.what(), "restore the module from the quantizer's output");
       return;
     }
-    const Tensor w = original_.tensor(row.name);
+    const Tensor w = original_.tensor(origin(row.name));
     const std::span<const float> scales = stored.weight_scale.values<float>();
     row.values_read = true;
     row.has_fit = true;
@@ -319,9 +321,9 @@ class ValuesPart {
     for (const TensorComparison& other : result_.tensors) {
       const std::vector<std::int64_t>& dims = other.original.dims;
       if (other.name == name || dims.size() != 2 || dims[0] != q.dim(0) || dims[1] != q.dim(1)) continue;
-      if (!readable(original_.headers().info(other.name))) continue;
+      if (!readable(original_.headers().info(origin(other.name)))) continue;
       steps_.check_cancelled();
-      const double residual = sampled_residual(original_.tensor(other.name), q, false);
+      const double residual = sampled_residual(original_.tensor(origin(other.name)), q, false);
       if (residual <= least) {
         least = residual;
         best = split_tensor_name(other.name).first;
@@ -340,9 +342,9 @@ class ValuesPart {
         continue;
       }
       const std::string_view candidate = split_tensor_name(other.name).first;
-      if (candidate == module || !readable(original_.headers().info(other.name))) continue;
+      if (candidate == module || !readable(original_.headers().info(origin(other.name)))) continue;
       steps_.check_cancelled();
-      const double distance = sampled_scale_distance(scales, original_.tensor(other.name));
+      const double distance = sampled_scale_distance(scales, original_.tensor(origin(other.name)));
       if (distance <= least) {
         least = distance;
         best = candidate;

@@ -1,21 +1,46 @@
 // One interface for the int8 product, so that the engine behind it is chosen in one table.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "ending.hpp"
 #include "octavo/gemm.hpp"
 
 namespace octavo::gemm {
 
-// What turns sums into results: y[i,j] = (sum[i,j] * token[i]) * channel[j] + bias[j], each step rounded to float32 in
-// this order on every backend.
-struct Scales {
-  const float* token;    // [M]
-  const float* channel;  // [N]
+// How a backend wants int8 rows [M,K] to lie.
+enum class RowLayout : std::uint8_t {
+  plain,  // [M,K]
+  lines,  // strips of 32 rows for tiles (kernels/panels.hpp: lines_of_rows)
+  words,  // strips of 12 rows, their bytes offset by 128 (interleave_rows)
+};
+
+// Rows in a layout, and the scale of each.
+struct Int8Rows {
+  const std::byte* values;
+  std::int64_t strip_stride;  // bytes from strip to strip
+  const float* scales;        // [M]
+  std::int64_t count;         // M
+};
+
+// What turns sums into results, and where they go: (sum[i,j] * token[i]) * channel[j] + bias[j], each step rounded to
+// float32 in this order on every backend, then the ending.
+struct Results {
+  const float* channel;  // [N]; of float products, null where there is none
   const float* bias;     // [N], or null
+  Ending ending;
+  float* y;             // [M,N]
+  std::int64_t stride;  // values from row to row of y
+
+  Results at(std::int64_t row, std::int64_t column) const {
+    return {channel == nullptr ? nullptr : channel + column, bias == nullptr ? nullptr : bias + column, ending,
+            y + row * stride + column, stride};
+  }
 };
 
 // Weights [N,K] in the layout their backend likes. Immutable; may be used from many threads.
@@ -26,8 +51,12 @@ class PackedS8 {
   // acc[M,N] = a[M,K] w^T. Exact up to Backend::exact_k terms; beyond, sums above 2^24 may have been rounded once to
   // float32, which is what the scales do to them next: the results of `linear` are the same to the bit.
   virtual void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const = 0;
-  // y[M,N] from a[M,K]. An engine of its own scales each tile while it is in cache; this one scales after `multiply`.
-  virtual void linear(const std::int8_t* a, std::int64_t m, const Scales& scales, float* y) const;
+  // What `linear` wants m rows in.
+  virtual RowLayout layout(std::int64_t /*m*/) const noexcept { return RowLayout::plain; }
+  // An engine of its own ends each tile while it is in cache; this one ends after `multiply`.
+  virtual void linear(const Int8Rows& rows, const Results& results) const;
+  // y = silu(gate) * up of the same rows, in the layout of both: `gate` stores to the y that up_results end in.
+  virtual void gated(const Int8Rows& rows, const Results& gate, const PackedS8& up, const Results& up_results) const;
 
  protected:
   virtual std::int64_t out_features() const noexcept = 0;
@@ -54,9 +83,9 @@ inline bool runs_anywhere() noexcept { return true; }
 // The backend of that name, or the best available one for "". Throws for unknown and unavailable names.
 const Backend& choose_backend(std::string_view name);
 
-// y[i,j] of `rows` rows and `columns` columns by Scales, whose arrays start at the first row and column.
+// The results of `rows` rows and `columns` columns; tokens and results start at the first of them.
 void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
-                const Scales& scales, float* y, std::int64_t y_stride);
+                const float* tokens, const Results& results);
 
 // For build_info(): oneDNN's version by its headers and by the library that runs, and what it dispatches to.
 std::string onednn_built();

@@ -45,16 +45,16 @@ std::string why_not(const Backend& backend) {
   return "";
 }
 
-const std::vector<BackendInfo>& infos() {
-  static const std::vector<BackendInfo> table = [] {
-    std::vector<BackendInfo> made;
-    for (const Backend* backend : kTable) {
-      const std::string reason = why_not(*backend);
-      made.push_back({backend->name, reason.empty(), reason.empty() ? backend->detail : reason});
-    }
-    return made;
-  }();
-  return table;
+// Tested when first asked for: oneDNN takes tenths of a second to make its primitives, and is rarely the one chosen.
+const BackendInfo& info_of(std::size_t index) {
+  static std::array<std::once_flag, kTable.size()> once;
+  static std::array<BackendInfo, kTable.size()> table;
+  std::call_once(once[index], [index] {
+    const Backend& backend = *kTable[index];
+    const std::string reason = why_not(backend);
+    table[index] = {backend.name, reason.empty(), reason.empty() ? backend.detail : reason};
+  });
+  return table[index];
 }
 
 std::mutex forced_mutex;
@@ -76,19 +76,23 @@ const Backend& choose_backend(std::string_view name) {
   const std::string wanted = wanted_name(name);
   std::string known;
   for (std::size_t i = 0; i < kTable.size(); ++i) {
-    const BackendInfo& info = infos()[i];
-    if (wanted.empty() ? info.available : info.name == wanted) {
-      if (info.available) return *kTable[i];
+    known += (known.empty() ? "" : ", ") + std::string(kTable[i]->name);
+    if (!wanted.empty() && wanted != kTable[i]->name) continue;
+    const BackendInfo& info = info_of(i);
+    if (info.available) return *kTable[i];
+    if (!wanted.empty())
       throw Error(ErrorCode::unsupported, "int8 backend " + wanted + " is not available here: " + info.detail);
-    }
-    known += (known.empty() ? "" : ", ") + info.name;
   }
   throw Error(ErrorCode::invalid_argument, "there is no int8 backend \"" + wanted + "\"; known are " + known);
 }
 
 }  // namespace gemm
 
-std::vector<BackendInfo> int8_backends() { return gemm::infos(); }
+std::vector<BackendInfo> int8_backends() {
+  std::vector<BackendInfo> table;
+  for (std::size_t i = 0; i < gemm::kTable.size(); ++i) table.push_back(gemm::info_of(i));
+  return table;
+}
 
 std::string int8_backend_in_use() { return gemm::choose_backend("").name; }
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "clones.hpp"
+#include "octavo/detail/clones.hpp"
 
 namespace octavo::gemm {
 

@@ -24,7 +24,7 @@ constexpr std::array<Engine, 5> kEngines{
     Engine{FloatEngine::avx512_bf16, "avx512_bf16", "AVX-512 multiply-adds, AVX512-BF16 for bf16 math",
            has_avx512_bf16},
     Engine{FloatEngine::avx512, "avx512", "AVX-512 multiply-adds", has_avx512},
-    Engine{FloatEngine::avx2, "avx2", "AVX2 multiply-adds over widened weights", has_avx2_fma},
+    Engine{FloatEngine::avx2, "avx2", "AVX2 multiply-adds over widened weights", has_avx2},
     Engine{FloatEngine::portable, "portable", "vectors of four floats, for any processor",
            []() noexcept { return true; }}};
 

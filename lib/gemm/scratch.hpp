@@ -29,8 +29,8 @@ inline AlignedBytes aligned_bytes(std::size_t size_bytes) {
 
 // At least size_bytes that stay the calling thread's; grown when too small, kept otherwise, so that steady work does
 // not allocate. One memory per Purpose: what is in use at the same time has different ones.
-enum class Purpose : std::size_t { quantized, rows, panels, widened, sums, onednn };
-inline constexpr std::size_t kPurposes = 6;
+enum class Purpose : std::size_t { quantized, strip, rows, panels, widened, sums, onednn };
+inline constexpr std::size_t kPurposes = 7;
 
 inline std::byte* scratch_bytes(Purpose purpose, std::size_t size_bytes) {
   struct Kept {

@@ -76,6 +76,12 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
           TokenRules(rules_of(model, options), stops_, input.ids.size(), limit_, model.architecture->vocab_size())),
       stop_strings_(rules_of(model, options).stop_strings, model.find_tokenizer(), input.ids) {
   if (const Tokenizer* tokenizer = model.find_tokenizer()) decoder_.emplace(*tokenizer);
+  // So that steps need not grow them; the longest tokens may.
+  constexpr std::size_t kUsualBytes = 8;  // of a token's text, generously
+  const auto limit = static_cast<std::size_t>(std::max<std::int64_t>(limit_, 0));
+  ids_.reserve(ids_.size() + limit);
+  result.tokens.reserve(limit);
+  result.text.reserve(kUsualBytes * limit);
   result.prompt_tokens = static_cast<std::int64_t>(input.ids.size());
   result.preprocess_seconds = input.preprocess_seconds;
   result.finish_reason = FinishReason::length;

@@ -101,8 +101,16 @@ std::string LinearBlock::stored_as() const {
   return text;
 }
 
+void LinearBlock::apply_add(std::size_t slot, Tensor x, Tensor& hidden) const {
+  if (current_observer() == nullptr) return at(slot).forward_add(x, hidden);
+  const Tensor y = apply(slot, x);
+  x = {};  // a ledger sees it go
+  add_in_place(hidden, y, path_);
+}
+
 Tensor LinearBlock::apply_gated(std::size_t gate, std::size_t up, const Tensor& x, std::string_view module_path) const {
-  auto [gated, by] = forward_all({&slots_[gate].linear, &slots_[up].linear}, x);
+  if (current_observer() == nullptr) return forward_gated(at(gate), at(up), x);
+  auto [gated, by] = forward_all({&at(gate), &at(up)}, x);
   silu_multiply(gated, by, module_path);
   return std::move(gated);
 }

@@ -55,7 +55,11 @@ class LinearBlock : public ModelBlock {
   /// `name` and `group` are relative to the block; returns the slot for `apply`.
   std::size_t add(const WeightSource& source, const std::string& name, const std::string& group);
   Tensor apply(std::size_t slot, const Tensor& x) const { return slots_[slot].linear.forward(x); }
-  /// silu(gate(x)) * up(x); the rows of x, which the two share, are quantized once.
+  const Linear& at(std::size_t slot) const { return slots_[slot].linear; }
+  // As one pass each where nobody observes; else operation by operation, so that each is heard of.
+  /// hidden += slot(x): the residual stream.
+  void apply_add(std::size_t slot, Tensor x, Tensor& hidden) const;
+  /// silu(gate(x)) * up(x)
   Tensor apply_gated(std::size_t gate, std::size_t up, const Tensor& x, std::string_view module_path) const;
   const std::string& path_of(std::size_t slot) const { return slots_[slot].info.module_path; }
   /// Tells the observer, if any, of the input that `slot` and the others of its group are about to see.

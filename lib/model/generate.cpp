@@ -129,14 +129,16 @@ class Generation {
     const std::span<const std::int32_t> draft = sequence.draft();
     GenerateResult& result = sequence.answer.result;
     result.drafted_tokens += static_cast<std::int64_t>(draft.size());
+    std::size_t accepted = 0;
     for (std::size_t i = 0;; ++i, ++row) {
       const model::Answer::Piece piece = sequence.answer.take(logits.select(0, row).values<float>());
-      if (i < draft.size() && piece.id == draft[i]) ++result.accepted_tokens;
+      if (i < draft.size() && piece.id == draft[i]) ++accepted;
       tell(sequence, piece);
       // Whoever cancels gets what he would have got token by token.
       if (sequence.answer.finished() || cancel_.requested() || i == draft.size() || piece.id != draft[i]) break;
     }
-    sequence.settle();
+    result.accepted_tokens += static_cast<std::int64_t>(accepted);
+    sequence.settle(accepted);
   }
 
   void tell(Sequence& sequence, const model::Answer::Piece& piece) {

@@ -74,7 +74,8 @@ Tensor Model::encode_images(const ModelInput& input) const {
   return impl_->architecture->encode_images(input, model::CancelToken());
 }
 
-Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states) const {
+Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states,
+                      std::optional<DType> cache_dtype) const {
   const model::Architecture& architecture = *impl_->architecture;
   architecture.check_input(input);
   std::vector<Grid> grids;
@@ -82,6 +83,9 @@ Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_state
   SequenceState state = architecture.new_state();
   model::SequenceCall sequence;
   sequence.state = &state;
+  std::optional<KvCache> cache;
+  if (cache_dtype) cache = architecture.new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
+  sequence.cache = cache ? &*cache : nullptr;
   sequence.ids = model::ids_over(input.ids);
   sequence.grids = grids;
   sequence.logit_rows = sequence.ids.dim(0);

@@ -1,11 +1,10 @@
 #include "ops.hpp"
 
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <string>
 
-#include "elementwise.hpp"
+#include "octavo/detail/elementwise.hpp"
 #include "octavo/model_contracts.hpp"
 #include "octavo/parallel.hpp"
 
@@ -16,21 +15,6 @@ namespace {
 constexpr std::int64_t kGrainElements = 65536;  // bound by memory: some 20 microseconds
 
 std::int64_t row_grain(std::int64_t width) { return width >= kGrainElements ? 1 : kGrainElements / (width + 1) + 1; }
-
-// Lanes give the compiler a fixed order that it may vectorise.
-float sum_of_squares(const float* x, std::int64_t n) {
-  constexpr std::int64_t kLanes = 16;
-  std::array<float, kLanes> lanes{};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane)
-      lanes[static_cast<std::size_t>(lane)] += x[i + lane] * x[i + lane];
-  }
-  double total = 0;
-  for (const float lane : lanes) total += static_cast<double>(lane);
-  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return static_cast<float>(total);
-}
 
 }  // namespace
 
@@ -52,14 +36,14 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_v
   parallel_for(rows, row_grain(width), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const float* row = in + r * width;
-      const float mean = sum_of_squares(row, width) / static_cast<float>(width);
+      const float mean = detail::sum_of_squares(row, width) / static_cast<float>(width);
       // Every row of the residual stream comes by here, and NaN and infinity among its values show in the sum: of an
       // infinite one, the norm would be zeros.
       if (!std::isfinite(mean))
         throw Error(ErrorCode::not_finite, std::string(module_path) + ": row " + std::to_string(r) +
                                                " of its input holds NaN or infinity, or its squares overflow");
       const float inverse = 1.0F / std::sqrt(mean + static_cast<float>(eps));
-      for (std::int64_t i = 0; i < width; ++i) out[r * width + i] = row[i] * inverse * scale[i];
+      detail::scale(row, inverse, scale, width, out + r * width);
     }
   });
   binder.done({{"y", y}});
@@ -70,9 +54,8 @@ void add_in_place(Tensor& x, const Tensor& y, std::string_view module_path) {
   if (!x.is_meta()) {
     float* out = x.mutable_data<float>();
     const float* in = y.data<float>();
-    parallel_for(x.numel(), kGrainElements, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
-    });
+    parallel_for(x.numel(), kGrainElements,
+                 [&](std::int64_t begin, std::int64_t end) { detail::add(out + begin, in + begin, end - begin); });
   }
   report_operation(kResidualContract, module_path, [&](Binder& binder) {
     binder.arg("x", x).arg("y", y).done({{"sum", x}});
@@ -83,8 +66,9 @@ void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path)
   if (!gate.is_meta()) {
     float* g = gate.mutable_data<float>();
     const float* u = up.data<float>();
-    parallel_for(gate.numel(), kGrainElements / 2,
-                 [&](std::int64_t begin, std::int64_t end) { silu_multiply(g + begin, u + begin, end - begin); });
+    parallel_for(gate.numel(), kGrainElements / 2, [&](std::int64_t begin, std::int64_t end) {
+      detail::silu_multiply(g + begin, u + begin, end - begin);
+    });
   }
   report_operation(kSwigluContract, module_path, [&](Binder& binder) {
     binder.arg("gate", gate).arg("up", up).done({{"y", gate}});
@@ -92,12 +76,10 @@ void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path)
 }
 
 void gelu_in_place(Tensor& x, std::string_view module_path) {
-  constexpr float kInverseSqrt2 = 0.70710678118654752F;
   if (!x.is_meta()) {
     float* v = x.mutable_data<float>();
-    parallel_for(x.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) v[i] = 0.5F * v[i] * (1.0F + std::erf(v[i] * kInverseSqrt2));
-    });
+    parallel_for(x.numel(), kGrainElements / 2,
+                 [&](std::int64_t begin, std::int64_t end) { detail::gelu(v + begin, end - begin); });
   }
   report_operation(kGeluContract, module_path, [&](Binder& binder) { binder.arg("x", x).done({{"y", x}}); });
 }
@@ -124,9 +106,10 @@ Tensor gather_groups(const Tensor& x, const Tensor& order, std::int64_t group) {
   const float* in = x.data<float>();
   const std::int64_t* from = order.data<std::int64_t>();
   float* out = y.mutable_data<float>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::memcpy(out + i * width, in + from[i] * width, static_cast<std::size_t>(width) * sizeof(float));
-  }
+  parallel_for(count, row_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      std::memcpy(out + i * width, in + from[i] * width, static_cast<std::size_t>(width) * sizeof(float));
+  });
   return y;
 }
 

@@ -21,7 +21,7 @@ bool is_greedy(const SamplingOptions& options) { return !options.do_sample || op
 void penalise(std::span<float> scores, std::span<const std::int32_t> history, double penalty) {
   if (penalty == 1.0) return;
   const auto factor = static_cast<float>(penalty);
-  std::vector<bool> seen(scores.size(), false);
+  detail::PooledVector<bool> seen(scores.size(), false);
   for (const std::int32_t id : history) {
     const auto index = static_cast<std::size_t>(id);
     if (id < 0 || index >= scores.size() || seen[index]) continue;
@@ -31,7 +31,7 @@ void penalise(std::span<float> scores, std::span<const std::int32_t> history, do
 }
 
 /// The first index on ties. -infinity is a score that is never chosen; NaN is none.
-std::size_t best_index(const std::vector<float>& scores) {
+std::size_t best_index(std::span<const float> scores) {
   std::size_t best = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (std::isnan(scores[i])) throw Error(ErrorCode::not_finite, "sampling: logit " + std::to_string(i) + " is NaN");
@@ -44,18 +44,21 @@ std::size_t best_index(const std::vector<float>& scores) {
 }
 
 /// What a draw from these scores draws from.
-std::vector<TokenProbability> distribution(const std::vector<float>& scores, const SamplingOptions& options) {
+Choices distribution(std::span<const float> scores, const SamplingOptions& options) {
   const std::size_t best = best_index(scores);
-  if (is_greedy(options)) return {{static_cast<std::int32_t>(best), 1.0}};
+  Choices choices;
+  if (is_greedy(options)) {
+    choices.push_back({static_cast<std::int32_t>(best), 1.0});
+    return choices;
+  }
 
   float threshold = -INFINITY;
   if (options.top_k > 0 && options.top_k < static_cast<std::int64_t>(scores.size())) {
-    std::vector<float> ranked(scores);
+    detail::PooledVector<float> ranked(scores.begin(), scores.end());
     const auto kth = ranked.begin() + (options.top_k - 1);
     std::nth_element(ranked.begin(), kth, ranked.end(), std::greater<>());
     threshold = *kth;
   }
-  std::vector<TokenProbability> choices;
   double total = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (scores[i] < threshold || scores[i] == -INFINITY) continue;
@@ -99,7 +102,12 @@ Sampler::Sampler(const SamplingOptions& options, TokenRules rules)
 
 std::vector<TokenProbability> Sampler::choices(std::span<const float> logits,
                                                std::span<const std::int32_t> history) const {
-  std::vector<float> scores(logits.begin(), logits.end());
+  const Choices drawn_from = draw_from(logits, history);
+  return {drawn_from.begin(), drawn_from.end()};
+}
+
+Choices Sampler::draw_from(std::span<const float> logits, std::span<const std::int32_t> history) const {
+  detail::PooledVector<float> scores(logits.begin(), logits.end());
   rules_.before_penalty(scores, history);
   penalise(scores, history, options_.repetition_penalty);
   rules_.after_penalty(scores, history);
@@ -109,7 +117,7 @@ std::vector<TokenProbability> Sampler::choices(std::span<const float> logits,
 }
 
 std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
-  const std::vector<TokenProbability> drawn_from = choices(logits, history);
+  const Choices drawn_from = draw_from(logits, history);
   if (is_greedy(options_)) return drawn_from.front().id;
   const double point = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // uniform in [0, 1)
   double reached = 0;
@@ -128,7 +136,8 @@ std::vector<TokenProbability> sampling_distribution(std::span<const float> logit
   model::check_sampling(options);
   std::vector<float> scores(logits.begin(), logits.end());
   model::penalise(scores, history, options.repetition_penalty);
-  return model::distribution(scores, options);
+  const model::Choices choices = model::distribution(scores, options);
+  return {choices.begin(), choices.end()};
 }
 
 }  // namespace octavo

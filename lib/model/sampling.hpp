@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "octavo/sampling.hpp"
+#include "sampling_filters.hpp"
 #include "token_rules.hpp"
 
 namespace octavo::model {
@@ -22,6 +23,8 @@ class Sampler {
   std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
 
  private:
+  Choices draw_from(std::span<const float> logits, std::span<const std::int32_t> history) const;
+
   SamplingOptions options_;
   TokenRules rules_;
   std::mt19937_64 random_;  // its output is fixed by the standard, unlike that of the distributions

@@ -6,8 +6,6 @@
 namespace octavo::model {
 namespace {
 
-using Choices = std::vector<TokenProbability>;
-
 void normalise(Choices& choices) {
   double total = 0;
   for (const TokenProbability& choice : choices) total += choice.probability;
@@ -54,7 +52,7 @@ void keep_typical(Choices& choices, double mass) {
 
 }  // namespace
 
-void filter_choices(std::vector<TokenProbability>& choices, const SamplingOptions& options) {
+void filter_choices(Choices& choices, const SamplingOptions& options) {
   const auto is_cutoff = [](double value) { return value > 0 && value < 1; };
   if (options.top_p < 1.0) {
     keep_nucleus(choices, options.top_p);

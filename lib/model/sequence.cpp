@@ -40,7 +40,7 @@ SequenceCall Sequence::next_call(std::size_t most_draft) {
     if (options_.lookup) {
       const auto left = static_cast<std::size_t>(answer.limit()) - answer.result.tokens.size() - 1;
       const auto wanted = static_cast<std::size_t>(options_.lookup->draft);
-      look_up(answer.ids(), options_.lookup->ngram, std::min({most_draft, wanted, left}),
+      look_up(answer.ids(), options_.lookup->ngram, std::min({most_draft, wanted, left, reach_}),
               architecture_.image_token_id(), draft_);
     }
   }
@@ -54,7 +54,8 @@ SequenceCall Sequence::next_call(std::size_t most_draft) {
   return call;
 }
 
-void Sequence::settle() {
+void Sequence::settle(std::size_t accepted) {
+  if (!draft_.empty()) reach_ = 2 * accepted + 1;
   // The answer's last token is not fed yet.
   const auto known = static_cast<std::int64_t>(answer.ids().size()) - 1;
   if (!cache_ || state_->past() <= known) return;

@@ -26,8 +26,8 @@ class Sequence {
   /// of the last token and of each draft. Valid until the next.
   SequenceCall next_call(std::size_t most_draft);
   std::span<const std::int32_t> draft() const noexcept { return draft_; }  ///< of the last call
-  /// After the answer took tokens from the call's logits: forgets drafts that it did not take.
-  void settle();
+  /// After the answer took tokens from the call's logits, `accepted` of its drafts among them: forgets the others.
+  void settle(std::size_t accepted);
   /// Once the answer is finished: keeps what others may reuse, and lets go of the cache.
   void end();
 
@@ -41,6 +41,7 @@ class Sequence {
   std::optional<SequenceState> state_;
   std::optional<KvCache> cache_;
   std::vector<std::int32_t> draft_, fed_;  // fed_: the call's ids, where some are drafts
+  std::size_t reach_ = 3;                  // most drafts of the next call: more after good ones, one after bad ones
 };
 
 }  // namespace octavo::model

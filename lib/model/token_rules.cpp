@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "octavo/detail/pooled.hpp"
 #include "octavo/error.hpp"
 
 namespace octavo::model {
@@ -18,14 +19,13 @@ void suppress(std::span<float> scores, std::span<const std::int32_t> ids) {
     if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = kNever;
 }
 
-/// Adds the biases whose sequences lack only their last token.
-void add_biases(std::span<float> scores, std::span<const std::int32_t> history, std::span<const SequenceBias> biases) {
-  for (const auto& [ids, bias] : biases) {
-    const std::size_t before = ids.size() - 1;
-    if (before > 0 && ids.size() > history.size()) continue;  // as transformers, which wants one token more
-    if (!std::equal(ids.begin(), ids.end() - 1, history.end() - static_cast<std::ptrdiff_t>(before))) continue;
-    scores[static_cast<std::size_t>(ids.back())] += static_cast<float>(bias);
-  }
+/// Adds the bias when its sequence lacks only its last token.
+void add_bias(std::span<float> scores, std::span<const std::int32_t> history, std::span<const std::int32_t> ids,
+              double bias) {
+  const std::size_t before = ids.size() - 1;
+  if (before > 0 && ids.size() > history.size()) return;  // as transformers, which wants one token more
+  if (!std::equal(ids.begin(), ids.end() - 1, history.end() - static_cast<std::ptrdiff_t>(before))) return;
+  scores[static_cast<std::size_t>(ids.back())] += static_cast<float>(bias);
 }
 
 }  // namespace
@@ -59,10 +59,10 @@ TokenRules::TokenRules(GenerationRules rules, std::vector<std::int32_t> ends, st
 }
 
 void TokenRules::before_penalty(std::span<float> scores, std::span<const std::int32_t> history) const {
-  add_biases(scores, history, rules_.sequence_bias);
+  for (const SequenceBias& entry : rules_.sequence_bias) add_bias(scores, history, entry.ids, entry.bias);
   if (rules_.encoder_repetition_penalty != 1.0) {
     const auto factor = static_cast<float>(1.0 / rules_.encoder_repetition_penalty);
-    std::vector<bool> seen(scores.size(), false);
+    detail::PooledVector<bool> seen(scores.size(), false);
     for (const std::int32_t id : history.first(prompt_tokens_)) {
       const auto index = static_cast<std::size_t>(id);
       if (index >= scores.size() || seen[index]) continue;
@@ -77,10 +77,8 @@ void TokenRules::after_penalty(std::span<float> scores, std::span<const std::int
   const std::size_t said = length - prompt_tokens_;
   forbid_repeats(scores, history, history, rules_.no_repeat_ngram_size);
   forbid_repeats(scores, history.first(prompt_tokens_), history, rules_.encoder_no_repeat_ngram_size);
-  for (const std::vector<std::int32_t>& word : rules_.bad_words_ids) {
-    const SequenceBias never{word, -std::numeric_limits<double>::infinity()};
-    add_biases(scores, history, {&never, 1});
-  }
+  for (const std::vector<std::int32_t>& word : rules_.bad_words_ids)
+    add_bias(scores, history, word, -std::numeric_limits<double>::infinity());
   // min_new_tokens takes min_length's place.
   const bool early = rules_.min_new_tokens > 0 ? said < static_cast<std::size_t>(rules_.min_new_tokens)
                                                : length < static_cast<std::size_t>(rules_.min_length);

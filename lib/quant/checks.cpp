@@ -34,7 +34,7 @@ void check_options(const GptqOptions& options, const std::string& who) {
 }
 
 void check_finite(const float* values, std::int64_t rows, std::int64_t columns, std::string_view argument,
-                  const std::string& who) {
+                  const std::string& who, std::int64_t first_row) {
   std::atomic<std::int64_t> first{rows * columns};
   parallel_for(rows, 1 + (std::int64_t{1} << 16) / columns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin * columns; i < end * columns; ++i) {
@@ -47,9 +47,9 @@ void check_finite(const float* values, std::int64_t rows, std::int64_t columns, 
   });
   const std::int64_t at = first.load();
   if (at == rows * columns) return;
-  throw Error(ErrorCode::not_finite, who + ": " + std::string(argument) + "[" + std::to_string(at / columns) + "," +
-                                         std::to_string(at % columns) + "] is " +
-                                         (std::isnan(values[at]) ? "NaN" : "infinite") +
+  throw Error(ErrorCode::not_finite, who + ": " + std::string(argument) + "[" +
+                                         std::to_string(first_row + at / columns) + "," + std::to_string(at % columns) +
+                                         "] is " + (std::isnan(values[at]) ? "NaN" : "infinite") +
                                          "; every value must be finite");
 }
 
@@ -64,7 +64,7 @@ ShapeDetail matrix_detail(std::string op, std::string_view name, std::string arg
   return detail;
 }
 
-Tensor checked_weight(const Tensor& weight, const std::string& who) {
+void check_weight(const Tensor& weight, const std::string& who) {
   if (!weight.defined()) throw Error(ErrorCode::invalid_argument, who + ": the weight is undefined");
   if (weight.dtype() != DType::f32 && weight.dtype() != DType::bf16 && weight.dtype() != DType::f16) {
     throw Error(ErrorCode::dtype_mismatch,
@@ -79,6 +79,10 @@ Tensor checked_weight(const Tensor& weight, const std::string& who) {
     throw Error(ErrorCode::unsupported, who + ": the weight has K = " + std::to_string(weight.dim(1)) +
                                             " inputs; int32 sums of int8 products hold up to 131071");
   }
+}
+
+Tensor checked_weight(const Tensor& weight, const std::string& who) {
+  check_weight(weight, who);
   Tensor values = weight.contiguous().to(DType::f32);
   check_finite(values.data<float>(), values.dim(0), values.dim(1), "weight", who);
   return values;

@@ -49,7 +49,7 @@ float best_scale(const float* w, std::int64_t columns, float absmax, DType dtype
 }  // namespace
 
 std::vector<float> channel_scales(const float* w, std::int64_t rows, std::int64_t columns, ScaleObserver observer,
-                                  DType dtype, const std::string& who) {
+                                  DType dtype, const std::string& who, std::int64_t first_row) {
   std::vector<float> scales(static_cast<std::size_t>(rows));
   parallel_for(rows, 1 + (std::int64_t{1} << 15) / columns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
@@ -59,8 +59,9 @@ std::vector<float> channel_scales(const float* w, std::int64_t rows, std::int64_
       const float scale =
           observer == ScaleObserver::mse ? best_scale(row, columns, absmax, dtype) : scale_of(absmax, dtype);
       if (!std::isfinite(scale)) {
-        throw Error(ErrorCode::invalid_argument, who + ": the scale of row " + std::to_string(n) + " does not fit in " +
-                                                     dtype_name(dtype) + "; save the model as f32 or bf16");
+        throw Error(ErrorCode::invalid_argument, who + ": the scale of row " + std::to_string(first_row + n) +
+                                                     " does not fit in " + dtype_name(dtype) +
+                                                     "; save the model as f32 or bf16");
       }
       scales[static_cast<std::size_t>(n)] = scale;
     }

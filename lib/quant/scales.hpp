@@ -19,10 +19,11 @@ inline float quantize_value(float w, float scale) noexcept {
 }
 
 /// One scale per row of w[rows,columns], rounded to `dtype`, at least float32 epsilon (2^-23, which f16 holds). Where
-/// f16 has few bits left, below 2^-14, it is rounded up, so that the row's largest weight is not clipped.
+/// f16 has few bits left, below 2^-14, it is rounded up, so that the row's largest weight is not clipped. Errors count
+/// rows from `first_row` on.
 /// @throws Error  invalid_argument for a scale that `dtype` cannot hold.
 std::vector<float> channel_scales(const float* w, std::int64_t rows, std::int64_t columns, ScaleObserver observer,
-                                  DType dtype, const std::string& who);
+                                  DType dtype, const std::string& who, std::int64_t first_row = 0);
 
 /// q[rows,columns] by round-to-nearest.
 void round_to_nearest(const float* w, std::int64_t rows, std::int64_t columns, const std::vector<float>& scales,

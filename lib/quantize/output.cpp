@@ -1,5 +1,6 @@
 #include "output.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "copied_files.hpp"
@@ -30,12 +31,19 @@ std::vector<std::string> loader_names(const Checkpoint& source, const std::vecto
   return names;
 }
 
+/// The quantized lm_head's: vLLM's mapping of names spares it, and looks for its own.
+std::vector<std::string> with_vllm_head(std::vector<std::string> names) {
+  if (std::find(names.begin(), names.end(), "lm_head") != names.end()) names.emplace_back("language_model.lm_head");
+  return names;
+}
+
 /// The source's config.json. A tied model that stores a head of its own is written as what it is, untied: transformers
-/// 4 would use the embedding in its place, where transformers 5 uses the head.
-Json config_of(const Checkpoint& source) {
+/// 4 would use the embedding in its place, where transformers 5 uses the head. So is one that gets a head in int8.
+Json config_of(const Checkpoint& source, bool own_head) {
   const Json& config = source.config();
   const std::optional<bool> tied = Qwen25VlConfig::parse(config).tie_word_embeddings;
-  if (!tied.value_or(false) || embedding_is_head(source, tied)) return config;
+  const bool by_embedding = embedding_is_head(source, tied);
+  if (own_head ? !by_embedding && !tied.value_or(false) : !tied.value_or(false) || by_embedding) return config;
   JsonBuilder untied(config);
   untied.set("tie_word_embeddings", false);
   if (const std::optional<Json> text = config.find("text_config"); text && text->is_object()) {
@@ -112,10 +120,11 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps
   }
 }
 
-void QuantizedOutput::copy_files(const Checkpoint& source, const QuantizedModules& modules) {
-  const QuantizedModules named{modules.rest, loader_names(source, modules.w8a16),
-                               loader_names(source, modules.ignored)};
-  directory_.write_file("config.json", with_quantization_config(config_of(source), named));
+void QuantizedOutput::copy_files(const Checkpoint& source, const QuantizedModules& modules, bool own_head) {
+  const QuantizedModules named{modules.rest, with_vllm_head(loader_names(source, modules.w8a16)),
+                               loader_names(source, modules.ignored),
+                               with_vllm_head(loader_names(source, modules.by_name))};
+  directory_.write_file("config.json", with_quantization_config(config_of(source, own_head), named));
   for (const fs::directory_entry& entry : fs::directory_iterator(source_)) {
     const std::string name = entry.path().filename().string();
     if (entry.is_regular_file() && is_copied(name)) {

@@ -25,7 +25,8 @@ class QuantizedOutput {
   void copy_tensors(const std::string& prefix, JobProgress& steps);
   /// config.json with quantization_config (`modules` in the published layout), and every other file that belongs to the
   /// model byte for byte (copied_files.hpp).
-  void copy_files(const Checkpoint& source, const QuantizedModules& modules);
+  /// `own_head`: OUT has an lm_head of its own, whatever the source ties.
+  void copy_files(const Checkpoint& source, const QuantizedModules& modules, bool own_head);
   void write_file(const std::string& name, const std::string& content) { directory_.write_file(name, content); }
   std::vector<std::string> files() const { return directory_.files(); }
   void finish_shards() { writer_.finish(); }

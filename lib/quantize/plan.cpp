@@ -24,15 +24,21 @@ void require_one_scheme_per_input(const std::vector<LinearInfo>& linears, const 
   }
 }
 
-void require_skipped(const std::vector<LinearInfo>& linears, const Recipe& recipe) {
-  for (const LinearInfo& linear : linears) {
-    const Rule& rule = recipe.rule_for(linear.module_path);
-    if (rule.scheme != Scheme::skip) {
-      throw Error(ErrorCode::unsupported,
-                  "recipe: the rule " + in_quotes(rule.match.text()) + " would quantize " + linear.module_path +
-                      ", which lies outside the transformer blocks; exclude it with an earlier skip rule");
-    }
-  }
+void require_skipped(const LinearInfo& linear, const Rule& rule) {
+  if (rule.scheme == Scheme::skip) return;
+  throw Error(ErrorCode::unsupported, "recipe: the rule " + in_quotes(rule.match.text()) + " would quantize " +
+                                          linear.module_path +
+                                          ", which lies outside the transformer blocks and is not the lm_head; exclude "
+                                          "it with an earlier skip rule");
+}
+
+/// Its error meets no further layer, and its Hessian would need the last hidden rows of every sample.
+void require_round_to_nearest(const Rule& rule) {
+  if (rule.options.method == QuantMethod::rtn) return;
+  throw Error(ErrorCode::unsupported, "recipe: the rule " + in_quotes(rule.match.text()) +
+                                          " would quantize lm_head by GPTQ, but it is only rounded to nearest; give it "
+                                          "a rule of its own: {\"match\": \"lm_head\", \"scheme\": \"" +
+                                          scheme_name(rule.scheme) + "\", \"method\": \"rtn\"}, or skip it");
 }
 
 /// transformers makes a float weight of an int8 one in its scales' type and multiplies the activations by it in that.
@@ -62,8 +68,14 @@ bool Plan::quantizes(Tower tower) const {
 
 QuantizedModules Plan::stored_modules() const {
   const bool all = static_cast<std::int64_t>(w8a16.size()) == quantized_linears;
-  return all ? QuantizedModules{StoredScheme::w8a16, {}, ignored}
-             : QuantizedModules{StoredScheme::w8a8_dynamic, w8a16, ignored};
+  QuantizedModules modules{StoredScheme::w8a8_dynamic, w8a16, ignored};
+  if (all) {
+    modules.rest = StoredScheme::w8a16;
+    modules.w8a16.clear();
+  }
+  const bool in_rest = lm_head && (all || lm_head->rule.scheme != Scheme::w8a16);
+  if (in_rest) modules.by_name = {lm_head->info.module_path};
+  return modules;
 }
 
 Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
@@ -91,13 +103,19 @@ Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
       blocks.push_back(std::move(entry));
     }
   }
-  require_skipped(model->other_linears(), recipe);
   for (const LinearInfo& linear : model->other_linears()) {
-    plan.ignored.push_back(linear.module_path);
-  }
-  // Tied models store no lm_head, yet loaders build the module: it must be listed, or they look for its int8 weight.
-  if (std::find(plan.ignored.begin(), plan.ignored.end(), "lm_head") == plan.ignored.end()) {
-    plan.ignored.emplace_back("lm_head");
+    const Rule& rule = recipe.rule_for(linear.module_path);
+    if (linear.module_path != "lm_head") require_skipped(linear, rule);
+    if (rule.scheme == Scheme::skip) {
+      // Tied models store no lm_head, yet loaders build the module: it must be listed, or they look for its int8
+      // weight.
+      plan.ignored.push_back(linear.module_path);
+      continue;
+    }
+    require_round_to_nearest(rule);
+    plan.lm_head = {linear, with_scale_dtype(rule, dtype, linear)};
+    plan.quantized_linears += 1;
+    if (rule.scheme == Scheme::w8a16) plan.w8a16.push_back(linear.module_path);
   }
   if (plan.quantized_linears == 0) {
     throw Error(ErrorCode::invalid_argument,

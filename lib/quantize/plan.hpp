@@ -1,6 +1,7 @@
 /// A recipe applied to a model: which linear gets what, decided and checked before any long work.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,10 @@ struct BlockPlan {
 
 struct Plan {
   std::vector<BlockPlan> vision, language;
-  std::vector<std::string> ignored;  ///< module paths of every linear that stays float, published layout
-  std::vector<std::string> w8a16;    ///< of every linear that the recipe puts in W8A16
-  std::int64_t quantized_linears = 0;
+  std::vector<std::string> ignored;    ///< module paths of every linear that stays float, published layout
+  std::vector<std::string> w8a16;      ///< of every linear that the recipe puts in W8A16
+  std::optional<LinearPlan> lm_head;   ///< by round to nearest; absent where it stays float
+  std::int64_t quantized_linears = 0;  ///< the lm_head among them
   bool needs_calibration = false;
   bool quantizes(Tower tower) const;
   QuantizedModules stored_modules() const;  ///< as it will be written; published layout

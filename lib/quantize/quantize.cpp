@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "calibration.hpp"
+#include "octavo/config.hpp"
 #include "octavo/metrics.hpp"
 #include "output.hpp"
 
@@ -60,10 +61,11 @@ class Quantizer {
         }
       }
     }
+    if (plan_.lm_head) quantize_head(*plan_.lm_head);
     steps_.stage("write");
     output_->copy_tensors("", steps_);
     output_->finish_shards();
-    output_->copy_files(*checkpoint_, plan_.stored_modules());
+    output_->copy_files(*checkpoint_, plan_.stored_modules(), plan_.lm_head.has_value());
     warn_of_few_rows();
     result_.bytes_before = checkpoint_->total_bytes();
     result_.bytes_after = output_->bytes();
@@ -168,6 +170,16 @@ class Quantizer {
     }
   }
 
+  /// Of a tied model, the embedding's copy: OUT is not tied.
+  void quantize_head(const LinearPlan& plan) {
+    steps_.stage("lm_head: quantize");
+    const Checkpoint source = Checkpoint::open(checkpoint_->directory());  // a mapping of its own, dropped behind it
+    const bool tied = embedding_is_head(source, Qwen25VlConfig::parse(source.config()).tie_word_embeddings);
+    const Tensor weight = source.tensor(tied ? "model.embed_tokens.weight" : "lm_head.weight");
+    report_and_write(plan, quantize_layer_rtn(weight, plan.rule.options, plan.info.module_path), {});
+    steps_.advance(kLinearSteps);
+  }
+
   /// Quantizes the block's linears in place and hands its tensors to the writer.
   void quantize_block(const BlockPlan& plan, ModelBlock& block, InputCollector* collector) {
     steps_.stage(plan.module_path + ": quantize");
@@ -210,7 +222,23 @@ class Quantizer {
   void install(const LinearPlan& plan, ModelBlock& block, const QuantizedLayer& layer,
                const InputCollector* collector) {
     const std::string& path = plan.info.module_path;
-    LayerReport report;
+    LayerReport measured;
+    if (collector != nullptr) {
+      const Linear quantized = plan.rule.scheme == Scheme::w8a16
+                                   ? Linear::w8a16(path, layer.weight, layer.scales, bias_of(path))
+                                   : Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
+      measured.rows = collector->rows(plan);
+      if (const Tensor rows = collector->kept_rows(plan); rows.defined()) {
+        measured.relative_error = relative_error(block.linear(path).forward(rows), quantized.forward(rows));
+      }
+      block.replace(path, quantized);
+    }
+    report_and_write(plan, layer, measured);
+  }
+
+  /// `report`: what was measured while running it, if it was.
+  void report_and_write(const LinearPlan& plan, const QuantizedLayer& layer, LayerReport report) {
+    const std::string& path = plan.info.module_path;
     report.module_path = path;
     report.scheme = scheme_name(plan.rule.scheme);
     report.method = plan.rule.options.method == QuantMethod::gptq && !layer.fell_back_to_rtn ? "gptq" : "rtn";
@@ -219,16 +247,6 @@ class Quantizer {
     report.damp_used = layer.damp_used;
     report.dead_columns = layer.dead_columns;
     report.fell_back_to_rtn = layer.fell_back_to_rtn;
-    if (collector != nullptr) {
-      const Linear quantized = plan.rule.scheme == Scheme::w8a16
-                                   ? Linear::w8a16(path, layer.weight, layer.scales, bias_of(path))
-                                   : Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
-      report.rows = collector->rows(plan);
-      if (const Tensor rows = collector->kept_rows(plan); rows.defined()) {
-        report.relative_error = relative_error(block.linear(path).forward(rows), quantized.forward(rows));
-      }
-      block.replace(path, quantized);
-    }
     if (layer.fell_back_to_rtn) {
       result_.warnings.push_back(path +
                                  ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");

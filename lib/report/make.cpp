@@ -182,7 +182,10 @@ Report make_report(const std::string& original_dir, const std::string& quantized
   }
   if (attributes) {
     const AttributionOptions attribution = attribution_options(options, report.verify.answers, progresses.next());
-    if (report.verify.only_bounds_missed())
+    if (const std::string run = report.verify.run_text(); !run.empty())
+      report.notes.push_back("attribution: left out, since it runs models by default, and this one was run with " +
+                             run);
+    else if (report.verify.only_bounds_missed())
       attempt(report, "attribution", [&] { report.attribution = attribute(original_dir, quantized_dir, attribution); });
     else
       report.notes.emplace_back("attribution: left out, since more than a threshold failed; the diagnosis says what");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -19,15 +20,41 @@ namespace {
   throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a tensor");
 }
 
+// Gives a shared Storage and the bytes of its tensors one block of memory: the bytes begin at the next cache line.
+template <class T>
+struct BytesBehind {
+  using value_type = T;
+  BytesBehind(detail::Pool from, std::size_t size, std::byte** first)
+      : pool(std::move(from)), size_bytes(size), bytes(first) {}
+  template <class U>
+  BytesBehind(const BytesBehind<U>& other)  // NOLINT(google-explicit-constructor)
+      : pool(other.pool), size_bytes(other.size_bytes), bytes(other.bytes) {}
+
+  static std::size_t header(std::size_t n) { return (n * sizeof(T) + 63) / 64 * 64; }
+  T* allocate(std::size_t n) {
+    const std::size_t all = header(n) + size_bytes;
+    void* memory = all < size_bytes ? nullptr : detail::take(pool, all);
+    if (memory == nullptr) refuse(size_bytes);
+    *bytes = static_cast<std::byte*>(memory) + header(n);
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, std::size_t n) noexcept { detail::give_back(pool, memory, header(n) + size_bytes); }
+  template <class U>
+  bool operator==(const BytesBehind<U>& other) const noexcept {
+    return pool == other.pool && size_bytes == other.size_bytes;
+  }
+
+  detail::Pool pool;
+  std::size_t size_bytes;
+  std::byte** bytes;  // of the caller of allocate_shared, while it lasts
+};
+
 }  // namespace
 
 std::shared_ptr<Storage> allocate(std::size_t size_bytes) {
-  const detail::Pool& pool = detail::current_pool();
-  void* memory = detail::take(pool, size_bytes);
-  if (memory == nullptr) refuse(size_bytes);
-  const auto give_back = [pool, size_bytes](void* block) noexcept { detail::give_back(pool, block, size_bytes); };
-  std::shared_ptr<void> keeper(memory, give_back, detail::PooledAllocator<std::byte>(pool));
-  return make_storage(static_cast<std::byte*>(memory), size_bytes, false, std::move(keeper));
+  std::byte* bytes = nullptr;  // set before the Storage that is made of it
+  return std::allocate_shared<Storage>(BytesBehind<Storage>(detail::current_pool(), size_bytes, &bytes), bytes,
+                                       size_bytes, false, nullptr);
 }
 
 std::shared_ptr<Storage> make_storage(std::byte* data, std::size_t size_bytes, bool read_only,
@@ -54,7 +81,15 @@ std::shared_ptr<Storage> map_file(const std::string& path) {
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (memory == MAP_FAILED) throw fail("map");
   std::shared_ptr<void> keeper(memory, [size](void* p) { ::munmap(p, size); });
-  return std::make_shared<Storage>(static_cast<std::byte*>(memory), size, true, std::move(keeper));
+  return std::make_shared<Storage>(static_cast<std::byte*>(memory), size, true, std::move(keeper), true);
+}
+
+void drop_file_pages(const std::byte* data, std::size_t size_bytes) noexcept {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(data) + page - 1) / page * page;
+  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(data) + size_bytes) / page * page;
+  // A hint: where it is refused, the pages stay until the system needs their memory.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // NOLINT
 }
 
 std::span<const std::byte> bytes_of(const Storage& storage) noexcept { return {storage.data(), storage.size_bytes()}; }

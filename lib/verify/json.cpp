@@ -133,6 +133,11 @@ JsonBuilder VerifyResult::to_json() const {
   json.set("quantized_tokens_per_second", quantized_tokens_per_second);
   json.set("original_bytes", static_cast<std::int64_t>(original_bytes))
       .set("quantized_bytes", static_cast<std::int64_t>(quantized_bytes));
+  json.set("run", JsonBuilder::object()
+                      .set("vision_math", float_math_name(model.vision_math))
+                      .set("language_math", float_math_name(model.language_math))
+                      .set("lm_head", head_weights_name(model.lm_head))
+                      .set("kv_cache", dtype_name(cache_dtype)));
   json.set("thresholds", thresholds.to_json()).set("profile", profile.to_json());
   json.set("seconds", seconds);
   json.set("layers", list_json(layers));

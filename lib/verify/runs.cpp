@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "verification.hpp"
@@ -30,10 +31,11 @@ std::int64_t first_row_after_pictures(const Verification& verification, const Mo
 
 namespace {
 
-GenerateOptions job_of(const Verification& verification, const RunOptions& options) {
+GenerateOptions job_of(const Verification& verification, bool quantized, const RunOptions& options) {
   GenerateOptions job;
   job.max_new_tokens = options.max_new_tokens;
   job.use_cache = options.use_cache;
+  job.cache_dtype = verification.cache_dtype(quantized);
   job.ignore_eos = options.ignore_eos;
   job.sampling = options.sampling.value_or(SamplingOptions{});  // what is compared is the models, not their
   job.rules = GenerationRules{};                                // generation_config.json
@@ -46,7 +48,7 @@ GenerateOptions job_of(const Verification& verification, const RunOptions& optio
 // A progress callback that refuses stops the verification within a token.
 GenerateResult generate(Verification& verification, bool quantized, const ModelInput& input,
                         const RunOptions& options) {
-  GenerateOptions job = job_of(verification, options);
+  GenerateOptions job = job_of(verification, quantized, options);
   job.on_token = [&](std::int32_t, std::string_view) {
     verification.steps.advance(0);
     return true;
@@ -58,7 +60,7 @@ GenerateResult generate(Verification& verification, bool quantized, const ModelI
 
 std::vector<GenerateResult> generate(Verification& verification, bool quantized, std::span<const ModelInput> inputs,
                                      const RunOptions& options) {
-  GenerateOptions job = job_of(verification, options);
+  GenerateOptions job = job_of(verification, quantized, options);
   job.on_batch_token = [&](std::size_t, std::int32_t, std::string_view) {
     verification.steps.advance(0);
     return true;
@@ -74,7 +76,9 @@ ForcedRun forced_run(Verification& verification, const ModelInput& prompt, std::
   verification.steps.check_cancelled();
   run.original = verification.original->forward(run.input, hidden == nullptr ? nullptr : &hidden->original);
   verification.steps.advance();
-  run.quantized = verification.quantized->forward(run.input, hidden == nullptr ? nullptr : &hidden->quantized);
+  const DType cache = verification.cache_dtype(true);
+  run.quantized = verification.quantized->forward(run.input, hidden == nullptr ? nullptr : &hidden->quantized,
+                                                  cache == DType::f32 ? std::nullopt : std::optional(cache));
   verification.steps.advance();
   return run;
 }

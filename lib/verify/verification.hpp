@@ -71,6 +71,11 @@ struct Verification {
   std::optional<Answers> uncached;
 
   const Model& model(bool quantized_one) const { return quantized_one ? *quantized : *original; }
+  /// Of a cached run; the original's is always float32.
+  DType cache_dtype(bool quantized_one) const { return quantized_one ? options.cache_dtype : DType::f32; }
+  Session session(bool quantized_one, std::int64_t capacity) const {
+    return Session(model(quantized_one), capacity, cache_dtype(quantized_one));
+  }
 };
 
 inline const char* side(bool quantized) { return quantized ? "quantized" : "original"; }
@@ -118,7 +123,8 @@ std::vector<GenerateResult> generate(Verification& verification, bool quantized,
 struct ForcedRun : ForcedInput {
   Tensor original, quantized;  // f32 [L, vocab]
 };
-/// Both models read the same tokens. With `hidden`, receives each model's layer outputs.
+/// Both models read the same tokens, the quantized one as a cache of its type gives keys and values back. With
+/// `hidden`, receives each model's layer outputs.
 struct HiddenStates {
   std::vector<Tensor> original, quantized;
 };

@@ -143,8 +143,24 @@ bool VerifyResult::only_bounds_missed() const {
   });
 }
 
+std::string VerifyResult::run_text() const {
+  const ModelOptions standard;
+  std::string text;
+  const auto add = [&](bool differs, const char* name, const char* value) {
+    if (differs) text += (text.empty() ? "" : ", ") + std::string(name) + " " + value;
+  };
+  add(model.vision_math != standard.vision_math, "vision_math", float_math_name(model.vision_math));
+  add(model.language_math != standard.language_math, "language_math", float_math_name(model.language_math));
+  add(model.lm_head != standard.lm_head, "lm_head", head_weights_name(model.lm_head));
+  add(cache_dtype != DType::f32, "kv_cache", dtype_name(cache_dtype));
+  return text;
+}
+
 VerifyResult verify(const std::string& original_dir, const std::string& quantized_dir, const VerifyOptions& options) {
   detail::require_positive("max_new_tokens", options.max_new_tokens, "at least 1 token must be compared");
+  if (const DType cache = options.cache_dtype; cache != DType::f32 && cache != DType::bf16 && cache != DType::s8)
+    throw Error(ErrorCode::invalid_argument,
+                "verify: cache_dtype is " + std::string(dtype_name(cache)) + "; a cache holds f32, bf16 or s8");
   detail::require_directories(original_dir, quantized_dir);
   const Stopwatch watch;
   detail::Verification verification(original_dir, quantized_dir, options);
@@ -154,6 +170,8 @@ VerifyResult verify(const std::string& original_dir, const std::string& quantize
   if (verification.quantized) result.quantized_bytes = verification.quantized->checkpoint().total_bytes();
   result.thresholds = verification.profile.for_step("evaluation");
   result.profile = std::move(verification.profile);
+  result.model = options.model;
+  result.cache_dtype = options.cache_dtype;
   result.seconds = watch.seconds();
   return result;
 }

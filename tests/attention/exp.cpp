@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kMinusZero = 0x80000000U;
 const float kSmallest = -87.33654F;  // -126 ln 2; below, results would be subnormal
 
-constexpr double kStatedUlps = 1.02;  // lib/attention/kernels/exp.hpp
+constexpr double kStatedUlps = 1.02;  // include/octavo/detail/exp.hpp
 
 /// Units in the last place of the float nearest to `exact`, a normal number.
 double ulp(double exact) { return std::ldexp(1.0, std::ilogb(exact) - 23); }

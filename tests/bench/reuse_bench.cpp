@@ -1,8 +1,9 @@
 // What the means of doing less work for the same answer save: prompts in chunks, prompts and pictures found again,
 // tokens looked up.
 //
-//     reuse_bench MODEL SAMPLES [samples] [rounds] [threads] [tokens]      20 5 1 64
+//     reuse_bench MODEL SAMPLES [samples] [rounds] [threads] [tokens] [turns] [task]      20 5 1 64 0
 //
+// turns: questions, with their pictures and answers, that each question stands behind. task: samples of that alone.
 // Every answer is compared with the plain one before a number is printed. Rounds of all ways in turn; medians.
 #include <algorithm>
 #include <cstdio>
@@ -93,6 +94,24 @@ int bench(const octavo::Model& model, const std::vector<octavo::ModelInput>& inp
   return 0;
 }
 
+/// The samples, each behind the `turns` before it, with their pictures and answers.
+std::vector<octavo::ModelInput> conversations(const octavo::Model& model, const std::vector<octavo::Sample>& samples,
+                                              std::size_t count, std::size_t turns) {
+  std::vector<octavo::ModelInput> inputs;
+  for (std::size_t i = turns; i < samples.size() && inputs.size() < count; ++i) {
+    octavo::Sample asked = samples[i];
+    asked.messages.clear();
+    asked.images.clear();
+    for (std::size_t j = i - turns; j <= i; ++j) {
+      for (const octavo::ChatMessage& message : octavo::messages_of(samples[j])) asked.messages.push_back(message);
+      asked.images.insert(asked.images.end(), samples[j].images.begin(), samples[j].images.end());
+      if (j < i) asked.messages.push_back({"assistant", {{octavo::ChatPart::Kind::text, samples[j].answer}}});
+    }
+    inputs.push_back(octavo::prepare_question(model, asked));
+  }
+  return inputs;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -100,8 +119,9 @@ int main(int argc, char** argv) {
   const int count = number(3, 20);
   const int rounds = number(4, 5);
   const int tokens = number(6, 64);
-  if (argc < 3 || argc > 7 || count < 1 || rounds < 1 || tokens < 2) {
-    std::fprintf(stderr, "reuse_bench MODEL SAMPLES [samples] [rounds] [threads] [tokens]\n");
+  const int turns = number(7, 0);
+  if (argc < 3 || argc > 9 || turns < 0 || count < 1 || rounds < 1 || tokens < 2) {
+    std::fprintf(stderr, "reuse_bench MODEL SAMPLES [samples] [rounds] [threads] [tokens] [turns] [task]\n");
     return 2;
   }
   try {
@@ -109,9 +129,11 @@ int main(int argc, char** argv) {
     const octavo::Model model = octavo::Model::open(argv[1]);
     octavo::SampleSource source;
     source.file = argv[2];
-    const octavo::SampleSet set = octavo::read_samples(source, count);
-    std::vector<octavo::ModelInput> inputs;
-    for (const octavo::Sample& sample : set.samples) inputs.push_back(octavo::prepare_question(model, sample));
+    std::vector<octavo::Sample> samples = octavo::read_samples(source).samples;
+    if (argc > 8) std::erase_if(samples, [&](const octavo::Sample& sample) { return sample.task != argv[8]; });
+    const std::vector<octavo::ModelInput> inputs =
+        conversations(model, samples, static_cast<std::size_t>(count), static_cast<std::size_t>(turns));
+    if (inputs.empty()) throw std::runtime_error("no sample is left");
     return bench(model, inputs, rounds, tokens);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "reuse_bench: %s\n", error.what());

@@ -512,6 +512,80 @@ static void test_less_work(const octavo_model* model, const char* image) {
   octavo_prefix_cache_release(NULL);
 }
 
+/* How a model is run: each field in its domain, all of them together, and the cache's type. */
+static void test_model_options(const char* model_dir, const char* image) {
+  octavo_model_options options = OCTAVO_MODEL_OPTIONS_INIT;
+  octavo_generate_options generate = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result plain = OCTAVO_GENERATE_RESULT_INIT, fast = OCTAVO_GENERATE_RESULT_INIT;
+  octavo_model *standard = NULL, *model = NULL;
+  octavo_tensor *exact = NULL, *rounded = NULL;
+  void *a = NULL, *b = NULL;
+  size_t size = 0, other = 0;
+  options.vision_math = 3;
+  CHECK(octavo_model_open_with(model_dir, &options, &model) == OCTAVO_INVALID_ARGUMENT && model == NULL);
+  CHECK(strstr(octavo_last_error(), "vision_math is 3") != NULL);
+  options.vision_math = OCTAVO_MATH_DEFAULT;
+  options.lm_head = 2;
+  CHECK(octavo_model_open_with(model_dir, &options, &model) == OCTAVO_INVALID_ARGUMENT && model == NULL);
+  options.lm_head = OCTAVO_LM_HEAD_STORED;
+  options.reserved0 = 1;
+  CHECK(octavo_model_open_with(model_dir, &options, &model) == OCTAVO_INVALID_ARGUMENT && model == NULL);
+  options.reserved0 = 0;
+  CHECK(octavo_model_open_with(model_dir, NULL, &standard) == OCTAVO_OK);
+  options.vision_math = options.language_math = OCTAVO_MATH_BF16;
+  options.lm_head = OCTAVO_LM_HEAD_INT8;
+  CHECK(octavo_model_open_with(model_dir, &options, &model) == OCTAVO_OK);
+  CHECK(octavo_model_logits(standard, "What?", &image, 1, &exact) == OCTAVO_OK);
+  CHECK(octavo_model_logits(model, "What?", &image, 1, &rounded) == OCTAVO_OK);
+  CHECK(octavo_tensor_data(exact, &a, &size) == OCTAVO_OK && octavo_tensor_data(rounded, &b, &other) == OCTAVO_OK);
+  CHECK(size == other && size > 0 && memcmp(a, b, size) != 0); /* the options are in use */
+  octavo_tensor_release(exact);
+  octavo_tensor_release(rounded);
+
+  generate.max_new_tokens = 8;
+  generate.sampling = OCTAVO_SAMPLING_GREEDY;
+  CHECK(octavo_generate(standard, "What colour is the circle?", &image, 1, &generate, &plain) == OCTAVO_OK);
+  generate.cache_dtype = OCTAVO_BF16;
+  CHECK(octavo_generate(model, "What colour is the circle?", &image, 1, &generate, &fast) == OCTAVO_OK);
+  CHECK(plain.text != NULL && fast.text != NULL && strcmp(plain.text, fast.text) == 0);
+  octavo_string_release(plain.text);
+  octavo_string_release(fast.text);
+  fast.text = NULL;
+  generate.cache_dtype = OCTAVO_I64;
+  CHECK(octavo_generate(model, "What?", NULL, 0, &generate, &fast) == OCTAVO_INVALID_ARGUMENT && fast.text == NULL);
+  generate.cache_dtype = 99;
+  CHECK(octavo_generate(model, "What?", NULL, 0, &generate, &fast) == OCTAVO_INVALID_ARGUMENT && fast.text == NULL);
+  octavo_model_release(standard);
+  octavo_model_release(model);
+}
+
+/* A row of a cache in bf16 or int8 reads back as it was rounded: one position attends to its own value alone. */
+static void test_typed_cache(void) {
+  enum { H = 1, D = 4 };
+  const int64_t dims[4] = {1, H, 1, D};
+  octavo_kv_cache* cache = NULL;
+  octavo_tensor *x = filled(OCTAVO_F32, dims, 4, 0), *out = NULL;
+  floats(x)[0] = 1.0F;
+  floats(x)[1] = 1.0F / 3;
+  floats(x)[2] = -0.5F;
+  floats(x)[3] = 0.0F;
+  CHECK(octavo_kv_cache_create_typed(1, H, D, 1, OCTAVO_U8, &cache) == OCTAVO_INVALID_ARGUMENT && cache == NULL);
+  CHECK(octavo_kv_cache_create_typed(1, H, D, 1, -1, &cache) == OCTAVO_INVALID_ARGUMENT && cache == NULL);
+  CHECK(octavo_kv_cache_create_typed(1, H, D, 1, OCTAVO_BF16, &cache) == OCTAVO_OK);
+  CHECK(octavo_attention(x, x, x, NULL, 1, cache, 0, &out) == OCTAVO_OK);
+  CHECK(floats(out)[0] == 1.0F && floats(out)[1] == 0.333984375F && floats(out)[2] == -0.5F); /* 8 bits of 1/3 */
+  octavo_tensor_release(out);
+  octavo_kv_cache_release(cache);
+  out = NULL;
+  cache = NULL;
+  CHECK(octavo_kv_cache_create_typed(1, H, D, 1, OCTAVO_S8, &cache) == OCTAVO_OK);
+  CHECK(octavo_attention(x, x, x, NULL, 1, cache, 0, &out) == OCTAVO_OK);
+  CHECK(fabs(floats(out)[1] - 42.0 / 127) < 1e-6 && fabs(floats(out)[2] + 64.0 / 127) < 1e-6); /* ties to even */
+  octavo_tensor_release(out);
+  octavo_kv_cache_release(cache);
+  octavo_tensor_release(x);
+}
+
 static void test_prompt_text(const octavo_model* model) {
   octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
   octavo_generate_result tokens = OCTAVO_GENERATE_RESULT_INIT, text = OCTAVO_GENERATE_RESULT_INIT;
@@ -551,6 +625,7 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   octavo_string_release(json);
   test_plan(model_dir);
   test_image_load(image);
+  test_model_options(model_dir, image);
   CHECK(octavo_model_open(model_dir, &model) == OCTAVO_OK);
   test_prompt_text(model);
   test_less_work(model, image);
@@ -692,6 +767,7 @@ int main(int argc, char** argv) {
   test_seed_case();
   test_contract();
   test_attention_with_cache();
+  test_typed_cache();
   test_gptq_and_linear();
   test_struct_growth();
   test_trace("octavo_capi_trace.jsonl");

@@ -23,8 +23,8 @@ TEST_CASE("rows are quantized to the same bits with and without AVX-512") {
         float plain_scale = 0;
         float fast_scale = 0;
         INFO("k " << k << " spread " << spread << " divisor " << divisor);
-        REQUIRE(octavo::gemm::quantize_row_portable(x.data<float>(), k, divisor, plain.data(), &plain_scale));
-        REQUIRE(octavo::gemm::quantize_row_avx512(x.data<float>(), k, divisor, fast.data(), &fast_scale));
+        REQUIRE(octavo::gemm::quantize_row_portable(x.data<float>(), k, divisor, plain.data(), 64, &plain_scale));
+        REQUIRE(octavo::gemm::quantize_row_avx512(x.data<float>(), k, divisor, fast.data(), 64, &fast_scale));
         REQUIRE(fast_scale == plain_scale);
         REQUIRE(fast == plain);
       }
@@ -36,7 +36,7 @@ TEST_CASE("rows are quantized to the same bits with and without AVX-512") {
         x.mutable_data<float>()[at] = bad;
         std::vector<std::int8_t> q(static_cast<std::size_t>(k));
         float scale = 0;
-        REQUIRE_FALSE(octavo::gemm::quantize_row_portable(x.data<float>(), k, 127.0F, q.data(), &scale));
-        REQUIRE_FALSE(octavo::gemm::quantize_row_avx512(x.data<float>(), k, 127.0F, q.data(), &scale));
+        REQUIRE_FALSE(octavo::gemm::quantize_row_portable(x.data<float>(), k, 127.0F, q.data(), 64, &scale));
+        REQUIRE_FALSE(octavo::gemm::quantize_row_avx512(x.data<float>(), k, 127.0F, q.data(), 64, &scale));
       }
 }

@@ -68,12 +68,14 @@ int munmap(void* address, std::size_t length) {
 
 namespace test {
 
+Taken taken() { return {allocations, mappings, page_faults()}; }
+
 Taken taken_by(const std::function<void()>& job) {
-  const std::int64_t faults = page_faults();
-  const std::int64_t allocated = allocations;
-  const std::int64_t mapped = mappings;
+  const Taken before = taken();
   job();
-  return {allocations - allocated, mappings - mapped, page_faults() - faults};
+  const Taken after = taken();
+  return {after.allocations - before.allocations, after.mappings - before.mappings,
+          after.page_faults - before.page_faults};
 }
 
 }  // namespace test

@@ -13,6 +13,8 @@ struct Taken {
   std::int64_t page_faults = 0;  // of all threads, by getrusage
 };
 
+// Since the program began.
+Taken taken();
 // While `job` runs.
 Taken taken_by(const std::function<void()>& job);
 

@@ -18,8 +18,8 @@
 
 #include <cstdint>
 
-#include "exp.hpp"
 #include "kernels.hpp"
+#include "octavo/detail/exp.hpp"
 
 namespace octavo::attention_kernels {
 
@@ -123,7 +123,7 @@ void softmax(float* all_scores, std::int64_t count, const std::int64_t* visible,
   }
   float factors[kMostLanes];
   for (int i = 0; i < static_cast<int>(kMostTileRows); i += S::kLanes)
-    S::store(factors + i, exponential<S>(S::load(change + i)));
+    S::store(factors + i, detail::exponential<S>(S::load(change + i)));
   for (std::int64_t r = 0; r < count; ++r) {
     float* row = all_scores + r * kKeyBlock;
     const Vector from = S::broadcast(reference[r]);
@@ -133,7 +133,7 @@ void softmax(float* all_scores, std::int64_t count, const std::int64_t* visible,
     for (std::int64_t j = 0; j < padded_keys; j += kLanes)
 #pragma GCC unroll 4
       for (int part = 0; part < kParts; ++part) {
-        const Vector weight = exponential<S>(S::subtract(S::load(row + j + part * S::kLanes), from));
+        const Vector weight = detail::exponential<S>(S::subtract(S::load(row + j + part * S::kLanes), from));
         S::store(row + j + part * S::kLanes, weight);
         partial[part] = S::add(partial[part], weight);
       }
@@ -150,11 +150,11 @@ void softmax(float* all_scores, std::int64_t count, const std::int64_t* visible,
 template <class S>
 void exponentials(const float* from, std::int64_t count, float* to) {
   std::int64_t i = 0;
-  for (; i + S::kLanes <= count; i += S::kLanes) S::store(to + i, exponential<S>(S::load(from + i)));
+  for (; i + S::kLanes <= count; i += S::kLanes) S::store(to + i, detail::exponential<S>(S::load(from + i)));
   if (i == count) return;
   float rest[kMostLanes] = {};
   for (std::int64_t j = i; j < count; ++j) rest[j - i] = from[j];
-  S::store(rest, exponential<S>(S::load(rest)));
+  S::store(rest, detail::exponential<S>(S::load(rest)));
   for (std::int64_t j = i; j < count; ++j) to[j] = rest[j - i];
 }
 

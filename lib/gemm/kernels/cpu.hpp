@@ -1,20 +1,15 @@
-// Which instructions may be used here: the processor has them and the operating system saves their registers.
+// Which instructions may be used here, in the kernels' own namespace.
 #pragma once
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define OCTAVO_X86 1
-#endif
-#if defined(OCTAVO_X86) && defined(__linux__)
-#define OCTAVO_AMX 1  // Linux hands out the tile registers on request
-#endif
+#include "octavo/detail/cpu.hpp"
 
 namespace octavo::gemm {
 
-bool has_avx2_fma() noexcept;     // AVX2 and FMA
-bool has_avx512() noexcept;       // F, BW, VL and DQ
-bool has_avx512_vnni() noexcept;  // and VNNI
-bool has_avx512_bf16() noexcept;  // and BF16
-bool has_amx_int8() noexcept;     // AVX512-VNNI and tiles of bytes
-bool has_amx_bf16() noexcept;     // AVX512 and tiles of bf16
+using detail::has_amx_bf16;
+using detail::has_amx_int8;
+using detail::has_avx2;
+using detail::has_avx512;
+using detail::has_avx512_bf16;
+using detail::has_avx512_vnni;
 
 }  // namespace octavo::gemm

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <bit>
 
-#include "clones.hpp"
+#include "backend.hpp"
 #include "cpu.hpp"
 #include "dot.hpp"
+#include "octavo/detail/clones.hpp"
 #include "tile_loops.hpp"
 
 namespace octavo::gemm {
@@ -69,21 +70,37 @@ OCTAVO_CLONES void bytes_to_bf16(const std::int8_t* from, std::int64_t count, st
     to[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(from[i])) >> 16U);
 }
 
+inline void scale_row(const float* sums, const float* scale, const float* bias, std::int64_t count, float* to) {
+  if (scale != nullptr && bias != nullptr)
+    for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] * scale[j] + bias[j];
+  else if (scale != nullptr)
+    for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] * scale[j];
+  else if (bias != nullptr)
+    for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] + bias[j];
+  else
+    std::copy_n(sums, count, to);
+}
+
+// The results of `rows` rows and `columns` columns, which start at the first of them.
 OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
-                          const float* scale, const float* bias, float* y, std::int64_t y_stride) {
+                          const Results& results) {
   for (std::int64_t i = 0; i < rows; ++i) {
-    const float* from = sums + i * sums_stride;
-    float* to = y + i * y_stride;
-    if (scale != nullptr && bias != nullptr)
-      for (std::int64_t j = 0; j < columns; ++j) to[j] = from[j] * scale[j] + bias[j];
-    else if (scale != nullptr)
-      for (std::int64_t j = 0; j < columns; ++j) to[j] = from[j] * scale[j];
-    else if (bias != nullptr)
-      for (std::int64_t j = 0; j < columns; ++j) to[j] = from[j] + bias[j];
-    else
-      std::copy_n(from, columns, to);
+    const Results row = results.at(i, 0);
+    if (row.ending == Ending::store) {
+      scale_row(sums + i * sums_stride, row.channel, row.bias, columns, row.y);
+      continue;
+    }
+    for (std::int64_t first = 0; first < columns; first += kEndedTogether) {
+      const std::int64_t count = std::min(kEndedTogether, columns - first);
+      const Results part = row.at(0, first);
+      float scaled[kEndedTogether];
+      scale_row(sums + i * sums_stride + first, part.channel, part.bias, count, scaled);
+      end_row(part.ending, scaled, count, part.y);
+    }
   }
 }
+
+Results results_of(const FloatProduct& p) { return {p.scale, p.bias, p.ending, p.y, p.n}; }
 
 constexpr std::int64_t kStripCut = 16;
 constexpr std::int64_t kPreparedBytes = std::int64_t{64} << 20;  // of rows in the kernel's form
@@ -177,8 +194,7 @@ class TiledProduct {
       for (std::int64_t j = 0; j < count; j += 2) {
         const std::int64_t column = (panel + from + j) * kPanelColumns;
         finish(reinterpret_cast<const float*>(sums + j / 2 * rows * kSumBytes), 2 * kPanelColumns, rows,
-               std::min(2 * kPanelColumns, p_.n - column), p_.scale == nullptr ? nullptr : p_.scale + column,
-               p_.bias == nullptr ? nullptr : p_.bias + column, p_.y + first * p_.n + column, p_.n);
+               std::min(2 * kPanelColumns, p_.n - column), results_of(p_).at(first, column));
       }
     };
   }
@@ -251,13 +267,14 @@ class TiledProduct {
 void stream(const FloatProduct& p) {
   const std::int64_t row_bytes = p.k * static_cast<std::int64_t>(size_of(p.dtype));
   const std::int64_t groups = (p.n + 3) / 4;  // rows of the weight are read four at a time
+  FloatProduct sums = p;
+  if (p.ending != Ending::store) sums.y = scratch<float>(Purpose::sums, static_cast<std::size_t>(p.m * p.n));
   parallel_for(groups, std::max<std::int64_t>(1, kWorthAThread / (4 * row_bytes + 1)),
                [&](std::int64_t begin, std::int64_t end) {
                  const std::int64_t first = 4 * begin;
                  const std::int64_t count = std::min(p.n, 4 * end) - first;
-                 stream_rows_avx512(p, first, count);
-                 finish(p.y + first, p.n, p.m, count, p.scale == nullptr ? nullptr : p.scale + first,
-                        p.bias == nullptr ? nullptr : p.bias + first, p.y + first, p.n);
+                 stream_rows_avx512(sums, first, count);
+                 finish(sums.y + first, p.n, p.m, count, results_of(p).at(0, first));
                });
 }
 

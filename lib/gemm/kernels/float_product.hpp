@@ -3,11 +3,12 @@
 
 #include <cstdint>
 
+#include "ending.hpp"
 #include "octavo/gemm.hpp"
 
 namespace octavo::gemm {
 
-// y[M,N] = (x[M,K] w[N,K]^T) * scale[j] + bias[j]; scale and bias may be null.
+// y[M,N] ends in (x[M,K] w[N,K]^T) * scale[j] + bias[j]; scale and bias may be null.
 struct FloatProduct {
   const float* x;
   std::int64_t m, n, k;
@@ -16,6 +17,7 @@ struct FloatProduct {
   const float* scale;
   const float* bias;
   float* y;
+  Ending ending = Ending::store;
 };
 
 // What multiplies floats, each taking what it is no better at from the one before.
@@ -25,6 +27,9 @@ FloatEngine chosen_float_engine();  // forced, named by the environment, or the 
 // False, and nothing done, where sgemm over widened weights is to do it. The order of every sum depends on the shape
 // and the engine alone.
 bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math);
+
+// The same on any processor; stores.
+void plain_float_product(const FloatProduct& p);
 
 // Rows up to which a product streams the weights and multiplies them in float32; more are multiplied in tiles.
 inline constexpr std::int64_t kStreamedRows = 8;

@@ -27,7 +27,8 @@ inline std::int64_t interleaved_bytes(std::int64_t row_bytes) { return panel_byt
 void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
                      std::uint8_t flip, void* strip);
 
-// Rows for tiles: [steps][rows][64 bytes], the last step filled up with zeros. Any processor.
+// Rows for tiles, in strips of up to 32: [steps][rows][64 bytes], the last step filled up with zeros. Any processor.
+inline constexpr std::int64_t kLineRows = 32;
 void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines);
 
 // Writes one panel of `rows` <= 16 rows, row_stride bytes apart; what lies beyond rows and row_bytes becomes 0,

@@ -4,6 +4,7 @@
 
 #include "backend.hpp"
 #include "cpu.hpp"
+#include "quantize.hpp"
 #include "tile_loops.hpp"
 
 namespace octavo::gemm {
@@ -11,6 +12,14 @@ namespace octavo::gemm {
 namespace {
 
 class PackedWeights final : public PackedS8 {
+  // Takes the sums of pairs of panels to their results.
+  auto ends(const Int8Rows& rows, const Results& results) const {
+    return [this, rows, results](const std::int32_t* sums, std::int64_t row, std::int64_t count, std::int64_t column) {
+      scale_sums(sums, 2 * kPanelColumns, count, std::min(2 * kPanelColumns, n_ - column), rows.scales + row,
+                 results.at(row, column));
+    };
+  }
+
  public:
   // `few` multiplies up to few_rows rows, `many` more.
   PackedWeights(const std::int8_t* weight, std::int64_t n, std::int64_t k, const TileKernel& few, std::int64_t few_rows,
@@ -43,63 +52,88 @@ class PackedWeights final : public PackedS8 {
   }
 
   void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const override {
-    run(a, m, acc, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
+    run(prepare(a, m), m, acc, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
       const std::int64_t columns = std::min(2 * kPanelColumns, n_ - column);
       for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(sums + r * 2 * kPanelColumns, columns, acc + (row + r) * n_ + column);
     });
   }
 
-  void linear(const std::int8_t* a, std::int64_t m, const Scales& scales, float* y) const override {
-    run(a, m, y, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
-      scale_sums(sums, 2 * kPanelColumns, rows, std::min(2 * kPanelColumns, n_ - column),
-                 {scales.token + row, scales.channel + column, scales.bias == nullptr ? nullptr : scales.bias + column},
-                 y + row * n_ + column, n_);
-    });
+  RowLayout layout(std::int64_t m) const noexcept override {
+    return kernel_for(m).interleaved ? RowLayout::words : RowLayout::lines;
+  }
+
+  void linear(const Int8Rows& rows, const Results& results) const override {
+    run({rows.values, rows.strip_stride}, rows.count, results.y, ends(rows, results));
+  }
+
+  // A block of the gate, then the same one of up, which finds the gate's results in the second cache.
+  void gated(const Int8Rows& rows, const Results& gate, const PackedS8& other,
+             const Results& up_results) const override {
+    const auto* up = dynamic_cast<const PackedWeights*>(&other);
+    if (up == nullptr || up->n_ != n_ || up->k_ != k_ || &up->many_ != &many_)
+      return PackedS8::gated(rows, gate, other, up_results);
+    const PreparedRows prepared{rows.values, rows.strip_stride};
+    const auto end_gate = ends(rows, gate);
+    const auto end_up = ends(rows, up_results);
+    const TileKernel& kernel = kernel_for(rows.count);
+    for_blocks(rows.count, block_rows(kernel, rows.count), panels_, steps_,
+               [&](std::int64_t row, std::int64_t count, std::int64_t panel, std::int64_t panels) {
+                 block(kernel, prepared, row, count, panel, panels, gate.y, end_gate);
+                 up->block(kernel, prepared, row, count, panel, panels, gate.y, end_up);
+               });
   }
 
  private:
   std::int64_t out_features() const noexcept override { return n_; }
+  const TileKernel& kernel_for(std::int64_t m) const noexcept { return m <= few_rows_ ? few_ : many_; }
 
-  PreparedRows prepare(const TileKernel& kernel, const std::int8_t* a, std::int64_t m) const {
-    const std::int64_t strips = (m + kernel.rows - 1) / kernel.rows;
-    const std::int64_t stride = (kernel.interleaved ? 16 : kernel.rows) * steps_ * kStepBytes;
-    auto* to = scratch<std::byte>(Purpose::rows, static_cast<std::size_t>(strips * stride));
-    parallel_for(strips, std::max<std::int64_t>(1, kWorthAThread / stride), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t strip = begin; strip < end; ++strip) {
-        const std::int8_t* from = a + strip * kernel.rows * k_;
-        const std::int64_t rows = std::min(kernel.rows, m - strip * kernel.rows);
-        if (kernel.interleaved)
-          interleave_rows(from, k_, rows, k_, 0x80, to + strip * stride);
-        else
-          lines_of_rows(from, k_, rows, k_, to + strip * stride);
-      }
-    });
-    return {to, stride};
+  PreparedRows prepare(const std::int8_t* a, std::int64_t m) const {
+    const Strips strips(layout(m), k_);
+    auto* to = scratch<std::byte>(Purpose::rows, static_cast<std::size_t>(strips.bytes(m)));
+    parallel_for((m + strips.rows - 1) / strips.rows, std::max<std::int64_t>(1, kWorthAThread / strips.stride),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t strip = begin; strip < end; ++strip) {
+                     const std::int8_t* from = a + strip * strips.rows * k_;
+                     const std::int64_t rows = std::min(strips.rows, m - strip * strips.rows);
+                     if (layout(m) == RowLayout::words)
+                       interleave_rows(from, k_, rows, k_, 0x80, to + strip * strips.stride);
+                     else
+                       lines_of_rows(from, k_, rows, k_, to + strip * strips.stride);
+                   }
+                 });
+    return {to, strips.stride};
+  }
+
+  std::int64_t block_rows(const TileKernel& kernel, std::int64_t m) const {
+    return block_rows_of(kernel, m, panels_ < 64 ? kFewBlockRows : kernel.block_rows);
   }
 
   // finish writes to out[m][n], 4 bytes each.
   template <class Out, class Finish>
-  void run(const std::int8_t* a, std::int64_t m, const Out* out, const Finish& finish) const {
-    const TileKernel& kernel = m <= few_rows_ ? few_ : many_;
-    const PreparedRows prepared = prepare(kernel, a, m);
-    const auto packed_from = [&](std::int64_t panel) {
-      return [this, panel](std::int64_t step, std::int64_t) {
-        return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true};
-      };
-    };
-    const std::int64_t most = panels_ < 64 ? kFewBlockRows : kernel.block_rows;
-    for_blocks(m, block_rows_of(kernel, m, most), panels_, steps_,
+  void run(const PreparedRows& prepared, std::int64_t m, const Out* out, const Finish& finish) const {
+    const TileKernel& kernel = kernel_for(m);
+    for_blocks(m, block_rows(kernel, m), panels_, steps_,
                [&](std::int64_t row, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
-                 const std::int64_t cut = rows <= kernel.rows ? steps_ : std::min(steps_, kernel.cut_steps);
-                 multiply_block(kernel, prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns,
-                                out + row * n_ + panel * kPanelColumns, n_ * 4, packed_from(panel),
-                                [&](const std::byte* sums, std::int64_t first, std::int64_t count) {
-                                  for (std::int64_t j = 0; j < count; j += 2)
-                                    finish(reinterpret_cast<const std::int32_t*>(sums + j / 2 * rows * kSumBytes), row,
-                                           rows, (panel + first + j) * kPanelColumns);
-                                });
+                 block(kernel, prepared, row, rows, panel, panels, out, finish);
                });
+  }
+
+  template <class Out, class Finish>
+  void block(const TileKernel& kernel, const PreparedRows& prepared, std::int64_t row, std::int64_t rows,
+             std::int64_t panel, std::int64_t panels, const Out* out, const Finish& finish) const {
+    const std::int64_t cut = rows <= kernel.rows ? steps_ : std::min(steps_, kernel.cut_steps);
+    multiply_block(
+        kernel, prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns,
+        out + row * n_ + panel * kPanelColumns, n_ * 4,
+        [&](std::int64_t step, std::int64_t) {
+          return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true};
+        },
+        [&](const std::byte* sums, std::int64_t first, std::int64_t count) {
+          for (std::int64_t j = 0; j < count; j += 2)
+            finish(reinterpret_cast<const std::int32_t*>(sums + j / 2 * rows * kSumBytes), row, rows,
+                   (panel + first + j) * kPanelColumns);
+        });
   }
 
   std::int64_t n_, k_, steps_, panels_, panel_stride_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "finite.hpp"
 #include "int8_copy.hpp"
@@ -31,13 +32,7 @@ DecoderLayer::DecoderLayer(const WeightSource& source, const TextConfig& config,
 Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
                             LinearObserver* observer) const {
   observe(observer, q_, x);
-  const auto project = [&](std::size_t slot, std::int64_t heads, const char* origin) {
-    return split_heads(apply(slot, x), heads, head_dim_, origin, path_of(slot));
-  };
-  Heads heads;
-  heads.q = project(q_, heads_, "num_attention_heads");
-  heads.k = project(k_, kv_heads_, "num_key_value_heads");
-  heads.v = project(v_, kv_heads_, "num_key_value_heads");
+  Heads heads = project(x);
   apply_rotary(heads.q, context.rotary, attention_path_);
   apply_rotary(heads.k, context.rotary, attention_path_);
   // A score of -infinity would hide its key without a trace.
@@ -59,7 +54,24 @@ Tensor DecoderLayer::attend(const Tensor& x, const LanguageContext& context, std
     announce_sequence(-1);
   }
   observe(observer, o_, joined);
-  return apply(o_, joined);
+  return joined;
+}
+
+DecoderLayer::Heads DecoderLayer::project(const Tensor& x) const {
+  const auto split = [&](const Tensor& y, std::size_t slot) {
+    const bool query = slot == q_;
+    return split_heads(y, query ? heads_ : kv_heads_, head_dim_, query ? "num_attention_heads" : "num_key_value_heads",
+                       path_of(slot));
+  };
+  if (current_observer() == nullptr) {
+    const auto [q, k, v] = forward_all({&at(q_), &at(k_), &at(v_)}, x);
+    return {split(q, q_), split(k, k_), split(v, v_)};
+  }
+  Heads heads;  // one after the other, each heard of with its heads
+  heads.q = split(apply(q_, x), q_);
+  heads.k = split(apply(k_, x), k_);
+  heads.v = split(apply(v_, x), v_);
+  return heads;
 }
 
 Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part, std::int64_t cache_layer) const {
@@ -84,14 +96,14 @@ Tensor DecoderLayer::attend_part(const Heads& heads, const LanguagePart& part, s
 void DecoderLayer::run(Tensor& hidden, const LanguageContext& context, std::int64_t cache_layer,
                        LinearObserver* observer) const {
   {
-    const Tensor attended = attend(input_norm_(hidden), context, cache_layer, observer);  // the normed rows are gone
-    add_in_place(hidden, attended, module_path());
+    Tensor joined = attend(input_norm_(hidden), context, cache_layer, observer);  // the normed rows are gone
+    apply_add(o_, std::move(joined), hidden);
   }
   const Tensor normed = post_norm_(hidden);
   observe(observer, gate_, normed);
   const Tensor gate = apply_gated(gate_, up_, normed, mlp_path_);
   observe(observer, down_, gate);
-  add_in_place(hidden, apply(down_, gate), module_path());
+  apply_add(down_, gate, hidden);
 }
 
 void DecoderLayer::forward(BlockState& state, LinearObserver* observer) const {

@@ -49,8 +49,13 @@ Tensor VisionEnds::finish(const Tensor& hidden, const VisionContext& context) co
         binder.dim("merge", config_.spatial_merge_size, "spatial_merge_size").dim("G", groups, "the merge groups");
         binder.arg("x", normed);
       });
-  Tensor inner = merge1_.linear.forward(joined);
-  gelu_in_place(inner, "visual.merger.mlp.1");
+  Tensor inner;
+  if (current_observer() == nullptr) {
+    inner = merge1_.linear.forward_gelu(joined);
+  } else {
+    inner = merge1_.linear.forward(joined);
+    gelu_in_place(inner, "visual.merger.mlp.1");
+  }
   return in_image_order(merge2_.linear.forward(inner), context.window_index);
 }
 

@@ -69,6 +69,7 @@ class VisionBlock final : public LinearBlock {
     Tensor q, k, v;
   };
   Heads split(const Tensor& x) const;  // [rows, 3*heads*D]
+  /// What proj multiplies: [rows, heads*D].
   Tensor attend(const Tensor& x, const VisionContext& context, LinearObserver* observer) const;
 
   std::int64_t heads_, head_dim_;
@@ -125,10 +126,12 @@ class DecoderLayer final : public LinearBlock {
   std::string stored_as() const;
 
  private:
-  /// Head projections of all rows, after rotary: [rows, heads, D].
+  /// Head projections of all rows: [rows, heads, D].
   struct Heads {
     Tensor q, k, v;
   };
+  Heads project(const Tensor& x) const;
+  /// What o_proj multiplies: [rows, heads*D].
   Tensor attend(const Tensor& x, const LanguageContext& context, std::int64_t cache_layer,
                 LinearObserver* observer) const;
   /// One sequence's attention over its own rows and cache: [its rows, heads*D].

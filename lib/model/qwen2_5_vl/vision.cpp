@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "finite.hpp"
 #include "octavo/model_contracts.hpp"
@@ -85,21 +86,21 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, Linear
   const Shape one{1, x.dim(0), heads_, head_dim_};
   const Tensor out = attention(heads.q.reshape(one).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
                                heads.k.reshape(one).permute({0, 2, 1, 3}), heads.v.permute({0, 2, 1, 3}), options);
-  const Tensor joined = join_heads(out, attention_path_);
+  Tensor joined = join_heads(out, attention_path_);
   observe(observer, proj_, joined);
-  return apply(proj_, joined);
+  return joined;
 }
 
 void VisionBlock::run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const {
   {
-    const Tensor attended = attend(norm1_(hidden), context, observer);  // the normed rows are gone
-    add_in_place(hidden, attended, module_path());
+    Tensor joined = attend(norm1_(hidden), context, observer);  // the normed rows are gone
+    apply_add(proj_, std::move(joined), hidden);
   }
   const Tensor normed = norm2_(hidden);
   observe(observer, gate_, normed);
   const Tensor gate = apply_gated(gate_, up_, normed, mlp_path_);
   observe(observer, down_, gate);
-  add_in_place(hidden, apply(down_, gate), module_path());
+  apply_add(down_, gate, hidden);
 }
 
 std::size_t VisionBlock::weight_bytes() const noexcept {

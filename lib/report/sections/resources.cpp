@@ -63,6 +63,8 @@ std::string provenance_html(const Report& report) {
   out += fact("processor", escaped(report.processor)) + fact("int8 products", escaped(report.int8_backend));
   if (report.threads > 0) out += fact("threads", std::to_string(report.threads));
   if (report.seconds > 0) out += fact("time", html::seconds_text(report.seconds));
+  if (const std::string run = report.verify.run_text(); !run.empty())
+    out += fact("quantized model run with", html::code(run));
   out += fact("profile", escaped(report.verify.profile.name)) + "</dl>";
   out += "<details><summary>The profile, as applied</summary><pre>" + escaped(report.verify.profile.to_json().dump(2)) +
          "</pre></details></div>\n";

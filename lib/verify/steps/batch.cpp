@@ -16,18 +16,18 @@ constexpr std::size_t kPictures = 2;
 using Answers = std::vector<std::vector<std::int32_t>>;
 
 /// A session for each prompt, with room for `more` tokens.
-std::vector<Session> sessions_for(const Model& model, std::span<const ModelInput> prompts, std::int64_t more) {
+std::vector<Session> sessions_for(const Verification& verification, bool quantized, std::span<const ModelInput> prompts,
+                                  std::int64_t more) {
   std::vector<Session> sessions;
   for (const ModelInput& prompt : prompts)
-    sessions.emplace_back(model, static_cast<std::int64_t>(prompt.ids.size()) + more);
+    sessions.push_back(verification.session(quantized, static_cast<std::int64_t>(prompt.ids.size()) + more));
   return sessions;
 }
 
 /// Every prompt read in one call, against each read alone: the largest relative difference of the last logits.
 double prompt_difference(Verification& verification, bool quantized, std::span<const ModelInput> prompts) {
-  const Model& model = verification.model(quantized);
-  std::vector<Session> together = sessions_for(model, prompts, 0);
-  std::vector<Session> alone = sessions_for(model, prompts, 0);
+  std::vector<Session> together = sessions_for(verification, quantized, prompts, 0);
+  std::vector<Session> alone = sessions_for(verification, quantized, prompts, 0);
   std::vector<Session*> batch;
   for (Session& session : together) batch.push_back(&session);
   const Tensor logits = Session::feed(batch, prompts);
@@ -53,8 +53,8 @@ RunDifference weigh_parting(Verification& verification, bool quantized, std::spa
     if (std::any_of(fed.begin(), fed.end(), [&](std::int32_t id) { return is_pad(verification, id); }))
       return {side(quantized), last, kUnknown, kUnknown, 0};
   }
-  std::vector<Session> sessions = sessions_for(verification.model(quantized), prompts, last);
-  Session single(verification.model(quantized), static_cast<std::int64_t>(prompts[which].ids.size()) + last);
+  std::vector<Session> sessions = sessions_for(verification, quantized, prompts, last);
+  Session single = verification.session(quantized, static_cast<std::int64_t>(prompts[which].ids.size()) + last);
   Tensor in_batch;
   Tensor by_itself;
   for (std::int64_t token = 0; token <= last; ++token) {

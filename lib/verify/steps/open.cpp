@@ -110,9 +110,15 @@ void step_open(Verification& verification, StepResult& step) {
   expect_sound(step, verification.quantized_dir, true);
   verification.steps.advance();
   if (!step.failures.empty()) return;
-  verification.original = in_context("original", [&] { return Model::open(verification.original_dir); });
+  verification.original = in_context("original", [&] {
+    ModelOptions exact;
+    exact.vision_math = exact.language_math = FloatMath::f32;
+    exact.lm_head = HeadWeights::as_stored;
+    return Model::open(verification.original_dir, exact);
+  });
   verification.steps.advance();
-  verification.quantized = in_context("quantized", [&] { return Model::open(verification.quantized_dir); });
+  verification.quantized =
+      in_context("quantized", [&] { return Model::open(verification.quantized_dir, verification.options.model); });
   const Model& a = *verification.original;
   const Model& b = *verification.quantized;
   expect_finite_weights(verification, step, false);

@@ -48,7 +48,7 @@ RunDifference weigh_difference(Verification& verification, bool quantized, const
     return evidence;
   ModelInput whole = prompt;
   whole.ids.insert(whole.ids.end(), common.begin(), common.end());
-  Session session(verification.model(quantized), static_cast<std::int64_t>(whole.ids.size()));
+  Session session = verification.session(quantized, static_cast<std::int64_t>(whole.ids.size()));
   Tensor by_cache = session.feed(prompt);
   for (const std::int32_t id : common) {
     ModelInput next;

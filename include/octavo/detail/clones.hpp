@@ -1,5 +1,7 @@
-// One clone of a plain loop per instruction set, picked when the program loads. Sanitizers run before such resolvers
-// may.
+/// One clone of a plain loop per instruction set, picked when the program loads. Sanitizers run before such resolvers
+/// may. Not for direct use.
+//
+// The file is compiled with -ffp-contract=off (lib/modules.cmake), so that all clones give the same bits.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \

@@ -1,4 +1,4 @@
-#include "cpu.hpp"
+#include "octavo/detail/cpu.hpp"
 
 #ifdef OCTAVO_X86
 #include <cpuid.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #endif
 
-namespace octavo::gemm {
+namespace octavo::detail {
 
 #ifdef OCTAVO_X86
 
@@ -42,7 +42,7 @@ bool amx(unsigned feature) noexcept {
 }  // namespace
 
 // The compiler's run-time check includes the operating system's part.
-bool has_avx2_fma() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
 bool has_avx512() noexcept {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
          __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0;
@@ -52,7 +52,7 @@ bool has_avx512_bf16() noexcept { return has_avx512() && __builtin_cpu_supports(
 
 #else
 
-bool has_avx2_fma() noexcept { return false; }
+bool has_avx2() noexcept { return false; }
 bool has_avx512() noexcept { return false; }
 bool has_avx512_vnni() noexcept { return false; }
 bool has_avx512_bf16() noexcept { return false; }
@@ -67,4 +67,4 @@ bool has_amx_int8() noexcept { return false; }
 bool has_amx_bf16() noexcept { return false; }
 #endif
 
-}  // namespace octavo::gemm
+}  // namespace octavo::detail

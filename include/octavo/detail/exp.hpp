@@ -1,4 +1,4 @@
-// exp of a vector of numbers that are not positive, in float32.
+/// exp of a vector of numbers that are not positive, in float32. Not for direct use.
 //
 // x = n ln 2 + r with a whole n and |r| <= ln 2 / 2, so exp(x) = 2^n exp(r) (J.-M. Muller, Elementary Functions, ch.
 // 11: additive range reduction). ln 2 is subtracted in two parts, of which n times the first is exact. exp(r) is 1 + r
@@ -8,10 +8,13 @@
 // Largest error over every float from -0 to -126 ln 2: 1.01 ulp with AVX2 and AVX-512, 0.99 ulp with the portable
 // loops; tests/attention/exp.cpp holds it to 1.02 ulp.
 //
+// S is an instruction set as lib/attention/kernels/loops.hpp describes it, or single floats (activations.hpp). All here
+// has a copy in each file that includes it: some are compiled for instructions that others must not use.
+//
 // Below -126 ln 2, where results would be subnormal, 0; so -infinity gives 0. NaN gives NaN. exp(0) is 1 exactly.
 #pragma once
 
-namespace octavo::attention_kernels {
+namespace octavo::detail {
 
 namespace {
 
@@ -37,4 +40,4 @@ inline typename S::Vector exponential(typename S::Vector x) {
 
 }  // namespace
 
-}  // namespace octavo::attention_kernels
+}  // namespace octavo::detail

@@ -1,0 +1,139 @@
+"""docs/performance.md from what run.py wrote.
+
+    python report.py peers.json > docs/performance.md
+"""
+
+import json
+import sys
+
+# The rows: what, unit, Octavo's row (group, and what its details are or its name), the peers' row.
+ROWS = [
+    ("prefill of 512 tokens", "tokens/s", ("model", "prefill of 512"), "prefill 512"),
+    ("prefill of 2048 tokens", "tokens/s", ("model", "prefill of 2048"), "prefill 2048"),
+    ("decode at 16", "tokens/s", ("model", "decode at 16"), "decode at 16"),
+    ("decode at 2048", "tokens/s", ("model", "decode at 2048"), "decode at 2048"),
+    ("int8 linear, 512 rows, down_proj", "ms", ("linear", (2048, 11008, "W8A8")), "int8 linear down_proj"),
+    ("int8 linear, 512 rows, gate_proj", "ms", ("linear", (11008, 2048, "W8A8")), "int8 linear gate_proj"),
+    ("int8 linear, 512 rows, q_proj", "ms", ("linear", (2048, 2048, "W8A8")), "int8 linear q_proj"),
+    ("bf16 linear, 512 rows, down_proj", "ms", ("linear", (2048, 11008, "bf16")), "bf16 linear down_proj"),
+    ("vision tower, 1024 patches, 4 blocks", "ms", ("model", "vision, 1024 patches"), "vision 1024 patches"),
+    ("attention, causal, 2048", "ms", ("attention", "causal prefill of 2048"), "attention causal 2048"),
+    ("the same, bf16 math", "ms", ("attention", "causal prefill of 2048, bf16 math"), None),
+    ("attention, vision, 1024 patches", "ms", ("attention", "vision, 1024 patches"), "attention vision 1024"),
+    ("the same, bf16 math", "ms", ("attention", "vision, 1024 patches, bf16 math"), None),
+    ("open, 6 layers and 4 blocks", "ms", ("model", "open, files in the page cache"), None),
+]
+
+
+def found(document, key):
+    group, wanted = key
+    for row in (document or {}).get("rows", []):
+        if row["group"] != group:
+            continue
+        details = row["details"]
+        if row["name"] == wanted:
+            return row
+        if group == "linear" and details["rows"] == 512 and wanted == (
+                details["out_features"], details["in_features"], details["weights"]):
+            return row
+    return None
+
+
+def number(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def shown(ms, items, unit):
+    return "-" if ms is None else number(1e3 * items / ms if unit == "tokens/s" else ms)
+
+
+def table(head, rows):
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print()
+
+
+def main(data):
+    plain, fast, peers = data["octavo"], data["octavo_fast"], data["peers"]
+    machine = plain["machine"]
+    print("# Performance\n")
+    print("Written by `tests/bench/peers/run.sh measure` from one run; [bench.md](bench.md) says how limits and shares "
+          "are found.\n")
+    print(f"{data['date']}, {machine['processor'] or 'a processor without a name'}, {data['threads']} threads, "
+          f"{data['system']}; load of the quarter of an hour before: {data['load_before']:.1f}. Octavo "
+          f"{plain['build']['octavo']}, {plain['build']['compiler']}, oneDNN {plain['build']['onednn']}, int8 backend "
+          f"{plain['build']['int8_backend']}. Medians of {plain['merged_rounds']} rounds; in each, every program "
+          "measured every row while the others were stopped.\n")
+    print("6 language layers and 4 vision blocks of exact Qwen2.5-VL-3B shapes, the same synthetic weights for all. "
+          "\"Octavo\" is W8A8 as `quantize` makes it unasked, the vision tower in bf16 and computed in float32's "
+          "precision. \"Fast\" is `" + fast["options"].split(" --only model ")[1] + "` on a vision tower in W8A8, which "
+          "may change answers. Limit, share and what binds are those of the fast column where there is one.\n")
+    rows, wide = [], []
+    for what, unit, key, peer_row in ROWS:
+        ours, faster = found(plain, key), found(fast, key)
+        judged = faster or ours
+        items = ours["items"] if ours else 1
+        times = {}
+        for peer in peers:
+            entry = peer["times"].get(peer_row)
+            if entry:
+                times[peer["peer"]] = entry["median_ms"]
+        # Peers' prefill is a call of so many tokens; their decode is milliseconds per token.
+        per_call = int(what.split()[2]) if what.startswith("prefill") else 1
+        best = min(times, key=times.get) if times else None
+        limit = judged.get("limit_ms") if judged else None
+        rows.append([
+            what + (", " + unit if unit == "tokens/s" else ", ms"),
+            shown(ours and ours["median_ms"], items, unit),
+            shown(faster and faster["median_ms"], items, unit) if key[0] == "model" else "",
+            f"{best} {shown(times[best], per_call, unit)}" if best else "-",
+            shown(limit, items, unit) if limit else "-",
+            f"{100 * judged['share']:.0f} %" if limit else "-",
+            judged.get("binds", "-") if judged else "-",
+        ])
+        if times:
+            wide.append([what + ", " + unit, shown(ours and ours["median_ms"], items, unit),
+                         shown(faster and faster["median_ms"], items, unit) if key[0] == "model" else ""]
+                        + [shown(times.get(peer["peer"]), per_call, unit) for peer in peers])
+    table(["work", "Octavo", "fast", "best peer", "limit", "share", "binds"], rows)
+    print("## Every peer\n")
+    table(["work", "Octavo", "fast"] + [peer["peer"] for peer in peers], wide)
+    for peer in peers:
+        print(f"- **{peer['peer']}** {peer['version']}: {peer['what'].strip(' |')}.")
+        for left in peer["left_out"]:
+            print(f"  Left out: {left['row']}: {left['why']}")
+    for missing in data["missing"]:
+        print(f"- **{missing['peer']}** is missing: {missing['why']}")
+    print()
+    if data.get("whole"):
+        print("## Full depth\n")
+        print("The whole 3B, 36 layers and 32 vision blocks, W8A8 with the vision tower in bf16, as Octavo runs it "
+              "unasked.\n")
+        whole = data["whole"]
+        table(["work", "median", "rate", "limit", "share", "binds"], [
+            [row["name"], f"{number(row['median_ms'])} ms", f"{number(1e3 * row['items'] / row['median_ms'])} "
+             f"{row['item']}/s", f"{number(row['limit_ms'])} ms" if "limit_ms" in row else "-",
+             f"{100 * row['share']:.0f} %" if "share" in row else "-", row.get("binds", "-")]
+            for row in whole["rows"]])
+        memory = whole.get("memory", {})
+        if "peak_bytes" in memory:
+            print(f"Memory: at most {memory['peak_bytes'] / 1e9:.2f} GB for {memory['weight_bytes'] / 1e9:.2f} GB of "
+                  "weights, mapped files included.\n")
+    print("## The machine's limits\n")
+    table(["multiply-adds", "one thread", "all threads"], [
+        [f"{unit['kind']} by {unit['name']}", f"{unit['one_thread_gops']:.0f} GOP/s", f"{unit['all_threads_gops']:.0f} "
+         "GOP/s"] if unit["measured"] else [f"{unit['kind']} by {unit['name']}", "not measured: " + unit["missing"], ""]
+        for unit in machine["units"]])
+    table(["reading", "one thread", "all threads"], [
+        [f"{read['bytes'] >> 20} MiB" + (" (memory)" if read is machine["reads"][-1] else " again and again"),
+         f"{read['one_thread_gb_s']:.1f} GB/s", f"{read['all_threads_gb_s']:.1f} GB/s"] for read in machine["reads"]])
+    print("## Again\n")
+    print("```\ncmake --preset release && cmake --build --preset release --target octavo_cli make_synthetic\n"
+          "tests/bench/peers/run.sh\n```")
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1]) as stream:
+        main(json.load(stream))
