@@ -4,8 +4,9 @@
 //     gemm_bench [seconds per case] [threads] [text that a case's name contains]      0.2 0 ""
 //
 // Every int8 backend that runs here is compared with `portable` before it is timed, as a whole layer ("w8a8:NAME") and
-// as the bare product of rows that are int8 already ("product:NAME"); every float backend as "bf16:NAME" and so on. One
-// JSON document on standard output.
+// as the bare product of rows that are int8 already ("product:NAME"); every float backend as "bf16:NAME" and so on. The
+// text "sgemm": the float32 product alone, beside oneDNN's (with OMP_NUM_THREADS=1, so that it has one thread, too).
+// One JSON document on standard output.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,11 @@
 #include "octavo/attention.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
+
+// What sgemm replaced. It runs on threads of its own unless OMP_NUM_THREADS=1.
+extern "C" int dnnl_sgemm(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
+                          float alpha, const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta,
+                          float* c, std::int64_t ldc);
 
 namespace {
 
@@ -154,15 +160,47 @@ void attention_case(const char* name, std::int64_t q_len, std::int64_t kv_len, d
       4e-9 * 16 * 128 * pairs / t.best);
 }
 
-void sgemm_case(std::int64_t side, double budget) {
-  const Tensor square = noise({side, side}, 5);
-  Tensor product = Tensor::empty(DType::f32, {side, side});
-  const Timing t = measure(budget, [&] {
-    octavo::sgemm(side, side, side, square.data<float>(), side, square.data<float>(), side,
-                  product.mutable_data<float>(), side);
-  });
-  std::printf("  {\"op\": \"sgemm\", \"side\": %lld, \"best_ms\": %.4f, \"gops\": %.1f},\n",
-              static_cast<long long>(side), t.best * 1e3, 2e-9 * static_cast<double>(side * side * side) / t.best);
+struct SgemmCase {
+  std::int64_t m, n, k;
+  bool transpose_a, transpose_b;
+};
+constexpr SgemmCase kSgemmCases[] = {{2048, 2048, 2048, false, false}, {2048, 2048, 2048, false, true},
+                                     {2048, 2048, 2048, true, false},  {512, 2048, 2048, false, true},
+                                     {512, 11008, 2048, false, true},  {4096, 256, 4096, false, true},
+                                     {64, 2048, 2048, false, true}};
+
+// Every float backend and oneDNN's product, in turns: they meet the same disturbances. The best of the rounds.
+void sgemm_case(const SgemmCase& c, double budget) {
+  const Tensor a = noise({c.m, c.k}, 5), b = noise({c.n, c.k}, 6);
+  Tensor product = Tensor::empty(DType::f32, {c.m, c.n});
+  const std::int64_t lda = c.transpose_a ? c.m : c.k, ldb = c.transpose_b ? c.k : c.n;
+  std::vector<std::string> names{"dnnl_sgemm"};
+  for (const octavo::BackendInfo& backend : octavo::float_backends())
+    if (backend.available) names.push_back(backend.name);
+  std::vector<double> best(names.size(), 1e30);
+  double total = 0;
+  for (int round = 0; round < 3 || total < budget * static_cast<double>(names.size()); ++round)
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (i > 0) octavo::force_float_backend(names[i]);
+      const double start = seconds();
+      if (i == 0)
+        dnnl_sgemm(c.transpose_a ? 'T' : 'N', c.transpose_b ? 'T' : 'N', c.m, c.n, c.k, 1.0F, a.data<float>(), lda,
+                   b.data<float>(), ldb, 0.0F, product.mutable_data<float>(), c.n);
+      else
+        octavo::sgemm(c.m, c.n, c.k, a.data<float>(), lda, b.data<float>(), ldb, product.mutable_data<float>(), c.n,
+                      {.transpose_a = c.transpose_a, .transpose_b = c.transpose_b});
+      const double taken = seconds() - start;
+      best[i] = std::min(best[i], taken);
+      total += taken;
+    }
+  octavo::force_float_backend("");
+  std::printf("  {\"op\": \"sgemm\", \"m\": %lld, \"n\": %lld, \"k\": %lld, \"transposed\": \"%s%s\", \"gflops\": {",
+              static_cast<long long>(c.m), static_cast<long long>(c.n), static_cast<long long>(c.k),
+              c.transpose_a ? "a" : "", c.transpose_b ? "b" : "");
+  for (std::size_t i = 0; i < names.size(); ++i)
+    std::printf("%s\"%s\": %.0f", i == 0 ? "" : ", ", names[i].c_str(),
+                2e-9 * static_cast<double>(c.m * c.n * c.k) / best[i]);
+  std::printf("}},\n");
 }
 
 void print_limits() {
@@ -185,8 +223,9 @@ int main(int argc, char** argv) {
     print_limits();
     for (const Case& c : kCases)
       if (std::string(c.name).find(wanted) != std::string::npos) linear_case(c, budget);
+    if (wanted.empty() || wanted == "sgemm")
+      for (const SgemmCase& c : kSgemmCases) sgemm_case(c, budget);
     if (wanted.empty()) {
-      sgemm_case(2048, budget);
       attention_case("decode", 1, 1024, budget);
       attention_case("prefill", 1024, 1024, budget);
     }
