@@ -74,7 +74,11 @@ OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, s
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_setzero_ps();
   std::int64_t i = 0;
-  for (; i + 16 * kApart <= k; i += 16 * kApart)
+  for (; i + 16 * kApart <= k; i += 16 * kApart) {
+    // The next four rows, a few hundred nanoseconds ahead: rows are shorter than what the processor takes to see a
+    // stream.
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) _mm_prefetch(reinterpret_cast<const char*>(w[j] + 4 * k + i), _MM_HINT_T0);
 #pragma GCC unroll 4
     for (int u = 0; u < kApart; ++u) {
       __m512 wide[4];
@@ -87,6 +91,7 @@ OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, s
         for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_fmadd_ps(values, wide[j], sums[r][u][j]);
       }
     }
+  }
   for (; i < k; i += 16) {
     const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(std::min<std::int64_t>(16, k - i))) - 1);
     __m512 wide[4];
