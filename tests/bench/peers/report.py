@@ -64,9 +64,10 @@ def main(data):
     print(f"{data['date']}, {machine['processor'] or 'a processor without a name'}, {data['threads']} threads, "
           f"{data['system']}; load of the quarter of an hour before: {data['load_before']:.1f}. Octavo "
           f"{plain['build']['octavo']}, {plain['build']['compiler']}, oneDNN {plain['build']['onednn']}, int8 backend "
-          f"{plain['build']['int8_backend']}. Medians of {plain['merged_rounds']} rounds; in each, every program "
+          f"{plain['build']['int8_backend']}. Medians of {plain['merged_rounds']} round{'s' * (plain['merged_rounds'] > 1)}; in each, every program "
           "measured every row while the others were stopped.\n")
-    print("6 language layers and 4 vision blocks of exact Qwen2.5-VL-3B shapes, the same synthetic weights for all. "
+    print("6 language layers and 4 vision blocks of exact Qwen2.5-VL-3B shapes, the same synthetic weights for all language models; torch's "
+          "vision tower has random weights of its own, and linears and attention are measured on random values. "
           "\"Octavo\" is W8A8 as `quantize` makes it unasked, the vision tower in bf16 and computed in float32's "
           "precision. \"Fast\" is `" + fast["options"].split(" --only model ")[1] + "` on a vision tower in W8A8, which "
           "may change answers. Limit, share and what binds are those of the fast column where there is one.\n")
