@@ -4,7 +4,7 @@
 #   tests/bare_root.sh trixie bash -c './examples/quickstart.sh && ./tests/install/deb.sh build/release'
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=$1
+build=$(realpath "$1")
 source examples/setup.sh
 octavo_install file dpkg-dev
 say "Building what quickstart left out"
