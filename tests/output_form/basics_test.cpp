@@ -1,0 +1,3 @@
+#include "catch.hpp"
+#include "octavo/output_form.hpp"
+TEST_CASE("x") { CHECK(octavo::OutputForm::example("int").matches("12")); }
