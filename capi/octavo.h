@@ -95,8 +95,8 @@ OCTAVO_API octavo_status octavo_last_shape_error(octavo_shape_error* out);
 
 OCTAVO_API void octavo_string_release(char* string);
 
-/** What this library is and finds on this machine: *out_json receives what `octavo --version --json` prints, {"version",
- * "compiler", "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"},
+/** What this library is and finds on this machine: *out_json receives what `octavo --version --json` prints,
+ * {"version", "compiler", "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"},
  * "instruction_sets": [...], "threads", "int8_backend": {"name", "why"}, "int8_backends": [{"name", "available",
  * "detail"}], "float_backends": [...]}. */
 OCTAVO_API octavo_status octavo_build_info(char** out_json);
