@@ -27,6 +27,7 @@
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
+#include "octavo/output_form.hpp"
 #include "octavo/sampling.hpp"
 #include "octavo/structure.hpp"
 #include "octavo/text.hpp"
@@ -98,6 +99,11 @@ struct GenerateOptions {
   std::function<bool(std::int32_t id, std::string_view text)> on_token;
   /// The same for a batch, where on_token must be empty: with the sequence's index, which alone false stops.
   std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)> on_batch_token;
+  /// Absent: any text. Else tokens that cannot continue a text of the form are never chosen, whatever the rules and the
+  /// sampling prefer, and the answer ends exactly when the text is complete: at a stop token, which is forced where
+  /// nothing else may follow, or, where there are none, at once. max_new_tokens, stop strings and callbacks may cut it
+  /// short. Needs a tokenizer.
+  std::optional<OutputForm> form;
   const std::atomic<bool>* cancel = nullptr;  ///< looked at before every layer
   /// What the boxes in GenerateResult::text are in. `original` needs pictures that share one scale (see common_scale),
   /// and, since a box is moved when the answer is complete, no on_token.
@@ -132,6 +138,7 @@ class Model {
   const ModelOptions& options() const noexcept;  ///< as opened with
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;                   ///< throws not_found when the directory has none
+  const FormVocabulary& form_vocabulary() const;        ///< its tokens, for FormState; made when first asked for
   const ChatTemplate& chat_template() const;            ///< how prepare lays prompts out
   const ImageProcessorConfig& image_processor() const;  ///< preprocessor_config.json
   std::int64_t vocab_size() const;                      ///< rows of the embedding; may exceed the tokenizer's

@@ -92,7 +92,7 @@ class FormState {
 
   /// -infinity for every token that may not come next. logits: f32 [vocab]; ids beyond the vocabulary are no text.
   /// @throws Error  unsupported when no token is left: the vocabulary lacks a byte that the form needs.
-  void mask(std::span<float> logits);
+  void mask(std::span<float> logits) const;
   /// @throws Error  invalid_argument for a token that may not come next.
   void take(std::int32_t id);
 

@@ -63,6 +63,18 @@ const GenerationRules& rules_of(const Model::Impl& model, const GenerateOptions&
   return options.rules ? *options.rules : model.generation.rules;
 }
 
+std::optional<FormState> form_of(const Model::Impl& model, const GenerateOptions& options,
+                                 const std::vector<std::int32_t>& stops) {
+  if (!options.form) return std::nullopt;
+  const GenerationRules& rules = rules_of(model, options);
+  if (rules.forced_bos_token_id || !rules.forced_eos_token_ids.empty())
+    throw Error(
+        ErrorCode::invalid_argument,
+        "generate: the rules force a token at the begin or the end of the answer, which its form may not allow: "
+        "leave out forced_bos_token_id and forced_eos_token_id, or the form");
+  return FormState(*options.form, model.form_vocabulary(), stops);
+}
+
 }  // namespace
 
 Answer::Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options)
@@ -71,9 +83,9 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
       limit_(checked_limit(model, input, options.max_new_tokens)),
       finished_(limit_ == 0),
       stops_(stops_of(model.generation, options)),
-      sampler_(
-          options.sampling.value_or(file_sampling(model.generation)),
-          TokenRules(rules_of(model, options), stops_, input.ids.size(), limit_, model.architecture->vocab_size())),
+      sampler_(options.sampling.value_or(file_sampling(model.generation)),
+               TokenRules(rules_of(model, options), stops_, input.ids.size(), limit_, model.architecture->vocab_size()),
+               form_of(model, options, stops_)),
       stop_strings_(rules_of(model, options).stop_strings, model.find_tokenizer(), input.ids) {
   if (const Tokenizer* tokenizer = model.find_tokenizer()) decoder_.emplace(*tokenizer);
   // So that steps need not grow them; the longest tokens may.
@@ -93,8 +105,9 @@ Answer::Piece Answer::take(std::span<const float> logits) {
   Piece piece{sampler_.next(logits, ids_), {}};
   ids_.push_back(piece.id);
   result.tokens.push_back(piece.id);
-  const bool stop =
-      stop_strings_.ends_with(piece.id) || std::find(stops_.begin(), stops_.end(), piece.id) != stops_.end();
+  const bool complete = stops_.empty() && sampler_.exhausted();  // there is no token to end it with
+  const bool stop = stop_strings_.ends_with(piece.id) || complete ||
+                    std::find(stops_.begin(), stops_.end(), piece.id) != stops_.end();
   finished_ = stop || static_cast<std::int64_t>(result.tokens.size()) == limit_;
   if (stop) result.finish_reason = FinishReason::stop;
   if (decoder_) piece.text = decoder_->push(piece.id);

@@ -95,8 +95,8 @@ void check_sampling(const SamplingOptions& options) {
   }
 }
 
-Sampler::Sampler(const SamplingOptions& options, TokenRules rules)
-    : options_(options), rules_(std::move(rules)), random_(options.seed) {
+Sampler::Sampler(const SamplingOptions& options, TokenRules rules, std::optional<FormState> form)
+    : options_(options), rules_(std::move(rules)), form_(std::move(form)), random_(options.seed) {
   check_sampling(options);
 }
 
@@ -111,12 +111,22 @@ Choices Sampler::draw_from(std::span<const float> logits, std::span<const std::i
   rules_.before_penalty(scores, history);
   penalise(scores, history, options_.repetition_penalty);
   rules_.after_penalty(scores, history);
+  if (form_) form_->mask(scores);
   if (std::all_of(scores.begin(), scores.end(), [](float score) { return score == -INFINITY; }))
-    throw Error(ErrorCode::invalid_argument, "sampling: the rules of generation_config.json leave no token to choose");
+    throw Error(
+        ErrorCode::invalid_argument,
+        form_ ? "sampling: the rules of generation_config.json leave no token to choose that goes on with the form"
+              : "sampling: the rules of generation_config.json leave no token to choose");
   return distribution(scores, options_);
 }
 
 std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
+  const std::int32_t id = draw(logits, history);
+  if (form_) form_->take(id);
+  return id;
+}
+
+std::int32_t Sampler::draw(std::span<const float> logits, std::span<const std::int32_t> history) {
   const Choices drawn_from = draw_from(logits, history);
   if (is_greedy(options_)) return drawn_from.front().id;
   const double point = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // uniform in [0, 1)

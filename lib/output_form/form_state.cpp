@@ -85,7 +85,7 @@ FormState& FormState::operator=(FormState other) noexcept {
 }
 FormState::~FormState() = default;
 
-void FormState::mask(std::span<float> logits) {
+void FormState::mask(std::span<float> logits) const {
   constexpr float kNever = -std::numeric_limits<float>::infinity();
   const Impl::Mask& allowed = impl_->mask_here();
   const std::size_t known = impl_->vocabulary.impl_->bytes.size();
