@@ -40,3 +40,5 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_result) == 40, "0.1: octa
 static_assert(sizeof(void*) != 8 || sizeof(octavo_plan_options) == 48, "0.1: octavo_plan_options is 48 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_plan_options, prompt_tokens) == 24, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_trace_options) == 16, "0.1: octavo_trace_options is 16 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_form_options) == 16, "0.1: octavo_form_options is 16 bytes");
+static_assert(OCTAVO_FORM_ONE_SPACE == 0 && OCTAVO_FORM_LINES == 1, "0.1");

@@ -6,6 +6,7 @@
 #include <octavo/attention.hpp>
 #include <octavo/gemm.hpp>
 #include <octavo/model.hpp>
+#include <octavo/output_form.hpp>
 #include <octavo/prefix_cache.hpp>
 #include <octavo/quant.hpp>
 #include <octavo/tensor.hpp>
@@ -31,6 +32,12 @@ struct octavo_kv_cache {
 };
 struct octavo_prefix_cache {
   std::shared_ptr<octavo::PrefixCache> value;
+};
+struct octavo_output_form {
+  octavo::OutputForm value;
+};
+struct octavo_form_state {
+  octavo::FormState value;
 };
 struct octavo_model {
   octavo::Model value;

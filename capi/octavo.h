@@ -186,6 +186,49 @@ typedef struct octavo_prefix_cache octavo_prefix_cache;
 OCTAVO_API octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out);
 OCTAVO_API void octavo_prefix_cache_release(octavo_prefix_cache* cache);
 
+/* What an answer must look like: tokens that cannot continue a text of the form are never chosen, so that an answer
+ * that ends by itself parses (OCTAVO_FINISH_STOP; one that max_new_tokens cuts does not). Forms are immutable and may
+ * be shared by threads and models. docs/output_form.md has what each kind takes. */
+typedef struct octavo_output_form octavo_output_form;
+/** White space outside of strings: one space or none after `,` and `:`; or line breaks and indentation as well. */
+enum { OCTAVO_FORM_ONE_SPACE = 0, OCTAVO_FORM_LINES = 1 };
+typedef struct octavo_form_options {
+  size_t struct_size;
+  int32_t spacing; /**< OCTAVO_FORM_ONE_SPACE or OCTAVO_FORM_LINES */
+  int32_t fence;   /**< not 0: the JSON stands between "```json" and "```" */
+} octavo_form_options;
+#define OCTAVO_FORM_OPTIONS_INIT \
+  { sizeof(octavo_form_options), 0, 0 }
+/** JSON that a JSON Schema describes. UNSUPPORTED names a keyword that is not honoured. options may be NULL. */
+OCTAVO_API octavo_status octavo_output_form_json_schema(const char* schema, const octavo_form_options* options,
+                                                        octavo_output_form** out);
+/** JSON like a template: `{"bbox_2d": [int, int, int, int], "label": string}`. options may be NULL. */
+OCTAVO_API octavo_status octavo_output_form_example(const char* text, const octavo_form_options* options,
+                                                    octavo_output_form** out);
+/** Texts that a regular expression matches from begin to end. */
+OCTAVO_API octavo_status octavo_output_form_pattern(const char* expression, octavo_output_form** out);
+/** One of `count` texts. */
+OCTAVO_API octavo_status octavo_output_form_choices(const char* const* texts, size_t count, octavo_output_form** out);
+/** 1 where the text has the form, from begin to end. */
+OCTAVO_API octavo_status octavo_output_form_matches(const octavo_output_form* form, const char* text, int32_t* out);
+/** Answers and states that use it keep what they need. */
+OCTAVO_API void octavo_output_form_release(octavo_output_form* form);
+
+/** One answer as far as it is written, for hosts that choose tokens from logits themselves;
+ * octavo_generate_options.form does all of it. One thread at a time. */
+typedef struct octavo_form_state octavo_form_state;
+/** `end_ids` [end_count]: tokens that end an answer, which are allowed exactly when the text is complete. */
+OCTAVO_API octavo_status octavo_form_state_create(const octavo_model* model, const octavo_output_form* form,
+                                                  const int32_t* end_ids, size_t end_count, octavo_form_state** out);
+/** Sets the logits [vocab_size] of all tokens that may not come next to -INFINITY. */
+OCTAVO_API octavo_status octavo_form_state_mask(const octavo_form_state* state, float* logits, size_t vocab_size);
+/** INVALID_ARGUMENT for a token that may not come next. */
+OCTAVO_API octavo_status octavo_form_state_take(octavo_form_state* state, int32_t token);
+/** Whether the text has the form, and whether nothing may follow; either may be NULL. */
+OCTAVO_API octavo_status octavo_form_state_complete(const octavo_form_state* state, int32_t* out_complete,
+                                                    int32_t* out_exhausted);
+OCTAVO_API void octavo_form_state_release(octavo_form_state* state);
+
 typedef struct octavo_generate_options {
   size_t struct_size;
   int64_t max_new_tokens;    /**< tokens; 0: generation_config.json's max_new_tokens or max_length, else 256 */

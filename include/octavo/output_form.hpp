@@ -37,7 +37,8 @@ struct FormOptions {
 };
 
 /// Immutable; may be shared between threads; copies share it. What is made from text refuses a form that no text has,
-/// and one of more than 100,000 states, with invalid_argument; nesting of a text is limited to 64 levels.
+/// and one of more than 100,000 states, with invalid_argument. Values nest at most 192 deep, choices and references
+/// counted.
 class OutputForm {
  public:
   /// JSON texts that a JSON Schema (2020-12, and the older spellings that mean the same) describes.

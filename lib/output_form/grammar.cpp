@@ -46,7 +46,7 @@ void Grammar::finish(RuleId root) {
   find_nesting();
   if (states_[start_of(root)].nesting > kMostNesting)
     throw Error(ErrorCode::invalid_argument,
-                "output form: no text has it: what it asks for contains itself, without end or more than 64 deep");
+                "output form: no text has it: what it asks for contains itself, without end or more than 192 deep");
   rank_rules();
   find_classes();
 }

@@ -29,6 +29,9 @@ cmake --build "$build" --target encode_lines render_lines
 "$venv/bin/python" tests/interop/tokens_check.py "$build/tests/encode_lines" "$model"
 "$venv/bin/python" tests/interop/tokenizer_files_check.py "$build/tests/encode_lines" "$model"
 "$venv/bin/python" tests/interop/templates_check.py "$build/tests/render_lines" "$model"
+say "Interoperation: forms against jsonschema and re"
+cmake --build "$build" --target form_lines
+"$venv/bin/python" tests/interop/forms_check.py "$build/tests/form_lines"
 say "Interoperation: quantize the bundled model"
 "$build/examples/octavo" quantize "$model" -o "$out" --calibration "$model/calib/calibration.jsonl" --overwrite
 say "Interoperation: safetensors reads what Octavo wrote"
