@@ -489,6 +489,17 @@ OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_t
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
 
+/* ---- Parts: boxes in answers ------------------------------------------------------------------------------ */
+
+/** Left, upper, right and lower edge in pixels. */
+typedef struct octavo_box {
+  double x1, y1, x2, y2;
+} octavo_box;
+/** The boxes of an answer, in their order, in the pixels that it was written in: `"bbox_2d": [x1, y1, x2, y2]`, or four
+ * numbers in brackets, or four alone. Of them, `capacity` are written; *out_count counts all, 0 where the answer has
+ * none. */
+OCTAVO_API octavo_status octavo_boxes_in(const char* text, octavo_box* out_boxes, size_t capacity, size_t* out_count);
+
 #ifdef __cplusplus
 }
 #endif
