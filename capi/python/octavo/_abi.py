@@ -385,6 +385,19 @@ class octavo_gptq_result(Structure):
     ]
 
 
+class octavo_box(Structure):
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    _fields_ = [
+        ("x1", c_double),
+        ("y1", c_double),
+        ("x2", c_double),
+        ("y2", c_double),
+    ]
+
+
 # Every exported function: what it returns, what it takes.
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_version": (c_char_p, []),
@@ -441,6 +454,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_kv_cache_truncate": (c_int32, [c_void_p, c_int64]),
     "octavo_kv_cache_release": (None, [c_void_p]),
     "octavo_attention": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_int32, c_void_p, c_int64, POINTER(c_void_p)]),
+    "octavo_boxes_in": (c_int32, [c_char_p, POINTER(octavo_box), c_size_t, POINTER(c_size_t)]),
 }
 
 

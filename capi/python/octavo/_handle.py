@@ -15,9 +15,12 @@ Self = TypeVar("Self", bound="Handle")
 class Owned:
     """A handle of the C library, released with its last reference: whoever is in a call with it holds one."""
 
-    def __init__(self, pointer: int, release: Callable[[Any], None]) -> None:
+    def __init__(self, pointer: int, release: Callable[[Any], None], keep: object = None) -> None:
+        """keep: what the handle is over, and which must therefore outlive it."""
+        self.address = pointer
         self._as_parameter_ = ctypes.c_void_p(pointer)
         self._release = release
+        self._keep = keep
 
     def __del__(self) -> None:
         self._release(self._as_parameter_)

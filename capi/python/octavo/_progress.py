@@ -1,6 +1,7 @@
 """Progress of a job: a bar of tqdm, or calls of the caller's function."""
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any, Callable, Optional, Union
 
@@ -22,7 +23,7 @@ class Progress:
         self._stage = ""
         if wanted is True or (wanted == "auto" and _seen()):
             try:
-                from tqdm.auto import tqdm
+                tqdm = importlib.import_module("tqdm.auto").tqdm
             except ImportError:
                 if wanted is True:
                     raise

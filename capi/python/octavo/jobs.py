@@ -38,7 +38,7 @@ def _run(options: Any, call: Callable[[Any], int], title: str, progress: Progres
     def work(emit: Emit) -> None:
         options.progress = _abi.octavo_progress_fn(
             lambda stage, done, total, user_data: emit((stage.decode(errors="replace"), done, total)))
-        options.cancel = token._handle._as_parameter_
+        options.cancel = token._handle.address
         _check(call(ctypes.byref(options)))
 
     try:

@@ -146,7 +146,7 @@ def contract_check(contract: str, tensors: Mapping[str, Optional[TensorLike]], *
     values = dims or {}
     check(lib.octavo_contract_check(
         contract.encode(), module.encode(), (ctypes.c_char_p * len(held))(*(name.encode() for name in tensors)),
-        (ctypes.c_void_p * len(held))(*(None if handle is None else handle._as_parameter_ for handle in handles)),
+        (ctypes.c_void_p * len(held))(*(None if handle is None else handle.address for handle in handles)),
         len(held), (ctypes.c_char_p * len(values))(*(name.encode() for name in values)),
         (ctypes.c_int64 * len(values))(*values.values()), len(values)))
 

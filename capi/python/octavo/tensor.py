@@ -35,7 +35,7 @@ class Tensor(Handle):
 
     def __init__(self, source: Any) -> None:
         if isinstance(source, Tensor):
-            self._owned, self._source = source._handle, source._source
+            self._owned = source._handle
         elif hasattr(source, "__array_interface__"):
             self._borrow(source)
         else:
@@ -54,7 +54,7 @@ class Tensor(Handle):
         """Over a handle that the C library gave away."""
         tensor = cls.__new__(cls)
         assert handle.value is not None
-        tensor._owned, tensor._source = Owned(handle.value, lib.octavo_tensor_release), None
+        tensor._owned = Owned(handle.value, lib.octavo_tensor_release)
         return tensor
 
     def _borrow(self, source: Any) -> None:
@@ -69,8 +69,7 @@ class Tensor(Handle):
         check(lib.octavo_tensor_borrow(interface["data"][0], dtype_number(dtype), _dims(shape), len(shape),
                                        ctypes.byref(handle)))
         assert handle.value is not None
-        self._owned, self._source = Owned(handle.value, lib.octavo_tensor_release), source
-        self._owned.source = source  # type: ignore[attr-defined]  # outlives every use of the handle
+        self._owned = Owned(handle.value, lib.octavo_tensor_release, keep=source)
 
     @property
     def dtype(self) -> str:
