@@ -14,7 +14,7 @@ def _candidates() -> list[str]:
     if named:
         return [named]
     bundled = Path(__file__).with_name("liboctavo.so")
-    return [str(bundled)] if bundled.exists() else ["liboctavo.so.0"]
+    return [str(bundled)] if bundled.exists() else [f"liboctavo.so.{_abi.OCTAVO_ABI_VERSION}"]
 
 
 def _open() -> ctypes.CDLL:

@@ -23,7 +23,7 @@ def _handle_of(value: Optional[Handle]) -> Optional[Owned]:
 
 
 class Hessian(Handle):
-    """H = 2/n sum x^T x over the rows seen, of the inputs of a linear with `in_features` inputs. One thread at a time."""
+    """H = 2/n sum x^T x of the inputs of a linear, over n samples, each of which is one `add`. One thread at a time."""
 
     def __init__(self, in_features: int) -> None:
         handle = ctypes.c_void_p()
@@ -31,7 +31,7 @@ class Hessian(Handle):
         self._owned = _created(handle, lib.octavo_hessian_release)
 
     def add(self, x: TensorLike) -> None:
-        """Takes in the rows of x[T, in_features], f32."""
+        """Takes in a sample: its rows x[T, in_features], f32."""
         check(lib.octavo_hessian_add(self._handle, as_tensor(x)._handle))
 
 
