@@ -106,9 +106,15 @@ class JobsTest(unittest.TestCase):
 
     def test_compare(self):
         self.assertTrue(octavo.compare(MODEL, self.quantized, progress=False))
-        result = octavo.compare(self.quantized, MODEL, values=False, progress=False)
+        other = self.here / "changed"
+        shutil.copytree(self.quantized, other)
+        config = json.loads((other / "preprocessor_config.json").read_text())
+        (other / "preprocessor_config.json").write_text(json.dumps({**config, "max_pixels": 784}))
+        result = octavo.compare(MODEL, other, values=False, progress=False)
         self.assertFalse(result)
-        self.assertEqual(result.wrong, sum(found["class"] == "wrong" for found in result.differences))
+        wrong = [found for found in result.differences if found["class"] == "wrong"]
+        self.assertEqual((result.wrong, len(wrong)), (1, 1))
+        self.assertIn("max_pixels", json.dumps(wrong))
         self.assertIn("wrong", result._repr_html_())
 
     def test_attribute(self):

@@ -4,6 +4,10 @@ from __future__ import annotations
 from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from typing import Any
 
+OCTAVO_VERSION_MAJOR = 0
+OCTAVO_VERSION_MINOR = 1
+OCTAVO_VERSION_PATCH = 0
+OCTAVO_ABI_VERSION = 0
 OCTAVO_OK = 0
 OCTAVO_INVALID_ARGUMENT = 1
 OCTAVO_SHAPE_MISMATCH = 2
@@ -401,10 +405,12 @@ class octavo_box(Structure):
 # Every exported function: what it returns, what it takes.
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_version": (c_char_p, []),
+    "octavo_abi_version": (c_int32, []),
     "octavo_status_name": (c_char_p, [c_int32]),
     "octavo_last_error": (c_char_p, []),
     "octavo_last_shape_error": (c_int32, [POINTER(octavo_shape_error)]),
     "octavo_string_release": (None, [c_void_p]),
+    "octavo_build_info": (c_int32, [POINTER(c_void_p)]),
     "octavo_set_num_threads": (c_int32, [c_int32]),
     "octavo_thread_pool_create": (c_int32, [c_int32, c_int32, POINTER(c_void_p)]),
     "octavo_thread_pool_use": (c_int32, [c_void_p]),
