@@ -42,3 +42,4 @@ static_assert(sizeof(void*) != 8 || offsetof(octavo_plan_options, prompt_tokens)
 static_assert(sizeof(void*) != 8 || sizeof(octavo_trace_options) == 16, "0.1: octavo_trace_options is 16 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_form_options) == 16, "0.1: octavo_form_options is 16 bytes");
 static_assert(OCTAVO_FORM_ONE_SPACE == 0 && OCTAVO_FORM_LINES == 1, "0.1");
+static_assert(sizeof(octavo_box) == 32, "never grows: callers hold arrays of it");

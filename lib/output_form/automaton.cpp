@@ -32,6 +32,7 @@ Automaton::Automaton(std::shared_ptr<const Grammar> grammar) : grammar_(std::mov
 void Automaton::clear() {
   positions_.clear();
   next_.clear();
+  readings_ = 0;
   frames_.clear();
   known_positions_.clear();
   known_frames_.clear();
@@ -74,6 +75,7 @@ PositionId Automaton::known_or_new(Position position) {
     if (other.complete == position.complete && other.readings == position.readings) return known->second;
   }
   const auto id = static_cast<PositionId>(positions_.size());
+  readings_ += position.readings.size();
   positions_.push_back(std::move(position));
   next_.resize(next_.size() + grammar_->classes(), kUnknown);
   known_positions_.emplace(hash, id);
@@ -88,6 +90,7 @@ void Automaton::follow(std::vector<Reading>& waiting, Position& position, Caller
     const Reading reading = waiting.back();
     waiting.pop_back();
     if (!seen_.insert((std::uint64_t{reading.state} << 32U) | reading.frame).second) continue;
+    ++work_;
     const State& state = grammar_->state(reading.state);
     const std::uint32_t depth = frames_[reading.frame].depth;
     if (!fits(depth, state.nesting)) continue;
@@ -133,17 +136,21 @@ Automaton::FrameId Automaton::copy_frame(const Automaton& other, FrameId frame,
   return copy;
 }
 
-PositionId Automaton::forget(PositionId keep) {
+void Automaton::forget(std::span<PositionId> keep) {
   const Automaton before = std::move(*this);
   grammar_ = before.grammar_;
+  work_ = before.work_;
   clear();
   std::unordered_map<FrameId, FrameId> copied;
-  const Position& kept = before.positions_[keep];
-  Position position;
-  position.complete = kept.complete;
-  for (const Reading& reading : kept.readings)
-    position.readings.push_back({reading.state, copy_frame(before, reading.frame, copied)});
-  return known_or_new(std::move(position));
+  for (PositionId& id : keep) {
+    const Position& kept = before.positions_[id];
+    Position position;
+    position.complete = kept.complete;
+    work_ += kept.readings.size();
+    for (const Reading& reading : kept.readings)
+      position.readings.push_back({reading.state, copy_frame(before, reading.frame, copied)});
+    id = known_or_new(std::move(position));
+  }
 }
 
 }  // namespace octavo::output_form

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -21,14 +22,13 @@ namespace octavo::output_form {
 
 using PositionId = std::uint32_t;
 constexpr PositionId kNowhere = kNever;
-constexpr std::size_t kMostRemembered = 1 << 14;  // positions, between two tokens
 
 class Automaton {
  public:
   explicit Automaton(std::shared_ptr<const Grammar> grammar);
 
   PositionId begin() const { return begin_; }
-  /// kNowhere: no text goes on like that. Positions stay valid until forget().
+  /// kNowhere: no text goes on like that. Positions are valid until forget().
   PositionId next(PositionId from, std::uint8_t byte) {
     PositionId& known = next_[std::size_t{from} * grammar_->classes() + grammar_->class_of(byte)];
     return known != kUnknown ? known : find_next(from, byte);
@@ -36,12 +36,16 @@ class Automaton {
   bool complete(PositionId at) const { return positions_[at].complete; }
   bool exhausted(PositionId at) const { return positions_[at].complete && positions_[at].readings.empty(); }
 
-  std::size_t remembered() const { return positions_.size(); }
-  /// Forgets every position but `keep`, and returns its new number.
-  PositionId forget(PositionId keep);
+  /// Whether it is time to forget what is not needed.
+  bool full() const { return next_.size() + 2 * readings_ > kMostRemembered; }
+  /// Forgets every position but these, and gives them their new numbers.
+  void forget(std::span<PositionId> keep);
+  /// Readings that were followed so far: what ambiguity costs.
+  std::uint64_t work() const { return work_; }
 
  private:
   static constexpr PositionId kUnknown = kNever - 1;
+  static constexpr std::size_t kMostRemembered = std::size_t{1} << 22;  // some 16 MiB
   using FrameId = std::uint32_t;
   struct Reading {
     StateId state;
@@ -70,6 +74,8 @@ class Automaton {
   PositionId begin_ = 0;
   std::vector<Position> positions_;
   std::vector<PositionId> next_;  // by position and class of byte
+  std::size_t readings_ = 0;      // of all positions
+  std::uint64_t work_ = 0;
   std::vector<Frame> frames_;
   std::unordered_multimap<std::uint64_t, PositionId> known_positions_;  // by hash
   std::unordered_multimap<std::uint64_t, FrameId> known_frames_;

@@ -37,34 +37,28 @@ constexpr std::array<std::pair<char, char>, 7> kShortEscapes{
 
 }  // namespace
 
-CharacterSet CharacterSet::all() {
-  CharacterSet set(0, 0xD7FF);
-  return set.add(0xE000, kLargest);
+CharacterSet::CharacterSet(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
+  for (const Range& range : ranges) {
+    if (!ranges_.empty() && range.first <= ranges_.back().last + 1)
+      ranges_.back().last = std::max(ranges_.back().last, range.last);
+    else
+      ranges_.push_back(range);
+  }
 }
+
+CharacterSet CharacterSet::all() { return CharacterSet({{0, 0xD7FF}, {0xE000, kLargest}}); }
 
 CharacterSet CharacterSet::of(std::string_view ascii) {
-  CharacterSet set;
-  for (const char c : ascii) set.add(static_cast<unsigned char>(c), static_cast<unsigned char>(c));
-  return set;
+  std::vector<Range> ranges;
+  for (const char c : ascii) ranges.push_back({static_cast<unsigned char>(c), static_cast<unsigned char>(c)});
+  return CharacterSet(std::move(ranges));
 }
 
-CharacterSet& CharacterSet::add(char32_t first, char32_t last) {
-  ranges_.push_back({first, last});
-  std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
-  std::vector<Range> joined;
-  for (const Range& range : ranges_) {
-    if (!joined.empty() && range.first <= joined.back().last + 1)
-      joined.back().last = std::max(joined.back().last, range.last);
-    else
-      joined.push_back(range);
-  }
-  ranges_ = std::move(joined);
-  return *this;
-}
-
-CharacterSet& CharacterSet::add(const CharacterSet& other) {
-  for (const Range& range : other.ranges_) add(range.first, range.last);
-  return *this;
+CharacterSet CharacterSet::with(const CharacterSet& other) const {
+  std::vector<Range> ranges = ranges_;
+  ranges.insert(ranges.end(), other.ranges_.begin(), other.ranges_.end());
+  return CharacterSet(std::move(ranges));
 }
 
 CharacterSet CharacterSet::without(const CharacterSet& other) const {

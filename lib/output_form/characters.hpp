@@ -16,12 +16,12 @@ class CharacterSet {
     char32_t first, last;
   };
   CharacterSet() = default;
-  CharacterSet(char32_t first, char32_t last) { add(first, last); }
+  CharacterSet(char32_t first, char32_t last) : CharacterSet(std::vector<Range>{{first, last}}) {}
+  explicit CharacterSet(std::vector<Range> ranges);  ///< in any order
   static CharacterSet all();
   static CharacterSet of(std::string_view ascii);
 
-  CharacterSet& add(char32_t first, char32_t last);
-  CharacterSet& add(const CharacterSet& other);
+  CharacterSet with(const CharacterSet& other) const;
   CharacterSet without(const CharacterSet& other) const;
   bool has(char32_t character) const;
   bool empty() const { return ranges_.empty(); }

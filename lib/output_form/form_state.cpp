@@ -16,6 +16,7 @@ using output_form::PositionId;
 
 constexpr std::size_t kMostMaskBytes = std::size_t{16} << 20;  // of one answer
 constexpr std::size_t kWordBits = 64;
+constexpr std::uint64_t kMostWork = 30'000'000;  // readings of a walk: a second or two
 
 }  // namespace
 
@@ -35,12 +36,18 @@ struct FormState::Impl {
     if (!masks.empty() && masks.size() * masks.begin()->second.size() * sizeof(std::uint64_t) > bytes) masks.clear();
   }
 
+  void forget(std::span<PositionId> keep) {
+    masks.clear();
+    automaton.forget(keep);
+  }
+
   /// Walks the tree of tokens, and leaves a branch where the automaton does.
   Mask allowed() {
     const FormVocabulary::Impl& tree = *vocabulary.impl_;
     Mask mask((tree.bytes.size() + kWordBits - 1) / kWordBits);
     std::vector<PositionId> reached(std::size_t{tree.longest} + 1, kNowhere);  // by bytes read
     reached[0] = at;
+    const std::uint64_t work = automaton.work();
     for (std::uint32_t i = 0; i + 1 < tree.nodes.size();) {
       const FormVocabulary::Impl::Node& node = tree.nodes[i];
       const PositionId to = automaton.next(reached[node.depth - 1], node.byte);
@@ -50,6 +57,14 @@ struct FormState::Impl {
       }
       reached[node.depth] = to;
       ++i;
+      if (automaton.work() - work > kMostWork)
+        throw Error(ErrorCode::unsupported,
+                    "output form: what is written can be read in too many ways: write the form so that fewer of its "
+                    "parts begin alike");
+      if (automaton.full()) {
+        forget({reached.data(), std::size_t{node.depth} + 1});
+        at = reached[0];
+      }
       for (std::uint32_t token = node.first_token; token < tree.nodes[i].first_token; ++token) {
         const auto id = static_cast<std::size_t>(tree.tokens[token]);
         mask[id / kWordBits] |= std::uint64_t{1} << (id % kWordBits);
@@ -65,7 +80,8 @@ struct FormState::Impl {
   const Mask& mask_here() {
     if (const auto known = masks.find(at); known != masks.end()) return known->second;
     forget_masks_beyond(kMostMaskBytes);
-    return masks.emplace(at, allowed()).first->second;
+    Mask mask = allowed();  // which may renumber where it is
+    return masks.emplace(at, std::move(mask)).first->second;
   }
 };
 
@@ -136,10 +152,7 @@ void FormState::take(std::int32_t id) {
     if (at == kNowhere) refuse(" may not come next");
   }
   state.at = at;
-  if (state.automaton.remembered() > output_form::kMostRemembered) {
-    state.masks.clear();
-    state.at = state.automaton.forget(at);
-  }
+  if (state.automaton.full()) state.forget({&state.at, 1});
 }
 
 bool FormState::complete() const noexcept { return impl_->automaton.complete(impl_->at); }

@@ -19,7 +19,7 @@ struct Branch {
 };
 
 const CharacterSet& key_characters() {
-  static const CharacterSet all = CharacterSet(plain_in_json()).add(CharacterSet::of("\"\\\b\f\n\r\t"));
+  static const CharacterSet all = plain_in_json().with(CharacterSet::of("\"\\\b\f\n\r\t"));
   return all;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "octavo/error.hpp"
 
@@ -52,25 +53,52 @@ void Grammar::finish(RuleId root) {
 }
 
 /// The fewest calls in each other on a way from each state to the end of its rule: so that a limited depth never leads
-/// to where nothing can be completed. Values only fall; states mostly lead to later ones, so that few rounds are needed
-/// besides those that nesting takes.
+/// to where nothing can be completed. Backwards from the ends, one depth after the other.
 void Grammar::find_nesting() {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::size_t i = states_.size(); i-- > 0;) {
-      State& state = states_[i];
-      std::uint32_t best = state.accepts ? 0 : state.nesting;
-      for (const ByteEdge& edge : state.bytes) best = std::min(best, states_[edge.to].nesting);
-      for (const StateId to : state.free) best = std::min(best, states_[to].nesting);
-      for (const CallEdge& edge : state.calls) {
-        const std::uint32_t inside = states_[start_of(edge.rule)].nesting;
-        if (inside >= kMostNesting) continue;  // too deep in any case, which ends the rounds
-        best = std::min(best, std::max(inside + 1, states_[edge.to].nesting));
-      }
-      if (best == state.nesting) continue;
-      state.nesting = best;
-      changed = true;
+  struct Call {
+    StateId from;
+    RuleId rule;
+  };
+  struct Back {
+    std::vector<StateId> steps;
+    std::vector<Call> calls;  // that come back here
+  };
+  std::vector<Back> back(states_.size());
+  std::vector<std::vector<std::pair<StateId, StateId>>> callers(rules_.size());  // from, to
+  std::vector<StateId> reached;                                                  // with `depth`
+  for (StateId id = 0; id < states_.size(); ++id) {
+    const State& state = states_[id];
+    for (const ByteEdge& edge : state.bytes) back[edge.to].steps.push_back(id);
+    for (const StateId to : state.free) back[to].steps.push_back(id);
+    for (const CallEdge& edge : state.calls) {
+      back[edge.to].calls.push_back({id, edge.rule});
+      callers[edge.rule].emplace_back(id, edge.to);
     }
+    if (state.accepts) reached.push_back(id);
+  }
+  std::vector<std::vector<RuleId>> begins(states_.size());  // rules, by start
+  for (RuleId rule = 0; rule < rules_.size(); ++rule) begins[start_of(rule)].push_back(rule);
+  for (const StateId id : reached) states_[id].nesting = 0;
+  for (std::uint32_t depth = 0; depth <= kMostNesting && !reached.empty(); ++depth) {
+    const auto reach = [&](StateId id) {
+      if (states_[id].nesting <= depth) return;
+      states_[id].nesting = depth;
+      reached.push_back(id);
+    };
+    for (std::size_t i = 0; i < reached.size(); ++i) {
+      for (const StateId from : back[reached[i]].steps) reach(from);
+      for (const Call& call : back[reached[i]].calls)
+        if (states_[start_of(call.rule)].nesting < depth) reach(call.from);
+    }
+    std::vector<StateId> next;  // one deeper: callers of what is through at this depth
+    for (const StateId id : reached)
+      for (const RuleId rule : begins[id])
+        for (const auto& [from, to] : callers[rule])
+          if (states_[to].nesting <= depth + 1 && states_[from].nesting > depth + 1) {
+            states_[from].nesting = depth + 1;
+            next.push_back(from);
+          }
+    reached = std::move(next);
   }
 }
 

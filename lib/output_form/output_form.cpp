@@ -32,7 +32,7 @@ bool follow(output_form::Automaton& automaton, std::string_view text, output_for
   for (const char c : text) {
     at = automaton.next(at, static_cast<std::uint8_t>(c));
     if (at == output_form::kNowhere) return false;
-    if (automaton.remembered() > output_form::kMostRemembered) at = automaton.forget(at);
+    if (automaton.full()) automaton.forget({&at, 1});
   }
   return true;
 }

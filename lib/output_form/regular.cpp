@@ -18,10 +18,10 @@ using Node = Regular::Node;
 using Kind = Node::Kind;
 
 CharacterSet digits() { return CharacterSet('0', '9'); }
-CharacterSet word_characters() { return digits().add('A', 'Z').add('a', 'z').add('_', '_'); }
+CharacterSet word_characters() { return CharacterSet({{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, {'_', '_'}}); }
 CharacterSet spaces() { return CharacterSet::of(" \t\n\v\f\r"); }
 CharacterSet ascii_but(const CharacterSet& set) { return CharacterSet(0, 0x7F).without(set); }
-CharacterSet line_ends() { return CharacterSet::of("\n\r").add(0x2028, 0x2029); }
+CharacterSet line_ends() { return CharacterSet::of("\n\r").with(CharacterSet(0x2028, 0x2029)); }
 
 Node sequence_of(std::vector<Node> parts) {
   Node node;
@@ -177,12 +177,12 @@ class Parser {
 
   CharacterSet bracketed() {
     const bool negated = take("^");
-    CharacterSet set;
+    std::vector<CharacterSet::Range> ranges;
     while (!take("]")) {
       const std::size_t begin = at_;
       CharacterSet first = member();
       if (peek() != '-' || next_is("-]")) {
-        set.add(first);
+        ranges.insert(ranges.end(), first.ranges().begin(), first.ranges().end());
         continue;
       }
       ++at_;
@@ -194,10 +194,10 @@ class Parser {
         at_ = begin;
         fail(ErrorCode::format, "a range whose ends are not in order");
       }
-      set.add(first.ranges()[0].first, last.ranges()[0].first);
+      ranges.push_back({first.ranges()[0].first, last.ranges()[0].first});
     }
     // Surrogates inside a range are no characters.
-    const CharacterSet outside = CharacterSet::all().without(set);
+    const CharacterSet outside = CharacterSet::all().without(CharacterSet(std::move(ranges)));
     return negated ? outside : CharacterSet::all().without(outside);
   }
 
@@ -222,7 +222,7 @@ class Parser {
       case 's':
         return spaces();
       case 'S':
-        return ascii_but(CharacterSet(spaces()).add(0x1C, 0x1F));
+        return ascii_but(spaces().with(CharacterSet(0x1C, 0x1F)));
       case 'n':
         return one('\n');
       case 'r':

@@ -122,27 +122,3 @@ TEST_CASE("an end is forced when nothing else may follow and allowed when the te
   CHECK(allowed(state, 3) == std::vector<std::int32_t>{2});
   CHECK(state.exhausted());
 }
-
-TEST_CASE("a long answer forgets what it need not know") {
-  // More positions than are remembered: each level of each list has its own.
-  std::vector<std::string> tokens;
-  for (const char* token : {"[", "]", ", ", "1", ""}) tokens.emplace_back(token);
-  FormState state(
-      OutputForm::json_schema(R"({"items": {"$ref": "#"}, "type": ["array", "integer"], "maxItems": 3000})"),
-      FormVocabulary(tokens), {4});
-  std::mt19937 random(3);
-  std::string written;
-  const OutputForm form =
-      OutputForm::json_schema(R"({"items": {"$ref": "#"}, "type": ["array", "integer"], "maxItems": 3000})");
-  for (int i = 0; i < 40000; ++i) {
-    const std::vector<std::int32_t> ids = allowed(state, 5);
-    const std::int32_t id = ids[random() % ids.size()];
-    if (id == 4 || (state.exhausted())) break;
-    // Close seldom, so that it goes on.
-    if (id == 1 && ids.size() > 1 && random() % 8 != 0) continue;
-    state.take(id);
-    written += tokens[static_cast<std::size_t>(id)];
-  }
-  CHECK(written.size() > 10000);
-  CHECK(form.begins(written));
-}
