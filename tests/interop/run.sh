@@ -32,6 +32,9 @@ cmake --build "$build" --target encode_lines render_lines
 say "Interoperation: forms against jsonschema and re"
 cmake --build "$build" --target form_lines
 "$venv/bin/python" tests/interop/forms_check.py "$build/tests/form_lines"
+say "Interoperation: the client of OpenAI asks octavo-server"
+cmake --build "$build" --target octavo_server
+"$venv/bin/python" tests/interop/openai_check.py "$build/examples/octavo-server" "$model"
 say "Interoperation: quantize the bundled model"
 "$build/examples/octavo" quantize "$model" -o "$out" --calibration "$model/calib/calibration.jsonl" --overwrite
 say "Interoperation: safetensors reads what Octavo wrote"
