@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "checks.hpp"
+#include "loss.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 #include "octavo/quant.hpp"
@@ -158,23 +159,21 @@ QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessi
   layer.scales = Tensor::from<float>(scales, {n});
   layer.dead_columns = prepared.dead_columns;
   auto* q = layer.weight.mutable_data<std::int8_t>();
-  Tensor working = Tensor::empty(DType::f32, {n, k});
-  auto* work = working.mutable_data<float>();
 
-  quant::round_to_nearest(w, n, k, scales, q);
-  quant::subtract_dequantized(w, n, k, scales, q, work);
-  layer.rtn_loss = quant::quadratic_error(work, n, h, k);
-  layer.loss = layer.rtn_loss;
-  if (options.method == QuantMethod::rtn) return layer;
-  if (!prepared.factor.defined()) {
-    layer.fell_back_to_rtn = true;
+  const quant::LossRows losses(w, n, k, scales, options.loss_channels);
+  layer.rtn_loss = losses.of_round_to_nearest(h);
+  if (options.method == QuantMethod::rtn || !prepared.factor.defined()) {
+    layer.loss = layer.rtn_loss;
+    layer.fell_back_to_rtn = options.method != QuantMethod::rtn;
+    quant::round_to_nearest(w, n, k, scales, q);
     return layer;
   }
   layer.damp_used = prepared.damp_used;
+  Tensor working = Tensor::empty(DType::f32, {n, k});
+  auto* work = working.mutable_data<float>();
   gather_columns(w, n, prepared, work);
   Sweep(work, n, prepared, scales, q).run(options.block_size);
-  quant::subtract_dequantized(w, n, k, scales, q, work);
-  layer.loss = quant::quadratic_error(work, n, h, k);
+  layer.loss = losses.of(q, h);
   return layer;
 }
 

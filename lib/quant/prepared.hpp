@@ -20,11 +20,4 @@ struct PreparedHessian::Impl {
   double damp_used = 0;
 };
 
-namespace quant {
-
-/// tr(D H D^T) of difference[rows,k] and symmetric h[k,k], in half the operations of the plain form. Fixed order of
-/// summation. `h` null: H = I.
-double quadratic_error(const float* difference, std::int64_t rows, const float* h, std::int64_t k);
-
-}  // namespace quant
 }  // namespace octavo
