@@ -16,44 +16,50 @@ namespace {
 
 /// Rows swept side by side: the innermost loops run over them, so that they vectorise for any block size.
 constexpr std::int64_t kLanes = 16;
-/// Columns whose errors are kept before one deep product carries them to all columns behind. Blocks in between are
+/// Columns whose differences are kept before one deep product carries them to all columns behind. Blocks in between are
 /// updated only up to here: far fewer passes over W than one per block.
 constexpr std::int64_t kPanel = 1024;
 
 /// One layer being swept. Columns are in sweep order; rows never meet, so any split of them gives the same bits.
+///
+/// The columns before have left the differences d = w - q*scale. With H = F F^T, the remaining objective is least where
+/// column j, rounded next, is at w_j + sum_i d_i F[i,j] / F[j,j]: the substitution that GPTQ's inverse factor does in
+/// advance (Chen et al. 2025, arXiv:2507.18553: GPTQ is Babai's nearest plane algorithm).
 class Sweep {
  public:
-  Sweep(float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, const std::vector<float>& scales,
+  Sweep(const float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, const std::vector<float>& scales,
         std::int8_t* q)
       : w_(w),
         rows_(rows),
         k_(hessian.factor.dim(0)),
-        u_(hessian.factor.data<float>()),
+        f_(hessian.factor.data<float>()),
+        dead_(hessian.dead),
         order_(hessian.order),
         scales_(scales),
         q_(q) {}
 
   void run(std::int64_t block_size) {
     const std::int64_t panel = std::max<std::int64_t>(1, kPanel / block_size) * block_size;
-    errors_.resize(static_cast<std::size_t>(rows_ * std::min(panel, k_)));
+    carried_.resize(static_cast<std::size_t>(rows_ * k_));
+    differences_.resize(static_cast<std::size_t>(rows_ * std::min(panel, k_)));
     for (std::int64_t p = 0; p < k_; p += panel) {
       const std::int64_t panel_end = std::min(k_, p + panel);
-      error_columns_ = panel_end - p;
+      kept_columns_ = panel_end - p;
       for (std::int64_t b = p; b < panel_end; b += block_size) {
         const std::int64_t block_end = std::min(panel_end, b + block_size);
         sweep_block(p, b, block_end);
-        push_errors(p, b, block_end, block_end, panel_end);
+        carry(p, b, block_end, block_end, panel_end);
       }
-      push_errors(p, p, panel_end, panel_end, k_);
+      carry(p, p, panel_end, panel_end, k_);
     }
   }
 
  private:
-  /// W[:, to:to_end] -= E[:, from:from_end] U[from:from_end, to:to_end]
-  void push_errors(std::int64_t panel, std::int64_t from, std::int64_t from_end, std::int64_t to, std::int64_t to_end) {
+  /// carried[:, to:to_end] += D[:, from:from_end] F[from:from_end, to:to_end]
+  void carry(std::int64_t panel, std::int64_t from, std::int64_t from_end, std::int64_t to, std::int64_t to_end) {
     if (to == to_end) return;
-    sgemm(rows_, to_end - to, from_end - from, errors_.data() + (from - panel), error_columns_, u_ + from * k_ + to, k_,
-          w_ + to, k_, {.alpha = -1.0F, .beta = 1.0F});
+    sgemm(rows_, to_end - to, from_end - from, differences_.data() + (from - panel), kept_columns_, f_ + from * k_ + to,
+          k_, carried_.data() + to, k_, {.beta = 1.0F});
   }
 
   void sweep_block(std::int64_t panel, std::int64_t begin, std::int64_t end) {
@@ -74,52 +80,47 @@ class Sweep {
     for (std::size_t i = 0; i < count; ++i) {
       columns[i].fill(0.0F);
       for (std::int64_t r = 0; r < lanes; ++r) {
-        columns[i][static_cast<std::size_t>(r)] = w_[(row + r) * k_ + begin + static_cast<std::int64_t>(i)];
+        columns[i][static_cast<std::size_t>(r)] =
+            carried_[static_cast<std::size_t>((row + r) * k_ + begin + static_cast<std::int64_t>(i))];
       }
     }
     for (std::size_t i = 0; i < count; ++i) {
       const std::int64_t at = begin + static_cast<std::int64_t>(i);
-      const float* u = u_ + at * k_ + begin;  // U[at, begin:]
+      const std::int64_t column = order_[static_cast<std::size_t>(at)];
+      const float* f = f_ + at * k_ + begin;  // F[at, begin:]
+      Lanes w;
+      w.fill(0.0F);
+      for (std::int64_t r = 0; r < lanes && !dead_[static_cast<std::size_t>(column)]; ++r)
+        w[static_cast<std::size_t>(r)] = w_[(row + r) * k_ + column];
       Lanes level;
-      Lanes error;
+      Lanes difference;
       for (std::size_t r = 0; r < kLanes; ++r) {
-        level[r] = quant::quantize_value(columns[i][r], scale[r]);
-        error[r] = (columns[i][r] - level[r] * scale[r]) / u[i];
+        level[r] = quant::quantize_value(w[r] + columns[i][r] / f[i], scale[r]);
+        difference[r] = w[r] - level[r] * scale[r];
       }
       for (std::size_t j = i + 1; j < count; ++j) {
-        for (std::size_t r = 0; r < kLanes; ++r) columns[j][r] -= error[r] * u[j];
+        for (std::size_t r = 0; r < kLanes; ++r) columns[j][r] += difference[r] * f[j];
       }
-      const std::int64_t column = order_[static_cast<std::size_t>(at)];
       for (std::int64_t r = 0; r < lanes; ++r) {
         q_[(row + r) * k_ + column] = static_cast<std::int8_t>(level[static_cast<std::size_t>(r)]);
-        errors_[static_cast<std::size_t>((row + r) * error_columns_ + at - panel)] = error[static_cast<std::size_t>(r)];
+        differences_[static_cast<std::size_t>((row + r) * kept_columns_ + at - panel)] =
+            difference[static_cast<std::size_t>(r)];
       }
     }
   }
 
-  float* w_;  // [rows, K]
+  const float* w_;  // [rows, K], columns as stored
   std::int64_t rows_;
   std::int64_t k_;
-  const float* u_;                          // [K, K]
+  const float* f_;                          // [K, K]
+  const std::vector<bool>& dead_;           // by column
   const std::vector<std::int64_t>& order_;  // [K]
   const std::vector<float>& scales_;        // [rows]
   std::int8_t* q_;                          // [rows, K], columns as stored
-  std::vector<float> errors_;               // [rows, error_columns_]
-  std::int64_t error_columns_ = 0;
+  std::vector<float> carried_;              // [rows, K] sum_i d_i F[i,j]
+  std::vector<float> differences_;          // [rows, kept_columns_] of the panel
+  std::int64_t kept_columns_ = 0;
 };
-
-/// Columns of w in sweep order, dead ones at 0.
-void gather_columns(const float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, float* ordered) {
-  const auto k = static_cast<std::int64_t>(hessian.order.size());
-  parallel_for(rows, 1 + (std::int64_t{1} << 15) / k, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n = begin; n < end; ++n) {
-      for (std::int64_t i = 0; i < k; ++i) {
-        const std::int64_t column = hessian.order[static_cast<std::size_t>(i)];
-        ordered[n * k + i] = hessian.dead[static_cast<std::size_t>(column)] ? 0.0F : w[n * k + column];
-      }
-    }
-  });
-}
 
 void check_agreement(const GptqOptions& options, const PreparedHessian::Impl& hessian, const std::string& who) {
   if (options.method == QuantMethod::rtn) return;
@@ -169,10 +170,7 @@ QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessi
     return layer;
   }
   layer.damp_used = prepared.damp_used;
-  Tensor working = Tensor::empty(DType::f32, {n, k});
-  auto* work = working.mutable_data<float>();
-  gather_columns(w, n, prepared, work);
-  Sweep(work, n, prepared, scales, q).run(options.block_size);
+  Sweep(w, n, prepared, scales, q).run(options.block_size);
   layer.loss = losses.of(q, h);
   return layer;
 }

@@ -88,7 +88,7 @@ void find_factor(PreparedHessian::Impl& impl, double mean) {
   auto* a = factor.mutable_data<float>();
   for (double damp = impl.options.damp_percent;; damp = std::min(kMaxDamp, std::max(kLeastDamp, damp * 10))) {
     arrange(impl, mean, damp, a);
-    if (quant::invert_cholesky(a, k)) {
+    if (quant::cholesky(a, k)) {
       quant::mirror(a, k);
       impl.factor = std::move(factor);
       impl.damp_used = damp;

@@ -12,8 +12,8 @@ namespace octavo {
 struct PreparedHessian::Impl {
   std::string name;
   GptqOptions options;
-  Tensor hessian;                   // [K,K] as handed in
-  Tensor factor;                    // [K,K] U in sweep order; undefined by round-to-nearest or when none was found
+  Tensor hessian;  // [K,K] as handed in
+  Tensor factor;   // [K,K] F in sweep order, H = F F^T; undefined by round-to-nearest or when none was found
   std::vector<std::int64_t> order;  // sweep position -> column
   std::vector<bool> dead;           // by column
   std::int64_t dead_columns = 0;
