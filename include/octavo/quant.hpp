@@ -108,8 +108,8 @@ class PreparedHessian {
 ///     quantize_layer: w[N,K]:f32|bf16|f16 h[K,K] -> q[N,K]:s8 scale[N]
 ///
 /// By round-to-nearest when `options.method` says so. damp_percent and act_order must be those `hessian` was prepared
-/// with. Uses a float32 copy of W while it runs, another where W is not float32, and two of the channels that the
-/// losses are told from.
+/// with. Uses two float32 copies of W while it runs, a third where W is not float32, and two of the channels that
+/// the losses are told from.
 /// @throws Error  shape_mismatch, dtype_mismatch; invalid_argument for options out of range or unlike the Hessian's,
 /// and
 ///                for NaN or infinity in W, naming the layer, row and column.

@@ -27,18 +27,25 @@ constexpr std::int64_t kPanel = 1024;
 /// advance (Chen et al. 2025, arXiv:2507.18553: GPTQ is Babai's nearest plane algorithm).
 class Sweep {
  public:
-  Sweep(const float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, const std::vector<float>& scales,
-        std::int8_t* q)
-      : w_(w),
+  Sweep(const float* w, std::int64_t rows, const PreparedHessian::Impl& hessian, const std::vector<float>& scales)
+      : hessian_(hessian),
         rows_(rows),
         k_(hessian.factor.dim(0)),
         f_(hessian.factor.data<float>()),
-        dead_(hessian.dead),
-        order_(hessian.order),
         scales_(scales),
-        q_(q) {}
+        storage_(Tensor::empty(DType::f32, {rows, k_})),
+        ordered_(storage_.mutable_data<float>()) {
+    in_rows([&](std::int64_t row) {
+      float* to = ordered_ + row * k_;
+      for (std::int64_t i = 0; i < k_; ++i) {
+        const std::int64_t column = hessian.order[static_cast<std::size_t>(i)];
+        to[i] = hessian.dead[static_cast<std::size_t>(column)] ? 0.0F : w[row * k_ + column];
+      }
+    });
+  }
 
-  void run(std::int64_t block_size) {
+  /// Into q[rows,K], columns as stored.
+  void run(std::int64_t block_size, std::int8_t* q) {
     const std::int64_t panel = std::max<std::int64_t>(1, kPanel / block_size) * block_size;
     carried_.resize(static_cast<std::size_t>(rows_ * k_));
     differences_.resize(static_cast<std::size_t>(rows_ * std::min(panel, k_)));
@@ -52,9 +59,21 @@ class Sweep {
       }
       carry(p, p, panel_end, panel_end, k_);
     }
+    in_rows([&](std::int64_t row) {
+      const float* levels = ordered_ + row * k_;
+      for (std::int64_t i = 0; i < k_; ++i)
+        q[row * k_ + hessian_.order[static_cast<std::size_t>(i)]] = static_cast<std::int8_t>(levels[i]);
+    });
   }
 
  private:
+  template <class Body>
+  void in_rows(const Body& body) const {
+    parallel_for(rows_, 1 + (std::int64_t{1} << 15) / k_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) body(row);
+    });
+  }
+
   /// carried[:, to:to_end] += D[:, from:from_end] F[from:from_end, to:to_end]
   void carry(std::int64_t panel, std::int64_t from, std::int64_t from_end, std::int64_t to, std::int64_t to_end) {
     if (to == to_end) return;
@@ -77,21 +96,18 @@ class Sweep {
     Lanes scale;
     scale.fill(1.0F);
     std::copy_n(scales_.begin() + row, lanes, scale.begin());
+    const float* carried = carried_.data() + row * k_ + begin;
+    float* ordered = ordered_ + row * k_ + begin;
+    float* differences = differences_.data() + row * kept_columns_ + begin - panel;
     for (std::size_t i = 0; i < count; ++i) {
       columns[i].fill(0.0F);
-      for (std::int64_t r = 0; r < lanes; ++r) {
-        columns[i][static_cast<std::size_t>(r)] =
-            carried_[static_cast<std::size_t>((row + r) * k_ + begin + static_cast<std::int64_t>(i))];
-      }
+      for (std::int64_t r = 0; r < lanes; ++r) columns[i][static_cast<std::size_t>(r)] = carried[r * k_ + at(i)];
     }
     for (std::size_t i = 0; i < count; ++i) {
-      const std::int64_t at = begin + static_cast<std::int64_t>(i);
-      const std::int64_t column = order_[static_cast<std::size_t>(at)];
-      const float* f = f_ + at * k_ + begin;  // F[at, begin:]
+      const float* f = f_ + (begin + at(i)) * k_ + begin;  // F[this column, begin:]
       Lanes w;
       w.fill(0.0F);
-      for (std::int64_t r = 0; r < lanes && !dead_[static_cast<std::size_t>(column)]; ++r)
-        w[static_cast<std::size_t>(r)] = w_[(row + r) * k_ + column];
+      for (std::int64_t r = 0; r < lanes; ++r) w[static_cast<std::size_t>(r)] = ordered[r * k_ + at(i)];
       Lanes level;
       Lanes difference;
       for (std::size_t r = 0; r < kLanes; ++r) {
@@ -102,23 +118,23 @@ class Sweep {
         for (std::size_t r = 0; r < kLanes; ++r) columns[j][r] += difference[r] * f[j];
       }
       for (std::int64_t r = 0; r < lanes; ++r) {
-        q_[(row + r) * k_ + column] = static_cast<std::int8_t>(level[static_cast<std::size_t>(r)]);
-        differences_[static_cast<std::size_t>((row + r) * kept_columns_ + at - panel)] =
-            difference[static_cast<std::size_t>(r)];
+        ordered[r * k_ + at(i)] = level[static_cast<std::size_t>(r)];
+        differences[r * kept_columns_ + at(i)] = difference[static_cast<std::size_t>(r)];
       }
     }
   }
 
-  const float* w_;  // [rows, K], columns as stored
+  static std::int64_t at(std::size_t i) { return static_cast<std::int64_t>(i); }
+
+  const PreparedHessian::Impl& hessian_;
   std::int64_t rows_;
   std::int64_t k_;
-  const float* f_;                          // [K, K]
-  const std::vector<bool>& dead_;           // by column
-  const std::vector<std::int64_t>& order_;  // [K]
-  const std::vector<float>& scales_;        // [rows]
-  std::int8_t* q_;                          // [rows, K], columns as stored
-  std::vector<float> carried_;              // [rows, K] sum_i d_i F[i,j]
-  std::vector<float> differences_;          // [rows, kept_columns_] of the panel
+  const float* f_;                    // [K, K]
+  const std::vector<float>& scales_;  // [rows]
+  Tensor storage_;
+  float* ordered_;                  // [rows, K] W in sweep order, dead columns at 0; behind the sweep its integers
+  std::vector<float> carried_;      // [rows, K] sum_i d_i F[i,j]
+  std::vector<float> differences_;  // [rows, kept_columns_] of the panel
   std::int64_t kept_columns_ = 0;
 };
 
@@ -170,7 +186,7 @@ QuantizedLayer quantize_layer(const Tensor& weight, const PreparedHessian& hessi
     return layer;
   }
   layer.damp_used = prepared.damp_used;
-  Sweep(w, n, prepared, scales, q).run(options.block_size);
+  Sweep(w, n, prepared, scales).run(options.block_size, q);
   layer.loss = losses.of(q, h);
   return layer;
 }
