@@ -21,6 +21,16 @@ DecodeOptions decode_options(const octavo_decode_options* given) {
   return options;
 }
 
+std::vector<Image> load_images(const char* const* paths, size_t count, const DecodeOptions& decode) {
+  if (count > 0) require(paths, "image_paths");
+  std::vector<Image> images;
+  for (size_t i = 0; i < count; ++i) {
+    require(paths[i], "a path in image_paths");
+    images.push_back(load_image(paths[i], decode));
+  }
+  return images;
+}
+
 }  // namespace octavo::capi
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face

@@ -38,6 +38,21 @@
 extern "C" {
 #endif
 
+/* ---- Versions --------------------------------------------------------------------------------------------- */
+
+/** Of this header; octavo_version() tells the library's. */
+#define OCTAVO_VERSION_MAJOR 0
+#define OCTAVO_VERSION_MINOR 1
+#define OCTAVO_VERSION_PATCH 0
+/** Raised when a program built against an earlier header would break; the number in the library's file name,
+ * liboctavo.so.0. Anything else that changes is an addition. */
+#define OCTAVO_ABI_VERSION 0
+
+/** "0.1.0"; borrowed, never released. */
+OCTAVO_API const char* octavo_version(void);
+/** OCTAVO_ABI_VERSION of the library that is loaded. */
+OCTAVO_API int32_t octavo_abi_version(void);
+
 /* ---- Status and errors ----------------------------------------------------------------------------------- */
 
 typedef int32_t octavo_status; /**< fixed width; values are pinned */
@@ -57,8 +72,6 @@ enum {
   OCTAVO_INTERNAL = 99    /**< a bug in Octavo */
 };
 
-/** "0.1.0"; borrowed, never released. */
-OCTAVO_API const char* octavo_version(void);
 /** "shape_mismatch"; borrowed, never released; "unknown" for other numbers. */
 OCTAVO_API const char* octavo_status_name(octavo_status status);
 /** The message of this thread's last failure, "" before any; borrowed until the next failing call of this thread. */
@@ -81,6 +94,12 @@ typedef struct octavo_shape_error {
 OCTAVO_API octavo_status octavo_last_shape_error(octavo_shape_error* out);
 
 OCTAVO_API void octavo_string_release(char* string);
+
+/** What this library is and finds on this machine: *out_json receives what `octavo --version --json` prints,
+ * {"version", "compiler", "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"},
+ * "instruction_sets": [...], "threads", "int8_backend": {"name", "why"}, "int8_backends": [{"name", "available",
+ * "detail"}], "float_backends": [...]}. */
+OCTAVO_API octavo_status octavo_build_info(char** out_json);
 
 /** Threads that loops run on in every thread that uses no pool of its own, the calling one among them. 0: as many as
  * the environment variable OCTAVO_NUM_THREADS says or, where it is not set, as the process may use by its affinity mask

@@ -1,3 +1,4 @@
+// What is known of a directory without reading a weight.
 #include <octavo/octavo.hpp>
 
 #include "guard.hpp"
@@ -5,6 +6,18 @@
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
 extern "C" {
+
+octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** out_json) {
+  return guarded([&] {
+    require(model_dir, "model_dir");
+    require(out_problems, "out_problems");
+    const octavo::CheckResult result = octavo::check(model_dir);
+    int64_t fatal = 0;
+    for (const octavo::CheckProblem& problem : result.problems) fatal += problem.fatal ? 1 : 0;
+    if (out_json != nullptr) *out_json = new_string(result.to_json().dump());
+    *out_problems = fatal;
+  });
+}
 
 octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json) {
   return guarded([&] {

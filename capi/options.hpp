@@ -1,0 +1,23 @@
+// Options that several functions of octavo.h take, in C++.
+#pragma once
+
+#include <cstdint>
+#include <octavo/boxes.hpp>
+#include <octavo/job.hpp>
+#include <octavo/model.hpp>
+#include <octavo/samples.hpp>
+
+#include "octavo.h"
+
+namespace octavo::capi {
+
+/// @throws Error  invalid_argument.
+void require_zero(int32_t reserved);
+ProgressCallback progress_of(octavo_progress_fn progress, void* user_data);
+SampleSource source_of(const char* file, const char* pictures, const char* prompt, int32_t skip_bad);
+/// Of OCTAVO_BOXES_*. @throws Error  invalid_argument.
+BoxSpace box_space_of(int32_t boxes);
+/// NULL gives the defaults. @throws Error  invalid_argument.
+ModelOptions model_options(const octavo_model_options* given);
+
+}  // namespace octavo::capi
