@@ -182,6 +182,7 @@ class Model {
 
  private:
   friend class Session;
+  friend class RunningBatch;
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -69,7 +69,7 @@ const std::map<std::string, std::string> kModuleOfHeader{
     {"plan", "model"},         {"structure", "model"},    {"sampling", "model"},
     {"session", "model"},      {"blockwise", "model"},    {"model_contracts", "model"},
     {"boxes", "model"},        {"prefix_cache", "model"}, {"nearest", "tensor"},
-    {"float_math", "tensor"}};
+    {"float_math", "tensor"},  {"running_batch", "model"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";
