@@ -38,9 +38,8 @@ struct HessianAccumulator::Impl {
       } else {
         if (!waiting.defined()) waiting = Tensor::empty(DType::f32, {kTogether, in_features});
         float* to = waiting.mutable_data<float>() + waiting_rows * in_features;
-        parallel_for(part * in_features, std::int64_t{1} << 16, [&](std::int64_t begin, std::int64_t end) {
-          std::copy(x + begin, x + end, to + begin);
-        });
+        parallel_for(part * in_features, std::int64_t{1} << 16,
+                     [&](std::int64_t begin, std::int64_t end) { std::copy(x + begin, x + end, to + begin); });
         waiting_rows += part;
         if (waiting_rows == kTogether) flush();
       }
