@@ -72,6 +72,14 @@ void check_people(const Json& value) {
   });
 }
 
+/// Until the model ends its answer.
+GenerateOptions greedy(std::int64_t most) {
+  GenerateOptions options;
+  options.max_new_tokens = most;
+  options.sampling = SamplingOptions{};
+  return options;
+}
+
 SamplingOptions hot(std::uint64_t seed, double temperature) {
   SamplingOptions sampling;
   sampling.do_sample = true;
@@ -116,7 +124,7 @@ TEST_CASE("a form changes no answer that has it already") {
     std::string picture = sample.at("image").as_string();
     picture.resize(picture.size() - std::string(".png").size());
     const ModelInput input = golden::ask(bundled_model(), sample.at("prompt").as_string(), picture);
-    GenerateOptions options = golden::greedy(48);
+    GenerateOptions options = greedy(48);
     const GenerateResult free = bundled_model().generate(input, options);
     options.form = form;
     const GenerateResult formed = bundled_model().generate(input, options);
@@ -132,7 +140,7 @@ TEST_CASE("a form changes no answer that has it already") {
 
 TEST_CASE("a question that is answered in a word is answered in the form") {
   const ModelInput input = golden::ask(bundled_model(), "What colour is the small triangle?", "000");
-  GenerateOptions options = golden::greedy(40);
+  GenerateOptions options = greedy(40);
   options.form = OutputForm::example(R"({"colour": "red" | "green" | "blue"})");
   const Json answer = Json::parse(bundled_model().generate(input, options).text, "answer");
   CHECK(answer.at("colour").is_string());
@@ -174,7 +182,7 @@ TEST_CASE("lookup and cache and batch choose the same tokens of a form") {
 TEST_CASE("an answer of a form ends with the stop token or at once where there is none") {
   const Model& model = bundled_model();
   const ModelInput input = golden::ask(model, "Where is the circle?", "000");
-  GenerateOptions options = golden::greedy(40);
+  GenerateOptions options = greedy(40);
   options.form = OutputForm::example(R"({"bbox_2d": [int, int, int, int]})");
   const GenerateResult with_end = model.generate(input, options);
   CHECK(with_end.tokens.back() == 404);
@@ -194,7 +202,7 @@ TEST_CASE("an answer of a form ends with the stop token or at once where there i
 TEST_CASE("rules that leave nothing of the form are named") {
   const Model& model = bundled_model();
   const ModelInput input = golden::ask(model, "Where is the circle?", "000");
-  GenerateOptions options = golden::greedy(40);
+  GenerateOptions options = greedy(40);
   options.form = OutputForm::example("true");
   octavo::GenerationRules rules;
   rules.min_new_tokens = 30;
@@ -209,7 +217,7 @@ TEST_CASE("rules that leave nothing of the form are named") {
 TEST_CASE("a form on a session by hand gives the answer of generate") {
   const Model& model = bundled_model();
   const ModelInput input = golden::ask(model, "Where is the purple circle?", "000");
-  GenerateOptions options = golden::greedy(40);
+  GenerateOptions options = greedy(40);
   options.form = OutputForm::example(R"({"label": string(3, 3), "bbox_2d": [int, int, int, int]})");
   const GenerateResult expected = model.generate(input, options);
   octavo::Session session(model, static_cast<std::int64_t>(input.ids.size()) + 41);
@@ -232,7 +240,7 @@ TEST_CASE("a form on a session by hand gives the answer of generate") {
 
 TEST_CASE("a form needs a tokenizer") {
   const Model model = Model::open(golden::directory("flat"));
-  GenerateOptions options = golden::greedy(4);
+  GenerateOptions options = greedy(4);
   options.form = OutputForm::example("int");
   ModelInput input;
   input.ids = {1, 2, 3};

@@ -55,7 +55,7 @@ TEST_CASE("an automaton that forgets goes on as one that does not") {
 
 TEST_CASE("a form that can be read in too many ways is an error in a second or two") {
   // Where each x began is another reading of all that follows.
-  const OutputForm form = OutputForm::pattern("(.|x)*x.{20000}");
+  const OutputForm form = OutputForm::pattern("[xy]*x[xy]{20000}");
   std::vector<std::string> tokens;
   std::mt19937 random(5);
   for (int i = 0; i < 50000; ++i) {
