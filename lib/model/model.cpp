@@ -1,4 +1,4 @@
-#include <filesystem>
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -6,24 +6,22 @@
 
 namespace octavo {
 
-Model Model::open(const std::string& directory, const ModelOptions& options) {
-  Checkpoint checkpoint = Checkpoint::open(directory);
+Model Model::open(const FileSource& files, const ModelOptions& options, const OpenWatch& watch) {
+  Checkpoint checkpoint = Checkpoint::open(files);
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
   Model model;
-  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options),
-                                             GenerationConfig::read(directory, checkpoint.config()));
+  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options, watch),
+                                             GenerationConfig::read(files, checkpoint.config()));
   return model;
 }
 
 const Tokenizer* Model::Impl::find_tokenizer() const {
   const std::scoped_lock lock(lazy_mutex);
   if (!tokenizer) {
-    const std::filesystem::path directory(checkpoint.directory());
-    if (!std::filesystem::exists(directory / "tokenizer.json") && !std::filesystem::exists(directory / "vocab.json")) {
-      return nullptr;
-    }
-    tokenizer = Tokenizer::open(checkpoint.directory());
+    const FileSource& files = checkpoint.files();
+    if (!files.has("tokenizer.json") && !files.has("vocab.json")) return nullptr;
+    tokenizer = Tokenizer::open(files);
   }
   return &*tokenizer;
 }
@@ -44,13 +42,13 @@ const Tokenizer& Model::tokenizer() const {
 
 const ChatTemplate& Model::chat_template() const {
   const std::scoped_lock lock(impl_->lazy_mutex);
-  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.directory());
+  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.files());
   return *impl_->chat_template;
 }
 
 const ImageProcessorConfig& Model::image_processor() const {
   const std::scoped_lock lock(impl_->lazy_mutex);
-  if (!impl_->image_processor) impl_->image_processor = ImageProcessorConfig::open(impl_->checkpoint.directory());
+  if (!impl_->image_processor) impl_->image_processor = ImageProcessorConfig::open(impl_->checkpoint.files());
   return *impl_->image_processor;
 }
 
@@ -74,29 +72,83 @@ Tensor Model::encode_images(const ModelInput& input) const {
   return impl_->architecture->encode_images(input, model::CancelToken());
 }
 
+namespace {
+
+/// One uncached call over a whole prompt.
+class WholePrompt {
+ public:
+  WholePrompt(const model::Architecture& architecture, const ModelInput& input)
+      : architecture_(architecture), state_(architecture.new_state()) {
+    architecture.check_input(input);
+    for (const PixelPatches& image : input.images) grids_.push_back(image.grid);
+    sequence_.state = &state_;
+    sequence_.ids = model::ids_over(input.ids);
+    sequence_.grids = grids_;
+    sequence_.logit_rows = 0;
+    sequence_.vision = architecture.encode_images(input, model::CancelToken());
+    call_.sequences = {&sequence_, 1};
+  }
+  WholePrompt(const WholePrompt&) = delete;
+  WholePrompt& operator=(const WholePrompt&) = delete;
+
+  model::SequenceCall& sequence() { return sequence_; }
+  model::LanguageCall& call() { return call_; }
+  Tensor run() { return architecture_.run(call_); }
+
+ private:
+  const model::Architecture& architecture_;
+  SequenceState state_;
+  std::vector<Grid> grids_;
+  model::SequenceCall sequence_;
+  model::LanguageCall call_;
+};
+
+}  // namespace
+
 Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states,
                       std::optional<DType> cache_dtype) const {
-  const model::Architecture& architecture = *impl_->architecture;
-  architecture.check_input(input);
-  std::vector<Grid> grids;
-  for (const PixelPatches& image : input.images) grids.push_back(image.grid);
-  SequenceState state = architecture.new_state();
-  model::SequenceCall sequence;
-  sequence.state = &state;
+  WholePrompt prompt(*impl_->architecture, input);
   std::optional<KvCache> cache;
-  if (cache_dtype) cache = architecture.new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
-  sequence.cache = cache ? &*cache : nullptr;
-  sequence.ids = model::ids_over(input.ids);
-  sequence.grids = grids;
-  sequence.logit_rows = sequence.ids.dim(0);
-  sequence.vision = architecture.encode_images(input, model::CancelToken());
+  if (cache_dtype) cache = impl_->architecture->new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
+  prompt.sequence().cache = cache ? &*cache : nullptr;
+  prompt.sequence().logit_rows = prompt.sequence().ids.dim(0);
   std::vector<Tensor> states;
-  model::LanguageCall call;
-  call.sequences = {&sequence, 1};
-  call.hidden_states = hidden_states == nullptr ? nullptr : &states;
-  Tensor logits = architecture.run(call);
+  prompt.call().hidden_states = hidden_states == nullptr ? nullptr : &states;
+  Tensor logits = prompt.run();
   if (hidden_states != nullptr) *hidden_states = std::move(states);
   return logits;
+}
+
+std::vector<Tensor> Model::hidden_states(const ModelInput& input, std::span<const std::int64_t> layers) const {
+  const std::int64_t count = impl_->architecture->num_layers();
+  std::vector<std::int64_t> asked, wanted;
+  for (const std::int64_t layer : layers) {
+    if (layer < -count || layer >= count)
+      throw Error(ErrorCode::invalid_argument, "hidden_states: there is no layer " + std::to_string(layer) +
+                                                   ", the language model has " + std::to_string(count));
+    asked.push_back(layer < 0 ? layer + count : layer);
+  }
+  if (asked.empty()) return {};
+  wanted = asked;
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  WholePrompt prompt(*impl_->architecture, input);
+  std::vector<Tensor> states, in_order;
+  prompt.call().hidden_states = &states;
+  prompt.call().hidden_layers = wanted;
+  prompt.run();
+  for (const std::int64_t layer : asked)
+    in_order.push_back(
+        states[static_cast<std::size_t>(std::lower_bound(wanted.begin(), wanted.end(), layer) - wanted.begin())]);
+  return in_order;
+}
+
+Tensor Model::last_hidden_state(const ModelInput& input) const {
+  WholePrompt prompt(*impl_->architecture, input);
+  Tensor rows;
+  prompt.call().last_hidden_state = &rows;
+  prompt.run();
+  return rows;
 }
 
 }  // namespace octavo
