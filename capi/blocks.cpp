@@ -41,7 +41,7 @@ const octavo::LinearInfo& linear_of(const octavo_block& block, const char* modul
 
 class InputTeller : public octavo::LinearObserver {
  public:
-  InputTeller(octavo_block_input_fn on_input, void* user_data) : on_input_(on_input), user_data_(user_data) {}
+  InputTeller(octavo_block_input_fn tell, void* user_data) : on_input_(tell), user_data_(user_data) {}
   void on_input(const octavo::LinearInfo& linear, const octavo::Tensor& x) override {
     const octavo_tensor lent{x};
     if (on_input_(linear.module_path.c_str(), linear.input_group.c_str(), &lent, user_data_) != 0)
