@@ -542,7 +542,7 @@ OCTAVO_API octavo_status octavo_contract_check(const char* contract, const char*
 
 /* ---- 7. Parts: GPTQ of one layer ------------------------------------------------------------------------- */
 
-/** H = 2/n sum x^T x over the rows seen. */
+/** H = 2/n sum x^T x over n samples, each of which is one octavo_hessian_add. */
 typedef struct octavo_hessian octavo_hessian;
 OCTAVO_API octavo_status octavo_hessian_create(int64_t in_features, octavo_hessian** out);
 OCTAVO_API octavo_status octavo_hessian_add(octavo_hessian* hessian, const octavo_tensor* x); /**< x[T,K] f32 */
@@ -699,6 +699,17 @@ OCTAVO_API void octavo_kv_cache_release(octavo_kv_cache* cache);
 OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, const octavo_tensor* v,
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
+
+/* ---- Parts: boxes in answers ------------------------------------------------------------------------------ */
+
+/** Left, upper, right and lower edge in pixels. */
+typedef struct octavo_box {
+  double x1, y1, x2, y2;
+} octavo_box;
+/** The boxes of an answer, in their order, in the pixels that it was written in: `"bbox_2d": [x1, y1, x2, y2]`, or four
+ * numbers in brackets, or four alone. Of them, `capacity` are written; *out_count counts all, 0 where the answer has
+ * none. */
+OCTAVO_API octavo_status octavo_boxes_in(const char* text, octavo_box* out_boxes, size_t capacity, size_t* out_count);
 
 #ifdef __cplusplus
 }
