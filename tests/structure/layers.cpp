@@ -69,7 +69,8 @@ const std::map<std::string, std::string> kModuleOfHeader{
     {"plan", "model"},         {"structure", "model"},    {"sampling", "model"},
     {"session", "model"},      {"blockwise", "model"},    {"model_contracts", "model"},
     {"boxes", "model"},        {"prefix_cache", "model"}, {"nearest", "tensor"},
-    {"float_math", "tensor"},  {"running_batch", "model"}};
+    {"float_math", "tensor"},  {"allocator", "tensor"},   {"files", "json"},
+    {"model_info", "model"},  {"quantized_writer", "quantize"},   {"running_batch", "model"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";
