@@ -10,6 +10,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "octavo/build_info.hpp"
+#include "octavo/gemm.hpp"
+
 namespace octavo::detail {
 namespace {
 
