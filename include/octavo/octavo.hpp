@@ -42,6 +42,7 @@
 #include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
 #include "octavo/plan.hpp"        // what is known of a model without reading a weight
+#include "octavo/interval.hpp"    // how sure a share of few samples is
 #include "octavo/metrics.hpp"     // how far two runs are apart
 #include "octavo/samples.hpp"     // samples files of every form, folders of pictures
 #include "octavo/job.hpp"         // what whole jobs share: progress, cancelling

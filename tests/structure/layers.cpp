@@ -65,7 +65,7 @@ const std::map<std::string, std::string> kModuleOfHeader{
     {"version", "tensor"},     {"message", "tensor"},     {"error", "tensor"},
     {"contract", "tensor"},    {"parallel", "tensor"},    {"build_info", "gemm"},
     {"memory_pool", "tensor"}, {"ledger", "tensor"},      {"observer", "tensor"},
-    {"settings", "json"},      {"config", "checkpoint"},  {"generation_config", "checkpoint"},
+    {"interval", "metrics"},      {"settings", "json"},      {"config", "checkpoint"},  {"generation_config", "checkpoint"},
     {"plan", "model"},         {"structure", "model"},    {"sampling", "model"},
     {"session", "model"},      {"blockwise", "model"},    {"model_contracts", "model"},
     {"boxes", "model"},        {"prefix_cache", "model"}, {"nearest", "tensor"},
