@@ -24,7 +24,6 @@ class Stopwatch {
 };
 
 using model::Sequence;
-using Tell = std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)>;
 
 class Generation {
   template <class Job>
@@ -35,13 +34,8 @@ class Generation {
 
  public:
   /// @param named  Errors say which sequence they are about.
-  Generation(const Model::Impl& model, std::span<const ModelInput> inputs, const GenerateOptions& options, Tell tell,
-             bool named)
-      : architecture_(*model.architecture),
-        options_(options),
-        cancel_(options.cancel),
-        tell_(std::move(tell)),
-        named_(named) {
+  Generation(const Model::Impl& model, std::span<const ModelInput> inputs, const GenerateOptions& options, bool named)
+      : architecture_(*model.architecture), options_(options), cancel_(options.cancel), named_(named) {
     model::check_prefill_chunk(options.prefill_chunk);
     if (options.lookup) model::check_lookup(*options.lookup);
     if (options.lookup && !options.use_cache)
@@ -131,20 +125,24 @@ class Generation {
     result.drafted_tokens += static_cast<std::int64_t>(draft.size());
     std::size_t accepted = 0;
     for (std::size_t i = 0;; ++i, ++row) {
-      const model::Answer::Piece piece = sequence.answer.take(logits.select(0, row).values<float>());
-      if (i < draft.size() && piece.id == draft[i]) ++accepted;
-      tell(sequence, piece);
+      const std::optional<model::Answer::Piece> piece = sequence.answer.take(logits.select(0, row).values<float>());
+      if (!piece) break;
+      if (i < draft.size() && piece->id == draft[i]) ++accepted;
+      tell(sequence, *piece);
       // Whoever cancels gets what he would have got token by token.
-      if (sequence.answer.finished() || cancel_.requested() || i == draft.size() || piece.id != draft[i]) break;
+      if (sequence.answer.finished() || cancel_.requested() || i == draft.size() || piece->id != draft[i]) break;
     }
     result.accepted_tokens += static_cast<std::int64_t>(accepted);
     sequence.settle(accepted);
   }
 
   void tell(Sequence& sequence, const model::Answer::Piece& piece) {
-    if (!tell_) return;
+    if (!options_.on_token && !options_.on_event) return;
     const Stopwatch watch;
-    const bool go_on = tell_(sequence.index, piece.id, piece.text);
+    const std::vector<TokenLogProbs>& log_probs = sequence.answer.result.log_probs;
+    const bool go_on = options_.on_token ? options_.on_token(piece.id, piece.text)
+                                         : options_.on_event({sequence.index, piece.id, piece.text,
+                                                              log_probs.empty() ? nullptr : &log_probs.back()});
     callback_seconds_ += watch.seconds();
     if (!go_on) sequence.answer.cancel();
   }
@@ -152,7 +150,6 @@ class Generation {
   const model::Architecture& architecture_;
   const GenerateOptions& options_;
   model::CancelToken cancel_;
-  Tell tell_;
   bool named_;
   std::deque<Sequence> sequences_;  // which stay where they are
   std::vector<model::SequenceCall> calls_;
@@ -161,22 +158,19 @@ class Generation {
 
 /// A text that is told as it grows would have boxes in other pixels than the one that is returned.
 void refuse_early_boxes(const GenerateOptions& options) {
-  if (options.boxes == BoxSpace::original && (options.on_token || options.on_batch_token))
+  if (options.boxes == BoxSpace::original && (options.on_token || options.on_event))
     throw Error(ErrorCode::invalid_argument,
                 "generate: boxes are moved to the picture's own pixels when the answer is complete; leave on_token and "
-                "on_batch_token empty");
+                "on_event empty");
 }
 
 }  // namespace
 
 GenerateResult Model::generate(const ModelInput& input, const GenerateOptions& options) const {
-  if (options.on_batch_token)
-    throw Error(ErrorCode::invalid_argument, "generate: on_batch_token is for a batch; on_token hears of one sequence");
+  if (options.on_token && options.on_event)
+    throw Error(ErrorCode::invalid_argument, "generate: on_token and on_event are the same call: set one of them");
   refuse_early_boxes(options);
-  Tell tell;
-  if (options.on_token)
-    tell = [&](std::size_t, std::int32_t id, std::string_view text) { return options.on_token(id, text); };
-  return std::move(Generation(*impl_, {&input, 1}, options, std::move(tell), false).run().front());
+  return std::move(Generation(*impl_, {&input, 1}, options, false).run().front());
 }
 
 std::vector<GenerateResult> Model::generate(std::span<const ModelInput> inputs, const GenerateOptions& options) const {
@@ -184,9 +178,9 @@ std::vector<GenerateResult> Model::generate(std::span<const ModelInput> inputs, 
     throw Error(ErrorCode::invalid_argument, "generate: the batch is empty: give at least one prompt");
   if (options.on_token)
     throw Error(ErrorCode::invalid_argument,
-                "generate: on_token does not tell the sequences of a batch apart: set on_batch_token instead");
+                "generate: on_token does not tell the sequences of a batch apart: set on_event instead");
   refuse_early_boxes(options);
-  return Generation(*impl_, inputs, options, options.on_batch_token, true).run();
+  return Generation(*impl_, inputs, options, true).run();
 }
 
 }  // namespace octavo

@@ -7,7 +7,11 @@
 namespace octavo::model {
 
 Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t at)
-    : index(at), answer(model, input, options), model_(model), architecture_(*model.architecture), options_(options) {
+    : index(at),
+      answer(model, input, options, at),
+      model_(model),
+      architecture_(*model.architecture),
+      options_(options) {
   for (const PixelPatches& image : input.images) grids_.push_back(image.grid);
 }
 
