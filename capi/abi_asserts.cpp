@@ -47,3 +47,4 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_result) == 40, "0.1: octa
 static_assert(sizeof(void*) != 8 || sizeof(octavo_plan_options) == 48, "0.1: octavo_plan_options is 48 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_plan_options, prompt_tokens) == 24, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_trace_options) == 16, "0.1: octavo_trace_options is 16 bytes");
+static_assert(sizeof(octavo_box) == 32, "never grows: callers hold arrays of it");

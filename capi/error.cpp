@@ -67,8 +67,6 @@ using octavo::capi::require;
 
 extern "C" {
 
-const char* octavo_version(void) { return OCTAVO_VERSION_STRING; }
-
 const char* octavo_status_name(octavo_status status) {
   switch (status) {
     case OCTAVO_OK:

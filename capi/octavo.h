@@ -39,6 +39,21 @@
 extern "C" {
 #endif
 
+/* ---- Versions --------------------------------------------------------------------------------------------- */
+
+/** Of this header; octavo_version() tells the library's. */
+#define OCTAVO_VERSION_MAJOR 0
+#define OCTAVO_VERSION_MINOR 1
+#define OCTAVO_VERSION_PATCH 0
+/** Raised when a program built against an earlier header would break; the number in the library's file name,
+ * liboctavo.so.0. Anything else that changes is an addition. */
+#define OCTAVO_ABI_VERSION 0
+
+/** "0.1.0"; borrowed, never released. */
+OCTAVO_API const char* octavo_version(void);
+/** OCTAVO_ABI_VERSION of the library that is loaded. */
+OCTAVO_API int32_t octavo_abi_version(void);
+
 /* ---- Status and errors ----------------------------------------------------------------------------------- */
 
 typedef int32_t octavo_status; /**< fixed width; values are pinned */
@@ -58,8 +73,6 @@ enum {
   OCTAVO_INTERNAL = 99    /**< a bug in Octavo */
 };
 
-/** "0.1.0"; borrowed, never released. */
-OCTAVO_API const char* octavo_version(void);
 /** "shape_mismatch"; borrowed, never released; "unknown" for other numbers. */
 OCTAVO_API const char* octavo_status_name(octavo_status status);
 /** The message of this thread's last failure, "" before any; borrowed until the next failing call of this thread. */
@@ -82,6 +95,12 @@ typedef struct octavo_shape_error {
 OCTAVO_API octavo_status octavo_last_shape_error(octavo_shape_error* out);
 
 OCTAVO_API void octavo_string_release(char* string);
+
+/** What this library is and finds on this machine: *out_json receives what `octavo --version --json` prints,
+ * {"version", "compiler", "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"},
+ * "instruction_sets": [...], "threads", "int8_backend": {"name", "why"}, "int8_backends": [{"name", "available",
+ * "detail"}], "float_backends": [...]}. */
+OCTAVO_API octavo_status octavo_build_info(char** out_json);
 
 /** Threads that loops run on in every thread that uses no pool of its own, the calling one among them. 0: as many as
  * the environment variable OCTAVO_NUM_THREADS says or, where it is not set, as the process may use by its affinity mask
@@ -599,7 +618,7 @@ OCTAVO_API octavo_status octavo_contract_check(const char* contract, const char*
 
 /* ---- 7. Parts: GPTQ of one layer ------------------------------------------------------------------------- */
 
-/** H = 2/n sum x^T x over the rows seen. */
+/** H = 2/n sum x^T x over n samples, each of which is one octavo_hessian_add. */
 typedef struct octavo_hessian octavo_hessian;
 OCTAVO_API octavo_status octavo_hessian_create(int64_t in_features, octavo_hessian** out);
 OCTAVO_API octavo_status octavo_hessian_add(octavo_hessian* hessian, const octavo_tensor* x); /**< x[T,K] f32 */
@@ -669,6 +688,17 @@ OCTAVO_API void octavo_kv_cache_release(octavo_kv_cache* cache);
 OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, const octavo_tensor* v,
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
+
+/* ---- Parts: boxes in answers ------------------------------------------------------------------------------ */
+
+/** Left, upper, right and lower edge in pixels. */
+typedef struct octavo_box {
+  double x1, y1, x2, y2;
+} octavo_box;
+/** The boxes of an answer, in their order, in the pixels that it was written in: `"bbox_2d": [x1, y1, x2, y2]`, or four
+ * numbers in brackets, or four alone. Of them, `capacity` are written; *out_count counts all, 0 where the answer has
+ * none. */
+OCTAVO_API octavo_status octavo_boxes_in(const char* text, octavo_box* out_boxes, size_t capacity, size_t* out_count);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,8 @@ target_compile_features(test_capi PRIVATE c_std_99)
 target_link_libraries(test_capi PRIVATE octavo::capi octavo_build_flags m)
 add_test(NAME "capi: nothing left of an earlier run"
          COMMAND ${CMAKE_COMMAND} -E rm -rf ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out
-                 ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out)
+                 ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out ${CMAKE_CURRENT_BINARY_DIR}/capi_0.1_out
+                 ${CMAKE_CURRENT_BINARY_DIR}/capi_parts_out)
 set_tests_properties("capi: nothing left of an earlier run" PROPERTIES FIXTURES_SETUP capi_scratch LABELS fast)
 add_test(NAME "capi: C program" COMMAND test_capi ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
                                         ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out)
@@ -33,6 +34,11 @@ if(TARGET example_messages)
   set_tests_properties("capi: the lesson on messages" PROPERTIES LABELS model
                        PASS_REGULAR_EXPRESSION "[0-9]+ +[0-9]+[.][0-9] %  \"")
 endif()
+add_executable(test_capi_parts capi/test_parts.c)
+target_compile_features(test_capi_parts PRIVATE c_std_99)
+target_link_libraries(test_capi_parts PRIVATE octavo::capi octavo_build_flags m)
+add_test(NAME "capi: parts" COMMAND test_capi_parts ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_parts_out)
+set_tests_properties("capi: parts" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 find_package(Threads REQUIRED)
 add_executable(test_capi_threads capi/test_threads.c)
 target_link_libraries(test_capi_threads PRIVATE octavo::capi octavo_build_flags Threads::Threads)
@@ -55,6 +61,26 @@ add_test(NAME "capi: exported names equal the map"
          COMMAND ${PROJECT_SOURCE_DIR}/tests/capi/exports.sh $<TARGET_FILE:octavo_capi> ${PROJECT_SOURCE_DIR}/capi)
 set_tests_properties("capi: exported names equal the map" PROPERTIES LABELS fast)
 
+# What programs were built against goes on working: the recorded headers, and a program of each.
+add_test(NAME "capi: the header in every standard"
+         COMMAND ${PROJECT_SOURCE_DIR}/tests/capi/standards.sh ${PROJECT_SOURCE_DIR}/capi)
+set_tests_properties("capi: the header in every standard" PROPERTIES LABELS fast)
+find_program(octavo_python3 python3)
+find_program(octavo_abidiff abidiff)
+if(octavo_python3 AND octavo_abidiff)
+  foreach(command check self-test)
+    add_test(NAME "capi: ABI ${command}" COMMAND ${octavo_python3} ${PROJECT_SOURCE_DIR}/tests/capi/abi.py ${command})
+    set_tests_properties("capi: ABI ${command}" PROPERTIES LABELS fast)
+  endforeach()
+endif()
+add_executable(test_capi_of_0.1 capi/abi/0.1/program.c)
+target_compile_features(test_capi_of_0.1 PRIVATE c_std_99)
+target_include_directories(test_capi_of_0.1 BEFORE PRIVATE capi/abi/0.1)  # its octavo.h hides today's
+target_link_libraries(test_capi_of_0.1 PRIVATE octavo::capi octavo_build_flags m)
+add_test(NAME "capi: C program of 0.1" COMMAND test_capi_of_0.1 ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
+                                               ${CMAKE_CURRENT_BINARY_DIR}/capi_0.1_out)
+set_tests_properties("capi: C program of 0.1" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
+
 find_program(octavo_readelf NAMES readelf llvm-readelf)
 if(octavo_readelf)
   add_test(NAME "capi: no OpenMP is linked"
@@ -63,7 +89,6 @@ if(octavo_readelf)
   set_tests_properties("capi: no OpenMP is linked" PROPERTIES LABELS fast)
 endif()
 
-find_program(octavo_python3 python3)
 if(octavo_python3 AND NOT OCTAVO_SANITIZE)  # a sanitized library cannot be loaded into a plain interpreter
   add_test(NAME "capi: Python ctypes"
            COMMAND ${octavo_python3} ${PROJECT_SOURCE_DIR}/tests/capi/test_ctypes.py $<TARGET_FILE:octavo_capi> ${model_dir}

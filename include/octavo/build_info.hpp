@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "octavo/json.hpp"
+
 namespace octavo {
 
 struct BuildInfo {
@@ -25,5 +27,17 @@ struct BuildInfo {
 /// Threads and int8 backends, which can change while a process runs, are told by num_threads() (parallel.hpp) and
 /// int8_backends() (gemm.hpp). May be called from any thread.
 BuildInfo build_info();
+
+/// The int8 backend that packing would take now, and what speaks for it. Where none can be had, the name is "none" and
+/// `why` the message.
+struct BackendChoice {
+  std::string name, why;
+};
+BackendChoice int8_backend_choice();
+
+/// All of it as one document, with threads and backends: what `octavo --version --json` prints, {"version", "compiler",
+/// "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"}, "instruction_sets",
+/// "threads", "int8_backend": {"name", "why"}, "int8_backends": [{"name", "available", "detail"}], "float_backends"}.
+JsonBuilder build_json();
 
 }  // namespace octavo

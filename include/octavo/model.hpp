@@ -208,6 +208,7 @@ class Model {
 
  private:
   friend class Session;
+  friend class RunningBatch;
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -33,6 +33,7 @@
 #include "octavo/boxes.hpp"       // boxes in answers, and where they lie in the picture
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/session.hpp"     // prefill and decode by hand
+#include "octavo/running_batch.hpp"  // sequences join and leave
 #include "octavo/prefix_cache.hpp"  // prompts that begin alike, read once
 #include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have

@@ -4,9 +4,13 @@
 #include <array>
 #include <fstream>
 #include <sstream>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "backend.hpp"
+#include "octavo/gemm.hpp"
+#include "octavo/parallel.hpp"
 #include "octavo/version.hpp"
 
 namespace octavo {
@@ -41,6 +45,16 @@ std::vector<std::string> instruction_sets() {
   return found;
 }
 
+JsonBuilder backends_json(const std::vector<BackendInfo>& backends) {
+  JsonBuilder list = JsonBuilder::array();
+  for (const BackendInfo& backend : backends)
+    list.push(JsonBuilder::object()
+                  .set("name", backend.name)
+                  .set("available", backend.available)
+                  .set("detail", backend.detail));
+  return list;
+}
+
 }  // namespace
 
 BuildInfo build_info() {
@@ -55,6 +69,41 @@ BuildInfo build_info() {
   info.onednn_problem = gemm::onednn_problem();
   info.instruction_sets = instruction_sets();
   return info;
+}
+
+BackendChoice int8_backend_choice() {
+  try {
+    const std::vector<BackendInfo> backends = int8_backends();
+    const std::string name = int8_backend_in_use();
+    std::string best;
+    for (const BackendInfo& backend : backends)
+      if (backend.available && best.empty()) best = backend.name;
+    if (name != best) return {name, "named by OCTAVO_INT8_BACKEND; " + best + " would be faster"};
+    if (name == backends.front().name) return {name, "the fastest"};
+    return {name, "a fallback: " + backends.front().name + " is not available, " + backends.front().detail};
+  } catch (const Error& error) {
+    return {"none", error.what()};
+  }
+}
+
+JsonBuilder build_json() {
+  const BuildInfo info = build_info();
+  const BackendChoice chosen = int8_backend_choice();
+  return JsonBuilder::object()
+      .set("version", info.version)
+      .set("compiler", info.compiler)
+      .set("cxx_standard", "C++" + std::to_string(info.cxx_standard / 100 % 100))
+      .set("build_type", info.build_type)
+      .set("onednn", JsonBuilder::object()
+                         .set("running", info.onednn_running)
+                         .set("built_against", info.onednn_built)
+                         .set("isa", info.onednn_isa)
+                         .set("problem", info.onednn_problem))
+      .set("instruction_sets", JsonBuilder::array_of(info.instruction_sets))
+      .set("threads", num_threads())
+      .set("int8_backend", JsonBuilder::object().set("name", chosen.name).set("why", chosen.why))
+      .set("int8_backends", backends_json(int8_backends()))
+      .set("float_backends", backends_json(float_backends()));
 }
 
 }  // namespace octavo

@@ -8,68 +8,54 @@
 #include "octavo/detail/pooled.hpp"
 
 namespace octavo::model {
-namespace {
 
-/// How far a sequence of the call has come.
-struct Progress {
-  const SequenceCall* whole;
-  CallPlan plan;
-  std::int64_t past;             // of its state, before the call
-  std::int64_t done = 0;         // rows
-  std::int64_t vision_done = 0;  // rows of `whole->vision`
+PartedCall::PartedCall(const Architecture& architecture, const SequenceCall& whole)
+    : whole_(whole), plan_(architecture.plan(whole)) {}
 
-  std::int64_t left() const { return plan.q_len - done; }
-};
-
-/// Pads among ids[begin, end) that stand for rows of an image.
-std::int64_t image_tokens(const CallPlan& part) {
-  std::int64_t tokens = 0;
-  for (const PlacedImage& image : part.images)
-    tokens += std::min(image.end, part.kv_len) - std::max(image.begin, part.past);
-  return tokens;
-}
-
-/// The next `rows` rows; `part` keeps their plan.
-SequenceCall next_part(Progress& progress, std::int64_t rows, CallPlan& part) {
-  const std::int64_t begin = progress.done;
+SequenceCall PartedCall::next(std::int64_t rows) {
+  const std::int64_t begin = whole_.state->past() - plan_.past;
   const std::int64_t end = begin + rows;
-  part = progress.plan.slice(begin, end);
-  SequenceCall call = *progress.whole;
-  call.ids = progress.whole->ids.slice(0, begin, end);
+  part_ = plan_.slice(begin, end);
+  SequenceCall call = whole_;
+  call.ids = whole_.ids.slice(0, begin, end);
   call.grids = {};
-  call.plan = &part;
+  call.plan = &part_;
   const auto skipped = static_cast<std::size_t>(begin);
   call.generated_from = call.generated_from > skipped ? call.generated_from - skipped : 0;
-  if (const std::int64_t tokens = image_tokens(part); tokens > 0) {
-    call.vision = call.vision.slice(0, progress.vision_done, progress.vision_done + tokens);
-    progress.vision_done += tokens;
-  } else {
-    call.vision = {};
+  std::int64_t first = 0;  // of the images' rows, those that this part feeds
+  std::int64_t last = 0;
+  for (const PlacedImage& image : plan_.images) {
+    first += std::clamp(part_.past, image.begin, image.end) - image.begin;
+    last += std::clamp(part_.kv_len, image.begin, image.end) - image.begin;
   }
-  const std::int64_t first_wanted = progress.plan.q_len - progress.whole->logit_rows;
+  call.vision = last > first ? call.vision.slice(0, first, last) : Tensor();
+  const std::int64_t first_wanted = plan_.q_len - whole_.logit_rows;
   call.logit_rows = std::max<std::int64_t>(0, end - std::max(begin, first_wanted));
-  progress.done = end;
   return call;
 }
 
-Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std::span<Progress> sequences,
+void PartedCall::undo() const {
+  whole_.state->truncate(plan_.past);
+  whole_.cache->truncate(plan_.past);
+}
+
+namespace {
+
+Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std::span<PartedCall> sequences,
                  std::int64_t chunk) {
   std::int64_t wanted = 0;
   std::int64_t left = 0;
-  for (const Progress& sequence : sequences) {
-    wanted += sequence.whole->logit_rows;
-    left += sequence.left();
-  }
+  for (const SequenceCall& sequence : call.sequences) wanted += sequence.logit_rows;
+  for (const PartedCall& sequence : sequences) left += sequence.left();
   Tensor all;  // logits come in the order of the rows
   std::int64_t written = 0;
   while (left > 0) {
     detail::PooledVector<SequenceCall> calls;
-    detail::PooledVector<CallPlan> plans(sequences.size());
     std::int64_t room = chunk;
     for (std::size_t i = 0; i < sequences.size() && room > 0; ++i) {
       const std::int64_t rows = std::min(room, sequences[i].left());
       if (rows == 0) continue;
-      calls.push_back(next_part(sequences[i], rows, plans[i]));
+      calls.push_back(sequences[i].next(rows));
       room -= rows;
     }
     left -= chunk - room;
@@ -102,16 +88,13 @@ Tensor run_in_chunks(const Architecture& architecture, const LanguageCall& call,
     cached = cached && sequence.cache != nullptr;
   }
   if (chunk == 0 || rows <= chunk || !cached) return architecture.run(call);
-  detail::PooledVector<Progress> sequences;
-  for (const SequenceCall& sequence : call.sequences)
-    sequences.push_back({&sequence, architecture.plan(sequence), sequence.state->past()});
+  detail::PooledVector<PartedCall> sequences;
+  sequences.reserve(call.sequences.size());
+  for (const SequenceCall& sequence : call.sequences) sequences.emplace_back(architecture, sequence);
   try {
     return run_parts(architecture, call, sequences, chunk);
   } catch (...) {
-    for (const Progress& sequence : sequences) {
-      sequence.whole->state->truncate(sequence.past);
-      sequence.whole->cache->truncate(sequence.past);
-    }
+    for (const PartedCall& sequence : sequences) sequence.undo();
     throw;
   }
 }

@@ -3,27 +3,60 @@
 #include <algorithm>
 
 #include "prompt_lookup.hpp"
+#include "stopwatch.hpp"
 
 namespace octavo::model {
 
-Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t at)
-    : index(at),
-      answer(model, input, options, at),
+void check_options(const GenerateOptions& options) {
+  check_prefill_chunk(options.prefill_chunk);
+  if (options.lookup) check_lookup(*options.lookup);
+  if (options.lookup && !options.use_cache)
+    throw Error(ErrorCode::invalid_argument,
+                "generate: lookup checks tokens on a cache, and use_cache is off: leave one of them out");
+  // A text that is told as it grows would have boxes in other pixels than the one that is returned.
+  if (options.boxes == BoxSpace::original && (options.on_token || options.on_event))
+    throw Error(ErrorCode::invalid_argument,
+                "generate: boxes are moved to the picture's own pixels when the answer is complete; leave on_token and "
+                "on_event empty");
+  if (options.on_token && options.on_event)
+    throw Error(ErrorCode::invalid_argument, "generate: on_token and on_event are the same call: set one of them");
+}
+
+Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t index)
+    : answer(model, input, options, index),
       model_(model),
       architecture_(*model.architecture),
-      options_(options) {
+      options_(options),
+      cancel_(options.cancel),
+      index_(index) {
   for (const PixelPatches& image : input.images) grids_.push_back(image.grid);
 }
 
-void Sequence::begin(const CancelToken& cancel) {
+void Sequence::begin() {
+  const Stopwatch watch;
   if (options_.prefix_cache) reuse_.emplace(*options_.prefix_cache, model_, answer.prompt(), options_.cache_dtype);
+  SequenceState state = architecture_.new_state();
   if (options_.use_cache) {
-    state_.emplace(architecture_.new_state());
     cache_.emplace(architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(),
                                            options_.cache_dtype));
-    if (reuse_) answer.result.reused_tokens = reuse_->restore(*state_, *cache_);
+    if (reuse_) answer.result.reused_tokens = reuse_->restore(state, *cache_);
   }
-  vision_ = reuse_ ? reuse_->image_rows(cancel) : architecture_.encode_images(answer.prompt(), cancel);
+  vision_ = reuse_ ? reuse_->image_rows(cancel_) : architecture_.encode_images(answer.prompt(), cancel_);
+  state_.emplace(std::move(state));
+  answer.result.vision_seconds = watch.seconds();
+  if (!cache_) return;
+  SequenceCall prompt;
+  prompt.state = &*state_;
+  prompt.cache = &*cache_;
+  prompt.ids = ids_over(answer.ids().subspan(static_cast<std::size_t>(state_->past())));
+  prompt.grids = std::span(grids_).subspan(reuse_ ? reuse_->restored_images() : 0);
+  prompt.vision = vision_;
+  reading_.emplace(architecture_, prompt);
+}
+
+SequenceCall Sequence::read(std::int64_t most_rows) {
+  draft_.clear();
+  return reading_->next(std::min(most_rows, reading_->left()));
 }
 
 SequenceCall Sequence::next_call(std::size_t most_draft) {
@@ -36,17 +69,14 @@ SequenceCall Sequence::next_call(std::size_t most_draft) {
   call.cache = cache_ ? &*cache_ : nullptr;
   call.generated_from = prompt > past ? prompt - past : 0;
   draft_.clear();
-  if (past < prompt) {
-    call.grids = std::span(grids_).subspan(reuse_ ? reuse_->restored_images() : 0);
+  if (!cache_) {
+    call.grids = grids_;
     call.vision = vision_;
-  } else {
-    vision_ = {};  // fed, and not to be fed again
-    if (options_.lookup) {
-      const auto left = static_cast<std::size_t>(answer.limit()) - answer.result.tokens.size() - 1;
-      const auto wanted = static_cast<std::size_t>(options_.lookup->draft);
-      look_up(answer.ids(), options_.lookup->ngram, std::min({most_draft, wanted, left, reach_}),
-              architecture_.image_token_id(), draft_);
-    }
+  } else if (options_.lookup) {
+    const auto left = static_cast<std::size_t>(answer.limit()) - answer.result.tokens.size() - 1;
+    const auto wanted = static_cast<std::size_t>(options_.lookup->draft);
+    look_up(answer.ids(), options_.lookup->ngram, std::min({most_draft, wanted, left, reach_}),
+            architecture_.image_token_id(), draft_);
   }
   if (!draft_.empty()) {
     fed_.assign(ids.begin(), ids.end());
@@ -58,6 +88,14 @@ SequenceCall Sequence::next_call(std::size_t most_draft) {
   return call;
 }
 
+bool Sequence::settle_prompt() {
+  if (!reading_) return true;
+  if (reading_->left() > 0) return false;
+  reading_.reset();
+  vision_ = {};  // fed, and not to be fed again
+  return true;
+}
+
 void Sequence::settle(std::size_t accepted) {
   if (!draft_.empty()) reach_ = 2 * accepted + 1;
   // The answer's last token is not fed yet.
@@ -67,8 +105,25 @@ void Sequence::settle(std::size_t accepted) {
   cache_->truncate(known);
 }
 
+double Sequence::tell(const Answer::Piece& piece) {
+  if (!options_.on_token && !options_.on_event) return 0;
+  const Stopwatch watch;
+  const std::vector<TokenLogProbs>& log_probs = answer.result.log_probs;
+  const bool go_on = options_.on_token ? options_.on_token(piece.id, piece.text)
+                                       : options_.on_event({index_, piece.id, piece.text,
+                                                            log_probs.empty() ? nullptr : &log_probs.back()});
+  if (!go_on) answer.cancel();
+  return watch.seconds();
+}
+
+void Sequence::cancel() {
+  if (!finished()) answer.cancel();
+}
+
 void Sequence::end() {
-  if (reuse_ && cache_) reuse_->keep(answer.ids(), *state_, *cache_);
+  if (reuse_ && cache_ && state_ && !failure) reuse_->keep(answer.ids(), *state_, *cache_);
+  reading_.reset();
+  vision_ = {};
   cache_.reset();
 }
 

@@ -1,45 +1,67 @@
-// One sequence of a generation: what it feeds next, and what it has cached.
+// One sequence of a generation: what it feeds next, what it has cached, and whom its tokens are told.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <vector>
 
 #include "answer.hpp"
+#include "chunks.hpp"
 #include "prompt_reuse.hpp"
 
 namespace octavo::model {
 
+/// Throws invalid_argument for options that no prompt could be run with.
+void check_options(const GenerateOptions& options);
+
 /// Its SequenceState is the only source of positions, mask and cache length.
 class Sequence {
  public:
-  /// Checks the prompt and the options, which must outlive it, as must the model.
+  /// Checks the prompt. The options (see check_options), input and model must outlive it.
+  /// @param index  What callbacks that hear of several sequences know it by.
   Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t index);
 
-  const std::size_t index;
   Answer answer;
+  std::exception_ptr failure;  ///< of its next token, which it did not get; set by Steps
+  bool finished() const noexcept { return answer.finished() || failure; }
+  const CancelToken& cancel_token() const noexcept { return cancel_; }
 
   /// Before the first call: takes what is kept of the prompt, and encodes the images of the rest.
-  void begin(const CancelToken& cancel);
+  void begin();
+  bool begun() const noexcept { return state_.has_value(); }
+  /// Has begun, and not yet read all of its prompt. Without a cache all is read in every call, and this is false.
+  bool reading() const noexcept { return reading_.has_value(); }
+  /// At most `most_rows` more of the prompt; logits are wanted of its last token. Valid until the next.
+  SequenceCall read(std::int64_t most_rows);
   /// The ids that are not cached, and behind them at most `most_draft` that the answer may hold next; logits are wanted
   /// of the last token and of each draft. Valid until the next.
   SequenceCall next_call(std::size_t most_draft);
   std::span<const std::int32_t> draft() const noexcept { return draft_; }  ///< of the last call
+  /// After a call: whether the prompt is read, so that there are logits.
+  bool settle_prompt();
   /// After the answer took tokens from the call's logits, `accepted` of its drafts among them: forgets the others.
   void settle(std::size_t accepted);
-  /// Once the answer is finished: keeps what others may reuse, and lets go of the cache.
+  /// Tells the caller, who may end it; returns the seconds that he took.
+  double tell(const Answer::Piece& piece);
+  /// Ends the answer where it is.
+  void cancel();
+  /// Once it is finished: keeps what others may reuse, and lets go of the cache.
   void end();
 
  private:
   const Model::Impl& model_;
   const Architecture& architecture_;
   const GenerateOptions& options_;
+  CancelToken cancel_;
+  std::size_t index_;
   std::vector<Grid> grids_;
   std::optional<PromptReuse> reuse_;
   Tensor vision_;  // of the images that are to be fed
   std::optional<SequenceState> state_;
   std::optional<KvCache> cache_;
+  std::optional<PartedCall> reading_;
   std::vector<std::int32_t> draft_, fed_;  // fed_: the call's ids, where some are drafts
   std::size_t reach_ = 3;                  // most drafts of the next call: more after good ones, one after bad ones
 };

@@ -1,4 +1,4 @@
-/* What the C programs of these tests share: a check says what failed and where, and counts. */
+/* What the C test programs share: a check that goes on, and the count of those that failed. */
 #ifndef OCTAVO_TESTS_CAPI_CHECK_H
 #define OCTAVO_TESTS_CAPI_CHECK_H
 
@@ -15,12 +15,5 @@ static int failures = 0;
     }                                                                                                       \
   } while (0)
 #define SAYS(text) CHECK(strstr(octavo_last_error(), text) != NULL)
-
-static octavo_generate_options greedy(int64_t tokens) {
-  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
-  options.max_new_tokens = tokens;
-  options.sampling = OCTAVO_SAMPLING_GREEDY;
-  return options;
-}
 
 #endif

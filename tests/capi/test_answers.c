@@ -7,6 +7,13 @@
 
 static const char* const kQuestion = "Where is the red circle?";
 
+static octavo_generate_options greedy(int64_t tokens) {
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  options.max_new_tokens = tokens;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  return options;
+}
+
 struct heard {
   char text[2][400];
   int32_t ids[2][64];

@@ -6,6 +6,13 @@
 
 static const char* const kQuestion = "Where is the red circle?";
 
+static octavo_generate_options greedy(int64_t tokens) {
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  options.max_new_tokens = tokens;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  return options;
+}
+
 static unsigned char* file_bytes(const char* path, size_t* size) {
   FILE* file = fopen(path, "rb");
   unsigned char* bytes = NULL;

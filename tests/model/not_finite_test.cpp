@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "changed_model.hpp"
 #include "golden.hpp"
 #include "octavo/blockwise.hpp"
 #include "octavo/session.hpp"
 #include "octavo/trace.hpp"
 
 using golden::Values;
+using golden::write_with;
 using octavo::Error;
 using octavo::ErrorCode;
 using octavo::Model;
@@ -19,26 +21,6 @@ namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-/// A copy of the golden model "nested" where the first value of one tensor, or of its part `from`, is another.
-void write_with(const std::string& target, const std::string& changed, float value, std::int64_t from = 0) {
-  const octavo::Checkpoint original = octavo::Checkpoint::open(golden::directory("nested"));
-  octavo::AtomicDirectory out(target);
-  octavo::ShardWriter writer(out);
-  for (const std::string& name : original.names()) {
-    octavo::Tensor tensor = original.tensor(name);
-    if (name == changed) {
-      const octavo::DType stored = tensor.dtype();
-      octavo::Tensor wide = tensor.to(octavo::DType::f32).clone();
-      wide.mutable_values<float>()[static_cast<std::size_t>(from * wide.dim(wide.rank() - 1))] = value;
-      tensor = wide.to(stored);
-    }
-    writer.add(original.stored_name(name), tensor);
-  }
-  writer.finish();
-  out.copy_file(golden::directory("nested") + "/config.json", "config.json");
-  out.commit();
-}
 
 struct Failure {
   ErrorCode code = ErrorCode::internal;

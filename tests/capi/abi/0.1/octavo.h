@@ -1,0 +1,496 @@
+/** @file
+ * octavo.h: the C interface of Octavo, which quantizes vision-language models to W8A8 and runs them on a CPU.
+ *
+ * Reads as a course: a model and its answers, then what a directory holds, quantizing and verifying, watching what
+ * runs, and last the parts that all of it is made of (tensors, shape contracts, GPTQ of one layer, the int8 linear,
+ * attention with a cache).
+ *
+ * Rules that hold for every function:
+ *  - Status. A function that can fail returns octavo_status; 0 is OCTAVO_OK. Out-parameters are written on success
+ *    only.
+ *  - Last error. A failure leaves a message, and the fields of a broken shape contract, on the calling thread, valid
+ *    until the next failing call of that thread. Successes and releases leave it alone.
+ *  - Handles are opaque and yours: release them with the named function, which accepts NULL and cannot fail.
+ *  - Strings are UTF-8 and end with 0. A returned `char*` is yours (octavo_string_release); a `const char*` is
+ *    borrowed, and its comment says until when.
+ *  - Options start with struct_size = sizeof(the struct); use the _INIT macros. Zero is the default of every field.
+ *    A larger struct from a newer header is accepted as long as the bytes that this library does not know are zero.
+ *  - Threads. Distinct handles are independent. An octavo_model and an octavo_linear are immutable and may be shared;
+ *    a cache or a Hessian belongs to one thread at a time. Callbacks run on the calling thread and may call
+ *    anything but the job that called them; an exception must not leave them.
+ *  - No function writes to standard output or error, and none ends the process.
+ *
+ * C99. Since 0.1: everything below.
+ */
+#ifndef OCTAVO_H
+#define OCTAVO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define OCTAVO_API __attribute__((visibility("default")))
+#else
+#define OCTAVO_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status and errors ----------------------------------------------------------------------------------- */
+
+typedef int32_t octavo_status; /**< fixed width; values are pinned */
+enum {
+  OCTAVO_OK = 0,
+  OCTAVO_INVALID_ARGUMENT = 1, /**< a value is outside its domain; a NULL that is not allowed */
+  OCTAVO_SHAPE_MISMATCH = 2,   /**< a shape contract is broken: octavo_last_shape_error */
+  OCTAVO_DTYPE_MISMATCH = 3,
+  OCTAVO_NOT_FOUND = 4,
+  OCTAVO_IO = 5,
+  OCTAVO_FORMAT = 6,
+  OCTAVO_UNSUPPORTED = 7,
+  OCTAVO_OUT_OF_MEMORY = 8,
+  OCTAVO_CANCELLED = 9,
+  OCTAVO_EXISTS = 10,
+  OCTAVO_NOT_FINITE = 11, /**< NaN or infinity among weights, activations or logits; the message names the module */
+  OCTAVO_INTERNAL = 99    /**< a bug in Octavo */
+};
+
+/** "0.1.0"; borrowed, never released. */
+OCTAVO_API const char* octavo_version(void);
+/** "shape_mismatch"; borrowed, never released; "unknown" for other numbers. */
+OCTAVO_API const char* octavo_status_name(octavo_status status);
+/** The message of this thread's last failure, "" before any; borrowed until the next failing call of this thread. */
+OCTAVO_API const char* octavo_last_error(void);
+
+/** The fields of a broken contract. Strings are borrowed until the next failing call of this thread. */
+typedef struct octavo_shape_error {
+  size_t struct_size;
+  const char* op;       /**< "attention" */
+  const char* module;   /**< module path in the model, may be "" */
+  const char* argument; /**< "mask" */
+  const char* dim_name; /**< "Lk (kv_len)" */
+  int64_t dim;          /**< index, outermost first; -1 when the rank or the element type is at fault */
+  int64_t expected;
+  int64_t actual;
+} octavo_shape_error;
+#define OCTAVO_SHAPE_ERROR_INIT \
+  { sizeof(octavo_shape_error), 0, 0, 0, 0, 0, 0, 0 }
+/** NOT_FOUND when this thread's last failure was not about a shape (that answer leaves the last error as it is). */
+OCTAVO_API octavo_status octavo_last_shape_error(octavo_shape_error* out);
+
+OCTAVO_API void octavo_string_release(char* string);
+
+/** Threads that loops run on in every thread that uses no pool of its own, the calling one among them. 0: as many as
+ * the environment variable OCTAVO_NUM_THREADS says or, where it is not set, as the process may use by its affinity mask
+ * and its cgroup's quota. Jobs under way finish with the threads that they have. */
+OCTAVO_API octavo_status octavo_set_num_threads(int32_t count);
+
+/* A pool of threads for the jobs of some threads of the host. Idle threads of a pool sleep; they block all signals but
+ * those that the hardware raises, so that handlers of the host never run on them. After fork(), the child's pools start
+ * their threads anew. */
+typedef struct octavo_thread_pool octavo_thread_pool;
+enum { OCTAVO_THREADS_ANYWHERE = 0, OCTAVO_THREADS_PINNED = 1 };
+/** `count`: as octavo_set_num_threads. Pinned: each stays on one processor of the calling thread's affinity mask, from
+ * the second on; the first is left to the thread that uses the pool, which is never pinned. */
+OCTAVO_API octavo_status octavo_thread_pool_create(int32_t count, int32_t placement, octavo_thread_pool** out);
+/** From now on, the calling thread's jobs run on that pool; NULL: on the default one again. Any number of threads may
+ * use a pool at once. */
+OCTAVO_API octavo_status octavo_thread_pool_use(const octavo_thread_pool* pool);
+/** Threads that use the pool keep it until they end or use another. */
+OCTAVO_API void octavo_thread_pool_release(octavo_thread_pool* pool);
+
+/* ---- 1. A model and its answers -------------------------------------------------------------------------- */
+
+/** Asks running jobs to stop, from any thread or signal handler. */
+typedef struct octavo_cancel octavo_cancel;
+OCTAVO_API octavo_status octavo_cancel_create(octavo_cancel** out);
+OCTAVO_API void octavo_cancel_request(octavo_cancel* cancel);
+OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
+
+typedef struct octavo_model octavo_model;
+OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
+
+/** What products of floats round their factors to; DEFAULT is what octavo_model_open takes, which is F32. BF16 is
+ * faster where the processor multiplies bf16, and answers may differ: docs/model.md has by how much. */
+enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2 };
+/** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. */
+enum { OCTAVO_LM_HEAD_STORED = 0, OCTAVO_LM_HEAD_INT8 = 1 };
+/** How a model is run, as far as its checkpoint does not say. */
+typedef struct octavo_model_options {
+  size_t struct_size;
+  int32_t vision_math;   /**< OCTAVO_MATH_*, of the vision tower's float linears and attention */
+  int32_t language_math; /**< of the language model's */
+  int32_t lm_head;       /**< OCTAVO_LM_HEAD_* */
+  int32_t reserved0;     /**< must be 0 */
+} octavo_model_options;
+#define OCTAVO_MODEL_OPTIONS_INIT \
+  { sizeof(octavo_model_options), 0, 0, 0, 0 }
+/** As octavo_model_open, which is the same with all defaults; options may be NULL. */
+OCTAVO_API octavo_status octavo_model_open_with(const char* model_dir, const octavo_model_options* options,
+                                                octavo_model** out_model);
+OCTAVO_API void octavo_model_release(octavo_model* model);
+/** What the model's files ask for and Octavo does not do, a line each ("" where there is nothing to say): settings of
+ * generation_config.json and tokenizer_config.json, a chat template that cannot be read. Free it with
+ * octavo_string_release. */
+OCTAVO_API octavo_status octavo_model_notes(const octavo_model* model, char** out_notes);
+
+/* How picture files are read: JPEG, PNG, WebP, GIF, BMP and PNM, told apart by their content; the first frame of
+ * animations. The bounds are checked against the file's header, before memory is taken. */
+enum { OCTAVO_TRANSPARENCY_WHITE = 0, OCTAVO_TRANSPARENCY_DROP = 1 };
+typedef struct octavo_decode_options {
+  size_t struct_size;
+  int32_t ignore_orientation; /**< 0: turned upright as EXIF or XMP says; else left as it is stored */
+  int32_t transparency;       /**< OCTAVO_TRANSPARENCY_*: composited on white, or alpha left out */
+  int64_t max_pixels;         /**< height * width; 0 means 178956970 */
+  int64_t max_bytes;          /**< that decoding may take; 0 means 2 GiB */
+} octavo_decode_options;
+#define OCTAVO_DECODE_OPTIONS_INIT \
+  { sizeof(octavo_decode_options), 0, 0, 0, 0 }
+
+/** Called per generated token with its id and the text that became complete (may be ""); borrowed during the call.
+ * Anything but 0 ends the generation. */
+typedef int32_t (*octavo_token_fn)(int32_t token, const char* text, void* user_data);
+
+enum { OCTAVO_CACHE_ON = 0, OCTAVO_CACHE_OFF = 1 };
+enum { OCTAVO_SAMPLING_FROM_MODEL = 0, OCTAVO_SAMPLING_GREEDY = 1, OCTAVO_SAMPLING_ON = 2 };
+enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED = 2 };
+/** Whose pixels boxes are in: the picture's as the model saw it, after resizing (what models write), or its own. */
+enum { OCTAVO_BOXES_MODEL = 0, OCTAVO_BOXES_ORIGINAL = 1 };
+
+enum { OCTAVO_PREFILL_WHOLE = -1 };
+/** Keys and values of past prompts and answers, and the rows of past pictures, so that prompts that begin alike are
+ * read once; answers are the same as without. Holds at most `kv_bytes` and `image_bytes`; 0 means 1 GiB and 256 MiB.
+ * May be shared by threads and models. Release it when no call uses it. */
+typedef struct octavo_prefix_cache octavo_prefix_cache;
+OCTAVO_API octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out);
+OCTAVO_API void octavo_prefix_cache_release(octavo_prefix_cache* cache);
+
+typedef struct octavo_generate_options {
+  size_t struct_size;
+  int64_t max_new_tokens;    /**< tokens; 0: generation_config.json's max_new_tokens or max_length, else 256 */
+  int32_t cache_mode;        /**< OCTAVO_CACHE_ON or OFF: slower, same tokens */
+  int32_t sampling;          /**< OCTAVO_SAMPLING_*; FROM_MODEL follows generation_config.json */
+  double temperature;        /**< with SAMPLING_ON; 0 means 1.0 */
+  double top_p;              /**< 0 means 1.0 */
+  int64_t top_k;             /**< 0 means off */
+  double repetition_penalty; /**< 0 means 1.0; with GREEDY and ON */
+  uint64_t seed;
+  octavo_token_fn on_token;
+  void* user_data;
+  const octavo_cancel* cancel;
+  const octavo_decode_options* decode; /**< NULL: all defaults */
+  int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a prompt are text; 0: tokens, as transformers */
+  int32_t boxes; /**< OCTAVO_BOXES_*, of boxes in the text; ORIGINAL needs pictures of one scale and no on_token */
+  int64_t prefill_chunk; /**< tokens of a prompt that one call reads; 0: 512; OCTAVO_PREFILL_WHOLE: all */
+  /** Speculation by prompt lookup, the same answer: at most so many tokens are guessed at a time, 1 to 7; 0: off. */
+  int64_t lookup_draft;
+  int64_t lookup_ngram;              /**< longest run of last tokens that is looked for; 0: 3 */
+  octavo_prefix_cache* prefix_cache; /**< what earlier calls read is taken from there; NULL: none */
+  int32_t cache_dtype; /**< of keys and values: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8; less memory, answers may differ */
+  int32_t reserved0;   /**< must be 0 */
+} octavo_generate_options;
+#define OCTAVO_GENERATE_OPTIONS_INIT \
+  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** A picture of the prompt, in pixels. */
+typedef struct octavo_picture_size {
+  int64_t width, height;                   /**< as the model saw it, after resizing: what its boxes are in */
+  int64_t original_width, original_height; /**< its own */
+} octavo_picture_size;
+
+typedef struct octavo_generate_result {
+  size_t struct_size;
+  int64_t prompt_tokens;
+  int64_t new_tokens;
+  int32_t finish_reason; /**< OCTAVO_FINISH_* */
+  int32_t reserved0;
+  double prefill_seconds; /**< vision and prompt */
+  double decode_seconds;
+  char* text;                    /**< yours: octavo_string_release */
+  octavo_picture_size* pictures; /**< set by you: room for picture_capacity entries, filled in order; may be NULL */
+  size_t picture_capacity;       /**< set by you; pictures beyond it are counted, not written */
+  size_t picture_count;          /**< pictures of the prompt */
+  int64_t reused_tokens;         /**< of the prompt, which came from the prefix cache */
+  int64_t drafted_tokens;        /**< that prompt lookup guessed */
+  int64_t accepted_tokens;       /**< of them, those that the answer holds */
+} octavo_generate_result;
+#define OCTAVO_GENERATE_RESULT_INIT \
+  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** One user message: image_count picture files, then the text, in the model's chat template. */
+OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
+                                         size_t image_count, const octavo_generate_options* options,
+                                         octavo_generate_result* out_result);
+/** `count` user messages as one batch, each answered as octavo_generate would: prompts[i] with image_counts[i] pictures
+ * image_paths[i][0 ..]; both may be NULL when there are none. Ragged: nothing is padded, and each weight is read once
+ * per step. options->on_token must be NULL. out_results points to `count` initialised results; the text of each is
+ * yours. All are written, or, when anything fails, none; the message names the sequence. */
+OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
+                                               const char* const* const* image_paths, const size_t* image_counts,
+                                               size_t count, const octavo_generate_options* options,
+                                               octavo_generate_result* out_results);
+
+/* ---- 2. What is known of a directory without reading a weight -------------------------------------------- */
+
+/** Structure of a checkpoint directory from config.json and the safetensors headers alone. *out_problems counts the
+ * fatal ones; *out_json (may be NULL) receives a document {"ok", "problems": [...]}. A directory that cannot be read at
+ * all fails. */
+OCTAVO_API octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** out_json);
+
+typedef struct octavo_plan_options {
+  size_t struct_size;
+  const int64_t* image_sizes; /**< height, width, height, width, ...: pixels of the prompt's pictures */
+  size_t image_count;         /**< 0 plans one picture of 448 x 448 where it fits */
+  int64_t prompt_tokens;      /**< all of them, image tokens included; 0 means 64 and the images' */
+  int64_t max_new_tokens;     /**< 0 means 256 */
+  int64_t tensor_parallel;    /**< ranks of a serving engine; 0: not asked */
+} octavo_plan_options;
+#define OCTAVO_PLAN_OPTIONS_INIT \
+  { sizeof(octavo_plan_options), 0, 0, 0, 0, 0 }
+/** As octavo_check, for a prompt of your choice, and with the plan: *out_json receives {"ok", "problems": [...],
+ * "tensor_parallel": [...], "plan": {"weight_bytes", "kv_cache_bytes_per_position", "calls": [{"kind", "past", "q_len",
+ * "kv_len", "kv_cache_bytes", "peak_activation_bytes", "total_bytes", "steps": [{"module", "operation", "contract",
+ * "dims", "inputs", "weights", "outputs"}]}]}}; "plan" is absent when config.json cannot be used. Reads no weight.
+ * options may be NULL. Problems are told in the document, not by the status. */
+OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json);
+
+/* ---- 3. Quantizing and verifying ------------------------------------------------------------------------- */
+
+/** Called with the stage's name, and how much of it is done; anything but 0 cancels the job. */
+typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t total, void* user_data);
+
+typedef struct octavo_quantize_options {
+  size_t struct_size;
+  const char* recipe;      /**< preset name or path of a recipe; NULL means "default" */
+  const char* calibration; /**< samples file; NULL with `pictures`, and with recipes that need no samples */
+  int64_t max_samples;     /**< 0 means all */
+  int32_t overwrite;       /**< 0 refuses an output that exists; 1 replaces one that octavo wrote, and no other */
+  int32_t reserved0;       /**< must be 0 */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+  const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
+  const char* pictures;                /**< instead of calibration: a folder of pictures, */
+  const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
+  int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the report */
+  int32_t reserved1;                   /**< must be 0 */
+} octavo_quantize_options;
+#define OCTAVO_QUANTIZE_OPTIONS_INIT \
+  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** Writes out_dir, complete or not at all. *out_json (may be NULL) receives the report. */
+OCTAVO_API octavo_status octavo_quantize(const char* model_dir, const char* out_dir,
+                                         const octavo_quantize_options* options, char** out_json);
+
+typedef struct octavo_verify_options {
+  size_t struct_size;
+  const char* samples;    /**< samples file; NULL without `pictures`: built-in prompts, and no evaluation */
+  int64_t max_samples;    /**< 0 means all */
+  int64_t max_new_tokens; /**< 0 means 64 */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+  const char* profile; /**< strict, default, lenient or the path of a JSON profile; NULL means default */
+  int32_t run_all;     /**< not 0: goes on after a step that failed */
+  int32_t reserved0;   /**< must be 0 */
+  const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
+  const char* pictures;                /**< instead of samples: a folder of pictures, */
+  const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
+  int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the result */
+  int32_t boxes;                       /**< OCTAVO_BOXES_*: what boxes in the expected answers are in */
+  const octavo_model_options* model;   /**< how the quantized model is run; NULL: all defaults */
+  int32_t cache_dtype;                 /**< of its cache: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8 */
+  int32_t reserved1;                   /**< must be 0 */
+} octavo_verify_options;
+#define OCTAVO_VERIFY_OPTIONS_INIT \
+  { sizeof(octavo_verify_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** Verifies step by step, from one forward pass to the samples, and stops with a diagnosis at the first that fails.
+ * *out_passed: 1 when every step passed, else 0 (which is no failure of the call), also where the original answers so
+ * badly that the samples allow no judgement: "verdict" in the JSON is then "not_judged". out_json (schema:
+ * docs/verify.md) may be NULL. */
+OCTAVO_API octavo_status octavo_verify(const char* original_dir, const char* quantized_dir,
+                                       const octavo_verify_options* options, int32_t* out_passed, char** out_json);
+
+/** As octavo_verify, and with the comparison and, where there are samples, the attribution on top: writes html_path,
+ * which must end in .html, as one page that needs no network, and the same as JSON beside it under the ending .json
+ * (schema: docs/report.md). Both are complete or absent; a place that cannot be written fails before the work. */
+OCTAVO_API octavo_status octavo_report(const char* original_dir, const char* quantized_dir,
+                                       const octavo_verify_options* options, const char* html_path,
+                                       int32_t* out_passed);
+
+typedef struct octavo_compare_options {
+  size_t struct_size;
+  int32_t skip_values; /**< 0 reads the weights; else headers and small files alone: swaps of equal shapes go unseen */
+  int32_t reserved0;   /**< must be 0 */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+} octavo_compare_options;
+#define OCTAVO_COMPARE_OPTIONS_INIT \
+  { sizeof(octavo_compare_options), 0, 0, 0, 0, 0 }
+/** Compares a quantized model with its original: shapes, types, config, files, values. *out_wrong counts the
+ * differences that are neither expected nor harmless. *out_json (may be NULL) receives {"ok", "counts", "differences":
+ * [{"class", "where", "what", "original", "quantized", "remedy"}], "tensors", "config", "files"}. options may be NULL.
+ * A directory that cannot be read as a checkpoint fails. */
+OCTAVO_API octavo_status octavo_compare(const char* original_dir, const char* quantized_dir,
+                                        const octavo_compare_options* options, int32_t* out_wrong, char** out_json);
+
+enum { OCTAVO_SUGGESTION_NOT_NEEDED = 0, OCTAVO_SUGGESTION_FOUND = 1, OCTAVO_SUGGESTION_OUT_OF_REACH = 2 };
+
+typedef struct octavo_attribute_options {
+  size_t struct_size;
+  const char* samples;    /**< samples file; required, or `pictures` */
+  int64_t max_samples;    /**< 0 means all */
+  int64_t max_new_tokens; /**< 0 means 64 */
+  const char* profile;    /**< whose thresholds for the evaluation must hold; NULL means default */
+  int32_t exact;          /**< not 0: measures every module group end to end, three runs over the samples each */
+  int32_t no_suggestion;  /**< not 0: no search for a recipe */
+  octavo_progress_fn progress;
+  void* user_data;
+  const octavo_cancel* cancel;
+  const octavo_decode_options* decode; /**< of the samples' pictures; NULL: all defaults */
+  const char* pictures;                /**< instead of samples: a folder of pictures, */
+  const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
+  int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the result */
+  int32_t boxes;                       /**< OCTAVO_BOXES_*: what boxes in the expected answers are in */
+} octavo_attribute_options;
+#define OCTAVO_ATTRIBUTE_OPTIONS_INIT \
+  { sizeof(octavo_attribute_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** Which module groups cost a quantized model its quality, and the cheapest ones to keep in W8A16 so that the
+ * thresholds hold.
+ * *out_suggestion: OCTAVO_SUGGESTION_*. *out_recipe (may be NULL) receives the recipe, JSON, to quantize anew with;
+ * NULL unless one was found. *out_json (may be NULL; schema: docs/attribution.md) receives everything. */
+OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* quantized_dir,
+                                          const octavo_attribute_options* options, int32_t* out_suggestion,
+                                          char** out_recipe, char** out_json);
+
+/* ---- 4. Watching what runs: traces ----------------------------------------------------------------------- */
+
+typedef struct octavo_trace_options {
+  size_t struct_size;
+  int32_t values;    /**< not 0: statistics of every output, which reads them all once more */
+  int32_t reserved0; /**< must be 0 */
+} octavo_trace_options;
+#define OCTAVO_TRACE_OPTIONS_INIT \
+  { sizeof(octavo_trace_options), 0, 0 }
+/** Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
+ * shapes, written to the file `path`, which is replaced. Meanwhile the message of a broken contract carries the last
+ * operations. One trace per thread: INVALID_ARGUMENT when one is running. options may be NULL. */
+OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
+/** Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
+ * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
+OCTAVO_API octavo_status octavo_trace_end(void);
+
+/* ---- 5. Parts: tensors ----------------------------------------------------------------------------------- */
+
+enum { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2, OCTAVO_S8 = 3, OCTAVO_U8 = 4, OCTAVO_S32 = 5, OCTAVO_I64 = 6 };
+
+/** Row-major, outermost dimension first, at most 8 dimensions. */
+typedef struct octavo_tensor octavo_tensor;
+/** Zero-filled, owned by the handle. */
+OCTAVO_API octavo_status octavo_tensor_create(int32_t dtype, const int64_t* dims, size_t rank, octavo_tensor** out);
+/** Over your memory, which must outlive the handle and everything made from it; aligned to its element. */
+OCTAVO_API octavo_status octavo_tensor_borrow(void* data, int32_t dtype, const int64_t* dims, size_t rank,
+                                              octavo_tensor** out);
+OCTAVO_API void octavo_tensor_release(octavo_tensor* tensor);
+OCTAVO_API octavo_status octavo_tensor_dtype(const octavo_tensor* tensor, int32_t* out);
+OCTAVO_API octavo_status octavo_tensor_rank(const octavo_tensor* tensor, size_t* out);
+OCTAVO_API octavo_status octavo_tensor_dim(const octavo_tensor* tensor, size_t index, int64_t* out);
+/** First element, borrowed while the tensor lives, and the size in bytes (either may be NULL). */
+OCTAVO_API octavo_status octavo_tensor_data(octavo_tensor* tensor, void** out_data, size_t* out_size_bytes);
+
+/** The pixels of a picture file: *out u8 [height, width, 3], RGB. options may be NULL. */
+OCTAVO_API octavo_status octavo_image_load(const char* path, const octavo_decode_options* options, octavo_tensor** out);
+
+/** Logits of every position of the same prompt, uncached: *out f32 [L, vocab_size]. For those who sample themselves. */
+OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
+                                             const char* const* image_paths, size_t image_count, octavo_tensor** out);
+
+/* ---- 6. Parts: shape contracts --------------------------------------------------------------------------- */
+
+/** Checks `count` named tensors against a contract such as "linear: x[M,K] w[N,K] -> y[M,N]". A NULL tensor is an
+ * absent optional argument. `module_path` (may be NULL) is quoted in the message. Letters that no argument shows come
+ * as dim_names and dim_values. */
+OCTAVO_API octavo_status octavo_contract_check(const char* contract, const char* module_path, const char* const* names,
+                                               const octavo_tensor* const* tensors, size_t count,
+                                               const char* const* dim_names, const int64_t* dim_values,
+                                               size_t dim_count);
+
+/* ---- 7. Parts: GPTQ of one layer ------------------------------------------------------------------------- */
+
+/** H = 2/n sum x^T x over the rows seen. */
+typedef struct octavo_hessian octavo_hessian;
+OCTAVO_API octavo_status octavo_hessian_create(int64_t in_features, octavo_hessian** out);
+OCTAVO_API octavo_status octavo_hessian_add(octavo_hessian* hessian, const octavo_tensor* x); /**< x[T,K] f32 */
+OCTAVO_API void octavo_hessian_release(octavo_hessian* hessian);
+
+enum { OCTAVO_METHOD_GPTQ = 0, OCTAVO_METHOD_RTN = 1 };
+typedef struct octavo_gptq_options {
+  size_t struct_size;
+  int32_t method;       /**< OCTAVO_METHOD_* */
+  int32_t no_act_order; /**< 0 quantizes columns in order of falling diag(H) */
+  double damp_percent;  /**< 0 means 0.01 */
+  int64_t block_size;   /**< columns; 0 means 128 */
+} octavo_gptq_options;
+#define OCTAVO_GPTQ_OPTIONS_INIT \
+  { sizeof(octavo_gptq_options), 0, 0, 0, 0 }
+typedef struct octavo_gptq_result {
+  size_t struct_size;
+  double loss;     /**< tr((W-Q) H (W-Q)^T) */
+  double rtn_loss; /**< the same for round-to-nearest */
+  double damp_used;
+  int64_t dead_columns;
+} octavo_gptq_result;
+#define OCTAVO_GPTQ_RESULT_INIT \
+  { sizeof(octavo_gptq_result), 0, 0, 0, 0 }
+/** weight[N,K] f32|bf16|f16 -> *out_weight s8 [N,K], *out_scales f32 [N]. The Hessian
+ * takes no more rows then, but may serve other weights of the same input. With METHOD_RTN it may be NULL: the losses
+ * are then those of H = I, else those of the Hessian, as with METHOD_GPTQ. out_result may be NULL. */
+OCTAVO_API octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hessian* hessian,
+                                                    const octavo_gptq_options* options, octavo_tensor** out_weight,
+                                                    octavo_tensor** out_scales, octavo_gptq_result* out_result);
+
+/* ---- 8. Parts: the int8 linear --------------------------------------------------------------------------- */
+
+/** y = x W^T + b with per-token int8 activations. Packed at creation; the tensors may be released after. */
+typedef struct octavo_linear octavo_linear;
+/** weight[N,K] s8, weight_scale[N] f32|bf16, bias[N] f32|bf16 or NULL. */
+OCTAVO_API octavo_status octavo_linear_w8a8_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
+                                                   const octavo_tensor* bias, octavo_linear** out);
+/** x[M,K] f32 -> *out_y, y[M,N] f32. */
+OCTAVO_API octavo_status octavo_linear_forward(const octavo_linear* linear, const octavo_tensor* x,
+                                               octavo_tensor** out_y);
+OCTAVO_API void octavo_linear_release(octavo_linear* linear);
+/** y = x W^T + b over int8 weights with float activations: for inputs that int8 cannot carry. Tensors as above,
+ * weight_scale f16 as well; the weight is copied, so that the tensors may be released after. */
+OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
+                                                    const octavo_tensor* bias, octavo_linear** out);
+
+/* ---- 9. Parts: attention with a cache -------------------------------------------------------------------- */
+
+typedef struct octavo_kv_cache octavo_kv_cache;
+OCTAVO_API octavo_status octavo_kv_cache_create(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
+                                                int64_t capacity, octavo_kv_cache** out); /**< float32 */
+/** The same of OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8, the last with a scale per position and head: less memory, and
+ * attention within the error that docs/attention.md states. INVALID_ARGUMENT for any other. */
+OCTAVO_API octavo_status octavo_kv_cache_create_typed(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
+                                                      int64_t capacity, int32_t dtype, octavo_kv_cache** out);
+OCTAVO_API octavo_status octavo_kv_cache_length(const octavo_kv_cache* cache, int64_t* out); /**< committed positions */
+/** After every layer was attended once: the new positions become past ones. */
+OCTAVO_API octavo_status octavo_kv_cache_commit(octavo_kv_cache* cache, int64_t new_positions);
+OCTAVO_API octavo_status octavo_kv_cache_truncate(octavo_kv_cache* cache, int64_t length);
+OCTAVO_API void octavo_kv_cache_release(octavo_kv_cache* cache);
+
+/** attention: q[B,Hq,Lq,D] k[B,Hkv,Lk,D] v[B,Hkv,Lk,D] mask?[B|1,Hq|1,Lq,Lk] -> out[B,Hq,Lq,D]
+ * With a cache (then B is 1, and k and v hold the new positions only) the cache supplies `past`, the new keys are
+ * appended to `layer`, and attention is causal. Without, it is causal when `causal` is not 0. mask (may be NULL):
+ * additive f32, or u8 with 1 for visible; excludes `causal` and a cache. */
+OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, const octavo_tensor* v,
+                                          const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
+                                          int64_t layer, octavo_tensor** out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OCTAVO_H */
