@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "call_pool.hpp"
 #include "model_impl.hpp"
 
 namespace octavo {
@@ -70,12 +71,14 @@ Model Model::with_linears(std::span<const Linear> replacements) const {
 }
 
 Tensor Model::encode_images(const ModelInput& input) const {
+  const model::CallPool pool;
   impl_->architecture->check_input(input);
   return impl_->architecture->encode_images(input, model::CancelToken());
 }
 
 Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states,
                       std::optional<DType> cache_dtype) const {
+  const model::CallPool pool;
   const model::Architecture& architecture = *impl_->architecture;
   architecture.check_input(input);
   std::vector<Grid> grids;

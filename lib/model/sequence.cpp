@@ -14,10 +14,12 @@ void check_options(const GenerateOptions& options) {
     throw Error(ErrorCode::invalid_argument,
                 "generate: lookup checks tokens on a cache, and use_cache is off: leave one of them out");
   // A text that is told as it grows would have boxes in other pixels than the one that is returned.
-  if (options.boxes == BoxSpace::original && (options.on_token || options.on_batch_token))
+  if (options.boxes == BoxSpace::original && (options.on_token || options.on_event))
     throw Error(ErrorCode::invalid_argument,
                 "generate: boxes are moved to the picture's own pixels when the answer is complete; leave on_token and "
-                "on_batch_token empty");
+                "on_event empty");
+  if (options.on_token && options.on_event)
+    throw Error(ErrorCode::invalid_argument, "generate: on_token and on_event are the same call: set one of them");
 }
 
 namespace {
@@ -30,7 +32,7 @@ const ModelInput& checked(const Model::Impl& model, const ModelInput& input) {
 }  // namespace
 
 Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t index)
-    : answer(model, checked(model, input), options, model.architecture->max_position_embeddings()),
+    : answer(model, checked(model, input), options, index, model.architecture->max_position_embeddings()),
       model_(model),
       architecture_(*model.architecture),
       options_(options),
@@ -42,7 +44,7 @@ Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const Gene
 
 Sequence::Sequence(const Model::Impl& model, const ModelInput& prompt, const GenerateOptions& options,
                    SequenceState& state, KvCache& cache)
-    : answer(model, prompt, options, cache.capacity()),
+    : answer(model, prompt, options, 0, cache.capacity()),
       model_(model),
       architecture_(*model.architecture),
       options_(options),
@@ -119,6 +121,7 @@ bool Sequence::settle_prompt() {
 
 void Sequence::settle(std::size_t accepted) {
   if (!draft_.empty()) reach_ = 2 * accepted + 1;
+  if (answer.result.tokens.empty()) return;  // on_logits ended it at once
   // The answer's last token is not fed yet.
   const auto known = static_cast<std::int64_t>(answer.ids().size()) - 1;
   if (cache_ == nullptr || state_->past() <= known) return;
@@ -127,10 +130,13 @@ void Sequence::settle(std::size_t accepted) {
 }
 
 double Sequence::tell(const Answer::Piece& piece) {
-  if (!options_.on_token && !options_.on_batch_token) return 0;
+  if (!options_.on_token && !options_.on_event) return 0;
   const Stopwatch watch;
-  const bool go_on = options_.on_token ? options_.on_token(piece.id, piece.text)
-                                       : options_.on_batch_token(index_, piece.id, piece.text);
+  const std::vector<TokenLogProbs>& log_probs = answer.result.log_probs;
+  const bool go_on =
+      options_.on_token
+          ? options_.on_token(piece.id, piece.text)
+          : options_.on_event({index_, piece.id, piece.text, log_probs.empty() ? nullptr : &log_probs.back()});
   if (!go_on) answer.cancel();
   return watch.seconds();
 }

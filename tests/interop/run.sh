@@ -29,6 +29,9 @@ cmake --build "$build" --target encode_lines render_lines
 "$venv/bin/python" tests/interop/tokens_check.py "$build/tests/encode_lines" "$model"
 "$venv/bin/python" tests/interop/tokenizer_files_check.py "$build/tests/encode_lines" "$model"
 "$venv/bin/python" tests/interop/templates_check.py "$build/tests/render_lines" "$model"
+say "Interoperation: the client of OpenAI asks octavo-server"
+cmake --build "$build" --target octavo_server
+"$venv/bin/python" tests/interop/openai_check.py "$build/examples/octavo-server" "$model"
 say "Interoperation: quantize the bundled model"
 "$build/examples/octavo" quantize "$model" -o "$out" --calibration "$model/calib/calibration.jsonl" --overwrite
 say "Interoperation: safetensors reads what Octavo wrote"

@@ -103,6 +103,7 @@ OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int6
 Results results_of(const FloatProduct& p) { return {p.scale, p.bias, p.ending, p.y, p.n}; }
 
 constexpr std::int64_t kStripCut = 16;
+constexpr std::int64_t kLeastRowsOfAPart = 96;  // so that packing a part's panels stays a small share of its work
 constexpr std::int64_t kPreparedBytes = std::int64_t{64} << 20;  // of rows in the kernel's form
 
 struct Way {
@@ -129,26 +130,35 @@ class TiledProduct {
         kernel_(*way.kernel),
         way_(way),
         element_(static_cast<std::int64_t>(size_of(way.panels))),
-        steps_(steps_of(product.k * element_)) {}
+        steps_(steps_of(product.k * element_)),
+        panels_((product.n + kPanelColumns - 1) / kPanelColumns) {}
 
-  // Some rows after the other, so that the working memory is bounded; the weights are packed anew for each.
+  // Some rows after the other, so that the working memory is bounded; the weights are packed anew for each, and for
+  // each block of rows.
   void run() const {
     const std::int64_t most = std::max(kernel_.block_rows, kPreparedBytes / row_bytes() / kernel_.rows * kernel_.rows);
     const std::int64_t together = block_rows_of(kernel_, p_.m, most);
     for (std::int64_t row = 0; row < p_.m; row += together) {
       const std::int64_t rows = std::min(together, p_.m - row);
       const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
-      for_blocks(rows, rows, (p_.n + kPanelColumns - 1) / kPanelColumns, steps_,
-                 [&](std::int64_t, std::int64_t, std::int64_t panel, std::int64_t panels) {
+      for_blocks(rows, rows_of_a_part(rows), panels_, steps_,
+                 [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
                    if (rows <= kernel_.rows)
                      strip(prepared, row, rows, panel, panels);
                    else
-                     blocks(prepared, row, rows, panel, panels);
+                     blocks(prepared, row, part, count, panel, panels);
                  });
     }
   }
 
  private:
+  // All rows, as long as there are panels enough for all threads: each part packs its own.
+  std::int64_t rows_of_a_part(std::int64_t rows) const {
+    const std::int64_t wide = (panels_ + kBlockPanels - 1) / kBlockPanels;
+    const std::int64_t down = std::min((2 * num_threads() + wide - 1) / wide, rows / kLeastRowsOfAPart);
+    return down <= 1 ? rows : block_rows_of(kernel_, rows, (rows + down - 1) / down);
+  }
+
   PreparedRows prepare(const float* x, std::int64_t m) const {
     const std::int64_t strips = (m + kernel_.rows - 1) / kernel_.rows;
     const std::int64_t stride = (kernel_.interleaved ? 16 : kernel_.rows) * kernel_.parts * steps_ * kStepBytes;
@@ -213,15 +223,16 @@ class TiledProduct {
         finish_at(first, rows, panel));
   }
 
-  // Several blocks of rows by panels that are packed once for all of them.
-  void blocks(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
-              std::int64_t panels) const {
+  // Rows [part, part + rows) of `prepared`, which begins at row `first` of x, in blocks, by panels that are packed once
+  // for all of them.
+  void blocks(const PreparedRows& prepared, std::int64_t first, std::int64_t part, std::int64_t rows,
+              std::int64_t panel, std::int64_t panels) const {
     const std::int64_t stride = steps_ * kPanelStep;
     auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * stride));
     pack(panel, panels, 0, steps_, packed, stride);
     const std::int64_t block_rows = block_rows_of(kernel_, rows, kernel_.block_rows);
-    for (std::int64_t row = 0; row < rows; row += block_rows) {
-      const std::int64_t count = std::min(block_rows, rows - row);
+    for (std::int64_t row = part; row < part + rows; row += block_rows) {
+      const std::int64_t count = std::min(block_rows, part + rows - row);
       multiply_block(
           kernel_, prepared, row, count, steps_, std::min(steps_, kernel_.cut_steps), panels, nullptr,
           p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
@@ -261,7 +272,7 @@ class TiledProduct {
   const TileKernel& kernel_;
   Way way_;
   std::int64_t element_;  // bytes of a panel's element
-  std::int64_t steps_;
+  std::int64_t steps_, panels_;
 };
 
 void stream(const FloatProduct& p) {

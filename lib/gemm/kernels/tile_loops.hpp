@@ -1,4 +1,5 @@
-// How a product is cut into blocks, by its shape alone: what is computed in which order never depends on the threads.
+// How a product is cut into blocks. The order of K is the same in every block, so that sums depend neither on the
+// blocks nor on the threads.
 #pragma once
 
 #include <algorithm>

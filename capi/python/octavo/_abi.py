@@ -1,0 +1,471 @@
+"""What capi/octavo.h declares, for ctypes. Written by make_abi.py; run it again when the header changes."""
+from __future__ import annotations
+
+from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from typing import Any
+
+OCTAVO_VERSION_MAJOR = 0
+OCTAVO_VERSION_MINOR = 1
+OCTAVO_VERSION_PATCH = 0
+OCTAVO_ABI_VERSION = 0
+OCTAVO_OK = 0
+OCTAVO_INVALID_ARGUMENT = 1
+OCTAVO_SHAPE_MISMATCH = 2
+OCTAVO_DTYPE_MISMATCH = 3
+OCTAVO_NOT_FOUND = 4
+OCTAVO_IO = 5
+OCTAVO_FORMAT = 6
+OCTAVO_UNSUPPORTED = 7
+OCTAVO_OUT_OF_MEMORY = 8
+OCTAVO_CANCELLED = 9
+OCTAVO_EXISTS = 10
+OCTAVO_NOT_FINITE = 11
+OCTAVO_INTERNAL = 99
+OCTAVO_THREADS_ANYWHERE = 0
+OCTAVO_THREADS_PINNED = 1
+OCTAVO_MATH_DEFAULT = 0
+OCTAVO_MATH_F32 = 1
+OCTAVO_MATH_BF16 = 2
+OCTAVO_LM_HEAD_STORED = 0
+OCTAVO_LM_HEAD_INT8 = 1
+OCTAVO_TRANSPARENCY_WHITE = 0
+OCTAVO_TRANSPARENCY_DROP = 1
+OCTAVO_CACHE_ON = 0
+OCTAVO_CACHE_OFF = 1
+OCTAVO_SAMPLING_FROM_MODEL = 0
+OCTAVO_SAMPLING_GREEDY = 1
+OCTAVO_SAMPLING_ON = 2
+OCTAVO_FINISH_STOP = 0
+OCTAVO_FINISH_LENGTH = 1
+OCTAVO_FINISH_CANCELLED = 2
+OCTAVO_BOXES_MODEL = 0
+OCTAVO_BOXES_ORIGINAL = 1
+OCTAVO_PREFILL_WHOLE = -1
+OCTAVO_SUGGESTION_NOT_NEEDED = 0
+OCTAVO_SUGGESTION_FOUND = 1
+OCTAVO_SUGGESTION_OUT_OF_REACH = 2
+OCTAVO_F32 = 0
+OCTAVO_F16 = 1
+OCTAVO_BF16 = 2
+OCTAVO_S8 = 3
+OCTAVO_U8 = 4
+OCTAVO_S32 = 5
+OCTAVO_I64 = 6
+OCTAVO_METHOD_GPTQ = 0
+OCTAVO_METHOD_RTN = 1
+
+
+class octavo_shape_error(Structure):
+    struct_size: int
+    op: bytes | None
+    module: bytes | None
+    argument: bytes | None
+    dim_name: bytes | None
+    dim: int
+    expected: int
+    actual: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("op", c_char_p),
+        ("module", c_char_p),
+        ("argument", c_char_p),
+        ("dim_name", c_char_p),
+        ("dim", c_int64),
+        ("expected", c_int64),
+        ("actual", c_int64),
+    ]
+
+
+class octavo_model_options(Structure):
+    struct_size: int
+    vision_math: int
+    language_math: int
+    lm_head: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("vision_math", c_int32),
+        ("language_math", c_int32),
+        ("lm_head", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+class octavo_decode_options(Structure):
+    struct_size: int
+    ignore_orientation: int
+    transparency: int
+    max_pixels: int
+    max_bytes: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("ignore_orientation", c_int32),
+        ("transparency", c_int32),
+        ("max_pixels", c_int64),
+        ("max_bytes", c_int64),
+    ]
+
+
+octavo_token_fn = CFUNCTYPE(c_int32, c_int32, c_char_p, c_void_p)
+
+
+class octavo_generate_options(Structure):
+    struct_size: int
+    max_new_tokens: int
+    cache_mode: int
+    sampling: int
+    temperature: float
+    top_p: float
+    top_k: int
+    repetition_penalty: float
+    seed: int
+    on_token: Any
+    user_data: int | None
+    cancel: int | None
+    decode: Any
+    control_tokens_as_text: int
+    boxes: int
+    prefill_chunk: int
+    lookup_draft: int
+    lookup_ngram: int
+    prefix_cache: int | None
+    cache_dtype: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_new_tokens", c_int64),
+        ("cache_mode", c_int32),
+        ("sampling", c_int32),
+        ("temperature", c_double),
+        ("top_p", c_double),
+        ("top_k", c_int64),
+        ("repetition_penalty", c_double),
+        ("seed", c_uint64),
+        ("on_token", octavo_token_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+        ("decode", POINTER(octavo_decode_options)),
+        ("control_tokens_as_text", c_int32),
+        ("boxes", c_int32),
+        ("prefill_chunk", c_int64),
+        ("lookup_draft", c_int64),
+        ("lookup_ngram", c_int64),
+        ("prefix_cache", c_void_p),
+        ("cache_dtype", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+class octavo_picture_size(Structure):
+    width: int
+    height: int
+    original_width: int
+    original_height: int
+    _fields_ = [
+        ("width", c_int64),
+        ("height", c_int64),
+        ("original_width", c_int64),
+        ("original_height", c_int64),
+    ]
+
+
+class octavo_generate_result(Structure):
+    struct_size: int
+    prompt_tokens: int
+    new_tokens: int
+    finish_reason: int
+    reserved0: int
+    prefill_seconds: float
+    decode_seconds: float
+    text: int | None
+    pictures: Any
+    picture_capacity: int
+    picture_count: int
+    reused_tokens: int
+    drafted_tokens: int
+    accepted_tokens: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("prompt_tokens", c_int64),
+        ("new_tokens", c_int64),
+        ("finish_reason", c_int32),
+        ("reserved0", c_int32),
+        ("prefill_seconds", c_double),
+        ("decode_seconds", c_double),
+        ("text", c_void_p),
+        ("pictures", POINTER(octavo_picture_size)),
+        ("picture_capacity", c_size_t),
+        ("picture_count", c_size_t),
+        ("reused_tokens", c_int64),
+        ("drafted_tokens", c_int64),
+        ("accepted_tokens", c_int64),
+    ]
+
+
+class octavo_plan_options(Structure):
+    struct_size: int
+    image_sizes: Any
+    image_count: int
+    prompt_tokens: int
+    max_new_tokens: int
+    tensor_parallel: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("image_sizes", POINTER(c_int64)),
+        ("image_count", c_size_t),
+        ("prompt_tokens", c_int64),
+        ("max_new_tokens", c_int64),
+        ("tensor_parallel", c_int64),
+    ]
+
+
+octavo_progress_fn = CFUNCTYPE(c_int32, c_char_p, c_int64, c_int64, c_void_p)
+
+
+class octavo_quantize_options(Structure):
+    struct_size: int
+    recipe: bytes | None
+    calibration: bytes | None
+    max_samples: int
+    overwrite: int
+    reserved0: int
+    progress: Any
+    user_data: int | None
+    cancel: int | None
+    decode: Any
+    pictures: bytes | None
+    picture_prompt: bytes | None
+    skip_bad_samples: int
+    reserved1: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("recipe", c_char_p),
+        ("calibration", c_char_p),
+        ("max_samples", c_int64),
+        ("overwrite", c_int32),
+        ("reserved0", c_int32),
+        ("progress", octavo_progress_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+        ("decode", POINTER(octavo_decode_options)),
+        ("pictures", c_char_p),
+        ("picture_prompt", c_char_p),
+        ("skip_bad_samples", c_int32),
+        ("reserved1", c_int32),
+    ]
+
+
+class octavo_verify_options(Structure):
+    struct_size: int
+    samples: bytes | None
+    max_samples: int
+    max_new_tokens: int
+    progress: Any
+    user_data: int | None
+    cancel: int | None
+    profile: bytes | None
+    run_all: int
+    reserved0: int
+    decode: Any
+    pictures: bytes | None
+    picture_prompt: bytes | None
+    skip_bad_samples: int
+    boxes: int
+    model: Any
+    cache_dtype: int
+    reserved1: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("samples", c_char_p),
+        ("max_samples", c_int64),
+        ("max_new_tokens", c_int64),
+        ("progress", octavo_progress_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+        ("profile", c_char_p),
+        ("run_all", c_int32),
+        ("reserved0", c_int32),
+        ("decode", POINTER(octavo_decode_options)),
+        ("pictures", c_char_p),
+        ("picture_prompt", c_char_p),
+        ("skip_bad_samples", c_int32),
+        ("boxes", c_int32),
+        ("model", POINTER(octavo_model_options)),
+        ("cache_dtype", c_int32),
+        ("reserved1", c_int32),
+    ]
+
+
+class octavo_compare_options(Structure):
+    struct_size: int
+    skip_values: int
+    reserved0: int
+    progress: Any
+    user_data: int | None
+    cancel: int | None
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("skip_values", c_int32),
+        ("reserved0", c_int32),
+        ("progress", octavo_progress_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
+
+class octavo_attribute_options(Structure):
+    struct_size: int
+    samples: bytes | None
+    max_samples: int
+    max_new_tokens: int
+    profile: bytes | None
+    exact: int
+    no_suggestion: int
+    progress: Any
+    user_data: int | None
+    cancel: int | None
+    decode: Any
+    pictures: bytes | None
+    picture_prompt: bytes | None
+    skip_bad_samples: int
+    boxes: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("samples", c_char_p),
+        ("max_samples", c_int64),
+        ("max_new_tokens", c_int64),
+        ("profile", c_char_p),
+        ("exact", c_int32),
+        ("no_suggestion", c_int32),
+        ("progress", octavo_progress_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+        ("decode", POINTER(octavo_decode_options)),
+        ("pictures", c_char_p),
+        ("picture_prompt", c_char_p),
+        ("skip_bad_samples", c_int32),
+        ("boxes", c_int32),
+    ]
+
+
+class octavo_trace_options(Structure):
+    struct_size: int
+    values: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("values", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+class octavo_gptq_options(Structure):
+    struct_size: int
+    method: int
+    no_act_order: int
+    damp_percent: float
+    block_size: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_int32),
+        ("no_act_order", c_int32),
+        ("damp_percent", c_double),
+        ("block_size", c_int64),
+    ]
+
+
+class octavo_gptq_result(Structure):
+    struct_size: int
+    loss: float
+    rtn_loss: float
+    damp_used: float
+    dead_columns: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("loss", c_double),
+        ("rtn_loss", c_double),
+        ("damp_used", c_double),
+        ("dead_columns", c_int64),
+    ]
+
+
+class octavo_box(Structure):
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    _fields_ = [
+        ("x1", c_double),
+        ("y1", c_double),
+        ("x2", c_double),
+        ("y2", c_double),
+    ]
+
+
+# Every exported function: what it returns, what it takes.
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "octavo_version": (c_char_p, []),
+    "octavo_abi_version": (c_int32, []),
+    "octavo_status_name": (c_char_p, [c_int32]),
+    "octavo_last_error": (c_char_p, []),
+    "octavo_last_shape_error": (c_int32, [POINTER(octavo_shape_error)]),
+    "octavo_string_release": (None, [c_void_p]),
+    "octavo_build_info": (c_int32, [POINTER(c_void_p)]),
+    "octavo_set_num_threads": (c_int32, [c_int32]),
+    "octavo_thread_pool_create": (c_int32, [c_int32, c_int32, POINTER(c_void_p)]),
+    "octavo_thread_pool_use": (c_int32, [c_void_p]),
+    "octavo_thread_pool_release": (None, [c_void_p]),
+    "octavo_cancel_create": (c_int32, [POINTER(c_void_p)]),
+    "octavo_cancel_request": (None, [c_void_p]),
+    "octavo_cancel_release": (None, [c_void_p]),
+    "octavo_model_open": (c_int32, [c_char_p, POINTER(c_void_p)]),
+    "octavo_model_open_with": (c_int32, [c_char_p, POINTER(octavo_model_options), POINTER(c_void_p)]),
+    "octavo_model_release": (None, [c_void_p]),
+    "octavo_model_notes": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_prefix_cache_create": (c_int32, [c_size_t, c_size_t, POINTER(c_void_p)]),
+    "octavo_prefix_cache_release": (None, [c_void_p]),
+    "octavo_generate": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
+    "octavo_generate_batch": (c_int32, [c_void_p, POINTER(c_char_p), POINTER(POINTER(c_char_p)), POINTER(c_size_t), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
+    "octavo_check": (c_int32, [c_char_p, POINTER(c_int64), POINTER(c_void_p)]),
+    "octavo_plan": (c_int32, [c_char_p, POINTER(octavo_plan_options), POINTER(c_void_p)]),
+    "octavo_quantize": (c_int32, [c_char_p, c_char_p, POINTER(octavo_quantize_options), POINTER(c_void_p)]),
+    "octavo_verify": (c_int32, [c_char_p, c_char_p, POINTER(octavo_verify_options), POINTER(c_int32), POINTER(c_void_p)]),
+    "octavo_report": (c_int32, [c_char_p, c_char_p, POINTER(octavo_verify_options), c_char_p, POINTER(c_int32)]),
+    "octavo_compare": (c_int32, [c_char_p, c_char_p, POINTER(octavo_compare_options), POINTER(c_int32), POINTER(c_void_p)]),
+    "octavo_attribute": (c_int32, [c_char_p, c_char_p, POINTER(octavo_attribute_options), POINTER(c_int32), POINTER(c_void_p), POINTER(c_void_p)]),
+    "octavo_trace_begin": (c_int32, [c_char_p, POINTER(octavo_trace_options)]),
+    "octavo_trace_end": (c_int32, []),
+    "octavo_tensor_create": (c_int32, [c_int32, POINTER(c_int64), c_size_t, POINTER(c_void_p)]),
+    "octavo_tensor_borrow": (c_int32, [c_void_p, c_int32, POINTER(c_int64), c_size_t, POINTER(c_void_p)]),
+    "octavo_tensor_release": (None, [c_void_p]),
+    "octavo_tensor_dtype": (c_int32, [c_void_p, POINTER(c_int32)]),
+    "octavo_tensor_rank": (c_int32, [c_void_p, POINTER(c_size_t)]),
+    "octavo_tensor_dim": (c_int32, [c_void_p, c_size_t, POINTER(c_int64)]),
+    "octavo_tensor_data": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_image_load": (c_int32, [c_char_p, POINTER(octavo_decode_options), POINTER(c_void_p)]),
+    "octavo_model_logits": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
+    "octavo_contract_check": (c_int32, [c_char_p, c_char_p, POINTER(c_char_p), POINTER(c_void_p), c_size_t, POINTER(c_char_p), POINTER(c_int64), c_size_t]),
+    "octavo_hessian_create": (c_int32, [c_int64, POINTER(c_void_p)]),
+    "octavo_hessian_add": (c_int32, [c_void_p, c_void_p]),
+    "octavo_hessian_release": (None, [c_void_p]),
+    "octavo_gptq_quantize_layer": (c_int32, [c_void_p, c_void_p, POINTER(octavo_gptq_options), POINTER(c_void_p), POINTER(c_void_p), POINTER(octavo_gptq_result)]),
+    "octavo_linear_w8a8_create": (c_int32, [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_linear_forward": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_linear_release": (None, [c_void_p]),
+    "octavo_linear_w8a16_create": (c_int32, [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_kv_cache_create": (c_int32, [c_int64, c_int64, c_int64, c_int64, POINTER(c_void_p)]),
+    "octavo_kv_cache_create_typed": (c_int32, [c_int64, c_int64, c_int64, c_int64, c_int32, POINTER(c_void_p)]),
+    "octavo_kv_cache_length": (c_int32, [c_void_p, POINTER(c_int64)]),
+    "octavo_kv_cache_commit": (c_int32, [c_void_p, c_int64]),
+    "octavo_kv_cache_truncate": (c_int32, [c_void_p, c_int64]),
+    "octavo_kv_cache_release": (None, [c_void_p]),
+    "octavo_attention": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_int32, c_void_p, c_int64, POINTER(c_void_p)]),
+    "octavo_boxes_in": (c_int32, [c_char_p, POINTER(octavo_box), c_size_t, POINTER(c_size_t)]),
+}
+
+
+def declare(library: CDLL) -> None:
+    """Gives every function of the library its types; AttributeError names one that it lacks."""
+    for name, (result, taken) in FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, taken

@@ -1,0 +1,70 @@
+"""What the C interface gives away and takes back: handles, strings, and structs that state their own size."""
+from __future__ import annotations
+
+import ctypes
+import json
+from types import TracebackType
+from typing import Any, Callable, Optional, TypeVar
+
+from ._library import lib
+
+Struct = TypeVar("Struct", bound=ctypes.Structure)
+Self = TypeVar("Self", bound="Handle")
+
+
+class Owned:
+    """A handle of the C library, released with its last reference: whoever is in a call with it holds one."""
+
+    def __init__(self, pointer: int, release: Callable[[Any], None], keep: object = None) -> None:
+        """keep: what the handle is over, and which must therefore outlive it."""
+        self.address = pointer
+        self._as_parameter_ = ctypes.c_void_p(pointer)
+        self._release = release
+        self._keep = keep
+
+    def __del__(self) -> None:
+        self._release(self._as_parameter_)
+
+
+class Handle:
+    """A Python object over a handle. `close`, or leaving a `with` block, gives it up early; calls under way end first."""
+
+    _owned: Optional[Owned] = None
+
+    @property
+    def _handle(self) -> Owned:
+        if self._owned is None:
+            raise ValueError(f"this {type(self).__name__} is closed")
+        return self._owned
+
+    def close(self) -> None:
+        """Gives up the handle; a second call does nothing. What runs with it keeps it until it ends."""
+        self._owned = None
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], value: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        self.close()
+
+
+def sized(kind: type[Struct]) -> Struct:
+    """A struct of options or results with nothing but its size set."""
+    return kind(struct_size=ctypes.sizeof(kind))
+
+
+def taken_string(pointer: Optional[int]) -> str:
+    """The text of a `char*` that the library gave away, which is released."""
+    if not pointer:
+        return ""
+    try:
+        return ctypes.string_at(pointer).decode(errors="replace")
+    finally:
+        lib.octavo_string_release(ctypes.c_void_p(pointer))
+
+
+def taken_document(pointer: ctypes.c_void_p) -> dict[str, Any]:
+    """The JSON document that the library gave away."""
+    document: dict[str, Any] = json.loads(taken_string(pointer.value))
+    return document

@@ -1,0 +1,155 @@
+"""Tensors that share their memory with NumPy, torch and whatever else speaks DLPack or the array interface."""
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Optional, Sequence, Union
+
+from . import _abi
+from ._handle import Handle, Owned
+from ._library import lib
+from .errors import check
+
+#: Names of element types, by the C interface's number.
+DTYPES = {"f32": _abi.OCTAVO_F32, "f16": _abi.OCTAVO_F16, "bf16": _abi.OCTAVO_BF16, "s8": _abi.OCTAVO_S8,
+          "u8": _abi.OCTAVO_U8, "s32": _abi.OCTAVO_S32, "i64": _abi.OCTAVO_I64}
+_NAMES = {number: name for name, number in DTYPES.items()}
+_TYPESTRINGS = {"f32": "<f4", "f16": "<f2", "s8": "|i1", "u8": "|u1", "s32": "<i4", "i64": "<i8"}
+_FROM_TYPESTRING = {text: name for name, text in _TYPESTRINGS.items()}
+_ITEM_BYTES = {"f32": 4, "f16": 2, "bf16": 2, "s8": 1, "u8": 1, "s32": 4, "i64": 8}
+
+
+def dtype_number(name: str) -> int:
+    """OCTAVO_F32 of "f32"; ValueError lists the known names."""
+    if name not in DTYPES:
+        raise ValueError(f"dtype is {name!r}, known are {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+class Tensor(Handle):
+    """Row-major numbers, outermost dimension first, at most 8 dimensions.
+
+    `Tensor(x)` is over the memory of x, a NumPy array, a torch tensor on the CPU or another object with
+    `__array_interface__` or `__dlpack__`: nothing is copied, and x is kept alive. It has to be contiguous.
+    `numpy.asarray(t)` and `torch.from_dlpack(t)` are over the memory of t in the same way. NumPy has no bf16; torch has.
+    """
+
+    def __init__(self, source: Any) -> None:
+        if isinstance(source, Tensor):
+            self._owned = source._handle
+        elif hasattr(source, "__array_interface__"):
+            self._borrow(source)
+        else:
+            raise TypeError(f"a {type(source).__name__} has no memory that can be shared: pass a NumPy array, a torch "
+                            "tensor or an octavo.Tensor")
+
+    @classmethod
+    def zeros(cls, shape: Sequence[int], dtype: str = "f32") -> Tensor:
+        """A tensor of zeros with memory of its own."""
+        handle = ctypes.c_void_p()
+        check(lib.octavo_tensor_create(dtype_number(dtype), _dims(shape), len(shape), ctypes.byref(handle)))
+        return cls._taken(handle)
+
+    @classmethod
+    def _taken(cls, handle: ctypes.c_void_p) -> Tensor:
+        """Over a handle that the C library gave away."""
+        tensor = cls.__new__(cls)
+        assert handle.value is not None
+        tensor._owned = Owned(handle.value, lib.octavo_tensor_release)
+        return tensor
+
+    def _borrow(self, source: Any) -> None:
+        interface = source.__array_interface__
+        dtype = _FROM_TYPESTRING.get(interface["typestr"])
+        if dtype is None:
+            raise TypeError(f"the array's element type is {interface['typestr']}, known are "
+                            + ", ".join(f"{text} ({name})" for name, text in _TYPESTRINGS.items()))
+        shape = interface["shape"]
+        _require_contiguous(shape, interface.get("strides"), _ITEM_BYTES[dtype])
+        handle = ctypes.c_void_p()
+        check(lib.octavo_tensor_borrow(interface["data"][0], dtype_number(dtype), _dims(shape), len(shape),
+                                       ctypes.byref(handle)))
+        assert handle.value is not None
+        self._owned = Owned(handle.value, lib.octavo_tensor_release, keep=source)
+
+    @property
+    def dtype(self) -> str:
+        """ "f32", "f16", "bf16", "s8", "u8", "s32" or "i64"."""
+        number = ctypes.c_int32()
+        check(lib.octavo_tensor_dtype(self._handle, ctypes.byref(number)))
+        return _NAMES[number.value]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the dimensions, outermost first."""
+        rank, size = ctypes.c_size_t(), ctypes.c_int64()
+        check(lib.octavo_tensor_rank(self._handle, ctypes.byref(rank)))
+        sizes = []
+        for index in range(rank.value):
+            check(lib.octavo_tensor_dim(self._handle, index, ctypes.byref(size)))
+            sizes.append(size.value)
+        return tuple(sizes)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the elements in bytes."""
+        return self._memory()[1]
+
+    def _memory(self) -> tuple[int, int]:
+        """Address of the first element (0 of an empty tensor), size in bytes."""
+        data, size = ctypes.c_void_p(), ctypes.c_size_t()
+        check(lib.octavo_tensor_data(self._handle, ctypes.byref(data), ctypes.byref(size)))
+        return data.value or 0, size.value
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        dtype = self.dtype
+        if dtype not in _TYPESTRINGS:
+            raise TypeError(f"NumPy has no {dtype}; torch.from_dlpack takes it")
+        return {"version": 3, "shape": self.shape, "typestr": _TYPESTRINGS[dtype], "data": (self._memory()[0], False)}
+
+    def numpy(self) -> Any:
+        """The tensor as a NumPy array over the same memory, which it keeps alive."""
+        import numpy
+
+        return numpy.asarray(self)
+
+    def __len__(self) -> int:
+        shape = self.shape
+        if not shape:
+            raise TypeError("a tensor without dimensions has no length")
+        return shape[0]
+
+    def __repr__(self) -> str:
+        if self._owned is None:
+            return "octavo.Tensor(closed)"
+        return f"octavo.Tensor(shape={list(self.shape)}, dtype={self.dtype})"
+
+
+#: What the parts take: a Tensor, or what Tensor() takes.
+TensorLike = Union[Tensor, Any]
+
+
+def as_tensor(source: TensorLike) -> Tensor:
+    """The source itself when it is a Tensor, else one over its memory."""
+    return source if isinstance(source, Tensor) else Tensor(source)
+
+
+def as_optional_tensor(source: Optional[TensorLike]) -> Optional[Tensor]:
+    """None stays None."""
+    return None if source is None else as_tensor(source)
+
+
+def _dims(shape: Sequence[int]) -> Any:
+    return (ctypes.c_int64 * len(shape))(*shape)
+
+
+def _require_contiguous(shape: Sequence[int], strides: Optional[Sequence[int]], item_bytes: int) -> None:
+    """Strides in bytes; those of dimensions of size 1 say nothing, nor do any when there is no element."""
+    if strides is None or 0 in shape:
+        return
+    expected = item_bytes
+    for size, stride in zip(reversed(shape), reversed(strides)):
+        if size != 1 and stride != expected:
+            raise ValueError("the array is not contiguous in row-major order, and nothing is copied here: pass "
+                             "numpy.ascontiguousarray(x)")
+        expected *= size
