@@ -54,13 +54,13 @@ class Session {
   /// If it throws, the session is as before, or holds the common beginning.
   Continued continue_with(const ModelInput& whole);
 
-  /// An answer from here on, by the logits of the last position; its tokens become part of the session, in place of a
-  /// prompt's they may be fed, continued with, truncated. Model::generate's answer to tokens() and their images, with
-  /// `options`; but capacity, cache_dtype and prefill_chunk are the session's, and prompt and answer fit its capacity.
+  /// An answer from here on, by the logits of the last position; its tokens become part of the session as
+  /// though they had been fed. Model::generate's answer to tokens() and their images, with
+  /// `options`; prompt and answer fit the session's capacity.
   /// The last token is run when it is needed: by the next call that goes on from it.
   /// If it throws, the session is as before. Cancelled, it holds the answer so far.
-  /// @throws Error  invalid_argument: nothing was fed; options with use_cache off or a prefix_cache, which the session
-  ///                takes the place of; and as Model::generate.
+  /// @throws Error  invalid_argument: nothing was fed; options with use_cache off, a prefix_cache, or a cache_dtype or
+  ///                prefill_chunk other than the session's (or the default); and as Model::generate.
   GenerateResult generate(const GenerateOptions& options = {});
   /// Of the last position, f32 [vocab], a copy. Computed where they are not known: after generate and truncate.
   /// @throws Error  invalid_argument: nothing was fed, or it was truncated behind an image: feed what follows.

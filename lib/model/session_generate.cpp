@@ -1,4 +1,5 @@
 // An answer that goes on from a session, by the steps that Model::generate takes.
+#include <string>
 #include <utility>
 
 #include "session_impl.hpp"
@@ -7,13 +8,21 @@
 namespace octavo {
 namespace {
 
-void check_session_options(const GenerateOptions& options) {
+void check_session_options(const GenerateOptions& options, DType cache_dtype, std::int64_t prefill_chunk) {
   model::check_options(options);
   if (!options.use_cache)
     throw Error(ErrorCode::invalid_argument, "session: generate works on the session's cache, and use_cache is off");
   if (options.prefix_cache)
     throw Error(ErrorCode::invalid_argument,
                 "session: generate goes on from what the session has read; leave prefix_cache empty");
+  const GenerateOptions unset;
+  if (options.cache_dtype != unset.cache_dtype && options.cache_dtype != cache_dtype)
+    throw Error(ErrorCode::invalid_argument, std::string("session: its cache is of ") + dtype_name(cache_dtype) +
+                                                 ", and options.cache_dtype is " + dtype_name(options.cache_dtype));
+  if (options.prefill_chunk != unset.prefill_chunk && options.prefill_chunk != prefill_chunk)
+    throw Error(ErrorCode::invalid_argument, "session: its prefill_chunk is " + std::to_string(prefill_chunk) +
+                                                 ", and options.prefill_chunk is " +
+                                                 std::to_string(options.prefill_chunk));
 }
 
 }  // namespace
@@ -21,7 +30,7 @@ void check_session_options(const GenerateOptions& options) {
 GenerateResult Session::generate(const GenerateOptions& options) {
   Impl& impl = *impl_;
   const MemoryPoolScope scope(impl.pool);
-  check_session_options(options);
+  check_session_options(options, impl.cache.dtype(), impl.prefill_chunk);
   ModelInput prompt;
   prompt.ids = impl.tokens;
   for (const model::HeldPicture& picture : impl.pictures) {
