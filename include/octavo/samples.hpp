@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,14 @@ struct SampleSet {
 ///                the file; invalid_argument when it holds no sample, when none is left, and for a source that names
 ///                both a file and a folder, or neither.
 SampleSet read_samples(const SampleSource& source, std::int64_t limit = 0, const DecodeOptions& decode = {});
+
+/// A conversation that waits for its next answer: a JSON array of turns, or one object as in a samples file, with
+/// "messages", "images" and so on; docs/samples.md. The answer is "". Paths of pictures are relative to the file.
+/// @throws Error  as read_samples; format where the last turn is the assistant's.
+Sample read_conversation(const std::string& file, const DecodeOptions& decode = {});
+/// The same of text. `origin` is how errors name it, `folder` what paths are relative to; "": where the process is.
+Sample parse_conversation(std::string_view json, const std::string& origin, const std::string& folder = {},
+                          const DecodeOptions& decode = {});
 
 /// Decodes every picture of every sample and asks whether the model's image processor takes its shape, so that a
 /// picture at fault is found before hours of work. Samples at fault move to `skipped` when `skip_bad`.
