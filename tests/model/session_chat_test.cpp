@@ -9,6 +9,7 @@
 #include "golden.hpp"
 #include "octavo/sampling.hpp"
 #include "octavo/session.hpp"
+#include "threads.hpp"
 
 using golden::greedy;
 using golden::message_of;
@@ -285,4 +286,21 @@ TEST_CASE("what generate on a session refuses, and how it is ended early") {
     const ModelInput rest{{one.ids.begin() + end, one.ids.end()}, {}};
     golden::require_close(looking.feed(rest), logits_behind(model, one), 1e-4);
   }
+}
+
+TEST_CASE("distinct sessions of one model go on side by side") {
+  const Values values("nested");
+  const Model model = Model::open(golden::directory("nested"));
+  test::at_once(4, [&](int thread) {
+    const std::string prompt = thread % 2 == 0 ? "one" : "two";
+    const ModelInput input = values.input(prompt);
+    const Ids expected = values.integers<std::int32_t>(prompt + ".greedy");
+    Session session(model, 200);
+    for (int round = 0; round < 3; ++round) {
+      session.continue_with(input);
+      Session restored = Session::from_bytes(model, session.to_bytes());
+      for (Session* each : {&session, &restored})
+        if (each->generate(greedy(64)).tokens != expected) throw std::runtime_error("other tokens");
+    }
+  });
 }
