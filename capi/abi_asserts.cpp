@@ -50,6 +50,9 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_pixel_layout) == 40, "octavo_p
 static_assert(sizeof(void*) != 8 || sizeof(octavo_chat_options) == 24, "octavo_chat_options is 24 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_picture_size) == 32, "never grows: callers hold arrays of it");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_options) == 40, "0.1: 32 bytes; then 40 with scale_dtype");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_session_options) == 32, "0.1: octavo_session_options is 32 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_sampling_options) == 56, "0.1: octavo_sampling_options is 56 bytes");
+static_assert(sizeof(void*) != 8 || sizeof(octavo_batch_options) == 24, "0.1: octavo_batch_options is 24 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_gptq_result) == 40, "0.1: octavo_gptq_result is 40 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_plan_options) == 48, "0.1: octavo_plan_options is 48 bytes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_plan_options, prompt_tokens) == 24, "0.1");

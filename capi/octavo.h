@@ -535,6 +535,121 @@ OCTAVO_API octavo_status octavo_text_stream_push(octavo_text_stream* stream, int
 OCTAVO_API octavo_status octavo_text_stream_finish(octavo_text_stream* stream, const char** out_text);
 OCTAVO_API void octavo_text_stream_release(octavo_text_stream* stream);
 
+/* ---- 1c. Sessions: several turns on one cache ------------------------------------------------------------- */
+
+/** A conversation's state: its tokens, and their keys and values, each read once. One thread at a time; distinct
+ * sessions are independent, and may share a model, whose handle they outlive. */
+typedef struct octavo_session octavo_session;
+typedef struct octavo_session_options {
+  size_t struct_size;
+  int64_t capacity;      /**< tokens that it can hold; 0: 4096, or what the model takes where that is less */
+  int64_t prefill_chunk; /**< tokens of a prompt that one call reads; 0: 512; OCTAVO_PREFILL_WHOLE: all */
+  int32_t cache_dtype; /**< of keys and values: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8; less memory, answers may differ */
+  int32_t reserved0;   /**< must be 0 */
+} octavo_session_options;
+#define OCTAVO_SESSION_OPTIONS_INIT \
+  { sizeof(octavo_session_options), 0, 0, 0, 0 }
+/** options may be NULL. */
+OCTAVO_API octavo_status octavo_session_create(const octavo_model* model, const octavo_session_options* options,
+                                               octavo_session** out);
+/** Behind what it holds. If it fails, the session is as before. */
+OCTAVO_API octavo_status octavo_session_feed(octavo_session* session, const octavo_prompt* prompt);
+OCTAVO_API octavo_status octavo_session_feed_ids(octavo_session* session, const int32_t* ids, size_t count);
+/** Makes `whole`, a conversation from its beginning, what the session holds, and reads as little as that takes: the
+ * longest beginning that they have in common stays (pictures are known by their pixels), the rest is fed. So a chat
+ * adds to its messages, makes a prompt of all of them, continues with that, and generates. *out_reused (may be NULL)
+ * counts the tokens that were not read again. If it fails, the session is as before, or holds the common beginning. */
+OCTAVO_API octavo_status octavo_session_continue(octavo_session* session, const octavo_prompt* whole,
+                                                 int64_t* out_reused);
+/** prompts[i] behind what sessions[i] holds, all in one call, so that each weight is read once. INVALID_ARGUMENT where
+ * one is given twice, or belongs to another model than the first. If it fails, all are as before. */
+OCTAVO_API octavo_status octavo_sessions_feed(octavo_session* const* sessions, const octavo_prompt* const* prompts,
+                                              size_t count);
+/** An answer from here on; its tokens become part of the session. options (may be NULL) as for octavo_generate_prompt;
+ * cache_mode OFF, a prefix_cache, and a cache_dtype or prefill_chunk that is not the session's are refused. If it
+ * fails, the session is as before; cancelled, it holds the answer so far. */
+OCTAVO_API octavo_status octavo_session_generate(octavo_session* session, const octavo_generate_options* options,
+                                                 octavo_generate_result* out_result);
+/** f32 [vocab], of the last token; borrowed until the next call on this session. out_count may be NULL. */
+OCTAVO_API octavo_status octavo_session_logits(octavo_session* session, const float** out_logits, size_t* out_count);
+/** What was fed and generated; borrowed until the session changes. Either may be NULL. */
+OCTAVO_API octavo_status octavo_session_tokens(const octavo_session* session, const int32_t** out_ids,
+                                               size_t* out_count);
+/** Forgets all but the first `past` tokens. INVALID_ARGUMENT: more than it holds, or a place inside a picture. */
+OCTAVO_API octavo_status octavo_session_truncate(octavo_session* session, int64_t past);
+OCTAVO_API octavo_status octavo_session_reset(octavo_session* session); /**< holds nothing; keeps its memory */
+/** An independent session that goes on from the same tokens. */
+OCTAVO_API octavo_status octavo_session_fork(const octavo_session* session, octavo_session** out);
+/** To a file, which is complete or as before. An old file is replaced when it is a saved session. */
+OCTAVO_API octavo_status octavo_session_save(const octavo_session* session, const char* path);
+/** A session that goes on bit for bit as the saved one would have. FORMAT: damaged, cut short, or no session;
+ * INVALID_ARGUMENT: saved with another model, or more than `capacity` tokens (0: the capacity that it had);
+ * UNSUPPORTED: of a newer Octavo. */
+OCTAVO_API octavo_status octavo_session_restore(const octavo_model* model, const char* path, int64_t capacity,
+                                                octavo_session** out);
+/** The same in memory; the bytes are yours: octavo_string_release. */
+OCTAVO_API octavo_status octavo_session_to_bytes(const octavo_session* session, char** out_bytes, size_t* out_size);
+OCTAVO_API octavo_status octavo_session_from_bytes(const octavo_model* model, const void* bytes, size_t size,
+                                                   int64_t capacity, octavo_session** out);
+OCTAVO_API void octavo_session_release(octavo_session* session);
+
+/** How octavo_sampler_next chooses; the fields mean what they do in octavo_generate_options. */
+typedef struct octavo_sampling_options {
+  size_t struct_size;
+  double temperature;        /**< _INIT: 1.0; 0: greedy */
+  double top_p;              /**< _INIT: 1.0, which is off; 0: the best token alone */
+  int64_t top_k;             /**< _INIT: 50; 0: off */
+  double min_p;              /**< 0: off */
+  double repetition_penalty; /**< 0 and 1.0: off */
+  uint64_t seed;
+} octavo_sampling_options;
+#define OCTAVO_SAMPLING_OPTIONS_INIT \
+  { sizeof(octavo_sampling_options), 1.0, 1.0, 50, 0, 1.0, 0 }
+/** Chooses tokens one by one, for loops of your own: the draws of octavo_generate with the same options. One thread at
+ * a time. */
+typedef struct octavo_sampler octavo_sampler;
+OCTAVO_API octavo_status octavo_sampler_create(const octavo_sampling_options* options, octavo_sampler** out);
+/** The token that follows what the session holds; it is not fed. */
+OCTAVO_API octavo_status octavo_sampler_next(octavo_sampler* sampler, octavo_session* session, int32_t* out_token);
+OCTAVO_API void octavo_sampler_release(octavo_sampler* sampler);
+
+/* ---- 1d. Batches that sequences join and leave ------------------------------------------------------------ */
+
+/** Sequences that are generated together, each from when it joins to when it finishes or leaves: what a server needs.
+ * Each gets the tokens that octavo_generate_prompt gives it alone. One thread at a time; distinct batches are
+ * independent, and may share a model, whose handle they outlive. */
+typedef struct octavo_batch octavo_batch;
+typedef struct octavo_batch_options {
+  size_t struct_size;
+  int64_t max_sequences; /**< that run at once, the others wait for their turn; 0: 8 */
+  int64_t prompt_tokens; /**< of prompts that one step reads at most, while others go on; 0: 256 */
+} octavo_batch_options;
+#define OCTAVO_BATCH_OPTIONS_INIT \
+  { sizeof(octavo_batch_options), 0, 0 }
+/** options may be NULL. */
+OCTAVO_API octavo_status octavo_batch_create(const octavo_model* model, const octavo_batch_options* options,
+                                             octavo_batch** out);
+/** From the next step on. The prompt may be released. options (may be NULL) as for octavo_generate_prompt, but
+ * prefill_chunk is the batch's; arrays that they point to are copied. Callbacks are called by octavo_batch_step, with
+ * the sequence's user_data; on_event and on_logits get its number. Anything but 0 from them ends that sequence alone.
+ * NULL callbacks: the answer comes with octavo_batch_take. */
+OCTAVO_API octavo_status octavo_batch_join(octavo_batch* batch, const octavo_prompt* prompt,
+                                           const octavo_generate_options* options, uint64_t* out_sequence);
+/** Ends a sequence without a result. NOT_FOUND: it has finished or left. */
+OCTAVO_API octavo_status octavo_batch_leave(octavo_batch* batch, uint64_t sequence);
+/** A token for each that runs, or more of its prompt. *out_finished (may be NULL): sequences that have finished, and
+ * were not taken yet. What goes wrong with one sequence is told when that is taken, and ends no other. */
+OCTAVO_API octavo_status octavo_batch_step(octavo_batch* batch, size_t* out_finished);
+/** The first of those that have finished: its number, OCTAVO_OK or the status of what ended it, the message of that
+ * ("" for OK; borrowed until the next take; may be NULL), and its result, with what there was until then, which is
+ * yours. NOT_FOUND when there is none. */
+OCTAVO_API octavo_status octavo_batch_take(octavo_batch* batch, uint64_t* out_sequence, octavo_status* out_status,
+                                           const char** out_message, octavo_generate_result* out_result);
+/** Sequences that have joined, and neither finished nor left; of them, those that have not begun. Either may be NULL.
+ */
+OCTAVO_API octavo_status octavo_batch_size(const octavo_batch* batch, size_t* out_size, size_t* out_waiting);
+OCTAVO_API void octavo_batch_release(octavo_batch* batch);
+
 /* ---- 2. What is known of a directory without reading a weight -------------------------------------------- */
 
 /** Structure of a checkpoint directory from config.json and the safetensors headers alone. *out_problems counts the

@@ -21,13 +21,16 @@ set_tests_properties("capi: nothing left of an earlier run" PROPERTIES FIXTURES_
 add_test(NAME "capi: C program" COMMAND test_capi ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
                                         ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out)
 set_tests_properties("capi: C program" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
-foreach(program asked answers)
+foreach(program asked answers sessions)
   add_executable(test_capi_${program} capi/test_${program}.c)
   target_compile_features(test_capi_${program} PRIVATE c_std_99)
   target_link_libraries(test_capi_${program} PRIVATE octavo::capi octavo_build_flags m)
 endforeach()
 add_test(NAME "capi: what is asked" COMMAND test_capi_asked ${model_dir} ${picture})
 add_test(NAME "capi: what answers take and give" COMMAND test_capi_answers ${model_dir} ${picture})
+add_test(NAME "capi: sessions and running batches"
+         COMMAND test_capi_sessions ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_session)
+set_tests_properties("capi: sessions and running batches" PROPERTIES LABELS model)
 set_tests_properties("capi: what is asked" "capi: what answers take and give" PROPERTIES LABELS model)
 if(TARGET example_messages)
   add_test(NAME "capi: the lesson on messages" COMMAND example_messages ${model_dir} ${picture} "What is in the picture?")

@@ -81,7 +81,7 @@ const Linear& Model::linear(std::string_view module_path) const { return impl_->
 Model Model::with_linears(std::span<const Linear> replacements) const {
   Model model;
   model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->options,
-                                             impl_->architecture->with_linears(replacements), impl_->generation);
+                                             impl_->architecture->with_linears(replacements), impl_->generation, true);
   return model;
 }
 
