@@ -14,7 +14,6 @@ from ._library import lib as _lib
 from .errors import (CancelledError, DTypeError, Error, ExistsError, FileError, FormatError, InternalError,
                      InvalidArgumentError, NotFiniteError, NotFoundError, OutOfMemoryError, ShapeError,
                      UnsupportedError)
-from .form import Form, FormLike
 from .generation import Box, Generation, Picture, Token, TokenLogProb, boxes_in
 from .jobs import attribute, check, compare, plan, quantize, verify
 from .model import Model
@@ -31,7 +30,7 @@ __version__: str = _lib.octavo_version().decode()
 
 __all__ = [
     "AttributeResult", "Box", "Cancel", "CancelledError", "CheckResult", "CompareResult", "DTypeError", "Error",
-    "ExistsError", "FileError", "Form", "FormLike", "FormatError", "GenerateSettings", "Generation", "Hessian", "Image", "ImageLike",
+    "ExistsError", "FileError", "FormatError", "GenerateSettings", "Generation", "Hessian", "Image", "ImageLike",
     "InternalError", "InvalidArgumentError", "KvCache", "Linear", "LogitsHook", "Message", "Model", "NotFiniteError",
     "NotFoundError", "OutOfMemoryError", "Picture", "PrefixCache", "Prompt", "PromptLike", "QuantizeResult",
     "QuantizedLayer", "ShapeError", "Stream", "Tensor", "Token", "TokenLogProb", "UnsupportedError", "VerifyResult",
