@@ -14,21 +14,26 @@ from ._library import lib as _lib
 from .errors import (CancelledError, DTypeError, Error, ExistsError, FileError, FormatError, InternalError,
                      InvalidArgumentError, NotFiniteError, NotFoundError, OutOfMemoryError, ShapeError,
                      UnsupportedError)
-from .generation import Box, Generation, GenerateSettings, Picture, PrefixCache, Stream, Token, boxes_in
+from .generation import Box, Generation, Picture, Token, TokenLogProb, boxes_in
 from .jobs import attribute, check, compare, plan, quantize, verify
 from .model import Model
 from .parts import (Hessian, KvCache, Linear, QuantizedLayer, attention, contract_check, gptq_quantize_layer,
                     load_image)
+from .pictures import Image, ImageLike
+from .prompt import Message, Prompt, PromptLike
 from .results import AttributeResult, CheckResult, CompareResult, QuantizeResult, VerifyResult
+from .settings import GenerateSettings, LogitsHook, PrefixCache
+from .stream import Stream
 from .tensor import Tensor
 
 __version__: str = _lib.octavo_version().decode()
 
 __all__ = [
     "AttributeResult", "Box", "Cancel", "CancelledError", "CheckResult", "CompareResult", "DTypeError", "Error",
-    "ExistsError", "FileError", "FormatError", "Generation", "GenerateSettings", "Hessian", "InternalError",
-    "InvalidArgumentError", "KvCache", "Linear", "Model", "NotFiniteError", "NotFoundError", "OutOfMemoryError",
-    "Picture", "PrefixCache", "QuantizeResult", "QuantizedLayer", "ShapeError", "Stream", "Tensor", "Token",
-    "UnsupportedError", "VerifyResult", "attention", "attribute", "boxes_in", "check", "compare", "contract_check",
-    "gptq_quantize_layer", "load_image", "plan", "quantize", "verify",
+    "ExistsError", "FileError", "FormatError", "GenerateSettings", "Generation", "Hessian", "Image", "ImageLike",
+    "InternalError", "InvalidArgumentError", "KvCache", "Linear", "LogitsHook", "Message", "Model", "NotFiniteError",
+    "NotFoundError", "OutOfMemoryError", "Picture", "PrefixCache", "Prompt", "PromptLike", "QuantizeResult",
+    "QuantizedLayer", "ShapeError", "Stream", "Tensor", "Token", "TokenLogProb", "UnsupportedError", "VerifyResult",
+    "attention", "attribute", "boxes_in", "check", "compare", "contract_check", "gptq_quantize_layer", "load_image",
+    "plan", "quantize", "verify",
 ]

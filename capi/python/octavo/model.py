@@ -6,12 +6,16 @@ import os
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Sequence, Union, overload
 
 from . import _abi
-from ._handle import Handle, Owned, taken_string
-from ._job import Cancel, Emit, Event, run
+from ._handle import Handle, Owned, taken_bytes, taken_string
+from ._job import Cancel, Emit, run
 from ._library import lib
 from ._options import model_options
 from .errors import check
-from .generation import Generation, GenerateSettings, Stream, Token, generate_options, generation, result_struct
+from .generation import Generation, Token, generation, result_struct
+from .pictures import ImageLike
+from .prompt import Message, Prompt, PromptLike, rendered
+from .settings import Callbacks, GenerateSettings, callbacks, generate_options, handler, set_callbacks
+from .stream import Stream
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -51,77 +55,108 @@ class Model(Handle):
         check(lib.octavo_model_notes(self._handle, ctypes.byref(out)))
         return taken_string(out.value).splitlines()
 
+    def prompt(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *, control_tokens_as_text: bool = False,
+               generation_prompt: bool = True, add_vision_id: bool = False) -> Prompt:
+        """The token ids and pictures of messages, to ask more than once or to look at: see Prompt.of."""
+        return Prompt.of(self, prompt, images, control_tokens_as_text=control_tokens_as_text,
+                         generation_prompt=generation_prompt, add_vision_id=add_vision_id)
+
     @overload
-    def generate(self, prompt: str, images: Sequence[PathLike] = (), *, stream: Literal[False] = False,
+    def generate(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *, stream: Literal[False] = False,
                  on_token: Optional[Callable[[Token], object]] = None, cancel: Optional[Cancel] = None,
                  **settings: Unpack[GenerateSettings]) -> Generation: ...
 
     @overload
-    def generate(self, prompt: str, images: Sequence[PathLike] = (), *, stream: Literal[True], on_token: None = None,
-                 cancel: Optional[Cancel] = None, **settings: Unpack[GenerateSettings]) -> Stream: ...
+    def generate(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *, stream: Literal[True],
+                 on_token: None = None, cancel: Optional[Cancel] = None,
+                 **settings: Unpack[GenerateSettings]) -> Stream: ...
 
-    def generate(self, prompt: str, images: Sequence[PathLike] = (), *, stream: bool = False,
+    def generate(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *, stream: bool = False,
                  on_token: Optional[Callable[[Token], object]] = None, cancel: Optional[Cancel] = None,
                  **settings: Unpack[GenerateSettings]) -> Union[Generation, Stream]:
-        """Answers a user's message: pictures, then the text.
+        """Answers a text, messages, or a Prompt.
 
-        stream: returns a Stream at once, whose pieces come as they are made. on_token: called per token, on this thread;
-        False ends the answer. cancel: ends it from elsewhere, finish_reason is then "cancelled". Ctrl-C ends it, too, and
-        raises KeyboardInterrupt. settings: GenerateSettings.
+        images: what {"type": "image"} parts of the messages stand for, in order; without such parts, before the last
+        user's text. stream: returns a Stream at once, whose pieces come as they are made. on_token: called per token, on
+        this thread; False ends the answer. cancel: ends it from elsewhere, finish_reason is then "cancelled". Ctrl-C ends
+        it, too, and raises KeyboardInterrupt. settings: GenerateSettings.
 
         The GIL is released while the model runs.
         """
-        token = cancel or Cancel()
-        options, paths, owned = generate_options(settings, token), _paths(images), self._handle
+        token, hook = cancel or Cancel(), settings.get("on_logits")
+        options = generate_options(settings, token)
 
-        def work(emit: Optional[Callable[[int, str], int]]) -> Generation:
-            tokens: list[int] = []
-
-            def on_each(number: int, text: bytes, user_data: object) -> int:
-                tokens.append(number)
-                return emit(number, text.decode(errors="replace")) if emit is not None else 0
-
-            if options.boxes == _abi.OCTAVO_BOXES_MODEL:
-                options.on_token = _abi.octavo_token_fn(on_each)
-            result = result_struct(len(images))
-            check(lib.octavo_generate(owned, prompt.encode(), paths, len(images), ctypes.byref(options),
-                                      ctypes.byref(result)))
-            return generation(result, tokens)
+        def work(answering: Callbacks) -> Generation:
+            asked = Prompt.of(self, prompt, images)
+            set_callbacks(options, answering)
+            result = result_struct(asked.picture_count)
+            check(lib.octavo_generate_prompt(self._handle, asked._handle, ctypes.byref(options), ctypes.byref(result)))
+            return generation(result)
 
         if stream:
-            return Stream(work, token)
+            return Stream(work, hook, token)
+        return run(lambda emit: work(callbacks(emit, on_token, hook)), token, handler)
 
-        def handle(event: Event) -> object:
-            return on_token(Token(*event)) if on_token is not None else None
+    def generate_batch(self, prompts: Sequence[PromptLike], images: Sequence[Sequence[ImageLike]] = (), *,
+                       on_token: Optional[Callable[[Token], object]] = None, cancel: Optional[Cancel] = None,
+                       **settings: Unpack[GenerateSettings]) -> list[Generation]:
+        """Answers several prompts at once, each as `generate` would: each weight is read once per step for all of them.
 
-        def beside(emit: Emit) -> Generation:
-            return work((lambda number, text: emit((number, text))) if on_token is not None else None)
-
-        return run(beside, token, handle)
-
-    def generate_batch(self, prompts: Sequence[str], images: Sequence[Sequence[PathLike]] = (), *,
-                       cancel: Optional[Cancel] = None, **settings: Unpack[GenerateSettings]) -> list[Generation]:
-        """Answers several messages at once, each as `generate` would: each weight is read once per step for all of them.
-
-        images: of each prompt, or none at all.
+        images: of each prompt, or none at all. on_token: its token says which sequence it is of; False ends that one.
         """
         if images and len(images) != len(prompts):
             raise ValueError(f"images are of {len(images)} prompts, prompts are {len(prompts)}")
-        token, count = cancel or Cancel(), len(prompts)
-        options, owned = generate_options(settings, token), self._handle
-        texts = (ctypes.c_char_p * count)(*(prompt.encode() for prompt in prompts))
-        pictures = [_paths(of_one) for of_one in images] or [_paths(())] * count
-        paths = (ctypes.POINTER(ctypes.c_char_p) * count)(
-            *(ctypes.cast(of_one, ctypes.POINTER(ctypes.c_char_p)) for of_one in pictures))
-        counts = (ctypes.c_size_t * count)(*(len(of_one) for of_one in pictures))
-        room = [result_struct(len(of_one)) for of_one in pictures]
-        results = (_abi.octavo_generate_result * count)(*room)
+        token, hook, count = cancel or Cancel(), settings.get("on_logits"), len(prompts)
+        options = generate_options(settings, token)
 
         def work(emit: Emit) -> list[Generation]:
-            check(lib.octavo_generate_batch(owned, texts, paths, counts, count, ctypes.byref(options), results))
-            return [generation(result, ()) for result in results]
+            asked = [Prompt.of(self, prompt, of_one) for prompt, of_one in zip(prompts, images or [()] * count)]
+            set_callbacks(options, callbacks(emit, on_token, hook))
+            handles = (ctypes.c_void_p * count)(*(prompt._handle.address for prompt in asked))
+            results = (_abi.octavo_generate_result * count)(*(result_struct(prompt.picture_count) for prompt in asked))
+            check(lib.octavo_generate_prompts(self._handle, handles, count, ctypes.byref(options), results))
+            return [generation(result) for result in results]
 
-        return run(work, token)
+        return run(work, token, handler)
+
+    def chat_text(self, messages: Union[str, Sequence[Message]], images: Sequence[ImageLike] = (), *,
+                  generation_prompt: bool = True) -> str:
+        """The text that the model's chat template makes of messages, each picture a single pad."""
+        return rendered(self, messages, images, generation_prompt)
+
+    def tokenize(self, text: str, *, control_tokens_as_text: bool = False) -> list[int]:
+        """The ids of a text, without a chat template."""
+        data, count = text.encode(), ctypes.c_size_t()
+        check(lib.octavo_tokenize(self._handle, data, control_tokens_as_text, None, 0, ctypes.byref(count)))
+        ids = (ctypes.c_int32 * count.value)()
+        check(lib.octavo_tokenize(self._handle, data, control_tokens_as_text, ids, count.value, ctypes.byref(count)))
+        return list(ids)
+
+    def detokenize(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
+        """The text of ids; bytes that are no UTF-8 become U+FFFD."""
+        out, size = ctypes.c_void_p(), ctypes.c_size_t()
+        check(lib.octavo_detokenize(self._handle, (ctypes.c_int32 * len(ids))(*ids), len(ids), skip_special,
+                                    ctypes.byref(out), ctypes.byref(size)))
+        return taken_bytes(out.value, size.value).decode(errors="replace")
+
+    def token_id(self, token: str) -> int:
+        """The id of a token as the vocabulary spells it, "<|im_end|>" or "cat"; NotFoundError where there is none."""
+        number = ctypes.c_int32()
+        check(lib.octavo_token_id(self._handle, token.encode(), ctypes.byref(number)))
+        return number.value
+
+    def token_bytes(self, id: int) -> bytes:
+        """The bytes that a token stands for, which may be a part of a character."""
+        out, size = ctypes.c_void_p(), ctypes.c_size_t()
+        check(lib.octavo_token_bytes(self._handle, id, ctypes.byref(out), ctypes.byref(size)))
+        return taken_bytes(out.value, size.value)
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids the model gives logits of."""
+        size = ctypes.c_int64()
+        check(lib.octavo_model_vocab_size(self._handle, ctypes.byref(size)))
+        return size.value
 
     def logits(self, prompt: str, images: Sequence[PathLike] = ()) -> Tensor:
         """Logits of every position of the same prompt, uncached: f32 [positions, vocab_size]."""
