@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "octavo/attention.hpp"
@@ -65,9 +66,13 @@ struct PixelLayout {
 ///                the layout needs.
 Image image_from_pixels(std::span<const std::byte> pixels, const PixelLayout& layout,
                         Transparency transparency = Transparency::white);
-/// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100.
+/// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100. `comment`, of printable ASCII, stands in the
+/// file before the pixels.
 /// @throws Error  invalid_argument for sides outside 1 to 65500, and for `rgb` of another size than they give.
-std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
+std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85, std::string_view comment = {});
+/// The bytes of a PNG file that holds `image`, 8 bits a channel, without loss; the same for the same picture and zlib.
+/// @throws Error  invalid_argument for sides outside 1 to 1000000, and for `rgb` of another size than they give.
+std::vector<std::byte> encode_png(const Image& image, std::string_view comment = {});
 
 struct ImageSize {
   std::int64_t height = 0, width = 0;
