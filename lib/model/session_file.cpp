@@ -268,6 +268,7 @@ Session Session::from_bytes(const Model& model, std::span<const std::byte> bytes
   try {
     place_tokens(architecture, impl->state, impl->tokens, impl->pictures, saved.cached);
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::format) throw;
     refuse(error.what());
   }
   for (std::int64_t layer = 0; layer < saved.num_layers && saved.cached > 0; ++layer)

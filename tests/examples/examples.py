@@ -29,9 +29,9 @@ class Examples(unittest.TestCase):
         self.scratch = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.scratch)
 
-    def run_example(self, name, *arguments, fails=False):
+    def run_example(self, name, *arguments, fails=False, typed=None):
         command = [str(PROGRAMS / f"example_{name}"), *map(str, arguments)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        ended = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=300)
         self.assertEqual(ended.returncode, 1 if fails else 0, ended.stderr)
         return ended
 
@@ -43,6 +43,31 @@ class Examples(unittest.TestCase):
     def test_ground(self):
         box = json.loads(self.run_example("ground", MODEL, PICTURE, "Where is the purple circle?").stdout)["bbox_2d"]
         self.assertGreater(overlap(box, BOX), 0.8)
+
+    def check_turns(self, output):
+        """Answers and what was reused: [(answer, reused, tokens), ...], each turn reading what the last one left."""
+        turns = re.findall(r"^(.*)\n\((\d+) of (\d+) tokens were read before\)$", output, re.MULTILINE)
+        turns = [(answer, int(reused), int(tokens)) for answer, reused, tokens in turns]
+        for (_, _, before), (_, reused, tokens) in zip(turns, turns[1:]):
+            self.assertGreaterEqual(reused, before)
+            self.assertLess(tokens - reused, before)
+        return turns
+
+    def test_conversation(self):
+        typed = "What colour is the small triangle?\nWhat colour is the small triangle?\n"
+        turns = self.check_turns(self.run_example("conversation", MODEL, PICTURE, typed=typed).stdout)
+        self.assertEqual([turns[0][:2], len(turns)], [("blue", 0), 2])
+        self.assertIn("nowhere", self.run_example("conversation", self.scratch / "nowhere", PICTURE, fails=True).stderr)
+
+    def test_chat(self):
+        saved = self.scratch / "session"
+        question = "What colour is the small triangle?\n"
+        first = self.check_turns(self.run_example("chat", MODEL, PICTURE, saved, typed=question * 2).stdout)
+        self.assertEqual([first[0][:2], len(first)], [("blue", 0), 2])
+        again = self.check_turns(self.run_example("chat", MODEL, PICTURE, saved, typed=question).stdout)
+        self.assertEqual([again[0][0], again[0][1]], ["blue", again[0][2] - 1])  # all but the token whose logits it needs
+        saved.write_bytes(saved.read_bytes()[:-1])
+        self.assertIn("cut short", self.run_example("chat", MODEL, PICTURE, saved, typed=question, fails=True).stderr)
 
     def test_gptq_layer(self):
         output = self.run_example("gptq_layer").stdout
