@@ -11,11 +11,21 @@
 #include <octavo/quant.hpp>
 #include <octavo/tensor.hpp>
 #include <optional>
+#include <vector>
 
 #include "octavo.h"
 
 struct octavo_cancel {
   std::atomic<bool> flag{false};
+};
+struct octavo_image {
+  std::shared_ptr<const octavo::Image> value;
+};
+struct octavo_messages {
+  std::vector<octavo::ChatMessage> value{};
+};
+struct octavo_prompt {
+  octavo::ModelInput value;
 };
 struct octavo_tensor {
   octavo::Tensor value;

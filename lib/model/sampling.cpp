@@ -95,6 +95,23 @@ void check_sampling(const SamplingOptions& options) {
   }
 }
 
+void refuse_unused(const SamplingOptions& options) {
+  if (options.do_sample) return;
+  const SamplingOptions usual;
+  const auto refuse_other = [](const char* name, double value, double none) {
+    if (value != none && value != 0)
+      refuse(std::string(name) + " is " + std::to_string(value) +
+             ", and nothing is sampled: set do_sample (--sample, OCTAVO_SAMPLING_ON), or leave it out");
+  };
+  refuse_other("temperature", options.temperature, usual.temperature);
+  refuse_other("top_k", static_cast<double>(options.top_k), static_cast<double>(usual.top_k));
+  refuse_other("top_p", options.top_p, usual.top_p);
+  refuse_other("min_p", options.min_p, usual.min_p);
+  refuse_other("typical_p", options.typical_p, usual.typical_p);
+  refuse_other("epsilon_cutoff", options.epsilon_cutoff, usual.epsilon_cutoff);
+  refuse_other("eta_cutoff", options.eta_cutoff, usual.eta_cutoff);
+}
+
 Sampler::Sampler(const SamplingOptions& options, TokenRules rules, std::optional<FormState> form)
     : options_(options), rules_(std::move(rules)), form_(std::move(form)), random_(options.seed) {
   check_sampling(options);
@@ -115,8 +132,9 @@ Choices Sampler::draw_from(std::span<const float> logits, std::span<const std::i
   if (std::all_of(scores.begin(), scores.end(), [](float score) { return score == -INFINITY; }))
     throw Error(
         ErrorCode::invalid_argument,
-        form_ ? "sampling: the rules of generation_config.json leave no token to choose that goes on with the form"
-              : "sampling: the rules of generation_config.json leave no token to choose");
+        form_ ? "sampling: the rules of generation_config.json, logit_bias and on_logits leave no token to choose "
+                "that goes on with the form"
+              : "sampling: the rules of generation_config.json, logit_bias and on_logits leave no token to choose");
   return distribution(scores, options_);
 }
 

@@ -17,6 +17,9 @@ namespace octavo::model {
 /// Refuses options out of their domain; called once per generation.
 void check_sampling(const SamplingOptions& options);
 
+/// Refuses what a caller set to no effect: numbers of a draw, with do_sample off.
+void refuse_unused(const SamplingOptions& options);
+
 class Sampler {
  public:
   /// `form` has the last word on what may be chosen.

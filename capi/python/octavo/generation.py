@@ -110,6 +110,7 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     for name in settings.keys() - GenerateSettings.__annotations__.keys():
         raise TypeError(f"{name} is no setting, known are {', '.join(GenerateSettings.__annotations__)}")
     options = sized(_abi.octavo_generate_options)
+    check(lib.octavo_generate_options_init(ctypes.byref(options)))
     options.cancel = cancel._handle.address
     for name in ("max_new_tokens", "top_p", "repetition_penalty"):
         value = settings.get(name)
@@ -127,7 +128,7 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     else:
         options.sampling = _abi.OCTAVO_SAMPLING_ON if temperature else _abi.OCTAVO_SAMPLING_GREEDY
         options.temperature = temperature
-        options.top_k, options.seed = settings.get("top_k", 0), settings.get("seed", 0)
+        options.top_k, options.seed = settings.get("top_k", options.top_k), settings.get("seed", 0)
     options.cache_mode = _abi.OCTAVO_CACHE_ON if settings.get("use_cache", True) else _abi.OCTAVO_CACHE_OFF
     options.boxes = boxes_number(settings.get("boxes", "model"))
     options.cache_dtype = dtype_number(settings.get("cache_dtype", "f32"))
