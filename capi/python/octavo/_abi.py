@@ -41,6 +41,8 @@ OCTAVO_FINISH_CANCELLED = 2
 OCTAVO_BOXES_MODEL = 0
 OCTAVO_BOXES_ORIGINAL = 1
 OCTAVO_PREFILL_WHOLE = -1
+OCTAVO_FORM_ONE_SPACE = 0
+OCTAVO_FORM_LINES = 1
 OCTAVO_SUGGESTION_NOT_NEEDED = 0
 OCTAVO_SUGGESTION_FOUND = 1
 OCTAVO_SUGGESTION_OUT_OF_REACH = 2
@@ -158,6 +160,17 @@ octavo_logits_fn = CFUNCTYPE(c_int32, c_size_t, POINTER(c_int32), c_size_t, POIN
 octavo_token_fn = CFUNCTYPE(c_int32, c_int32, c_char_p, c_void_p)
 
 
+class octavo_form_options(Structure):
+    struct_size: int
+    spacing: int
+    fence: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("spacing", c_int32),
+        ("fence", c_int32),
+    ]
+
+
 class octavo_generate_options(Structure):
     struct_size: int
     max_new_tokens: int
@@ -193,6 +206,7 @@ class octavo_generate_options(Structure):
     log_probs: int
     top_log_probs: int
     reserved1: int
+    form: int | None
     _fields_ = [
         ("struct_size", c_size_t),
         ("max_new_tokens", c_int64),
@@ -228,6 +242,7 @@ class octavo_generate_options(Structure):
         ("log_probs", c_int32),
         ("top_log_probs", c_int32),
         ("reserved1", c_int32),
+        ("form", c_void_p),
     ]
 
 
@@ -542,6 +557,17 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_model_notes": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_prefix_cache_create": (c_int32, [c_size_t, c_size_t, POINTER(c_void_p)]),
     "octavo_prefix_cache_release": (None, [c_void_p]),
+    "octavo_output_form_json_schema": (c_int32, [c_char_p, POINTER(octavo_form_options), POINTER(c_void_p)]),
+    "octavo_output_form_example": (c_int32, [c_char_p, POINTER(octavo_form_options), POINTER(c_void_p)]),
+    "octavo_output_form_pattern": (c_int32, [c_char_p, POINTER(c_void_p)]),
+    "octavo_output_form_choices": (c_int32, [POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
+    "octavo_output_form_matches": (c_int32, [c_void_p, c_char_p, POINTER(c_int32)]),
+    "octavo_output_form_release": (None, [c_void_p]),
+    "octavo_form_state_create": (c_int32, [c_void_p, c_void_p, POINTER(c_int32), c_size_t, POINTER(c_void_p)]),
+    "octavo_form_state_mask": (c_int32, [c_void_p, POINTER(c_float), c_size_t]),
+    "octavo_form_state_take": (c_int32, [c_void_p, c_int32]),
+    "octavo_form_state_complete": (c_int32, [c_void_p, POINTER(c_int32), POINTER(c_int32)]),
+    "octavo_form_state_release": (None, [c_void_p]),
     "octavo_generate_options_init": (c_int32, [POINTER(octavo_generate_options)]),
     "octavo_generate_result_release": (None, [POINTER(octavo_generate_result)]),
     "octavo_generate": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),

@@ -14,6 +14,7 @@ from ._job import Cancel
 from ._library import lib
 from ._options import boxes_number, choice
 from .errors import check
+from .form import OutputForm
 from .tensor import dtype_number
 
 #: x1, y1, x2, y2: the left, upper, right and lower edge, in pixels.
@@ -99,6 +100,7 @@ class GenerateSettings(TypedDict, total=False):
     prefill_chunk: int  #: tokens of a prompt that are read at a time; 0: all
     lookup_draft: int  #: speculation by prompt lookup, the same answer: tokens guessed at a time, 1 to 7
     lookup_ngram: int
+    form: OutputForm  #: what the answer must look like
     control_tokens_as_text: bool  #: "<|im_end|>" and its like in a prompt are text
 
 
@@ -138,6 +140,8 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     options.control_tokens_as_text = settings.get("control_tokens_as_text", False)
     if "prefix_cache" in settings:
         options.prefix_cache = settings["prefix_cache"]._handle.address
+    if "form" in settings:
+        options.form = settings["form"]._handle.address
     return options
 
 
