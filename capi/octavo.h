@@ -403,6 +403,11 @@ OCTAVO_API octavo_status octavo_messages_add(octavo_messages* messages, const ch
 OCTAVO_API octavo_status octavo_messages_add_text(octavo_messages* messages, const char* text);
 /** The same with a picture, which is shared, not copied: you may release it. */
 OCTAVO_API octavo_status octavo_messages_add_image(octavo_messages* messages, const octavo_image* image);
+/** The same from JSON: an array of turns in the form of OpenAI or of transformers, pictures as paths or as data: URLs
+ * (docs/samples.md). Reads the picture files that it names, relative to `folder` (NULL: to where the process is), so it
+ * is not for JSON of strangers. options may be NULL. */
+OCTAVO_API octavo_status octavo_messages_from_json(const char* json, const char* folder,
+                                                   const octavo_decode_options* options, octavo_messages** out);
 OCTAVO_API void octavo_messages_release(octavo_messages* messages);
 
 typedef struct octavo_chat_options {

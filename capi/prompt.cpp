@@ -1,10 +1,14 @@
 // Conversations, and what a model reads of them.
 #include <algorithm>
+#include <memory>
+#include <octavo/samples.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "guard.hpp"
 #include "handles.hpp"
+#include "image.hpp"
 #include "options.hpp"
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
@@ -70,6 +74,24 @@ octavo_status octavo_messages_add_image(octavo_messages* messages, const octavo_
   return guarded([&] {
     require(image, "image");
     last_parts(messages).push_back({octavo::ChatPart::Kind::image, {}, image->value});
+  });
+}
+
+octavo_status octavo_messages_from_json(const char* json, const char* folder, const octavo_decode_options* options,
+                                        octavo_messages** out) {
+  return guarded([&] {
+    require(json, "json");
+    require(out, "out");
+    const octavo::Sample given =
+        octavo::parse_conversation(json, "the messages", folder == nullptr ? "" : folder, decode_options(options));
+    auto messages = std::make_unique<octavo_messages>();
+    messages->value = octavo::messages_of(given);
+    auto picture = given.images.begin();
+    for (octavo::ChatMessage& message : messages->value)
+      for (octavo::ChatPart& part : message.parts)
+        if (part.kind == octavo::ChatPart::Kind::image && picture != given.images.end())
+          part.image = std::make_shared<const octavo::Image>(octavo::load_image(*picture++, given.decode));
+    *out = messages.release();
   });
 }
 

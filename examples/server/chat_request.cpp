@@ -19,7 +19,9 @@ constexpr std::array kIgnored{"user",         "metadata", "safety_identifier",  
 
 octavo::SamplingOptions sampling_of(const octavo::GenerationConfig& file) {
   octavo::SamplingOptions sampling;
-  sampling.do_sample = file.do_sample;
+  sampling.repetition_penalty = file.repetition_penalty;
+  if (!file.do_sample) return sampling;
+  sampling.do_sample = true;
   sampling.temperature = file.temperature;
   sampling.top_k = file.top_k;
   sampling.top_p = file.top_p;
@@ -27,7 +29,6 @@ octavo::SamplingOptions sampling_of(const octavo::GenerationConfig& file) {
   sampling.typical_p = file.typical_p;
   sampling.epsilon_cutoff = file.epsilon_cutoff;
   sampling.eta_cutoff = file.eta_cutoff;
-  sampling.repetition_penalty = file.repetition_penalty;
   return sampling;
 }
 
@@ -47,7 +48,7 @@ class Reader {
     if (value.is_null() || key == "model" || key == "messages") return;
     if (key == "temperature") {
       sampling_.temperature = number_in(value, 0, 2);
-      sampling_.do_sample = sampling_.temperature > 0;
+      sampling_.do_sample = true;  // at 0 greedily
     } else if (key == "top_p") {
       sampling_.top_p = number_in(value, 0, 1);
     } else if (key == "top_k") {

@@ -189,6 +189,43 @@ static void test_messages(const octavo_model* model, const char* path) {
   octavo_prompt_release(NULL);
 }
 
+/* JSON in OpenAI's form says what the calls say. */
+static void test_json(const octavo_model* model, const char* path) {
+  const char* const form =
+      "[{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": ["
+      "{\"type\": \"text\", \"text\": \"See \"}, {\"type\": \"image_url\", \"image_url\": {\"url\": \"%s\"}}]}]";
+  char json[2000];
+  octavo_messages *made = NULL, *read = NULL;
+  octavo_image* image = NULL;
+  octavo_prompt* prompts[2] = {NULL, NULL};
+  const int32_t *ids = NULL, *other = NULL;
+  size_t count = 0, other_count = 0;
+  octavo_decode_options decode = OCTAVO_DECODE_OPTIONS_INIT;
+  snprintf(json, sizeof json, form, path);
+  CHECK(octavo_messages_from_json(json, NULL, NULL, &read) == OCTAVO_OK);
+  CHECK(octavo_image_open(path, NULL, &image) == OCTAVO_OK);
+  CHECK(octavo_messages_create(&made) == OCTAVO_OK);
+  CHECK(octavo_messages_add(made, "system", "Be brief.") == OCTAVO_OK);
+  CHECK(octavo_messages_add(made, "user", "See ") == OCTAVO_OK);
+  CHECK(octavo_messages_add_image(made, image) == OCTAVO_OK);
+  CHECK(octavo_prompt_create(model, made, NULL, &prompts[0]) == OCTAVO_OK);
+  CHECK(octavo_prompt_create(model, read, NULL, &prompts[1]) == OCTAVO_OK);
+  CHECK(octavo_prompt_ids(prompts[0], &ids, &count) == OCTAVO_OK);
+  CHECK(octavo_prompt_ids(prompts[1], &other, &other_count) == OCTAVO_OK && count == other_count && count > 0);
+  CHECK(memcmp(ids, other, count * sizeof(int32_t)) == 0);
+  octavo_messages_release(made);
+  octavo_messages_release(read);
+  octavo_image_release(image);
+  octavo_prompt_release(prompts[0]);
+  octavo_prompt_release(prompts[1]);
+  read = NULL;
+  decode.max_pixels = 1;
+  CHECK(octavo_messages_from_json(json, NULL, &decode, &read) == OCTAVO_FORMAT && read == NULL);
+  CHECK(octavo_messages_from_json("[{", NULL, NULL, &read) == OCTAVO_FORMAT && read == NULL);
+  snprintf(json, sizeof json, form, "no/such/picture.png");
+  CHECK(octavo_messages_from_json(json, "/", NULL, &read) == OCTAVO_NOT_FOUND && read == NULL);
+}
+
 /* Text to ids and back; a prompt of ids gives the answer of the prompt that they are of. */
 static void test_tokens(const octavo_model* model) {
   octavo_generate_options options = greedy(8);
@@ -275,6 +312,7 @@ int main(int argc, char** argv) {
   test_images(argv[2]);
   test_channels();
   test_messages(model, argv[2]);
+  test_json(model, argv[2]);
   test_tokens(model);
   octavo_model_release(model);
   printf("%d failures\n", failures);

@@ -65,8 +65,8 @@ TEST_CASE("a bias that is none is refused") {
   const Model model = Model::open(golden::directory("nested"));
   GenerateOptions options = greedy(4);
   const auto refused = [&] { return message_of([&] { model.generate(values.input("text"), options); }); };
-  options.logit_bias = {{144, 1.0}};
-  REQUIRE(refused() == "generate: logit_bias has the token id 144, outside the vocabulary of 144");
+  options.logit_bias = {{272, 1.0}};
+  REQUIRE(refused() == "generate: logit_bias has the token id 272, outside the vocabulary of 272");
   options.logit_bias = {{3, std::nan("")}};
   REQUIRE(refused().find("logit_bias of token 3 is") != std::string::npos);
   options.logit_bias = {{3, -kNever}};
@@ -74,7 +74,7 @@ TEST_CASE("a bias that is none is refused") {
   options.logit_bias = {{3, 1e300}};
   REQUIRE(refused().find("it must be a number or -infinity") != std::string::npos);
   options.logit_bias.clear();
-  for (std::int32_t id = 0; id < 144; ++id) options.logit_bias.push_back({id, kNever});
+  for (std::int32_t id = 0; id < 272; ++id) options.logit_bias.push_back({id, kNever});
   REQUIRE(refused().find("leave no token to choose") != std::string::npos);
 }
 
