@@ -35,6 +35,9 @@ struct octavo_prefix_cache {
 struct octavo_model {
   octavo::Model value;
 };
+struct octavo_prompt {
+  octavo::ModelInput value;
+};
 
 namespace octavo::capi {
 

@@ -51,8 +51,15 @@ OCTAVO_S8 = 3
 OCTAVO_U8 = 4
 OCTAVO_S32 = 5
 OCTAVO_I64 = 6
+OCTAVO_POOLING_NONE = 0
+OCTAVO_POOLING_MEAN = 1
+OCTAVO_POOLING_LAST = 2
 OCTAVO_METHOD_GPTQ = 0
 OCTAVO_METHOD_RTN = 1
+OCTAVO_TOWER_VISION = 0
+OCTAVO_TOWER_LANGUAGE = 1
+OCTAVO_SCHEME_W8A8 = 1
+OCTAVO_SCHEME_W8A16 = 2
 
 
 class octavo_shape_error(Structure):
@@ -76,18 +83,100 @@ class octavo_shape_error(Structure):
     ]
 
 
+octavo_allocate_fn = CFUNCTYPE(c_void_p, c_size_t, c_size_t, c_void_p)
+
+
+octavo_free_fn = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
+
+
+octavo_progress_fn = CFUNCTYPE(c_int32, c_char_p, c_int64, c_int64, c_void_p)
+
+
 class octavo_model_options(Structure):
     struct_size: int
     vision_math: int
     language_math: int
     lm_head: int
     reserved0: int
+    progress: Any
+    user_data: int | None
+    cancel: int | None
     _fields_ = [
         ("struct_size", c_size_t),
         ("vision_math", c_int32),
         ("language_math", c_int32),
         ("lm_head", c_int32),
         ("reserved0", c_int32),
+        ("progress", octavo_progress_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
+
+class octavo_memory_file(Structure):
+    name: bytes | None
+    data: int | None
+    size: int
+    _fields_ = [
+        ("name", c_char_p),
+        ("data", c_void_p),
+        ("size", c_size_t),
+    ]
+
+
+class octavo_descriptor_file(Structure):
+    name: bytes | None
+    descriptor: int
+    reserved0: int
+    _fields_ = [
+        ("name", c_char_p),
+        ("descriptor", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+class octavo_model_info(Structure):
+    struct_size: int
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    vision_num_blocks: int
+    vision_hidden_size: int
+    patch_size: int
+    merge_size: int
+    num_parameters: int
+    stored_bytes: int
+    resident_bytes: int
+    num_w8a8: int
+    num_w8a16: int
+    num_float: int
+    image_token_id: int
+    is_quantized: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("vocab_size", c_int64),
+        ("hidden_size", c_int64),
+        ("num_layers", c_int64),
+        ("num_heads", c_int64),
+        ("num_kv_heads", c_int64),
+        ("head_dim", c_int64),
+        ("max_position_embeddings", c_int64),
+        ("vision_num_blocks", c_int64),
+        ("vision_hidden_size", c_int64),
+        ("patch_size", c_int64),
+        ("merge_size", c_int64),
+        ("num_parameters", c_int64),
+        ("stored_bytes", c_uint64),
+        ("resident_bytes", c_uint64),
+        ("num_w8a8", c_int64),
+        ("num_w8a16", c_int64),
+        ("num_float", c_int64),
+        ("image_token_id", c_int32),
+        ("is_quantized", c_int32),
     ]
 
 
@@ -219,9 +308,6 @@ class octavo_plan_options(Structure):
     ]
 
 
-octavo_progress_fn = CFUNCTYPE(c_int32, c_char_p, c_int64, c_int64, c_void_p)
-
-
 class octavo_quantize_options(Structure):
     struct_size: int
     recipe: bytes | None
@@ -348,14 +434,21 @@ class octavo_attribute_options(Structure):
     ]
 
 
+octavo_line_fn = CFUNCTYPE(None, c_char_p, c_void_p)
+
+
 class octavo_trace_options(Structure):
     struct_size: int
     values: int
     reserved0: int
+    on_record: Any
+    user_data: int | None
     _fields_ = [
         ("struct_size", c_size_t),
         ("values", c_int32),
         ("reserved0", c_int32),
+        ("on_record", octavo_line_fn),
+        ("user_data", c_void_p),
     ]
 
 
@@ -365,12 +458,16 @@ class octavo_gptq_options(Structure):
     no_act_order: int
     damp_percent: float
     block_size: int
+    scale_dtype: int
+    reserved0: int
     _fields_ = [
         ("struct_size", c_size_t),
         ("method", c_int32),
         ("no_act_order", c_int32),
         ("damp_percent", c_double),
         ("block_size", c_int64),
+        ("scale_dtype", c_int32),
+        ("reserved0", c_int32),
     ]
 
 
@@ -386,6 +483,41 @@ class octavo_gptq_result(Structure):
         ("rtn_loss", c_double),
         ("damp_used", c_double),
         ("dead_columns", c_int64),
+    ]
+
+
+class octavo_linear_info(Structure):
+    struct_size: int
+    module_path: bytes | None
+    input_group: bytes | None
+    in_features: int
+    out_features: int
+    has_bias: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("module_path", c_char_p),
+        ("input_group", c_char_p),
+        ("in_features", c_int64),
+        ("out_features", c_int64),
+        ("has_bias", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+octavo_block_input_fn = CFUNCTYPE(c_int32, c_char_p, c_char_p, c_void_p, c_void_p)
+
+
+class octavo_writer_options(Structure):
+    struct_size: int
+    overwrite: int
+    reserved0: int
+    max_shard_bytes: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("overwrite", c_int32),
+        ("reserved0", c_int32),
+        ("max_shard_bytes", c_uint64),
     ]
 
 
@@ -412,6 +544,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_string_release": (None, [c_void_p]),
     "octavo_build_info": (c_int32, [POINTER(c_void_p)]),
     "octavo_set_num_threads": (c_int32, [c_int32]),
+    "octavo_set_allocator": (c_int32, [octavo_allocate_fn, octavo_free_fn, c_void_p]),
     "octavo_thread_pool_create": (c_int32, [c_int32, c_int32, POINTER(c_void_p)]),
     "octavo_thread_pool_use": (c_int32, [c_void_p]),
     "octavo_thread_pool_release": (None, [c_void_p]),
@@ -420,8 +553,13 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_cancel_release": (None, [c_void_p]),
     "octavo_model_open": (c_int32, [c_char_p, POINTER(c_void_p)]),
     "octavo_model_open_with": (c_int32, [c_char_p, POINTER(octavo_model_options), POINTER(c_void_p)]),
+    "octavo_model_open_memory": (c_int32, [c_char_p, POINTER(octavo_memory_file), c_size_t, POINTER(octavo_model_options), POINTER(c_void_p)]),
+    "octavo_model_open_descriptors": (c_int32, [c_char_p, POINTER(octavo_descriptor_file), c_size_t, POINTER(octavo_model_options), POINTER(c_void_p)]),
     "octavo_model_release": (None, [c_void_p]),
     "octavo_model_notes": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_model_get_info": (c_int32, [c_void_p, POINTER(octavo_model_info)]),
+    "octavo_model_describe": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_model_config": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_prefix_cache_create": (c_int32, [c_size_t, c_size_t, POINTER(c_void_p)]),
     "octavo_prefix_cache_release": (None, [c_void_p]),
     "octavo_generate": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
@@ -441,8 +579,18 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_tensor_dtype": (c_int32, [c_void_p, POINTER(c_int32)]),
     "octavo_tensor_rank": (c_int32, [c_void_p, POINTER(c_size_t)]),
     "octavo_tensor_dim": (c_int32, [c_void_p, c_size_t, POINTER(c_int64)]),
+    "octavo_tensor_stride": (c_int32, [c_void_p, c_size_t, POINTER(c_int64)]),
+    "octavo_tensor_contiguous": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_tensor_data": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_tensor_read": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_tensor_to_dlpack": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_tensor_to_dlpack_unversioned": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_tensor_from_dlpack": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_tensor_from_dlpack_unversioned": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_image_load": (c_int32, [c_char_p, POINTER(octavo_decode_options), POINTER(c_void_p)]),
+    "octavo_model_encode_images": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_model_hidden_states": (c_int32, [c_void_p, c_void_p, POINTER(c_int64), c_size_t, POINTER(c_void_p)]),
+    "octavo_model_last_hidden_state": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(c_void_p)]),
     "octavo_model_logits": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
     "octavo_contract_check": (c_int32, [c_char_p, c_char_p, POINTER(c_char_p), POINTER(c_void_p), c_size_t, POINTER(c_char_p), POINTER(c_int64), c_size_t]),
     "octavo_hessian_create": (c_int32, [c_int64, POINTER(c_void_p)]),
@@ -453,6 +601,27 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_linear_forward": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
     "octavo_linear_release": (None, [c_void_p]),
     "octavo_linear_w8a16_create": (c_int32, [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_create": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_count": (c_int32, [c_void_p, c_int32, POINTER(c_int64)]),
+    "octavo_blocks_begin_vision": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_finish_vision": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_begin_language": (c_int32, [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_release": (None, [c_void_p]),
+    "octavo_block_state_clone": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_block_state_hidden": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_block_state_release": (None, [c_void_p]),
+    "octavo_block_load": (c_int32, [c_void_p, c_int32, c_int64, POINTER(c_void_p)]),
+    "octavo_block_linear_count": (c_int32, [c_void_p, POINTER(c_size_t)]),
+    "octavo_block_linear": (c_int32, [c_void_p, c_size_t, POINTER(octavo_linear_info)]),
+    "octavo_block_weight": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p)]),
+    "octavo_block_bias": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p)]),
+    "octavo_block_forward": (c_int32, [c_void_p, c_void_p, octavo_block_input_fn, c_void_p]),
+    "octavo_block_replace": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "octavo_block_release": (None, [c_void_p]),
+    "octavo_writer_create": (c_int32, [c_char_p, c_char_p, POINTER(octavo_writer_options), POINTER(c_void_p)]),
+    "octavo_writer_add": (c_int32, [c_void_p, c_char_p, c_int32, c_void_p, c_void_p]),
+    "octavo_writer_finish": (c_int32, [c_void_p]),
+    "octavo_writer_release": (None, [c_void_p]),
     "octavo_kv_cache_create": (c_int32, [c_int64, c_int64, c_int64, c_int64, POINTER(c_void_p)]),
     "octavo_kv_cache_create_typed": (c_int32, [c_int64, c_int64, c_int64, c_int64, c_int32, POINTER(c_void_p)]),
     "octavo_kv_cache_length": (c_int32, [c_void_p, POINTER(c_int64)]),
