@@ -58,6 +58,9 @@ struct octavo_form_state {
 struct octavo_model {
   octavo::Model value;
 };
+struct octavo_prompt {
+  octavo::ModelInput value;
+};
 
 struct octavo_session {
   octavo::Session value;
