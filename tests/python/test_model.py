@@ -1,8 +1,10 @@
 """A model and its answers. The bundled model's answers are held against what its pictures were drawn from."""
+import json
 import os
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -156,6 +158,19 @@ class ModelTest(unittest.TestCase):
             octavo.Model(MODEL, math="f64")
         with self.assertRaisesRegex(FileNotFoundError, "no/such/model"):
             octavo.Model("no/such/model")
+
+    def test_a_trace(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = os.path.join(scratch, "trace.jsonl")
+            with octavo.trace(path, values=True):
+                self.model.generate("Hello", max_new_tokens=2)
+            with open(path) as lines:
+                records = [json.loads(line) for line in lines]
+            self.assertIn("model.layers.0.self_attn", {record.get("module") for record in records})
+            with octavo.trace(path):
+                with self.assertRaises(octavo.InvalidArgumentError):
+                    with octavo.trace(os.path.join(scratch, "other")):
+                        pass
 
     def test_boxes_in(self):
         self.assertEqual(octavo.boxes_in('[{"bbox_2d": [1, 2, 3.5, 4]}, {"bbox_2d": [5, 6, 7, 8]}]'),

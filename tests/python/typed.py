@@ -7,6 +7,8 @@ model = octavo.Model("directory", math="bf16")
 answer: octavo.Generation = model.generate("Where is it?", ["picture.png"], max_new_tokens=20, temperature=0)
 text: str = answer.text
 box: tuple[float, float, float, float] = answer.boxes[0]
+said: octavo.Generation = model.generate([{"role": "user", "content": "Hello"}], [b"bytes"], stop="}", log_probs=True)
+first: float | None = said.log_probs[0] if said.log_probs else None
 pieces: list[str] = list(model.generate("Where is it?", stream=True))
 model.generate("Where is it?", tempratur=1)  # type: ignore[call-overload]
 model.generate("Where is it?", max_new_tokens="many")  # type: ignore[call-overload]

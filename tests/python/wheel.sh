@@ -21,7 +21,7 @@ wheel=$(echo "$scratch"/repaired/octavo-*-py3-none-manylinux_*.whl)
 python3 -m zipfile -l "$wheel" | grep -q 'octavo.libs/libdnnl'
 
 python3 -m venv "$fresh"
-"$fresh/bin/pip" install -q "$wheel" numpy tqdm
+"$fresh/bin/pip" install -q "$wheel" numpy pillow tqdm
 (
   cd "$scratch"
   unset OCTAVO_LIBRARY PYTHONPATH

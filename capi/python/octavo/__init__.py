@@ -25,6 +25,7 @@ from .results import AttributeResult, CheckResult, CompareResult, QuantizeResult
 from .settings import GenerateSettings, LogitsHook, PrefixCache
 from .stream import Stream
 from .tensor import Tensor
+from .trace import trace
 
 __version__: str = _lib.octavo_version().decode()
 
@@ -35,5 +36,5 @@ __all__ = [
     "NotFoundError", "OutOfMemoryError", "Picture", "PrefixCache", "Prompt", "PromptLike", "QuantizeResult",
     "QuantizedLayer", "ShapeError", "Stream", "Tensor", "Token", "TokenLogProb", "UnsupportedError", "VerifyResult",
     "attention", "attribute", "boxes_in", "check", "compare", "contract_check", "gptq_quantize_layer", "load_image",
-    "plan", "quantize", "verify",
+    "plan", "quantize", "trace", "verify",
 ]

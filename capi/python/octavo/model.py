@@ -15,7 +15,7 @@ from .generation import Generation, Token, generation, result_struct
 from .pictures import ImageLike
 from .prompt import Message, Prompt, PromptLike, rendered
 from .settings import Callbacks, GenerateSettings, callbacks, generate_options, handler, set_callbacks
-from .stream import Stream
+from .stream import Stream, answer
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Model(Handle):
 
         The GIL is released while the model runs.
         """
-        token, hook = cancel or Cancel(), settings.get("on_logits")
+        token = cancel or Cancel()
         options = generate_options(settings, token)
 
         def work(answering: Callbacks) -> Generation:
@@ -93,9 +93,7 @@ class Model(Handle):
             check(lib.octavo_generate_prompt(self._handle, asked._handle, ctypes.byref(options), ctypes.byref(result)))
             return generation(result)
 
-        if stream:
-            return Stream(work, hook, token)
-        return run(lambda emit: work(callbacks(emit, on_token, hook)), token, handler)
+        return answer(work, stream, on_token, settings.get("on_logits"), token)
 
     def generate_batch(self, prompts: Sequence[PromptLike], images: Sequence[Sequence[ImageLike]] = (), *,
                        on_token: Optional[Callable[[Token], object]] = None, cancel: Optional[Cancel] = None,
