@@ -179,6 +179,13 @@ GenerateOptions generate_options(const octavo_generate_options& given) {
   return job;
 }
 
+void refuse_reading_options(const octavo_generate_options& given) {
+  if (given.decode != nullptr || given.control_tokens_as_text != 0)
+    throw Error(ErrorCode::invalid_argument,
+                "options.decode and options.control_tokens_as_text say how a prompt is read, and this one is "
+                "prepared: give them to octavo_image_open and octavo_prompt_create, and leave them 0 here");
+}
+
 }  // namespace octavo::capi
 
 extern "C" {

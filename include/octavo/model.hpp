@@ -23,10 +23,12 @@
 
 #include "octavo/boxes.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/files.hpp"
 #include "octavo/float_math.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
+#include "octavo/output_form.hpp"
 #include "octavo/sampling.hpp"
 #include "octavo/structure.hpp"
 #include "octavo/text.hpp"
@@ -52,6 +54,13 @@ struct ModelOptions {
   FloatMath vision_math = FloatMath::f32;
   FloatMath language_math = FloatMath::f32;
   HeadWeights lm_head = HeadWeights::as_stored;
+};
+
+/// Watches a model being opened, block by block.
+struct OpenWatch {
+  /// What is loaded next, or "ready", and how much of the whole is done; false cancels.
+  std::function<bool(std::string_view stage, std::int64_t done, std::int64_t total)> progress;
+  const std::atomic<bool>* cancel = nullptr;  ///< may be set from any thread
 };
 
 /// A prompt after preprocessing: everything a forward pass reads.
@@ -122,6 +131,11 @@ struct GenerateOptions {
   /// The same with all that is known of the token, for one prompt and for a batch, where false stops that sequence
   /// alone. Set one of the two.
   std::function<bool(const TokenEvent& event)> on_event;
+  /// Absent: any text. Else tokens that cannot continue a text of the form are never chosen, whatever the rules and the
+  /// sampling prefer, and the answer ends exactly when the text is complete: at a stop token, which is forced where
+  /// nothing else may follow, or, where there are none, at once. max_new_tokens, stop strings and callbacks may cut it
+  /// short. Needs a tokenizer.
+  std::optional<OutputForm> form;
   const std::atomic<bool>* cancel = nullptr;  ///< looked at before every layer
   /// What the boxes in GenerateResult::text are in. `original` needs pictures that share one scale (see common_scale),
   /// and, since a box is moved when the answer is complete, no on_token.
@@ -150,13 +164,15 @@ class Model {
  public:
   /// Reads config.json and the headers, checks every tensor, maps the weights. The tokenizer and the image processor
   /// are read when first needed: a directory without them still runs on token ids.
+  /// `files`: a directory's path, or files in memory or behind descriptors (files.hpp).
   /// @throws Error  format with every missing or misshapen tensor, its expected and actual shape and the config field
-  ///                behind it; unsupported for another architecture.
-  static Model open(const std::string& directory, const ModelOptions& options = {});
+  ///                behind it; unsupported for another architecture; cancelled by the watch.
+  static Model open(const FileSource& files, const ModelOptions& options = {}, const OpenWatch& watch = {});
 
   const ModelOptions& options() const noexcept;  ///< as opened with
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;                   ///< throws not_found when the directory has none
+  const FormVocabulary& form_vocabulary() const;        ///< its tokens, for FormState; made when first asked for
   const ChatTemplate& chat_template() const;            ///< how prepare lays prompts out
   const ImageProcessorConfig& image_processor() const;  ///< preprocessor_config.json
   std::int64_t vocab_size() const;                      ///< rows of the embedding; may exceed the tokenizer's
@@ -183,6 +199,13 @@ class Model {
   /// gives them back, as it does while generating; without, as they were computed.
   Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr,
                  std::optional<DType> cache_dtype = std::nullopt) const;
+  /// What the layers of these indices give, in that order: f32 [L, hidden] each, before the final norm; -1 is the last
+  /// layer. (transformers' hidden_states[i + 1], but for the last, where it has last_hidden_state.) No logit is
+  /// computed.
+  /// @throws Error  invalid_argument: no such layer.
+  std::vector<Tensor> hidden_states(const ModelInput& input, std::span<const std::int64_t> layers) const;
+  /// f32 [L, hidden], after the final norm: what the lm_head multiplies, and what embeddings are pooled from.
+  Tensor last_hidden_state(const ModelInput& input) const;
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;

@@ -46,14 +46,13 @@ std::int64_t file_limit(const GenerationConfig& file, std::int64_t prompt) {
   return *file.max_length - prompt;
 }
 
-std::int64_t checked_limit(const Model::Impl& model, const ModelInput& input, std::optional<std::int64_t> wanted) {
-  model.architecture->check_input(input);
+std::int64_t checked_limit(const Model::Impl& model, const ModelInput& input, std::optional<std::int64_t> wanted,
+                           std::int64_t positions) {
   if (wanted && *wanted < 0) {
     throw Error(ErrorCode::invalid_argument,
                 "generate: max_new_tokens is " + std::to_string(*wanted) + ", it must not be negative");
   }
   const auto prompt = static_cast<std::int64_t>(input.ids.size());
-  const std::int64_t positions = model.architecture->max_position_embeddings();
   if (prompt > positions) {
     throw Error(ErrorCode::invalid_argument, "generate: the prompt has " + std::to_string(prompt) +
                                                  " tokens, the model takes max_position_embeddings = " +
@@ -72,6 +71,18 @@ std::vector<std::int32_t> stops_of(const GenerationConfig& file, const GenerateO
 
 const GenerationRules& rules_of(const Model::Impl& model, const GenerateOptions& options) {
   return options.rules ? *options.rules : model.generation.rules;
+}
+
+std::optional<FormState> form_of(const Model::Impl& model, const GenerateOptions& options,
+                                 const std::vector<std::int32_t>& stops) {
+  if (!options.form) return std::nullopt;
+  const GenerationRules& rules = rules_of(model, options);
+  if (rules.forced_bos_token_id || !rules.forced_eos_token_ids.empty())
+    throw Error(
+        ErrorCode::invalid_argument,
+        "generate: the rules force a token at the begin or the end of the answer, which its form may not allow: "
+        "leave out forced_bos_token_id and forced_eos_token_id, or the form");
+  return FormState(*options.form, model.form_vocabulary(), stops);
 }
 
 /// A bias is that of a sequence of one.
@@ -119,17 +130,19 @@ void check_changed(std::span<const float> logits) {
 
 }  // namespace
 
-Answer::Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t sequence)
+Answer::Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t sequence,
+               std::int64_t positions)
     : input_(input),
       options_(options),
       sequence_(sequence),
       ids_(input.ids),
-      limit_(checked_limit(model, input, options.max_new_tokens)),
+      limit_(checked_limit(model, input, options.max_new_tokens, positions)),
       finished_(limit_ == 0),
       stops_(stops_of(model.generation, options)),
       sampler_(sampling_of(model.generation, options),
                TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_,
-                          model.architecture->vocab_size())),
+                          model.architecture->vocab_size()),
+               form_of(model, options, stops_)),
       stop_strings_(rules_of(model, options).stop_strings, model.find_tokenizer(), input.ids),
       stop_text_(stop_texts_of(model, options)) {
   check_log_probs(model, options);
@@ -158,7 +171,8 @@ std::optional<Answer::Piece> Answer::take(std::span<const float> logits) {
   result.tokens.push_back(*id);
   if (options_.log_probs) result.log_probs.push_back(log_probs_of(logits, *id, *options_.log_probs));
   if (decoder_) piece.text = stop_text_.push(decoder_->push(*id));
-  const bool stop = stop_strings_.ends_with(*id) || stop_text_.found() ||
+  const bool complete = stops_.empty() && sampler_.exhausted();  // there is no token to end it with
+  const bool stop = stop_strings_.ends_with(*id) || stop_text_.found() || complete ||
                     std::find(stops_.begin(), stops_.end(), *id) != stops_.end();
   finished_ = stop || static_cast<std::int64_t>(result.tokens.size()) == limit_;
   if (finished_) piece.text += rest_of_text();
