@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Sequence, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Literal, Mapping, Optional, Sequence, Union, overload
 
 from . import _abi
-from ._handle import Handle, Owned, taken_bytes, taken_string
+from ._handle import Handle, Owned, taken_bytes, taken_document, taken_string
 from ._job import Cancel, Emit, run
 from ._library import lib
-from ._options import model_options
+from ._options import choice, model_options
+from ._progress import ProgressLike, run_job
 from .errors import check
 from .generation import Generation, Token, generation, result_struct
 from .pictures import ImageLike
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 PathLike = Union[str, "os.PathLike[str]"]
+_POOLING = {"none": _abi.OCTAVO_POOLING_NONE, "mean": _abi.OCTAVO_POOLING_MEAN, "last": _abi.OCTAVO_POOLING_LAST}
 
 
 def _paths(images: Sequence[PathLike]) -> Any:
@@ -32,18 +34,46 @@ class Model(Handle):
     """An opened model: a directory in the form of Hugging Face, as it was or quantized. Threads may share it."""
 
     def __init__(self, directory: PathLike, *, math: Optional[str] = None, vision_math: Optional[str] = None,
-                 language_math: Optional[str] = None, lm_head: str = "stored") -> None:
+                 language_math: Optional[str] = None, lm_head: str = "stored", progress: ProgressLike = "auto",
+                 cancel: Optional[Cancel] = None) -> None:
         """Opens a directory.
 
         math: what products of floats round their factors to, "f32" (the default) or "bf16", which is faster where the
         processor multiplies bf16 (docs/model.md); vision_math and language_math: the same of one tower. lm_head: "stored",
         or "int8" for a copy in int8 that is made now.
         """
-        handle = ctypes.c_void_p()
-        options = model_options(math, vision_math, language_math, lm_head)
-        check(lib.octavo_model_open_with(os.fsencode(directory), ctypes.byref(options), ctypes.byref(handle)))
+        handle, path = ctypes.c_void_p(), os.fsencode(directory)
+        run_job(model_options(math, vision_math, language_math, lm_head),
+                lambda options: int(lib.octavo_model_open_with(path, options, ctypes.byref(handle))), "open", progress, cancel)
         self._owned = Owned.of(handle, lib.octavo_model_release)
         self.directory = os.fspath(directory)
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], *, label: str = "memory", math: Optional[str] = None,
+                   vision_math: Optional[str] = None, language_math: Optional[str] = None, lm_head: str = "stored") -> Model:
+        """Of files in memory, by the names that they have in a directory. The bytes are not copied. label: stands in
+        messages where a directory's path would."""
+        given = (_abi.octavo_memory_file * len(files))(*(
+            _abi.octavo_memory_file(name=name.encode(), data=ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p),
+                                    size=len(data)) for name, data in files.items()))
+        handle, options = ctypes.c_void_p(), model_options(math, vision_math, language_math, lm_head)
+        check(lib.octavo_model_open_memory(label.encode(), given, len(files), ctypes.byref(options), ctypes.byref(handle)))
+        model = cls.__new__(cls)
+        model._owned, model.directory = Owned.of(handle, lib.octavo_model_release, keep=list(files.values())), label
+        return model
+
+    def describe(self) -> dict[str, Any]:
+        """What the model is: sizes, special tokens, how its linears are stored, with their shape contracts."""
+        out = ctypes.c_void_p()
+        check(lib.octavo_model_describe(self._handle, ctypes.byref(out)))
+        return taken_document(out)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """config.json, as the model has it."""
+        out = ctypes.c_void_p()
+        check(lib.octavo_model_config(self._handle, ctypes.byref(out)))
+        return taken_document(out)
 
     def __repr__(self) -> str:
         return f"octavo.Model({self.directory!r})"
@@ -164,4 +194,29 @@ class Model(Handle):
             check(lib.octavo_model_logits(owned, prompt.encode(), _paths(images), len(images), ctypes.byref(out)))
 
         run(work, token)
+        return Tensor._taken(out)
+
+    def encode_images(self, images: Sequence[ImageLike]) -> Tensor:
+        """The rows of pictures as the language model reads them: f32 [image tokens, hidden_size]."""
+        asked, out = Prompt.of(self, "", images), ctypes.c_void_p()
+        run(lambda emit: check(lib.octavo_model_encode_images(self._handle, asked._handle, ctypes.byref(out))), Cancel())
+        return Tensor._taken(out)
+
+    def hidden_states(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *,
+                      layers: Sequence[int] = (-1,)) -> list[Tensor]:
+        """What layers of the language model give, before the final norm: f32 [positions, hidden_size] each. layers count
+        from 0, or from the end with -1 and below."""
+        asked, count = Prompt.of(self, prompt, images), len(layers)
+        out = (ctypes.c_void_p * count)()
+        chosen = (ctypes.c_int64 * count)(*layers)
+        run(lambda emit: check(lib.octavo_model_hidden_states(self._handle, asked._handle, chosen, count, out)), Cancel())
+        return [Tensor._taken(ctypes.c_void_p(handle)) for handle in out]
+
+    def embed(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *, pooling: str = "mean") -> Tensor:
+        """The last hidden state, after the final norm: pooling "mean" or "last", f32 [hidden_size]; "none", f32
+        [positions, hidden_size]."""
+        asked, out = Prompt.of(self, prompt, images), ctypes.c_void_p()
+        number = choice("pooling", pooling, _POOLING)
+        run(lambda emit: check(lib.octavo_model_last_hidden_state(self._handle, asked._handle, number, ctypes.byref(out))),
+            Cancel())
         return Tensor._taken(out)
