@@ -369,11 +369,12 @@ typedef struct octavo_generate_options {
   int32_t log_probs;          /**< 1: the result, and events, have the log-probability of each token of the answer */
   int32_t top_log_probs;      /**< and of so many best ones, up to the vocabulary; needs log_probs */
   int32_t reserved1;          /**< must be 0 */
+  const octavo_output_form* form; /**< the form that answers have; NULL: any text */
 } octavo_generate_options;
 #define OCTAVO_GENERATE_OPTIONS_INIT                                                                                   \
   {                                                                                                                    \
     sizeof(octavo_generate_options), 0, 0, 0, 1.0, 1.0, 50, 1.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0                                                                                         \
+        0, 0, 0, 0, 0, 0, 0, 0, 0                                                                                      \
   }
 /** For languages without the macro: sets all behind options->struct_size, which you set, to what the macro has. */
 OCTAVO_API octavo_status octavo_generate_options_init(octavo_generate_options* options);
