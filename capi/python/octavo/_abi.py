@@ -867,6 +867,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_model_hidden_states": (c_int32, [c_void_p, c_void_p, POINTER(c_int64), c_size_t, POINTER(c_void_p)]),
     "octavo_model_last_hidden_state": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(c_void_p)]),
     "octavo_model_logits": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
+    "octavo_model_logits_prompt": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
     "octavo_contract_check": (c_int32, [c_char_p, c_char_p, POINTER(c_char_p), POINTER(c_void_p), c_size_t, POINTER(c_char_p), POINTER(c_int64), c_size_t]),
     "octavo_hessian_create": (c_int32, [c_int64, POINTER(c_void_p)]),
     "octavo_hessian_add": (c_int32, [c_void_p, c_void_p]),

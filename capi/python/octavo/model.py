@@ -26,10 +26,6 @@ PathLike = Union[str, "os.PathLike[str]"]
 _POOLING = {"none": _abi.OCTAVO_POOLING_NONE, "mean": _abi.OCTAVO_POOLING_MEAN, "last": _abi.OCTAVO_POOLING_LAST}
 
 
-def _paths(images: Sequence[PathLike]) -> Any:
-    return (ctypes.c_char_p * len(images))(*(os.fsencode(image) for image in images))
-
-
 class Model(Handle):
     """An opened model: a directory in the form of Hugging Face, as it was or quantized. Threads may share it."""
 
@@ -186,14 +182,10 @@ class Model(Handle):
         check(lib.octavo_model_vocab_size(self._handle, ctypes.byref(size)))
         return size.value
 
-    def logits(self, prompt: str, images: Sequence[PathLike] = ()) -> Tensor:
-        """Logits of every position of the same prompt, uncached: f32 [positions, vocab_size]."""
-        out, owned, token = ctypes.c_void_p(), self._handle, Cancel()
-
-        def work(emit: Emit) -> None:
-            check(lib.octavo_model_logits(owned, prompt.encode(), _paths(images), len(images), ctypes.byref(out)))
-
-        run(work, token)
+    def logits(self, prompt: PromptLike, images: Sequence[ImageLike] = ()) -> Tensor:
+        """Logits of every position, uncached: f32 [positions, vocab_size]."""
+        asked, out = Prompt.of(self, prompt, images), ctypes.c_void_p()
+        run(lambda emit: check(lib.octavo_model_logits_prompt(self._handle, asked._handle, ctypes.byref(out))), Cancel())
         return Tensor._taken(out)
 
     def encode_images(self, images: Sequence[ImageLike]) -> Tensor:
