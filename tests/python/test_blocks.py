@@ -47,8 +47,7 @@ class BlocksTest(unittest.TestCase):
                 block.forward(state, lambda *seen: False)
 
     def test_a_loop_of_one_s_own_quantizes(self):
-        dtype = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}.get(self.model.describe()["dtype"],
-                                                                            self.model.describe()["dtype"])
+        dtype = self.model.describe()["dtype"]
         prompts = [self.model.prompt(question, [picture]) for picture, question, _ in samples("grounding")[:4]]
         blocks = octavo.Blocks(self.model)
         with tempfile.TemporaryDirectory() as scratch:

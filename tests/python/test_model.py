@@ -172,6 +172,20 @@ class ModelTest(unittest.TestCase):
                     with octavo.trace(os.path.join(scratch, "other")):
                         pass
 
+    def test_every_number_of_threads_gives_the_same(self):
+        picture, prompt, _ = samples("grounding")[0]
+        try:
+            answers = []
+            for count in (1, 2):
+                octavo.set_num_threads(count)
+                answers.append(self.model.generate(prompt, [picture], log_probs=True).log_probs)
+        finally:
+            octavo.set_num_threads(0)
+        self.assertEqual(answers[0], answers[1])
+        with self.assertRaises(octavo.InvalidArgumentError):
+            octavo.set_num_threads(-1)
+        self.assertEqual(octavo.build_info()["version"], octavo.__version__)
+
     def test_boxes_in(self):
         self.assertEqual(octavo.boxes_in('[{"bbox_2d": [1, 2, 3.5, 4]}, {"bbox_2d": [5, 6, 7, 8]}]'),
                          [(1, 2, 3.5, 4), (5, 6, 7, 8)])

@@ -24,6 +24,7 @@ from .parts import (Hessian, KvCache, Linear, QuantizedLayer, attention, contrac
 from .pictures import Image, ImageLike
 from .prompt import Message, Prompt, PromptLike
 from .results import AttributeResult, CheckResult, CompareResult, QuantizeResult, VerifyResult
+from .runtime import build_info, set_num_threads
 from .session import Batch, Finished, Session
 from .settings import GenerateSettings, LogitsHook, PrefixCache
 from .stream import Stream
@@ -39,6 +40,6 @@ __all__ = [
     "LinearInfo", "LogitsHook", "Message", "Model", "NotFiniteError", "NotFoundError", "OutOfMemoryError",
     "OutputForm", "Picture", "PrefixCache", "Prompt", "PromptLike", "QuantizeResult", "QuantizedLayer", "Session",
     "ShapeError", "Stream", "Tensor", "Token", "TokenLogProb", "UnsupportedError", "VerifyResult", "Writer",
-    "attention", "attribute", "boxes_in", "check", "compare", "contract_check", "gptq_quantize_layer", "load_image",
-    "plan", "quantize", "trace", "verify",
+    "attention", "attribute", "boxes_in", "build_info", "check", "compare", "contract_check", "gptq_quantize_layer",
+    "load_image", "plan", "quantize", "set_num_threads", "trace", "verify",
 ]
