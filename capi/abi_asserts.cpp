@@ -20,8 +20,8 @@ static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress)
 static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 240,
               "0.1: 88 bytes, then 104 with decode, control_tokens_as_text and boxes, then 136 with prefill_chunk to "
-              "prefix_cache, then 144 with cache_dtype, then 232 with min_p to top_log_probs, then "
-              "240 with form");
+              "prefix_cache, then 144 with cache_dtype, then 232 with min_p to top_log_probs, "
+              "then 240 with form");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, min_p) == 144,
               "structs that end here mean 0.1's");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_generate_options, prefill_chunk) == 104, "0.1");

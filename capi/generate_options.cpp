@@ -169,8 +169,8 @@ GenerateOptions generate_options(const octavo_generate_options& given) {
     if (given.lookup_ngram != 0) lookup.ngram = given.lookup_ngram;
     job.lookup = lookup;
   }
-  if (given.prefix_cache != nullptr) job.prefix_cache = given.prefix_cache->value;
   if (given.form != nullptr) job.form = given.form->value;
+  if (given.prefix_cache != nullptr) job.prefix_cache = given.prefix_cache->value;
   job.cancel = flag_of(given.cancel);
   job.boxes = box_space_of(given.boxes);
   read_stops(given, job);
