@@ -12,6 +12,10 @@ first: float | None = said.log_probs[0] if said.log_probs else None
 pieces: list[str] = list(model.generate("Where is it?", stream=True))
 model.generate("Where is it?", tempratur=1)  # type: ignore[call-overload]
 model.generate("Where is it?", max_new_tokens="many")  # type: ignore[call-overload]
+session = octavo.Session(model, cache_dtype="s8")
+turn: octavo.Generation = session.generate(form={"type": "object"})
+session.generate(stream=True, on_token=print)  # type: ignore[call-overload]
+done: list[octavo.Finished] = octavo.Batch(model).step()
 passed: bool = octavo.verify("original", "quantized", samples="samples.jsonl").passed
 octavo.verify("original")  # type: ignore[call-arg]
 shape: tuple[int, ...] = octavo.Tensor.zeros((2, 3)).shape
