@@ -90,6 +90,9 @@ class ModelTest(unittest.TestCase):
         timer.start()
         result = self.model.generate("a b c d " * 600, max_new_tokens=400, use_cache=False, cancel=cancel)
         self.assertEqual(result.finish_reason, "cancelled")
+        self.assertEqual(self.model.generate("Hello", cancel=cancel, max_new_tokens=3).finish_reason, "cancelled")
+        cancel.reset()
+        self.assertEqual(self.model.generate("Hello", cancel=cancel, max_new_tokens=3).finish_reason, "length")
 
     def test_sampling_repeats_with_its_seed_and_says_what_it_needs(self):
         def ask(**settings):

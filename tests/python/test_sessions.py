@@ -25,8 +25,8 @@ class SessionTest(unittest.TestCase):
         prompt = self.model.prompt(QUESTION, [PICTURE])
         self.assertEqual(session.tokens, prompt.ids)
         answer = session.generate()
-        self.assertEqual((answer.text, answer.tokens, answer.boxes),
-                         (self.answer.text, self.answer.tokens, self.answer.boxes))
+        self.assertEqual((answer.text, answer.tokens, answer.boxes, answer.pictures),
+                         (self.answer.text, self.answer.tokens, self.answer.boxes, self.answer.pictures))
         self.assertEqual(session.tokens, prompt.ids + answer.tokens)
         self.assertEqual(len(session), len(session.tokens))
 

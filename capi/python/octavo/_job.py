@@ -37,6 +37,10 @@ class Cancel(Handle):
         """Stops the jobs, soon: they look before every layer and every part of a calibration."""
         lib.octavo_cancel_request(self._handle)
 
+    def reset(self) -> None:
+        """Takes the request back: jobs that begin from now on run."""
+        lib.octavo_cancel_reset(self._handle)
+
 
 class OnThisThread(threading.local):
     """Whether jobs of this thread must run on it, because of what the library keeps for it."""

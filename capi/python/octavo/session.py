@@ -85,7 +85,7 @@ class Session(Handle):
 
         def work(answering: Callbacks) -> Generation:
             set_callbacks(options, answering)
-            result = result_struct(0)
+            result = result_struct(len(self))  # as many pictures as tokens, at most
             check(lib.octavo_session_generate(owned, ctypes.byref(options), ctypes.byref(result)))
             return generation(result)
 
