@@ -171,7 +171,6 @@ GenerateOptions generate_options(const octavo_generate_options& given) {
   }
   if (given.form != nullptr) job.form = given.form->value;
   if (given.prefix_cache != nullptr) job.prefix_cache = given.prefix_cache->value;
-  if (given.form != nullptr) job.form = given.form->value;
   job.cancel = flag_of(given.cancel);
   job.boxes = box_space_of(given.boxes);
   read_stops(given, job);

@@ -73,4 +73,13 @@ octavo_status octavo_model_last_hidden_state(const octavo_model* model, const oc
   });
 }
 
+octavo_status octavo_model_logits_prompt(const octavo_model* model, const octavo_prompt* prompt, octavo_tensor** out) {
+  return guarded([&] {
+    require(model, "model");
+    require(prompt, "prompt");
+    require(out, "out");
+    *out = new octavo_tensor{model->value.forward(prompt->value)};
+  });
+}
+
 }  // extern "C"

@@ -875,6 +875,9 @@ OCTAVO_API octavo_status octavo_model_last_hidden_state(const octavo_model* mode
 /** Logits of every position of the same prompt, uncached: *out f32 [L, vocab_size]. For those who sample themselves. */
 OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
                                              const char* const* image_paths, size_t image_count, octavo_tensor** out);
+/** The same of a prompt. */
+OCTAVO_API octavo_status octavo_model_logits_prompt(const octavo_model* model, const octavo_prompt* prompt,
+                                                    octavo_tensor** out);
 
 /* ---- 6. Parts: shape contracts --------------------------------------------------------------------------- */
 

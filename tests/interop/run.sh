@@ -52,6 +52,12 @@ for recipe in tests/interop/mixed_recipe.json w8a16; do
 done
 say "Interoperation: transformers and Octavo on the same weights"
 "$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$out" "$model/eval/eval.jsonl"
+say "Interoperation: the Python package and transformers answer alike"
+OCTAVO_LIBRARY=$build/capi/liboctavo.so PYTHONPATH=capi/python "$venv/bin/python" tests/interop/python_check.py "$model" \
+  "$model/eval/eval.jsonl"
+python=$(realpath "$venv")/bin/python library=$PWD/$build/capi/liboctavo.so
+(cd tests/python && OCTAVO_LIBRARY=$library PYTHONPATH=../../capi/python "$python" \
+  -m unittest test_parts test_prompts test_page)
 say "Interoperation: what quantize writes runs in transformers in the model's own type"
 "$venv/bin/python" tests/interop/accepted.py "$build/examples/octavo" "$build/capi/liboctavo.so" "$model"
 if "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then

@@ -125,6 +125,18 @@ class PromptTest(unittest.TestCase):
         self.assertEqual([list(token.top) for token in streamed], answer.top_log_probs)
         self.assertIsNone(self.answer.log_probs)
 
+    @needs("numpy")
+    def test_logits(self):
+        import numpy as np
+
+        for asked in ((QUESTION, [PICTURE]), (QUESTION, [PICTURE.read_bytes()]), (self.model.prompt(QUESTION, [PICTURE]),)):
+            logits = np.asarray(self.model.logits(*asked)).astype(np.float64)
+            self.assertEqual(logits.shape, (self.answer.prompt_tokens, self.model.vocab_size))
+            last = logits[-1] - logits[-1].max()
+            answer = self.model.generate(*asked, log_probs=True, max_new_tokens=1)
+            # Read in chunks, and at once: float32's sums in another order.
+            self.assertAlmostEqual(answer.log_probs[0], (last - np.log(np.exp(last).sum()))[answer.tokens[0]], delta=1e-4)
+
     def test_stops_and_biases(self):
         text = self.answer.text
         self.assertEqual(self.model.generate(QUESTION, [PICTURE], stop=",").text, text.split(",")[0])

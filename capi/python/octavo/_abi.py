@@ -73,6 +73,7 @@ class octavo_shape_error(Structure):
     dim: int
     expected: int
     actual: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("op", c_char_p),
@@ -103,6 +104,7 @@ class octavo_model_options(Structure):
     progress: Any
     user_data: int | None
     cancel: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("vision_math", c_int32),
@@ -119,6 +121,7 @@ class octavo_memory_file(Structure):
     name: bytes | None
     data: int | None
     size: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("name", c_char_p),
         ("data", c_void_p),
@@ -130,6 +133,7 @@ class octavo_descriptor_file(Structure):
     name: bytes | None
     descriptor: int
     reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("name", c_char_p),
         ("descriptor", c_int32),
@@ -158,6 +162,7 @@ class octavo_model_info(Structure):
     num_float: int
     image_token_id: int
     is_quantized: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("vocab_size", c_int64),
@@ -188,6 +193,7 @@ class octavo_decode_options(Structure):
     transparency: int
     max_pixels: int
     max_bytes: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("ignore_orientation", c_int32),
@@ -201,6 +207,7 @@ class octavo_token_bias(Structure):
     id: int
     reserved0: int
     bias: float
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("id", c_int32),
         ("reserved0", c_int32),
@@ -212,6 +219,7 @@ class octavo_token_log_prob(Structure):
     id: int
     reserved0: int
     log_prob: float
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("id", c_int32),
         ("reserved0", c_int32),
@@ -228,6 +236,7 @@ class octavo_token_event(Structure):
     text_size: int
     log_prob: float
     top: Any
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("sequence", c_size_t),
@@ -253,6 +262,7 @@ class octavo_form_options(Structure):
     struct_size: int
     spacing: int
     fence: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("spacing", c_int32),
@@ -296,6 +306,7 @@ class octavo_generate_options(Structure):
     top_log_probs: int
     reserved1: int
     form: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("max_new_tokens", c_int64),
@@ -340,6 +351,7 @@ class octavo_picture_size(Structure):
     height: int
     original_width: int
     original_height: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("width", c_int64),
         ("height", c_int64),
@@ -368,6 +380,7 @@ class octavo_generate_result(Structure):
     log_probs: Any
     top_log_probs: Any
     top_count: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("prompt_tokens", c_int64),
@@ -398,6 +411,7 @@ class octavo_pixel_layout(Structure):
     channels: int
     transparency: int
     row_stride: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("width", c_int64),
@@ -414,6 +428,7 @@ class octavo_chat_options(Structure):
     add_vision_id: int
     control_tokens_as_text: int
     reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("no_generation_prompt", c_int32),
@@ -429,6 +444,7 @@ class octavo_session_options(Structure):
     prefill_chunk: int
     cache_dtype: int
     reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("capacity", c_int64),
@@ -446,6 +462,7 @@ class octavo_sampling_options(Structure):
     min_p: float
     repetition_penalty: float
     seed: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("temperature", c_double),
@@ -461,6 +478,7 @@ class octavo_batch_options(Structure):
     struct_size: int
     max_sequences: int
     prompt_tokens: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("max_sequences", c_int64),
@@ -475,6 +493,7 @@ class octavo_plan_options(Structure):
     prompt_tokens: int
     max_new_tokens: int
     tensor_parallel: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("image_sizes", POINTER(c_int64)),
@@ -500,6 +519,7 @@ class octavo_quantize_options(Structure):
     picture_prompt: bytes | None
     skip_bad_samples: int
     reserved1: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("recipe", c_char_p),
@@ -537,6 +557,7 @@ class octavo_verify_options(Structure):
     model: Any
     cache_dtype: int
     reserved1: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("samples", c_char_p),
@@ -566,6 +587,7 @@ class octavo_compare_options(Structure):
     progress: Any
     user_data: int | None
     cancel: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("skip_values", c_int32),
@@ -592,6 +614,7 @@ class octavo_attribute_options(Structure):
     picture_prompt: bytes | None
     skip_bad_samples: int
     boxes: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("samples", c_char_p),
@@ -620,6 +643,7 @@ class octavo_trace_options(Structure):
     reserved0: int
     on_record: Any
     user_data: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("values", c_int32),
@@ -637,6 +661,7 @@ class octavo_gptq_options(Structure):
     block_size: int
     scale_dtype: int
     reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("method", c_int32),
@@ -654,6 +679,7 @@ class octavo_gptq_result(Structure):
     rtn_loss: float
     damp_used: float
     dead_columns: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("loss", c_double),
@@ -671,6 +697,7 @@ class octavo_linear_info(Structure):
     out_features: int
     has_bias: int
     reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("module_path", c_char_p),
@@ -690,6 +717,7 @@ class octavo_writer_options(Structure):
     overwrite: int
     reserved0: int
     max_shard_bytes: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("overwrite", c_int32),
@@ -703,6 +731,7 @@ class octavo_box(Structure):
     y1: float
     x2: float
     y2: float
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("x1", c_double),
         ("y1", c_double),
@@ -765,7 +794,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_messages_add": (c_int32, [c_void_p, c_char_p, c_char_p]),
     "octavo_messages_add_text": (c_int32, [c_void_p, c_char_p]),
     "octavo_messages_add_image": (c_int32, [c_void_p, c_void_p]),
-    "octavo_messages_from_json": (c_int32, [c_char_p, c_char_p, POINTER(octavo_decode_options), POINTER(c_void_p)]),
     "octavo_messages_release": (None, [c_void_p]),
     "octavo_chat_render": (c_int32, [c_void_p, c_void_p, POINTER(octavo_chat_options), POINTER(c_void_p)]),
     "octavo_prompt_create": (c_int32, [c_void_p, c_void_p, POINTER(octavo_chat_options), POINTER(c_void_p)]),
@@ -839,6 +867,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_model_hidden_states": (c_int32, [c_void_p, c_void_p, POINTER(c_int64), c_size_t, POINTER(c_void_p)]),
     "octavo_model_last_hidden_state": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(c_void_p)]),
     "octavo_model_logits": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
+    "octavo_model_logits_prompt": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
     "octavo_contract_check": (c_int32, [c_char_p, c_char_p, POINTER(c_char_p), POINTER(c_void_p), c_size_t, POINTER(c_char_p), POINTER(c_int64), c_size_t]),
     "octavo_hessian_create": (c_int32, [c_int64, POINTER(c_void_p)]),
     "octavo_hessian_add": (c_int32, [c_void_p, c_void_p]),

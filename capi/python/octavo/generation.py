@@ -93,7 +93,7 @@ def generation(result: Any) -> Generation:
         text = ctypes.string_at(result.text, result.text_size).decode(errors="replace") if result.text else ""
         count, width = result.new_tokens, result.top_count
         pictures = [Picture(size.width, size.height, size.original_width, size.original_height)
-                    for size in result.pictures[:result.picture_count]]
+                    for size in result.pictures[:min(result.picture_count, result.picture_capacity)]]
         top = [[TokenLogProb(best.id, best.log_prob) for best in result.top_log_probs[row * width:(row + 1) * width]]
                for row in range(count)] if result.top_log_probs else None
         return Generation(text, result.tokens[:count], boxes_in(text), _FINISH[result.finish_reason],

@@ -3,47 +3,73 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Sequence, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Literal, Mapping, Optional, Sequence, Union, overload
 
 from . import _abi
-from ._handle import Handle, Owned, taken_bytes, taken_string
+from ._handle import Handle, Owned, taken_bytes, taken_document, taken_string
 from ._job import Cancel, Emit, run
 from ._library import lib
-from ._options import model_options
+from ._options import choice, model_options
+from ._progress import ProgressLike, run_job
 from .errors import check
 from .generation import Generation, Token, generation, result_struct
 from .pictures import ImageLike
 from .prompt import Message, Prompt, PromptLike, rendered
 from .settings import Callbacks, GenerateSettings, callbacks, generate_options, handler, set_callbacks
-from .stream import Stream
+from .stream import Stream, answer
 from .tensor import Tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 PathLike = Union[str, "os.PathLike[str]"]
-
-
-def _paths(images: Sequence[PathLike]) -> Any:
-    return (ctypes.c_char_p * len(images))(*(os.fsencode(image) for image in images))
+_POOLING = {"none": _abi.OCTAVO_POOLING_NONE, "mean": _abi.OCTAVO_POOLING_MEAN, "last": _abi.OCTAVO_POOLING_LAST}
 
 
 class Model(Handle):
     """An opened model: a directory in the form of Hugging Face, as it was or quantized. Threads may share it."""
 
     def __init__(self, directory: PathLike, *, math: Optional[str] = None, vision_math: Optional[str] = None,
-                 language_math: Optional[str] = None, lm_head: str = "stored") -> None:
+                 language_math: Optional[str] = None, lm_head: str = "stored", progress: ProgressLike = "auto",
+                 cancel: Optional[Cancel] = None) -> None:
         """Opens a directory.
 
         math: what products of floats round their factors to, "f32" (the default) or "bf16", which is faster where the
         processor multiplies bf16 (docs/model.md); vision_math and language_math: the same of one tower. lm_head: "stored",
         or "int8" for a copy in int8 that is made now.
         """
-        handle = ctypes.c_void_p()
-        options = model_options(math, vision_math, language_math, lm_head)
-        check(lib.octavo_model_open_with(os.fsencode(directory), ctypes.byref(options), ctypes.byref(handle)))
+        handle, path = ctypes.c_void_p(), os.fsencode(directory)
+        run_job(model_options(math, vision_math, language_math, lm_head),
+                lambda options: int(lib.octavo_model_open_with(path, options, ctypes.byref(handle))), "open", progress, cancel)
         self._owned = Owned.of(handle, lib.octavo_model_release)
         self.directory = os.fspath(directory)
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], *, label: str = "memory", math: Optional[str] = None,
+                   vision_math: Optional[str] = None, language_math: Optional[str] = None, lm_head: str = "stored") -> Model:
+        """Of files in memory, by the names that they have in a directory. The bytes are not copied. label: stands in
+        messages where a directory's path would."""
+        given = (_abi.octavo_memory_file * len(files))(*(
+            _abi.octavo_memory_file(name=name.encode(), data=ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p),
+                                    size=len(data)) for name, data in files.items()))
+        handle, options = ctypes.c_void_p(), model_options(math, vision_math, language_math, lm_head)
+        check(lib.octavo_model_open_memory(label.encode(), given, len(files), ctypes.byref(options), ctypes.byref(handle)))
+        model = cls.__new__(cls)
+        model._owned, model.directory = Owned.of(handle, lib.octavo_model_release, keep=list(files.values())), label
+        return model
+
+    def describe(self) -> dict[str, Any]:
+        """What the model is: sizes, special tokens, how its linears are stored, with their shape contracts."""
+        out = ctypes.c_void_p()
+        check(lib.octavo_model_describe(self._handle, ctypes.byref(out)))
+        return taken_document(out)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """config.json, as the model has it."""
+        out = ctypes.c_void_p()
+        check(lib.octavo_model_config(self._handle, ctypes.byref(out)))
+        return taken_document(out)
 
     def __repr__(self) -> str:
         return f"octavo.Model({self.directory!r})"
@@ -83,7 +109,7 @@ class Model(Handle):
 
         The GIL is released while the model runs.
         """
-        token, hook = cancel or Cancel(), settings.get("on_logits")
+        token = cancel or Cancel()
         options = generate_options(settings, token)
 
         def work(answering: Callbacks) -> Generation:
@@ -93,9 +119,7 @@ class Model(Handle):
             check(lib.octavo_generate_prompt(self._handle, asked._handle, ctypes.byref(options), ctypes.byref(result)))
             return generation(result)
 
-        if stream:
-            return Stream(work, hook, token)
-        return run(lambda emit: work(callbacks(emit, on_token, hook)), token, handler)
+        return answer(work, stream, on_token, settings.get("on_logits"), token)
 
     def generate_batch(self, prompts: Sequence[PromptLike], images: Sequence[Sequence[ImageLike]] = (), *,
                        on_token: Optional[Callable[[Token], object]] = None, cancel: Optional[Cancel] = None,
@@ -158,12 +182,33 @@ class Model(Handle):
         check(lib.octavo_model_vocab_size(self._handle, ctypes.byref(size)))
         return size.value
 
-    def logits(self, prompt: str, images: Sequence[PathLike] = ()) -> Tensor:
-        """Logits of every position of the same prompt, uncached: f32 [positions, vocab_size]."""
-        out, owned, token = ctypes.c_void_p(), self._handle, Cancel()
+    def logits(self, prompt: PromptLike, images: Sequence[ImageLike] = ()) -> Tensor:
+        """Logits of every position, uncached: f32 [positions, vocab_size]."""
+        asked, out = Prompt.of(self, prompt, images), ctypes.c_void_p()
+        run(lambda emit: check(lib.octavo_model_logits_prompt(self._handle, asked._handle, ctypes.byref(out))), Cancel())
+        return Tensor._taken(out)
 
-        def work(emit: Emit) -> None:
-            check(lib.octavo_model_logits(owned, prompt.encode(), _paths(images), len(images), ctypes.byref(out)))
+    def encode_images(self, images: Sequence[ImageLike]) -> Tensor:
+        """The rows of pictures as the language model reads them: f32 [image tokens, hidden_size]."""
+        asked, out = Prompt.of(self, "", images), ctypes.c_void_p()
+        run(lambda emit: check(lib.octavo_model_encode_images(self._handle, asked._handle, ctypes.byref(out))), Cancel())
+        return Tensor._taken(out)
 
-        run(work, token)
+    def hidden_states(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *,
+                      layers: Sequence[int] = (-1,)) -> list[Tensor]:
+        """What layers of the language model give, before the final norm: f32 [positions, hidden_size] each. layers count
+        from 0, or from the end with -1 and below."""
+        asked, count = Prompt.of(self, prompt, images), len(layers)
+        out = (ctypes.c_void_p * count)()
+        chosen = (ctypes.c_int64 * count)(*layers)
+        run(lambda emit: check(lib.octavo_model_hidden_states(self._handle, asked._handle, chosen, count, out)), Cancel())
+        return [Tensor._taken(ctypes.c_void_p(handle)) for handle in out]
+
+    def embed(self, prompt: PromptLike, images: Sequence[ImageLike] = (), *, pooling: str = "mean") -> Tensor:
+        """The last hidden state, after the final norm: pooling "mean" or "last", f32 [hidden_size]; "none", f32
+        [positions, hidden_size]."""
+        asked, out = Prompt.of(self, prompt, images), ctypes.c_void_p()
+        number = choice("pooling", pooling, _POOLING)
+        run(lambda emit: check(lib.octavo_model_last_hidden_state(self._handle, asked._handle, number, ctypes.byref(out))),
+            Cancel())
         return Tensor._taken(out)

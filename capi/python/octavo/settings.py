@@ -10,6 +10,7 @@ from ._job import Cancel, Emit, Event
 from ._library import lib
 from ._options import boxes_number
 from .errors import check
+from .form import OutputForm
 from .generation import Token, TokenLogProb
 from .tensor import dtype_number
 
@@ -52,6 +53,7 @@ class GenerateSettings(TypedDict, total=False):
     on_logits: LogitsHook
     log_probs: bool  #: the answer has the log-probability of each token
     top_log_probs: int  #: and so many of the likeliest tokens
+    form: Union[OutputForm, Mapping[str, Any]]  #: what the answer must look like: or a JSON Schema for it
     boxes: str  #: what boxes in the answer are in: "model", the pictures as the model saw them; or "original"
     use_cache: bool
     cache_dtype: str  #: of keys and values: "f32", "bf16" or "s8"; less memory, answers may differ
@@ -87,6 +89,10 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     if "prefix_cache" in settings:
         kept.append(settings["prefix_cache"]._handle)
         options.prefix_cache = kept[-1].address
+    if "form" in settings:
+        form = settings["form"]
+        kept.append((form if isinstance(form, OutputForm) else OutputForm.json_schema(form))._handle)
+        options.form = kept[-1].address
     options.top_log_probs = settings.get("top_log_probs", 0)
     options.log_probs = settings.get("log_probs", False) or options.top_log_probs > 0
     return options

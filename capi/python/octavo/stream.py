@@ -4,11 +4,11 @@ from __future__ import annotations
 import queue
 import threading
 from types import TracebackType
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional, Union
 
-from ._job import Cancel, Failure
+from ._job import Cancel, Failure, run
 from .generation import Generation, Token
-from .settings import Callbacks, LogitsHook
+from .settings import Callbacks, LogitsHook, callbacks, handler
 
 
 class Stream:
@@ -95,3 +95,11 @@ class Stream:
     def __del__(self) -> None:
         if self._cancel is not None:
             self._cancel.request()
+
+
+def answer(work: Callable[[Callbacks], Generation], stream: bool, on_token: Optional[Callable[[Token], object]],
+           on_logits: Optional[LogitsHook], cancel: Cancel) -> Union[Generation, Stream]:
+    """Makes an answer: here, or as a stream. `work` makes the C call with the callbacks that it is given."""
+    if stream:
+        return Stream(work, on_logits, cancel)
+    return run(lambda emit: work(callbacks(emit, on_token, on_logits)), cancel, handler)
