@@ -14,6 +14,10 @@ if(TARGET octavo_cli)
   # Orientation, transparency and bounds of picture files.
   add_test(NAME "cli: pictures" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pictures.sh ${octavo_program} ${octavo_tiny_model}
                                         ${PROJECT_SOURCE_DIR}/tests/golden/pictures/cases)
+  # Questions from options, files and standard input; boxes drawn.
+  add_test(NAME "cli: inputs" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/inputs.sh ${octavo_program} ${octavo_tiny_model})
+  # A conversation on a terminal and through pipes.
+  add_test(NAME "cli: chat" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/chat.py ${octavo_program} ${octavo_tiny_model})
   # Completions in the shells that there are, the man page.
   add_test(NAME "cli: completions and man page" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pages.sh ${octavo_program})
   # Progress and colour on terminals of several widths.
@@ -37,7 +41,7 @@ if(TARGET octavo_cli)
                      $<TARGET_FILE:dnnl_without_engine>)
     set_tests_properties("cli: oneDNN without an engine" PROPERTIES LABELS model TIMEOUT 600)
   endif()
-  set_tests_properties("cli: careless user" "cli: usage" "cli: samples" "cli: settings" "cli: pictures"
+  set_tests_properties("cli: careless user" "cli: usage" "cli: samples" "cli: settings" "cli: pictures" "cli: inputs" "cli: chat"
                        "cli: completions and man page" "cli: terminal"
                        PROPERTIES LABELS model TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()

@@ -17,6 +17,7 @@ void add_verify(Program& program);
 void add_check(Program& program);
 void add_inspect(Program& program);
 void add_generate(Program& program);
+void add_chat(Program& program);
 void add_trace(Program& program);
 void add_bench(Program& program);
 

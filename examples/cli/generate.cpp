@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "draw.hpp"
+#include "question.hpp"
 #include "run_options.hpp"
 #include "sources.hpp"
+#include "token_choice.hpp"
 
 namespace cli {
 
@@ -15,17 +18,17 @@ namespace {
 
 struct GenerateCommand {
   std::string model;
-  std::optional<std::string> prompt, trace;
-  octavo::SampleSource batch;  // its prompt is `prompt`
+  std::optional<std::string> trace, draw;
+  Question question;
+  octavo::SampleSource batch;  // its prompt is the question's
   std::string boxes = "model";
   RunOptions run;
-  std::vector<std::string> images;
+  TokenChoice choice;
   octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
   octavo::ChatOptions chat;
-  bool no_cache = false, greedy = false, sample = false, trace_values = false, json = false;
-  std::optional<double> temperature, top_p, repetition_penalty;
-  std::optional<std::int64_t> top_k, seed, lookup;
+  bool no_cache = false, trace_values = false, json = false;
+  std::optional<std::int64_t> lookup;
 };
 
 using Results = std::vector<octavo::GenerateResult>;
@@ -52,28 +55,6 @@ Results traced(const GenerateCommand& command, const std::function<Results()>& j
   return results;
 }
 
-std::optional<octavo::SamplingOptions> sampling(const GenerateCommand& command) {
-  if (command.sample && command.greedy) throw UsageError("--sample and --greedy exclude each other");
-  if (!command.sample && !command.greedy) {
-    const char* given = command.temperature          ? "--temperature"
-                        : command.top_k              ? "--top-k"
-                        : command.top_p              ? "--top-p"
-                        : command.repetition_penalty ? "--repetition-penalty"
-                        : command.seed               ? "--seed"
-                                                     : nullptr;
-    if (given != nullptr) throw UsageError(std::string(given) + " needs --sample (or --greedy)");
-    return std::nullopt;  // the model's own
-  }
-  octavo::SamplingOptions options;
-  options.do_sample = command.sample;
-  options.temperature = command.temperature.value_or(options.temperature);
-  options.top_k = command.top_k.value_or(options.top_k);
-  options.top_p = command.top_p.value_or(options.top_p);
-  options.repetition_penalty = command.repetition_penalty.value_or(options.repetition_penalty);
-  options.seed = static_cast<std::uint64_t>(command.seed.value_or(0));
-  return options;
-}
-
 // Opens the model, and says what its files ask for that is not done.
 octavo::Model open_model(const GenerateCommand& command) {
   octavo::Model model = octavo::Model::open(command.model, command.run.model());
@@ -81,23 +62,48 @@ octavo::Model open_model(const GenerateCommand& command) {
   return model;
 }
 
-Results generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
+// The answer's boxes, from the pixels that they are in to the picture's own.
+void draw(const std::string& path, const octavo::Image& image, const octavo::GenerateResult& result,
+          octavo::BoxSpace space) {
+  if (result.boxes.empty())
+    throw octavo::Error(octavo::ErrorCode::not_found, path + ": not written, since the answer has no box to draw");
+  std::vector<octavo::Box> boxes;
+  for (const octavo::Box& box : result.boxes)
+    boxes.push_back(space == octavo::BoxSpace::original ? box : octavo::to_original(box, result.pictures.front()));
+  write_drawing(path, image, boxes);
+}
+
+struct Answer {
+  octavo::GenerateResult result;
+  std::vector<octavo::Image> images;  // that it is about
+};
+
+Answer generate_one(const GenerateCommand& command, octavo::GenerateOptions options) {
   if (!command.json && options.boxes == octavo::BoxSpace::model)
     options.on_token = [](std::int32_t, std::string_view text) {
       std::fwrite(text.data(), 1, text.size(), stdout);
       return std::fflush(stdout) == 0;  // nobody reads on: stop
     };
-  std::vector<octavo::Image> images;
-  for (const std::string& path : command.images) images.push_back(octavo::load_image(path, command.decode));
+  Asked asked = read_question(command.question, command.decode);
+  if (command.draw && asked.images.size() != 1)
+    throw UsageError("--draw needs a question about one picture, and this one has " +
+                     std::to_string(asked.images.size()) + ": an answer's box does not say which it is on");
   const octavo::Model model = open_model(command);
-  return traced(command,
-                [&] { return Results{model.generate(model.prepare(*command.prompt, images, command.chat), options)}; });
+  Results results = traced(command, [&] {
+    return Results{model.generate(model.prepare(asked.messages, asked.images, command.chat), options)};
+  });
+  return {std::move(results.front()), std::move(asked.images)};
 }
 
 Batch generate_batch(const GenerateCommand& command, const octavo::GenerateOptions& options) {
   octavo::SampleSource source = command.batch;
-  source.prompt = command.prompt.value_or("");
+  source.prompt = read_prompt(command.question.prompt.value_or(""));
   Batch batch{octavo::read_samples(source, 0, command.decode), {}};
+  if (command.question.system)
+    for (octavo::Sample& sample : batch.set.samples) {
+      sample.messages = octavo::messages_of(sample);
+      put_system(*command.question.system, sample.messages);
+    }
   const octavo::Model model = open_model(command);
   octavo::check_pictures(batch.set, model.image_processor(), source.skip_bad);
   std::vector<octavo::ModelInput> inputs;
@@ -154,18 +160,24 @@ std::string one_line(const std::string& text) {
 
 void require_consistent(const GenerateCommand& command) {
   const octavo::SampleSource& batch = command.batch;
+  const Question& question = command.question;
   if (!batch.file.empty() && !batch.pictures.empty())
     throw UsageError("--batch and --pictures exclude each other: both say what the samples are");
-  if (!batch.file.empty() && (command.prompt || !command.images.empty()))
-    throw UsageError("--batch brings its own prompts and images: leave --prompt and --image out");
-  if (!batch.pictures.empty() && !command.images.empty())
+  if (!batch.empty() && question.messages)
+    throw UsageError("--messages is one conversation: leave --batch and --pictures out");
+  if (!batch.file.empty() && (question.prompt || !question.images.empty() || question.system))
+    throw UsageError("--batch brings its own prompts and images: leave --prompt, --image and --system out");
+  if (!batch.pictures.empty() && !question.images.empty())
     throw UsageError("--pictures asks about each picture alone: leave --image out");
-  if (batch.file.empty() && !command.prompt)
-    throw UsageError(batch.pictures.empty() ? "octavo generate needs --prompt TEXT, or --batch FILE"
-                                            : "--pictures needs --prompt TEXT: what to ask about each");
-  if (batch.file.empty() && command.prompt->find_first_not_of(" \t\r\n") == std::string::npos)
-    throw UsageError("--prompt is empty: say what to ask");
+  if (!batch.pictures.empty() && !question.prompt)
+    throw UsageError("--pictures needs --prompt TEXT: what to ask about each");
+  if (batch.empty() && !question.prompt && !question.messages)
+    throw UsageError("octavo generate needs --prompt TEXT, --messages FILE or --batch FILE");
+  require_consistent(question);
   if (batch.skip_bad && batch.empty()) throw UsageError("--skip-bad-samples needs --batch FILE, or --pictures DIR");
+  if (command.draw && !batch.empty()) throw UsageError("--draw draws one answer: leave --batch and --pictures out");
+  if (command.draw && !question.messages && question.images.size() != 1)
+    throw UsageError("--draw needs one --image: an answer's box does not say which picture it is on");
   if (command.lookup && command.no_cache)
     throw UsageError("--lookup and --no-cache exclude each other: tokens are looked up to be checked on a cache");
   if (command.trace_values && !command.trace) throw UsageError("--trace-values needs --trace FILE");
@@ -197,14 +209,17 @@ int run(const GenerateCommand& command) {
   octavo::GenerateOptions options = command.job;
   options.use_cache = !command.no_cache;
   options.cache_dtype = command.run.cache_dtype();
-  options.sampling = sampling(command);
+  options.sampling = command.choice.sampling();
   if (command.lookup) options.lookup = octavo::PromptLookup{.draft = *command.lookup};
   options.boxes = box_space(command.boxes);
   options.cancel = &interrupted;
+  if (command.draw) require_drawing_path(*command.draw);
   Batch batch;
   if (command.batch.empty()) {
-    batch.results = generate_one(command, options);
-    print_one(command, batch.results.front(), options.boxes);
+    const Answer answer = generate_one(command, options);
+    print_one(command, answer.result, options.boxes);
+    if (command.draw && !interrupted) draw(*command.draw, answer.images.front(), answer.result, options.boxes);
+    batch.results = {answer.result};
   } else {
     batch = generate_batch(command, options);
     print_batch(command, batch, options.boxes);
@@ -225,9 +240,7 @@ void add_generate(Program& program) {
                                     "Without --sample or --greedy, generation_config.json says how tokens are chosen.");
   command.positional({"MODEL", ValueKind::directory}, options->model, "the model directory");
   command.group("Input");
-  command.text("-p,--prompt", {"TEXT"}, options->prompt, "what to ask");
-  command.texts("-i,--image", {"FILE", ValueKind::file}, options->images,
-                "a picture, may be repeated; pictures come before the text");
+  add_question(command, options->question);
   command.text("-b,--batch", {"FILE", ValueKind::file}, options->batch.file,
                "instead: answer every sample of a file at once, one line per answer, in order; see docs/samples.md");
   command.text("--pictures", {"DIR", ValueKind::directory}, options->batch.pictures,
@@ -239,16 +252,12 @@ void add_generate(Program& program) {
   command.group("Choice of tokens");
   command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1,
                   "at most so many tokens (the model's max_new_tokens or max_length, else 256)");
-  command.flag("--greedy", options->greedy, "take the most likely token");
-  command.flag("--sample", options->sample, "sample");
-  command.number("--temperature", options->temperature, "with --sample (1.0)");
-  command.integer("--top-k", options->top_k, 0, "with --sample (50; 0: off)");
-  command.number("--top-p", options->top_p, "with --sample (1.0)");
-  command.number("--repetition-penalty", options->repetition_penalty, "with --sample or --greedy (1.0)");
-  command.integer("--seed", options->seed, 0, "with --sample (0)");
+  add_token_choice(command, options->choice);
   command.group("Output");
   add_boxes(command, options->boxes,
             "pixels that boxes in answers are in: as the model saw the picture, or its own (model)");
+  command.text("--draw", {"OUT.png", ValueKind::file}, options->draw,
+               "draw the answer's boxes on the picture there, in its own pixels; numbered, where there are several");
   command.text("--trace", {"FILE", ValueKind::file}, options->trace,
                "record every operation there, as JSON lines for octavo trace");
   command.flag("--trace-values", options->trace_values, "with --trace: statistics of every output, too");

@@ -21,6 +21,7 @@ int run(int argc, const char* const* argv) {
   add_check(program);
   add_inspect(program);
   add_generate(program);
+  add_chat(program);
   add_trace(program);
   add_bench(program);
   add_completion_command(program);

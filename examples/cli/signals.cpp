@@ -17,6 +17,8 @@ std::atomic<bool> interrupted{false};
 
 namespace {
 
+std::atomic<bool> survives_interrupts{false};
+
 void write_line(const char* text) {
   for (std::size_t length = std::strlen(text); length > 0;) {
     const ssize_t written = write(STDERR_FILENO, text, length);
@@ -62,7 +64,8 @@ void wait_for_stop() {
   pthread_sigmask(SIG_BLOCK, &stopping, nullptr);
   std::thread([stopping] {
     for (int signal = 0; sigwait(&stopping, &signal) == 0;) {
-      if (!interrupted.exchange(true)) continue;
+      const bool again = interrupted.exchange(true);
+      if (survives_interrupts ? signal == SIGINT : !again) continue;
       octavo::remove_unfinished_outputs();
       _exit(1);
     }
@@ -70,6 +73,8 @@ void wait_for_stop() {
 }
 
 }  // namespace
+
+void survive_interrupts() { survives_interrupts = true; }
 
 void catch_signals() {
   ignore(SIGPIPE);

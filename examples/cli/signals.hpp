@@ -9,4 +9,8 @@ namespace cli {
 /// raises, ends the program with exit status 1.
 void catch_signals();
 
+/// From now on SIGINT sets `interrupted`, however often it comes, for a command that clears it and goes on; SIGTERM and
+/// SIGHUP end the program at once.
+void survive_interrupts();
+
 }  // namespace cli

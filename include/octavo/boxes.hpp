@@ -1,5 +1,5 @@
 /// @file
-/// Boxes in answers: in which forms they are read, and where they lie in the picture's own pixels.
+/// Boxes in answers: in which forms they are read, where they lie in the picture's own pixels, and drawn there.
 ///
 /// A box is four numbers x1, y1, x2, y2: the left, upper, right and lower edge. Qwen2.5-VL writes them in pixels of the
 /// picture as it saw it, after smart_resize. What counts is the answer proper (answer_part); in it, the first of these
@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -60,5 +61,11 @@ std::string boxes_to_original(std::string_view text, const PictureSize& size);
 /// @throws Error  invalid_argument when they differ, so that a box would not say whose pixels it is in, and when a
 ///                picture's own size is not known.
 std::optional<PictureSize> common_scale(std::span<const PictureSize> pictures);
+
+/// Draws boxes, in the picture's own pixels, into it: a bright line with a dark rim, so that it shows on every ground,
+/// one colour after the other. Of several, each has its number, from 1, at its upper left corner. Edges beyond the
+/// picture are drawn at its rim. Returns how many were drawn: a box that is wholly outside, or not finite, is not.
+/// @throws Error  invalid_argument for `rgb` of another size than the sides give.
+std::size_t draw_boxes(Image& image, std::span<const Box> boxes);
 
 }  // namespace octavo

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "octavo/attention.hpp"
@@ -54,9 +55,13 @@ Image load_image(const std::string& path, const DecodeOptions& options = {});
 Image decode_image(std::span<const std::byte> bytes, const std::string& origin, const DecodeOptions& options = {});
 DecodedImage decode_image_file(std::span<const std::byte> bytes, const std::string& origin,
                                const DecodeOptions& options = {});
-/// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100.
+/// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100. `comment`, of printable ASCII, stands in the
+/// file before the pixels.
 /// @throws Error  invalid_argument for sides outside 1 to 65500, and for `rgb` of another size than they give.
-std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
+std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85, std::string_view comment = {});
+/// The bytes of a PNG file that holds `image`, 8 bits a channel, without loss; the same for the same picture and zlib.
+/// @throws Error  invalid_argument for sides outside 1 to 1000000, and for `rgb` of another size than they give.
+std::vector<std::byte> encode_png(const Image& image, std::string_view comment = {});
 
 struct ImageSize {
   std::int64_t height = 0, width = 0;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -88,12 +89,21 @@ struct SampleSet {
 ///                both a file and a folder, or neither.
 SampleSet read_samples(const SampleSource& source, std::int64_t limit = 0, const DecodeOptions& decode = {});
 
+/// A conversation that waits for its next answer: a JSON array of turns, or one object as in a samples file, with
+/// "messages", "images" and so on; docs/samples.md. The answer is "". Paths of pictures are relative to the file.
+/// @throws Error  as read_samples; format where the last turn is the assistant's.
+Sample read_conversation(const std::string& file, const DecodeOptions& decode = {});
+/// The same of text. `origin` is how errors name it, `folder` what paths are relative to; "": where the process is.
+Sample parse_conversation(std::string_view json, const std::string& origin, const std::string& folder = {},
+                          const DecodeOptions& decode = {});
+
 /// Decodes every picture of every sample and asks whether the model's image processor takes its shape, so that a
 /// picture at fault is found before hours of work. Samples at fault move to `skipped` when `skip_bad`.
-/// `before_each` may be empty; it may throw, to cancel.
+/// `before_each` may be empty; it may throw, to cancel. Returns for each sample that is left the patches of its
+/// pictures: the rows that the vision tower runs on.
 /// @throws Error  what the first sample at fault has, naming it; invalid_argument when none is left.
-void check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
-                    const std::function<void(const Sample&)>& before_each = {});
+std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
+                                         const std::function<void(const Sample&)>& before_each = {});
 
 /// Pictures of a sample, decoded. @throws Error  as load_image.
 std::vector<Image> load_images(const Sample& sample);

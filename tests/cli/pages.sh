@@ -25,7 +25,7 @@ completes() {
 mkdir -p "$work/here/model" "$work/here/my models"
 touch "$work/here/samples.jsonl" "$work/here/my file"
 cd "$work/here" || exit 1
-completes "commands" "check completion" octavo c
+completes "commands" "chat check completion" octavo c
 completes "program options" "--help --json --version" octavo --
 completes "options" "--max-accuracy-drop --max-decoded-bytes --max-decoded-pixels --max-kl --max-new-tokens --max-samples" octavo verify --max
 completes "one option" "--calibration" octavo quantize MODEL --cal

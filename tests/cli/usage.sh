@@ -4,7 +4,7 @@
 set -uo pipefail
 source "$(dirname "$0")/support.sh"
 model=$(realpath "$2")
-commands="quantize verify check inspect generate trace bench completion man help"
+commands="quantize verify check inspect generate chat trace bench completion man help"
 
 # Help: short as a whole, in groups for each command, the same by every way to ask.
 shows "overview" "octavo COMMAND --help" --help
@@ -51,7 +51,7 @@ OCTAVO_INT8_BACKEND=portable shows "another backend" "portable (named by OCTAVO_
 OCTAVO_INT8_BACKEND=none shows "no such backend" "there is no int8 backend" --version
 
 # Commands: a suggestion only where the word is close.
-refused "chat is not check" 2 "unknown command chat; octavo --help" chat
+refused "a letter twice" 2 "did you mean chat?" chatt
 refused "version is not verify" 2 "did you mean --version?" version
 refused "swapped letters" 2 "did you mean check?" chekc
 refused "a letter too many" 2 "did you mean inspect?" inspectt

@@ -75,9 +75,14 @@ class NumPyTest(unittest.TestCase):
         tensor = octavo.Tensor.zeros((2, 2))
         view = tensor.numpy()
         view[0, 1] = 5
-        tensor.close()
-        del tensor  # the view keeps the memory
-        self.assertEqual(view.tolist(), [[0, 5], [0, 0]])
+        big = octavo.Tensor.zeros((1 << 22,))  # large enough that its release unmaps it: reading it would crash
+        held = np.asarray(big)
+        for shared in (tensor, big):
+            shared.close()
+        del tensor, big, shared  # the views keep the memory
+        self.assertEqual((view.tolist(), held.sum()), ([[0, 5], [0, 0]], 0))
+        array.flags.writeable = False
+        self.assertFalse(octavo.Tensor(array).numpy().flags.writeable)
         for dtype in (np.float16, np.int8, np.uint8, np.int32, np.int64):
             source = np.arange(6, dtype=dtype).reshape(2, 3)
             self.assertEqual(np.asarray(octavo.Tensor(source)).dtype, dtype)

@@ -29,8 +29,7 @@ class Cancel(Handle):
     def __init__(self) -> None:
         handle = ctypes.c_void_p()
         check(lib.octavo_cancel_create(ctypes.byref(handle)))
-        assert handle.value is not None
-        self._owned = Owned(handle.value, lib.octavo_cancel_release)
+        self._owned = Owned.of(handle, lib.octavo_cancel_release)
 
     def request(self) -> None:
         """Stops the jobs, soon: they look before every layer and every part of a calibration."""

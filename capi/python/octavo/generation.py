@@ -80,8 +80,7 @@ class PrefixCache(Handle):
         """Holds at most so many bytes; 0 means 1 GiB and 256 MiB."""
         handle = ctypes.c_void_p()
         check(lib.octavo_prefix_cache_create(kv_bytes, image_bytes, ctypes.byref(handle)))
-        assert handle.value is not None
-        self._owned = Owned(handle.value, lib.octavo_prefix_cache_release)
+        self._owned = Owned.of(handle, lib.octavo_prefix_cache_release)
 
 
 class GenerateSettings(TypedDict, total=False):

@@ -38,8 +38,7 @@ class Model(Handle):
         handle = ctypes.c_void_p()
         options = model_options(math, vision_math, language_math, lm_head)
         check(lib.octavo_model_open_with(os.fsencode(directory), ctypes.byref(options), ctypes.byref(handle)))
-        assert handle.value is not None
-        self._owned = Owned(handle.value, lib.octavo_model_release)
+        self._owned = Owned.of(handle, lib.octavo_model_release)
         self.directory = os.fspath(directory)
 
     def __repr__(self) -> str:

@@ -13,11 +13,6 @@ from .errors import check
 from .tensor import Tensor, TensorLike, as_optional_tensor, as_tensor, dtype_number
 
 
-def _created(handle: ctypes.c_void_p, release: Any) -> Owned:
-    assert handle.value is not None
-    return Owned(handle.value, release)
-
-
 def _handle_of(value: Optional[Handle]) -> Optional[Owned]:
     return None if value is None else value._handle
 
@@ -28,7 +23,7 @@ class Hessian(Handle):
     def __init__(self, in_features: int) -> None:
         handle = ctypes.c_void_p()
         check(lib.octavo_hessian_create(in_features, ctypes.byref(handle)))
-        self._owned = _created(handle, lib.octavo_hessian_release)
+        self._owned = Owned.of(handle, lib.octavo_hessian_release)
 
     def add(self, x: TensorLike) -> None:
         """Takes in a sample: its rows x[T, in_features], f32."""
@@ -86,7 +81,7 @@ class Linear(Handle):
         check(create(as_tensor(weight)._handle, as_tensor(weight_scale)._handle, _handle_of(held),
                      ctypes.byref(handle)))
         linear = cls.__new__(cls)
-        linear._owned = _created(handle, lib.octavo_linear_release)
+        linear._owned = Owned.of(handle, lib.octavo_linear_release)
         return linear
 
     def __call__(self, x: TensorLike) -> Tensor:
@@ -103,7 +98,7 @@ class KvCache(Handle):
         handle = ctypes.c_void_p()
         check(lib.octavo_kv_cache_create_typed(num_layers, num_kv_heads, head_dim, capacity, dtype_number(dtype),
                                                ctypes.byref(handle)))
-        self._owned = _created(handle, lib.octavo_kv_cache_release)
+        self._owned = Owned.of(handle, lib.octavo_kv_cache_release)
 
     def __len__(self) -> int:
         """Committed positions."""

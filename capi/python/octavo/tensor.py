@@ -5,7 +5,7 @@ import ctypes
 from typing import Any, Optional, Sequence, Union
 
 from . import _abi
-from ._handle import Handle, Owned
+from ._handle import Handle, Owned, SharedMemory
 from ._library import lib
 from .errors import check
 
@@ -53,8 +53,7 @@ class Tensor(Handle):
     def _taken(cls, handle: ctypes.c_void_p) -> Tensor:
         """Over a handle that the C library gave away."""
         tensor = cls.__new__(cls)
-        assert handle.value is not None
-        tensor._owned = Owned(handle.value, lib.octavo_tensor_release)
+        tensor._owned = Owned.of(handle, lib.octavo_tensor_release)
         return tensor
 
     def _borrow(self, source: Any) -> None:
@@ -68,8 +67,8 @@ class Tensor(Handle):
         handle = ctypes.c_void_p()
         check(lib.octavo_tensor_borrow(interface["data"][0], dtype_number(dtype), _dims(shape), len(shape),
                                        ctypes.byref(handle)))
-        assert handle.value is not None
-        self._owned = Owned(handle.value, lib.octavo_tensor_release, keep=source)
+        self._owned = Owned.of(handle, lib.octavo_tensor_release, keep=source)
+        self._owned.read_only = interface["data"][1]
 
     @property
     def dtype(self) -> str:
@@ -100,18 +99,18 @@ class Tensor(Handle):
         check(lib.octavo_tensor_data(self._handle, ctypes.byref(data), ctypes.byref(size)))
         return data.value or 0, size.value
 
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        dtype = self.dtype
-        if dtype not in _TYPESTRINGS:
-            raise TypeError(f"NumPy has no {dtype}; torch.from_dlpack takes it")
-        return {"version": 3, "shape": self.shape, "typestr": _TYPESTRINGS[dtype], "data": (self._memory()[0], False)}
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> Any:
+        name = self.dtype
+        if name not in _TYPESTRINGS:
+            raise TypeError(f"NumPy has no {name}; torch.from_dlpack takes it")
+        return SharedMemory(self._handle, self.shape, _TYPESTRINGS[name], self._memory()[0],
+                            self._handle.read_only).array(dtype, copy)
 
     def numpy(self) -> Any:
         """The tensor as a NumPy array over the same memory, which it keeps alive."""
         import numpy
 
-        return numpy.asarray(self)
+        return numpy.asarray(self)  # over the same memory: by __array__
 
     def __len__(self) -> int:
         shape = self.shape

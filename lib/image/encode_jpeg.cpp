@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <string_view>
 
+#include "encoders.hpp"
 #include "libjpeg.hpp"
 #include "octavo/image.hpp"
 
@@ -30,7 +32,7 @@ struct Compressor {
   }
 };
 
-bool encode(Compressor& self, const Image& image, int quality) {
+bool encode(Compressor& self, const Image& image, int quality, std::string_view comment) {
   self.info.err = jpeg_std_error(&self.errors);
   self.info.client_data = &self;
   self.errors.error_exit = [](j_common_ptr info) {
@@ -46,6 +48,9 @@ bool encode(Compressor& self, const Image& image, int quality) {
   jpeg_set_defaults(&self.info);
   jpeg_set_quality(&self.info, quality, TRUE);
   jpeg_start_compress(&self.info, TRUE);
+  if (!comment.empty())
+    jpeg_write_marker(&self.info, JPEG_COM, reinterpret_cast<const JOCTET*>(comment.data()),
+                      static_cast<unsigned>(comment.size()));
   while (self.info.next_scanline < self.info.image_height) {
     // Read only; the library's type lacks the const.
     JSAMPROW row = const_cast<JSAMPROW>(image.rgb.data() + std::size_t{self.info.next_scanline} * 3 *
@@ -58,17 +63,12 @@ bool encode(Compressor& self, const Image& image, int quality) {
 
 }  // namespace
 
-std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
-  const auto fail = [](const std::string& what) { return Error(ErrorCode::invalid_argument, "encode_jpeg: " + what); };
-  if (quality < 1 || quality > 100) throw fail("quality is " + std::to_string(quality) + "; it is 1 to 100");
-  if (image.width < 1 || image.height < 1 || image.width > kMaxSide || image.height > kMaxSide)
-    throw fail("a picture of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
-               " pixels; each side is 1 to " + std::to_string(kMaxSide));
-  if (image.rgb.size() != static_cast<std::size_t>(image.width * image.height * 3))
-    throw fail("rgb holds " + std::to_string(image.rgb.size()) +
-               " bytes, not height * width * 3 = " + std::to_string(image.width * image.height * 3));
+std::vector<std::byte> encode_jpeg(const Image& image, int quality, std::string_view comment) {
+  if (quality < 1 || quality > 100)
+    throw Error(ErrorCode::invalid_argument, "encode_jpeg: quality is " + std::to_string(quality) + "; it is 1 to 100");
+  detail::require_writable("encode_jpeg", image, kMaxSide, comment);
   Compressor self;
-  if (!encode(self, image, quality)) throw std::bad_alloc();
+  if (!encode(self, image, quality, comment)) throw std::bad_alloc();
   const auto* bytes = reinterpret_cast<const std::byte*>(self.bytes);
   return {bytes, bytes + self.size};
 }

@@ -1,0 +1,44 @@
+#include "draw.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <octavo/checkpoint.hpp>
+#include <string_view>
+#include <vector>
+
+#include "program.hpp"
+
+namespace cli {
+
+namespace {
+
+constexpr std::string_view kMark = "boxes drawn by octavo generate --draw";  // only such a picture is replaced
+constexpr int kQuality = 92;
+
+bool ends_in(const std::string& path, std::string_view ending) {
+  return path.size() > ending.size() &&
+         std::equal(ending.rbegin(), ending.rend(), path.rbegin(), [](char wanted, char letter) {
+           return wanted == static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+         });
+}
+
+}  // namespace
+
+void require_drawing_path(const std::string& path) {
+  if (!ends_in(path, ".png") && !ends_in(path, ".jpg") && !ends_in(path, ".jpeg"))
+    throw UsageError("--draw is \"" + path + "\", a name that ends in .png, .jpg or .jpeg is needed");
+  octavo::check_new_file(path, kMark);
+}
+
+void write_drawing(const std::string& path, octavo::Image image, std::span<const octavo::Box> boxes) {
+  const std::size_t drawn = octavo::draw_boxes(image, boxes);
+  const std::vector<std::byte> bytes =
+      ends_in(path, ".png") ? octavo::encode_png(image, kMark) : octavo::encode_jpeg(image, kQuality, kMark);
+  const octavo::NewFile file{path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kMark};
+  octavo::write_files({&file, 1});
+  std::fprintf(stderr, "%s: %zu of %zu box%s drawn%s\n", path.c_str(), drawn, boxes.size(),
+               boxes.size() == 1 ? "" : "es", drawn < boxes.size() ? "; the others lie outside the picture" : "");
+}
+
+}  // namespace cli

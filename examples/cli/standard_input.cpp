@@ -1,0 +1,70 @@
+#include "standard_input.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "commands.hpp"
+
+namespace cli {
+
+namespace {
+
+constexpr int kPatience = 100;  // milliseconds between two looks at `interrupted`
+constexpr std::size_t kMostLine = std::size_t{16} << 20;
+
+// Bytes that came, at most `room`; 0 at the end, and when a signal came.
+std::size_t read_some(char* to, std::size_t room) {
+  pollfd wait{STDIN_FILENO, POLLIN, 0};
+  while (!interrupted) {
+    const int ready = poll(&wait, 1, kPatience);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    const ssize_t count = read(STDIN_FILENO, to, room);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR && errno != EAGAIN)
+      throw std::runtime_error(std::string("standard input cannot be read: ") + std::strerror(errno));
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string read_standard_input(std::size_t most) {
+  std::string all;
+  std::array<char, 65536> part{};
+  while (const std::size_t count = read_some(part.data(), part.size())) {
+    if (count > most - all.size())
+      throw std::runtime_error("standard input has more than " + std::to_string(most) + " bytes");
+    all.append(part.data(), count);
+  }
+  if (interrupted) throw std::runtime_error("interrupted while reading standard input");
+  return all;
+}
+
+std::optional<std::string> LineReader::next() {
+  std::array<char, 4096> part{};
+  for (;;) {
+    const std::size_t end = held_.find('\n', looked_at_);
+    if (end != std::string::npos || (at_end_ && !held_.empty())) {
+      std::string line = held_.substr(0, end);
+      held_.erase(0, end == std::string::npos ? held_.size() : end + 1);
+      looked_at_ = 0;
+      if (line.ends_with('\r')) line.pop_back();
+      return line;
+    }
+    if (at_end_) return std::nullopt;
+    looked_at_ = held_.size();
+    if (held_.size() > kMostLine) throw std::runtime_error("a line of standard input has more than 16 MiB");
+    const std::size_t count = read_some(part.data(), part.size());
+    if (count == 0 && interrupted) return std::nullopt;
+    if (count == 0) at_end_ = true;
+    held_.append(part.data(), count);
+  }
+}
+
+}  // namespace cli
