@@ -119,6 +119,9 @@ octavo_status octavo_cancel_create(octavo_cancel** out) {
 void octavo_cancel_request(octavo_cancel* cancel) {
   if (cancel != nullptr) cancel->flag.store(true, std::memory_order_relaxed);
 }
+void octavo_cancel_reset(octavo_cancel* cancel) {
+  if (cancel != nullptr) cancel->flag.store(false, std::memory_order_relaxed);
+}
 void octavo_cancel_release(octavo_cancel* cancel) { delete cancel; }
 
 }  // extern "C"

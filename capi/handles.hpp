@@ -6,15 +6,26 @@
 #include <octavo/attention.hpp>
 #include <octavo/gemm.hpp>
 #include <octavo/model.hpp>
+#include <octavo/output_form.hpp>
 #include <octavo/prefix_cache.hpp>
 #include <octavo/quant.hpp>
 #include <octavo/tensor.hpp>
 #include <optional>
+#include <vector>
 
 #include "octavo.h"
 
 struct octavo_cancel {
   std::atomic<bool> flag{false};
+};
+struct octavo_image {
+  std::shared_ptr<const octavo::Image> value;
+};
+struct octavo_messages {
+  std::vector<octavo::ChatMessage> value{};
+};
+struct octavo_prompt {
+  octavo::ModelInput value;
 };
 struct octavo_tensor {
   octavo::Tensor value;
@@ -31,6 +42,12 @@ struct octavo_kv_cache {
 };
 struct octavo_prefix_cache {
   std::shared_ptr<octavo::PrefixCache> value;
+};
+struct octavo_output_form {
+  octavo::OutputForm value;
+};
+struct octavo_form_state {
+  octavo::FormState value;
 };
 struct octavo_model {
   octavo::Model value;

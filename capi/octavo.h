@@ -13,7 +13,8 @@
  *  - Handles are opaque and yours: release them with the named function, which accepts NULL and cannot fail.
  *  - Strings are UTF-8 and end with 0. A returned `char*` is yours (octavo_string_release); a `const char*` is
  *    borrowed, and its comment says until when.
- *  - Options start with struct_size = sizeof(the struct); use the _INIT macros. Zero is the default of every field.
+ *  - Options start with struct_size = sizeof(the struct); use the _INIT macros. Zero is the default of every field, but
+ *    where the _INIT macro of octavo_generate_options has another number; a NULL for options means the _INIT macro.
  *    A larger struct from a newer header is accepted as long as the bytes that this library does not know are zero.
  *  - Threads. Distinct handles are independent. An octavo_model and an octavo_linear are immutable and may be shared;
  *    a cache or a Hessian belongs to one thread at a time. Callbacks run on the calling thread and may call
@@ -126,6 +127,8 @@ OCTAVO_API void octavo_thread_pool_release(octavo_thread_pool* pool);
 typedef struct octavo_cancel octavo_cancel;
 OCTAVO_API octavo_status octavo_cancel_create(octavo_cancel** out);
 OCTAVO_API void octavo_cancel_request(octavo_cancel* cancel);
+/** Takes the request back: jobs that begin from now on run. One under way may have seen it. From any thread. */
+OCTAVO_API void octavo_cancel_reset(octavo_cancel* cancel);
 OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 
 typedef struct octavo_model octavo_model;
@@ -168,11 +171,48 @@ typedef struct octavo_decode_options {
 #define OCTAVO_DECODE_OPTIONS_INIT \
   { sizeof(octavo_decode_options), 0, 0, 0, 0 }
 
+/** A token, and what is added to its logit; -INFINITY forbids it. Never grows. */
+typedef struct octavo_token_bias {
+  int32_t id;
+  int32_t reserved0; /**< must be 0 */
+  double bias;
+} octavo_token_bias;
+
+/** A token and the natural logarithm of the probability that the model gives it: the log-softmax of its logits before
+ * bias, penalties, temperature and filters, as OpenAI's `logprobs`. Never grows. */
+typedef struct octavo_token_log_prob {
+  int32_t id;
+  int32_t reserved0;
+  double log_prob;
+} octavo_token_log_prob;
+
+/** A token of an answer, as soon as it is chosen. The library sets struct_size; what it points to is borrowed during
+ * the call. */
+typedef struct octavo_token_event {
+  size_t struct_size;
+  size_t sequence; /**< of a batch; 0 of one prompt */
+  int32_t id;
+  int32_t top_count;                /**< options.top_log_probs */
+  const char* text;                 /**< what became complete; may be "" */
+  size_t text_size;                 /**< bytes of it, without the 0 at its end */
+  double log_prob;                  /**< NaN unless options.log_probs */
+  const octavo_token_log_prob* top; /**< [top_count], falling; of equal ones the lowest id first */
+} octavo_token_event;
+/** Anything but 0 ends that sequence. */
+typedef int32_t (*octavo_event_fn)(const octavo_token_event* event, void* user_data);
+
+/** Called before each token is chosen, with prompt and answer so far, and the model's logits, which it may change:
+ * bias, penalties and sampling then act on those. Anything but 0 ends that sequence, without another token. */
+typedef int32_t (*octavo_logits_fn)(size_t sequence, const int32_t* history, size_t history_size, float* logits,
+                                    size_t vocab_size, void* user_data);
+
 /** Called per generated token with its id and the text that became complete (may be ""); borrowed during the call.
  * Anything but 0 ends the generation. */
 typedef int32_t (*octavo_token_fn)(int32_t token, const char* text, void* user_data);
 
 enum { OCTAVO_CACHE_ON = 0, OCTAVO_CACHE_OFF = 1 };
+/** Who says how tokens are chosen: generation_config.json, where a number of `temperature` to `min_p` that is not the
+ * default is refused; greedy, with repetition_penalty alone; or these numbers. */
 enum { OCTAVO_SAMPLING_FROM_MODEL = 0, OCTAVO_SAMPLING_GREEDY = 1, OCTAVO_SAMPLING_ON = 2 };
 enum { OCTAVO_FINISH_STOP = 0, OCTAVO_FINISH_LENGTH = 1, OCTAVO_FINISH_CANCELLED = 2 };
 /** Whose pixels boxes are in: the picture's as the model saw it, after resizing (what models write), or its own. */
@@ -186,18 +226,61 @@ typedef struct octavo_prefix_cache octavo_prefix_cache;
 OCTAVO_API octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out);
 OCTAVO_API void octavo_prefix_cache_release(octavo_prefix_cache* cache);
 
+/* What an answer must look like: tokens that cannot continue a text of the form are never chosen, so that an answer
+ * that ends by itself parses (OCTAVO_FINISH_STOP; one that max_new_tokens cuts does not). Forms are immutable and may
+ * be shared by threads and models. docs/output_form.md has what each kind takes. */
+typedef struct octavo_output_form octavo_output_form;
+/** White space outside of strings: one space or none after `,` and `:`; or line breaks and indentation as well. */
+enum { OCTAVO_FORM_ONE_SPACE = 0, OCTAVO_FORM_LINES = 1 };
+typedef struct octavo_form_options {
+  size_t struct_size;
+  int32_t spacing; /**< OCTAVO_FORM_ONE_SPACE or OCTAVO_FORM_LINES */
+  int32_t fence;   /**< not 0: the JSON stands between "```json" and "```" */
+} octavo_form_options;
+#define OCTAVO_FORM_OPTIONS_INIT \
+  { sizeof(octavo_form_options), 0, 0 }
+/** JSON that a JSON Schema describes. UNSUPPORTED names a keyword that is not honoured. options may be NULL. */
+OCTAVO_API octavo_status octavo_output_form_json_schema(const char* schema, const octavo_form_options* options,
+                                                        octavo_output_form** out);
+/** JSON like a template: `{"bbox_2d": [int, int, int, int], "label": string}`. options may be NULL. */
+OCTAVO_API octavo_status octavo_output_form_example(const char* text, const octavo_form_options* options,
+                                                    octavo_output_form** out);
+/** Texts that a regular expression matches from begin to end. */
+OCTAVO_API octavo_status octavo_output_form_pattern(const char* expression, octavo_output_form** out);
+/** One of `count` texts. */
+OCTAVO_API octavo_status octavo_output_form_choices(const char* const* texts, size_t count, octavo_output_form** out);
+/** 1 where the text has the form, from begin to end. */
+OCTAVO_API octavo_status octavo_output_form_matches(const octavo_output_form* form, const char* text, int32_t* out);
+/** Answers and states that use it keep what they need. */
+OCTAVO_API void octavo_output_form_release(octavo_output_form* form);
+
+/** One answer as far as it is written, for hosts that choose tokens from logits themselves;
+ * octavo_generate_options.form does all of it. One thread at a time. */
+typedef struct octavo_form_state octavo_form_state;
+/** `end_ids` [end_count]: tokens that end an answer, which are allowed exactly when the text is complete. */
+OCTAVO_API octavo_status octavo_form_state_create(const octavo_model* model, const octavo_output_form* form,
+                                                  const int32_t* end_ids, size_t end_count, octavo_form_state** out);
+/** Sets the logits [vocab_size] of all tokens that may not come next to -INFINITY. */
+OCTAVO_API octavo_status octavo_form_state_mask(const octavo_form_state* state, float* logits, size_t vocab_size);
+/** INVALID_ARGUMENT for a token that may not come next. */
+OCTAVO_API octavo_status octavo_form_state_take(octavo_form_state* state, int32_t token);
+/** Whether the text has the form, and whether nothing may follow; either may be NULL. */
+OCTAVO_API octavo_status octavo_form_state_complete(const octavo_form_state* state, int32_t* out_complete,
+                                                    int32_t* out_exhausted);
+OCTAVO_API void octavo_form_state_release(octavo_form_state* state);
+
 typedef struct octavo_generate_options {
   size_t struct_size;
   int64_t max_new_tokens;    /**< tokens; 0: generation_config.json's max_new_tokens or max_length, else 256 */
   int32_t cache_mode;        /**< OCTAVO_CACHE_ON or OFF: slower, same tokens */
   int32_t sampling;          /**< OCTAVO_SAMPLING_*; FROM_MODEL follows generation_config.json */
-  double temperature;        /**< with SAMPLING_ON; 0 means 1.0 */
-  double top_p;              /**< 0 means 1.0 */
-  int64_t top_k;             /**< 0 means off */
-  double repetition_penalty; /**< 0 means 1.0; with GREEDY and ON */
+  double temperature;        /**< with SAMPLING_ON; _INIT: 1.0; 0: greedy */
+  double top_p;              /**< with SAMPLING_ON; _INIT: 1.0, which is off; 0: the best token alone */
+  int64_t top_k;             /**< with SAMPLING_ON; _INIT: 50; 0: off */
+  double repetition_penalty; /**< with GREEDY and ON; 0 and 1.0: off */
   uint64_t seed;
   octavo_token_fn on_token;
-  void* user_data;
+  void* user_data; /**< of all callbacks */
   const octavo_cancel* cancel;
   const octavo_decode_options* decode; /**< NULL: all defaults */
   int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a prompt are text; 0: tokens, as transformers */
@@ -209,9 +292,30 @@ typedef struct octavo_generate_options {
   octavo_prefix_cache* prefix_cache; /**< what earlier calls read is taken from there; NULL: none */
   int32_t cache_dtype; /**< of keys and values: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8; less memory, answers may differ */
   int32_t reserved0;   /**< must be 0 */
+  double min_p;        /**< with SAMPLING_ON; 0: off; keeps what has this part of the best token's probability */
+  /** Texts that end the answer; the one that is complete first and what follows it are left out of the text. Callbacks
+   * get no text that may yet turn out to begin one. */
+  const char* const* stop_strings;
+  size_t stop_string_count;
+  const int32_t* stop_ids; /**< tokens that end the answer, besides generation_config.json's */
+  size_t stop_id_count;
+  const octavo_token_bias* logit_bias; /**< acts whether tokens are sampled or not; several of one id add up */
+  size_t logit_bias_count;
+  octavo_logits_fn on_logits; /**< NULL: none */
+  octavo_event_fn on_event;   /**< instead of on_token, which it tells more than; for batches, too */
+  int32_t ignore_eos;         /**< 1: the end tokens of generation_config.json do not end an answer */
+  int32_t log_probs;          /**< 1: the result, and events, have the log-probability of each token of the answer */
+  int32_t top_log_probs;      /**< and of so many best ones, up to the vocabulary; needs log_probs */
+  int32_t reserved1;          /**< must be 0 */
+  const octavo_output_form* form; /**< the form that answers have; NULL: any text */
 } octavo_generate_options;
-#define OCTAVO_GENERATE_OPTIONS_INIT \
-  { sizeof(octavo_generate_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define OCTAVO_GENERATE_OPTIONS_INIT                                                                                   \
+  {                                                                                                                    \
+    sizeof(octavo_generate_options), 0, 0, 0, 1.0, 1.0, 50, 1.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+        0, 0, 0, 0, 0, 0, 0, 0, 0                                                                                      \
+  }
+/** For languages without the macro: sets all behind options->struct_size, which you set, to what the macro has. */
+OCTAVO_API octavo_status octavo_generate_options_init(octavo_generate_options* options);
 
 /** A picture of the prompt, in pixels. */
 typedef struct octavo_picture_size {
@@ -227,34 +331,154 @@ typedef struct octavo_generate_result {
   int32_t reserved0;
   double prefill_seconds; /**< vision and prompt */
   double decode_seconds;
-  char* text;                    /**< yours: octavo_string_release */
+  char* text;                    /**< yours, with tokens and log-probabilities: octavo_generate_result_release */
   octavo_picture_size* pictures; /**< set by you: room for picture_capacity entries, filled in order; may be NULL */
   size_t picture_capacity;       /**< set by you; pictures beyond it are counted, not written */
   size_t picture_count;          /**< pictures of the prompt */
   int64_t reused_tokens;         /**< of the prompt, which came from the prefix cache */
   int64_t drafted_tokens;        /**< that prompt lookup guessed */
   int64_t accepted_tokens;       /**< of them, those that the answer holds */
+  size_t text_size;              /**< bytes of the text, without the 0 at its end */
+  const int32_t* tokens;         /**< [new_tokens], the stop token included */
+  const double* log_probs;       /**< [new_tokens]; NULL unless options.log_probs */
+  const octavo_token_log_prob*
+      top_log_probs; /**< [new_tokens, top_count], each row falling; NULL where there are none */
+  size_t top_count;  /**< options.top_log_probs */
 } octavo_generate_result;
 #define OCTAVO_GENERATE_RESULT_INIT \
-  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_generate_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** Releases what a result owns, and sets those fields to NULL and 0; not the struct, nor `pictures`. The text is the
+ * beginning of it all: octavo_string_release(text), as programs of 0.1 do, releases the same. */
+OCTAVO_API void octavo_generate_result_release(octavo_generate_result* result);
 /** One user message: image_count picture files, then the text, in the model's chat template. */
 OCTAVO_API octavo_status octavo_generate(const octavo_model* model, const char* prompt, const char* const* image_paths,
                                          size_t image_count, const octavo_generate_options* options,
                                          octavo_generate_result* out_result);
 /** `count` user messages as one batch, each answered as octavo_generate would: prompts[i] with image_counts[i] pictures
  * image_paths[i][0 ..]; both may be NULL when there are none. Ragged: nothing is padded, and each weight is read once
- * per step. options->on_token must be NULL. out_results points to `count` initialised results; the text of each is
+ * per step. options->on_token must be NULL; on_event tells the sequences apart. image_paths without image_counts are
+ * refused. out_results points to `count` initialised results; the text of each is
  * yours. All are written, or, when anything fails, none; the message names the sequence. */
 OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const char* const* prompts,
                                                const char* const* const* image_paths, const size_t* image_counts,
                                                size_t count, const octavo_generate_options* options,
                                                octavo_generate_result* out_results);
 
+/* ---- 1a. What is asked: pictures, messages, prompts ------------------------------------------------------ */
+
+/** A picture: 8 bits a channel, RGB. Immutable, may be shared by threads. */
+typedef struct octavo_image octavo_image;
+/** From a picture file. options may be NULL. */
+OCTAVO_API octavo_status octavo_image_open(const char* path, const octavo_decode_options* options, octavo_image** out);
+/** From the bytes of a picture file, which are not needed afterwards. options may be NULL. */
+OCTAVO_API octavo_status octavo_image_decode(const void* bytes, size_t size, const octavo_decode_options* options,
+                                             octavo_image** out);
+
+/** How pixels lie in memory: rows of 8-bit samples, the upper row first. */
+typedef struct octavo_pixel_layout {
+  size_t struct_size;
+  int64_t width, height; /**< pixels, 1 to 1000000 */
+  int32_t channels;      /**< 1 grey, 3 RGB, 4 RGB and alpha (not multiplied in); 0 means 3 */
+  int32_t transparency;  /**< OCTAVO_TRANSPARENCY_*: with 4 channels, composited on white, or alpha left out */
+  int64_t row_stride;    /**< bytes from a row to the next; 0 means width * channels */
+} octavo_pixel_layout;
+#define OCTAVO_PIXEL_LAYOUT_INIT \
+  { sizeof(octavo_pixel_layout), 0, 0, 0, 0, 0 }
+/** From `size` bytes of pixels, which are copied. INVALID_ARGUMENT where the layout needs more. */
+OCTAVO_API octavo_status octavo_image_from_pixels(const void* pixels, size_t size, const octavo_pixel_layout* layout,
+                                                  octavo_image** out);
+/** In pixels; either may be NULL. */
+OCTAVO_API octavo_status octavo_image_size(const octavo_image* image, int64_t* out_width, int64_t* out_height);
+/** u8 [height, width, 3], RGB, rows without gaps; borrowed while the image lives. */
+OCTAVO_API octavo_status octavo_image_pixels(const octavo_image* image, const uint8_t** out);
+OCTAVO_API void octavo_image_release(octavo_image* image);
+
+/** A conversation: messages with a role and parts, in order. One thread at a time. */
+typedef struct octavo_messages octavo_messages;
+OCTAVO_API octavo_status octavo_messages_create(octavo_messages** out);
+/** A message behind those that there are: `role` is "system", "user" or "assistant", or what else the model's chat
+ * template knows. `text` is its first part; NULL: it begins without one. */
+OCTAVO_API octavo_status octavo_messages_add(octavo_messages* messages, const char* role, const char* text);
+/** A part behind those of the last message. INVALID_ARGUMENT when there is no message. */
+OCTAVO_API octavo_status octavo_messages_add_text(octavo_messages* messages, const char* text);
+/** The same with a picture, which is shared, not copied: you may release it. */
+OCTAVO_API octavo_status octavo_messages_add_image(octavo_messages* messages, const octavo_image* image);
+OCTAVO_API void octavo_messages_release(octavo_messages* messages);
+
+typedef struct octavo_chat_options {
+  size_t struct_size;
+  int32_t no_generation_prompt;   /**< 1: ends behind the last message, not with the beginning of an answer */
+  int32_t add_vision_id;          /**< 1: "Picture 1: " before each picture, where the template knows it */
+  int32_t control_tokens_as_text; /**< 1: "<|im_end|>" and its like in a text are text; 0: tokens, as transformers */
+  int32_t reserved0;              /**< must be 0 */
+} octavo_chat_options;
+#define OCTAVO_CHAT_OPTIONS_INIT \
+  { sizeof(octavo_chat_options), 0, 0, 0, 0 }
+/** The text of the prompt that the model's chat template makes of the messages, each picture a single pad. Yours:
+ * octavo_string_release. options may be NULL. */
+OCTAVO_API octavo_status octavo_chat_render(const octavo_model* model, const octavo_messages* messages,
+                                            const octavo_chat_options* options, char** out_text);
+
+/** What a model reads: token ids, and the pictures among them. Immutable, may be shared by threads and used again. */
+typedef struct octavo_prompt octavo_prompt;
+/** From messages: rendered, tokenized, pictures resized and cut into patches for this model. options may be NULL. The
+ * messages may be released. */
+OCTAVO_API octavo_status octavo_prompt_create(const octavo_model* model, const octavo_messages* messages,
+                                              const octavo_chat_options* options, octavo_prompt** out);
+/** From token ids, without pictures. Whether a model knows them is checked when it reads them. */
+OCTAVO_API octavo_status octavo_prompt_from_ids(const int32_t* ids, size_t count, octavo_prompt** out);
+/** Its token ids, a picture's pad as many times as it has tokens; borrowed while the prompt lives. */
+OCTAVO_API octavo_status octavo_prompt_ids(const octavo_prompt* prompt, const int32_t** out_ids, size_t* out_count);
+/** The pictures' sizes, at most `capacity` written (`pictures` may be NULL where it is 0); *out_count counts all. */
+OCTAVO_API octavo_status octavo_prompt_pictures(const octavo_prompt* prompt, octavo_picture_size* pictures,
+                                                size_t capacity, size_t* out_count);
+OCTAVO_API void octavo_prompt_release(octavo_prompt* prompt);
+
+/** As octavo_generate. What is said of reading the prompt, `decode` and control_tokens_as_text, must be 0. */
+OCTAVO_API octavo_status octavo_generate_prompt(const octavo_model* model, const octavo_prompt* prompt,
+                                                const octavo_generate_options* options,
+                                                octavo_generate_result* out_result);
+/** As octavo_generate_batch: `count` prompts as one batch. */
+OCTAVO_API octavo_status octavo_generate_prompts(const octavo_model* model, const octavo_prompt* const* prompts,
+                                                 size_t count, const octavo_generate_options* options,
+                                                 octavo_generate_result* out_results);
+
+/* ---- 1b. Text and tokens --------------------------------------------------------------------------------- */
+
+/** How many ids a model gives logits of: the width of what octavo_logits_fn sees. */
+OCTAVO_API octavo_status octavo_model_vocab_size(const octavo_model* model, int64_t* out);
+/** The ids of a text, without a chat template; at most `capacity` written (`ids` may be NULL where it is 0), *out_count
+ * counts all. control_tokens_as_text: as in octavo_chat_options. */
+OCTAVO_API octavo_status octavo_tokenize(const octavo_model* model, const char* text, int32_t control_tokens_as_text,
+                                         int32_t* ids, size_t capacity, size_t* out_count);
+/** The text of ids, special ones left out where skip_special is not 0; bytes that are no UTF-8 become U+FFFD, ids
+ * outside the vocabulary nothing. Yours: octavo_string_release. *out_size (may be NULL): its bytes, without the 0 at
+ * its end. */
+OCTAVO_API octavo_status octavo_detokenize(const octavo_model* model, const int32_t* ids, size_t count,
+                                           int32_t skip_special, char** out_text, size_t* out_size);
+/** The id of a token as the vocabulary spells it, "<|im_end|>" or "cat". NOT_FOUND where there is none. */
+OCTAVO_API octavo_status octavo_token_id(const octavo_model* model, const char* token, int32_t* out_id);
+/** The bytes that a token stands for, which may be a part of a character: *out_size of them, and a 0. Yours:
+ * octavo_string_release. NOT_FOUND for an id without a token. */
+OCTAVO_API octavo_status octavo_token_bytes(const octavo_model* model, int32_t id, char** out_bytes, size_t* out_size);
+/** *out: 1 where skip_special leaves the token out, else 0. */
+OCTAVO_API octavo_status octavo_token_is_special(const octavo_model* model, int32_t id, int32_t* out);
+
+/** The text of an answer whose tokens come one by one: whole characters alone. One thread at a time. */
+typedef struct octavo_text_stream octavo_text_stream;
+OCTAVO_API octavo_status octavo_text_stream_create(const octavo_model* model, int32_t skip_special,
+                                                   octavo_text_stream** out);
+/** *out_text: what became complete, may be ""; borrowed until the next call with this stream. */
+OCTAVO_API octavo_status octavo_text_stream_push(octavo_text_stream* stream, int32_t id, const char** out_text);
+/** What was held back, bytes that are no UTF-8 as U+FFFD. The stream then begins anew. */
+OCTAVO_API octavo_status octavo_text_stream_finish(octavo_text_stream* stream, const char** out_text);
+OCTAVO_API void octavo_text_stream_release(octavo_text_stream* stream);
+
 /* ---- 2. What is known of a directory without reading a weight -------------------------------------------- */
 
 /** Structure of a checkpoint directory from config.json and the safetensors headers alone. *out_problems counts the
- * fatal ones; *out_json (may be NULL) receives a document {"ok", "problems": [...]}. A directory that cannot be read at
- * all fails. */
+ * fatal ones; *out_json (may be NULL) receives a document {"ok", "problems": [...]}. Where there is no
+ * such directory, NOT_FOUND; what is wrong with one that is there stands in the document. */
 OCTAVO_API octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** out_json);
 
 typedef struct octavo_plan_options {
@@ -271,7 +495,8 @@ typedef struct octavo_plan_options {
  * "tensor_parallel": [...], "plan": {"weight_bytes", "kv_cache_bytes_per_position", "calls": [{"kind", "past", "q_len",
  * "kv_len", "kv_cache_bytes", "peak_activation_bytes", "total_bytes", "steps": [{"module", "operation", "contract",
  * "dims", "inputs", "weights", "outputs"}]}]}}; "plan" is absent when config.json cannot be used. Reads no weight.
- * options may be NULL. Problems are told in the document, not by the status. */
+ * options may be NULL. Problems are told in the document, not by the status, a missing directory
+ * among them. */
 OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json);
 
 /* ---- 3. Quantizing and verifying ------------------------------------------------------------------------- */

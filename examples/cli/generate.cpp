@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "answer_form.hpp"
 #include "commands.hpp"
 #include "draw.hpp"
 #include "question.hpp"
@@ -24,6 +25,7 @@ struct GenerateCommand {
   std::string boxes = "model";
   RunOptions run;
   TokenChoice choice;
+  AnswerForm form;
   octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
   octavo::ChatOptions chat;
@@ -210,6 +212,7 @@ int run(const GenerateCommand& command) {
   options.use_cache = !command.no_cache;
   options.cache_dtype = command.run.cache_dtype();
   options.sampling = command.choice.sampling();
+  options.form = command.form.read();
   if (command.lookup) options.lookup = octavo::PromptLookup{.draft = *command.lookup};
   options.boxes = box_space(command.boxes);
   options.cancel = &interrupted;
@@ -253,6 +256,7 @@ void add_generate(Program& program) {
   command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1,
                   "at most so many tokens (the model's max_new_tokens or max_length, else 256)");
   add_token_choice(command, options->choice);
+  add_answer_form(command, options->form);
   command.group("Output");
   add_boxes(command, options->boxes,
             "pixels that boxes in answers are in: as the model saw the picture, or its own (model)");

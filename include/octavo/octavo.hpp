@@ -18,6 +18,7 @@
 #include "octavo/pattern.hpp"     // Python's regular expressions
 #include "octavo/settings.hpp"    // what is done with each key of a file
 #include "octavo/trace.hpp"       // runs recorded and compared
+#include "octavo/output_form.hpp"  // answers of a fixed form: JSON schemas, templates
 #include "octavo/generation_config.hpp"  // how answers are chosen and when they end
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors

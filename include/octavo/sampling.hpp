@@ -1,5 +1,5 @@
 /// @file
-/// How the next token is chosen among a model's logits.
+/// How the next token is chosen among a model's logits, and how likely the model thought it.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,12 @@ struct SamplingOptions {
   std::uint64_t seed = 0;           ///< the same seed gives the same tokens
 };
 
+/// A token, and what is added to its logit before anything else is done with it: -infinity forbids it.
+struct TokenBias {
+  std::int32_t id = 0;
+  double bias = 0;
+};
+
 /// A token and the chance that sampling would draw it.
 struct TokenProbability {
   std::int32_t id = 0;
@@ -34,5 +40,21 @@ struct TokenProbability {
 std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
                                                     std::span<const std::int32_t> history,
                                                     const SamplingOptions& options);
+
+/// A token and the natural logarithm of the probability that the model gives it.
+struct TokenLogProb {
+  std::int32_t id = 0;
+  double log_prob = 0;
+};
+/// How likely the model thought a token that was chosen, and what it thought likeliest.
+struct TokenLogProbs {
+  double log_prob = 0;             ///< of the token itself
+  std::vector<TokenLogProb> best;  ///< falling; of equal ones the lowest id first
+};
+/// The log-softmax of the logits as the model gives them, before bias, penalties, temperature and filters: what
+/// OpenAI's `logprobs` and vLLM's raw_logprobs are. Summed in double precision.
+/// @throws Error  invalid_argument: `id` outside the logits, `best` negative or above their number; not_finite: a logit
+///                is NaN, or the largest infinite.
+TokenLogProbs log_probs_of(std::span<const float> logits, std::int32_t id, std::int64_t best = 0);
 
 }  // namespace octavo

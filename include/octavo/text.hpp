@@ -17,6 +17,8 @@
 
 namespace octavo {
 
+struct Image;
+
 /// Bytes `begin` to `end` (without it) of a text.
 struct TextRange {
   std::size_t begin = 0, end = 0;
@@ -69,6 +71,7 @@ class StreamDecoder {
 struct ChatPart {
   enum class Kind : std::uint8_t { text, image, video } kind = Kind::text;
   std::string text;
+  std::shared_ptr<const Image> image{};  ///< of an image part: the picture, where it is not handed in beside
 };
 struct ChatMessage {
   std::string role;  ///< system, user, assistant

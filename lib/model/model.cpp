@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "call_pool.hpp"
 #include "model_impl.hpp"
@@ -29,6 +30,21 @@ const Tokenizer* Model::Impl::find_tokenizer() const {
   return &*tokenizer;
 }
 
+const FormVocabulary& Model::Impl::form_vocabulary() const {
+  const Tokenizer* tokens = find_tokenizer();
+  if (tokens == nullptr)
+    throw Error(ErrorCode::not_found,
+                "generate: a form is about texts, and the directory has no tokenizer: copy its files here");
+  const std::scoped_lock lock(lazy_mutex);
+  if (!forms) {
+    std::vector<std::string> bytes(static_cast<std::size_t>(tokens->size()));
+    for (std::int32_t token = 0; token < tokens->size(); ++token)
+      if (!tokens->is_special(token)) bytes[static_cast<std::size_t>(token)] = tokens->token_bytes(token);
+    forms.emplace(bytes);
+  }
+  return *forms;
+}
+
 const ModelOptions& Model::options() const noexcept { return impl_->options; }
 const Checkpoint& Model::checkpoint() const { return impl_->checkpoint; }
 
@@ -42,6 +58,8 @@ const Tokenizer& Model::tokenizer() const {
   }
   return *found;
 }
+
+const FormVocabulary& Model::form_vocabulary() const { return impl_->form_vocabulary(); }
 
 const ChatTemplate& Model::chat_template() const {
   const std::scoped_lock lock(impl_->lazy_mutex);

@@ -35,9 +35,13 @@ struct Model::Impl {
   /// Null when the directory has no tokenizer files; throws when it has broken ones.
   const Tokenizer* find_tokenizer() const;
 
+  /// Made when first asked for. Throws not_found when the directory has no tokenizer files.
+  const FormVocabulary& form_vocabulary() const;
+
   // Read when first needed, so that a directory with weights alone still runs on token ids.
   mutable std::mutex lazy_mutex;
   mutable std::optional<Tokenizer> tokenizer;
+  mutable std::optional<FormVocabulary> forms;
   mutable std::optional<ChatTemplate> chat_template;
   mutable std::optional<ImageProcessorConfig> image_processor;
 };

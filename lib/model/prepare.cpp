@@ -27,6 +27,23 @@ void refuse_pads_in_text(std::span<const ChatMessage> messages, const Tokenizer&
   }
 }
 
+/// The pictures of all image parts, in order: their own, or the next of `images`. Those left over stand at the end, so
+/// that they are counted.
+std::vector<const Image*> pictures_of(std::span<const ChatMessage> messages, std::span<const Image> images) {
+  std::vector<const Image*> pictures;
+  std::size_t next = 0;
+  for (const ChatMessage& message : messages)
+    for (const ChatPart& part : message.parts)
+      if (part.kind == ChatPart::Kind::image) {
+        if (part.image != nullptr)
+          pictures.push_back(part.image.get());
+        else if (next < images.size())
+          pictures.push_back(&images[next++]);
+      }
+  while (next < images.size()) pictures.push_back(&images[next++]);
+  return pictures;
+}
+
 }  // namespace
 
 ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
@@ -37,9 +54,10 @@ ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const
   if (!options.control_tokens_as_text) literal.clear();
   ModelInput input;
   std::vector<std::int64_t> counts;
-  for (std::size_t i = 0; i < images.size(); ++i) {
+  const std::vector<const Image*> pictures = pictures_of(messages, images);
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
     input.images.push_back(
-        in_context("image " + std::to_string(i), [&] { return patchify(images[i], image_processor()); }));
+        in_context("image " + std::to_string(i), [&] { return patchify(*pictures[i], image_processor()); }));
     counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));
   }
   const std::int32_t pad = impl_->architecture->image_token_id();

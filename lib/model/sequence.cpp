@@ -14,14 +14,16 @@ void check_options(const GenerateOptions& options) {
     throw Error(ErrorCode::invalid_argument,
                 "generate: lookup checks tokens on a cache, and use_cache is off: leave one of them out");
   // A text that is told as it grows would have boxes in other pixels than the one that is returned.
-  if (options.boxes == BoxSpace::original && (options.on_token || options.on_batch_token))
+  if (options.boxes == BoxSpace::original && (options.on_token || options.on_event))
     throw Error(ErrorCode::invalid_argument,
                 "generate: boxes are moved to the picture's own pixels when the answer is complete; leave on_token and "
-                "on_batch_token empty");
+                "on_event empty");
+  if (options.on_token && options.on_event)
+    throw Error(ErrorCode::invalid_argument, "generate: on_token and on_event are the same call: set one of them");
 }
 
 Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t index)
-    : answer(model, input, options),
+    : answer(model, input, options, index),
       model_(model),
       architecture_(*model.architecture),
       options_(options),
@@ -104,10 +106,12 @@ void Sequence::settle(std::size_t accepted) {
 }
 
 double Sequence::tell(const Answer::Piece& piece) {
-  if (!options_.on_token && !options_.on_batch_token) return 0;
+  if (!options_.on_token && !options_.on_event) return 0;
   const Stopwatch watch;
+  const std::vector<TokenLogProbs>& log_probs = answer.result.log_probs;
   const bool go_on = options_.on_token ? options_.on_token(piece.id, piece.text)
-                                       : options_.on_batch_token(index_, piece.id, piece.text);
+                                       : options_.on_event({index_, piece.id, piece.text,
+                                                            log_probs.empty() ? nullptr : &log_probs.back()});
   if (!go_on) answer.cancel();
   return watch.seconds();
 }

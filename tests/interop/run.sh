@@ -29,6 +29,9 @@ cmake --build "$build" --target encode_lines render_lines
 "$venv/bin/python" tests/interop/tokens_check.py "$build/tests/encode_lines" "$model"
 "$venv/bin/python" tests/interop/tokenizer_files_check.py "$build/tests/encode_lines" "$model"
 "$venv/bin/python" tests/interop/templates_check.py "$build/tests/render_lines" "$model"
+say "Interoperation: forms against jsonschema and re"
+cmake --build "$build" --target form_lines
+"$venv/bin/python" tests/interop/forms_check.py "$build/tests/form_lines"
 say "Interoperation: the client of OpenAI asks octavo-server"
 cmake --build "$build" --target octavo_server
 "$venv/bin/python" tests/interop/openai_check.py "$build/examples/octavo-server" "$model"

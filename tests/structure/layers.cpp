@@ -57,10 +57,10 @@ std::vector<Include> includes(const fs::path& folder) {
 
 /// Modules by level; public headers that are no module of their own belong to one.
 const std::map<std::string, int> kLevels{
-    {"tensor", 1},      {"json", 1},    {"pattern", 1}, {"gemm", 2},    {"checkpoint", 2}, {"trace", 2},
-    {"metrics", 2},     {"text", 3},    {"image", 3},   {"quant", 3},   {"attention", 3},  {"model", 4},
-    {"job", 5},         {"samples", 5}, {"check", 6},   {"compare", 6}, {"evaluation", 6}, {"verify", 7},
-    {"attribution", 7}, {"report", 8},  {"quantize", 9}};
+    {"tensor", 1},  {"json", 1},        {"pattern", 1}, {"gemm", 2},    {"checkpoint", 2}, {"trace", 2},
+    {"metrics", 2}, {"output_form", 2}, {"text", 3},    {"image", 3},   {"quant", 3},      {"attention", 3},
+    {"model", 4},   {"job", 5},         {"samples", 5}, {"check", 6},   {"compare", 6},    {"evaluation", 6},
+    {"verify", 7},  {"attribution", 7}, {"report", 8},  {"quantize", 9}};
 const std::map<std::string, std::string> kModuleOfHeader{
     {"version", "tensor"},     {"message", "tensor"},     {"error", "tensor"},
     {"contract", "tensor"},    {"parallel", "tensor"},    {"build_info", "gemm"},

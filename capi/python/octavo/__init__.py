@@ -14,6 +14,7 @@ from ._library import lib as _lib
 from .errors import (CancelledError, DTypeError, Error, ExistsError, FileError, FormatError, InternalError,
                      InvalidArgumentError, NotFiniteError, NotFoundError, OutOfMemoryError, ShapeError,
                      UnsupportedError)
+from .form import OutputForm
 from .generation import Box, Generation, GenerateSettings, Picture, PrefixCache, Stream, Token, boxes_in
 from .jobs import attribute, check, compare, plan, quantize, verify
 from .model import Model
@@ -28,7 +29,7 @@ __all__ = [
     "AttributeResult", "Box", "Cancel", "CancelledError", "CheckResult", "CompareResult", "DTypeError", "Error",
     "ExistsError", "FileError", "FormatError", "Generation", "GenerateSettings", "Hessian", "InternalError",
     "InvalidArgumentError", "KvCache", "Linear", "Model", "NotFiniteError", "NotFoundError", "OutOfMemoryError",
-    "Picture", "PrefixCache", "QuantizeResult", "QuantizedLayer", "ShapeError", "Stream", "Tensor", "Token",
+    "OutputForm", "Picture", "PrefixCache", "QuantizeResult", "QuantizedLayer", "ShapeError", "Stream", "Tensor", "Token",
     "UnsupportedError", "VerifyResult", "attention", "attribute", "boxes_in", "check", "compare", "contract_check",
     "gptq_quantize_layer", "load_image", "plan", "quantize", "verify",
 ]

@@ -1,7 +1,7 @@
 """What capi/octavo.h declares, for ctypes. Written by make_abi.py; run it again when the header changes."""
 from __future__ import annotations
 
-from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_uint8, c_void_p
 from typing import Any
 
 OCTAVO_VERSION_MAJOR = 0
@@ -41,6 +41,8 @@ OCTAVO_FINISH_CANCELLED = 2
 OCTAVO_BOXES_MODEL = 0
 OCTAVO_BOXES_ORIGINAL = 1
 OCTAVO_PREFILL_WHOLE = -1
+OCTAVO_FORM_ONE_SPACE = 0
+OCTAVO_FORM_LINES = 1
 OCTAVO_SUGGESTION_NOT_NEEDED = 0
 OCTAVO_SUGGESTION_FOUND = 1
 OCTAVO_SUGGESTION_OUT_OF_REACH = 2
@@ -106,7 +108,67 @@ class octavo_decode_options(Structure):
     ]
 
 
+class octavo_token_bias(Structure):
+    id: int
+    reserved0: int
+    bias: float
+    _fields_ = [
+        ("id", c_int32),
+        ("reserved0", c_int32),
+        ("bias", c_double),
+    ]
+
+
+class octavo_token_log_prob(Structure):
+    id: int
+    reserved0: int
+    log_prob: float
+    _fields_ = [
+        ("id", c_int32),
+        ("reserved0", c_int32),
+        ("log_prob", c_double),
+    ]
+
+
+class octavo_token_event(Structure):
+    struct_size: int
+    sequence: int
+    id: int
+    top_count: int
+    text: bytes | None
+    text_size: int
+    log_prob: float
+    top: Any
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("sequence", c_size_t),
+        ("id", c_int32),
+        ("top_count", c_int32),
+        ("text", c_char_p),
+        ("text_size", c_size_t),
+        ("log_prob", c_double),
+        ("top", POINTER(octavo_token_log_prob)),
+    ]
+
+
+octavo_event_fn = CFUNCTYPE(c_int32, POINTER(octavo_token_event), c_void_p)
+
+
+octavo_logits_fn = CFUNCTYPE(c_int32, c_size_t, POINTER(c_int32), c_size_t, POINTER(c_float), c_size_t, c_void_p)
+
+
 octavo_token_fn = CFUNCTYPE(c_int32, c_int32, c_char_p, c_void_p)
+
+
+class octavo_form_options(Structure):
+    struct_size: int
+    spacing: int
+    fence: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("spacing", c_int32),
+        ("fence", c_int32),
+    ]
 
 
 class octavo_generate_options(Structure):
@@ -131,6 +193,20 @@ class octavo_generate_options(Structure):
     prefix_cache: int | None
     cache_dtype: int
     reserved0: int
+    min_p: float
+    stop_strings: Any
+    stop_string_count: int
+    stop_ids: Any
+    stop_id_count: int
+    logit_bias: Any
+    logit_bias_count: int
+    on_logits: Any
+    on_event: Any
+    ignore_eos: int
+    log_probs: int
+    top_log_probs: int
+    reserved1: int
+    form: int | None
     _fields_ = [
         ("struct_size", c_size_t),
         ("max_new_tokens", c_int64),
@@ -153,6 +229,20 @@ class octavo_generate_options(Structure):
         ("prefix_cache", c_void_p),
         ("cache_dtype", c_int32),
         ("reserved0", c_int32),
+        ("min_p", c_double),
+        ("stop_strings", POINTER(c_char_p)),
+        ("stop_string_count", c_size_t),
+        ("stop_ids", POINTER(c_int32)),
+        ("stop_id_count", c_size_t),
+        ("logit_bias", POINTER(octavo_token_bias)),
+        ("logit_bias_count", c_size_t),
+        ("on_logits", octavo_logits_fn),
+        ("on_event", octavo_event_fn),
+        ("ignore_eos", c_int32),
+        ("log_probs", c_int32),
+        ("top_log_probs", c_int32),
+        ("reserved1", c_int32),
+        ("form", c_void_p),
     ]
 
 
@@ -184,6 +274,11 @@ class octavo_generate_result(Structure):
     reused_tokens: int
     drafted_tokens: int
     accepted_tokens: int
+    text_size: int
+    tokens: Any
+    log_probs: Any
+    top_log_probs: Any
+    top_count: int
     _fields_ = [
         ("struct_size", c_size_t),
         ("prompt_tokens", c_int64),
@@ -199,6 +294,43 @@ class octavo_generate_result(Structure):
         ("reused_tokens", c_int64),
         ("drafted_tokens", c_int64),
         ("accepted_tokens", c_int64),
+        ("text_size", c_size_t),
+        ("tokens", POINTER(c_int32)),
+        ("log_probs", POINTER(c_double)),
+        ("top_log_probs", POINTER(octavo_token_log_prob)),
+        ("top_count", c_size_t),
+    ]
+
+
+class octavo_pixel_layout(Structure):
+    struct_size: int
+    width: int
+    height: int
+    channels: int
+    transparency: int
+    row_stride: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("width", c_int64),
+        ("height", c_int64),
+        ("channels", c_int32),
+        ("transparency", c_int32),
+        ("row_stride", c_int64),
+    ]
+
+
+class octavo_chat_options(Structure):
+    struct_size: int
+    no_generation_prompt: int
+    add_vision_id: int
+    control_tokens_as_text: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("no_generation_prompt", c_int32),
+        ("add_vision_id", c_int32),
+        ("control_tokens_as_text", c_int32),
+        ("reserved0", c_int32),
     ]
 
 
@@ -417,6 +549,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_thread_pool_release": (None, [c_void_p]),
     "octavo_cancel_create": (c_int32, [POINTER(c_void_p)]),
     "octavo_cancel_request": (None, [c_void_p]),
+    "octavo_cancel_reset": (None, [c_void_p]),
     "octavo_cancel_release": (None, [c_void_p]),
     "octavo_model_open": (c_int32, [c_char_p, POINTER(c_void_p)]),
     "octavo_model_open_with": (c_int32, [c_char_p, POINTER(octavo_model_options), POINTER(c_void_p)]),
@@ -424,8 +557,50 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_model_notes": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_prefix_cache_create": (c_int32, [c_size_t, c_size_t, POINTER(c_void_p)]),
     "octavo_prefix_cache_release": (None, [c_void_p]),
+    "octavo_output_form_json_schema": (c_int32, [c_char_p, POINTER(octavo_form_options), POINTER(c_void_p)]),
+    "octavo_output_form_example": (c_int32, [c_char_p, POINTER(octavo_form_options), POINTER(c_void_p)]),
+    "octavo_output_form_pattern": (c_int32, [c_char_p, POINTER(c_void_p)]),
+    "octavo_output_form_choices": (c_int32, [POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
+    "octavo_output_form_matches": (c_int32, [c_void_p, c_char_p, POINTER(c_int32)]),
+    "octavo_output_form_release": (None, [c_void_p]),
+    "octavo_form_state_create": (c_int32, [c_void_p, c_void_p, POINTER(c_int32), c_size_t, POINTER(c_void_p)]),
+    "octavo_form_state_mask": (c_int32, [c_void_p, POINTER(c_float), c_size_t]),
+    "octavo_form_state_take": (c_int32, [c_void_p, c_int32]),
+    "octavo_form_state_complete": (c_int32, [c_void_p, POINTER(c_int32), POINTER(c_int32)]),
+    "octavo_form_state_release": (None, [c_void_p]),
+    "octavo_generate_options_init": (c_int32, [POINTER(octavo_generate_options)]),
+    "octavo_generate_result_release": (None, [POINTER(octavo_generate_result)]),
     "octavo_generate": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
     "octavo_generate_batch": (c_int32, [c_void_p, POINTER(c_char_p), POINTER(POINTER(c_char_p)), POINTER(c_size_t), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
+    "octavo_image_open": (c_int32, [c_char_p, POINTER(octavo_decode_options), POINTER(c_void_p)]),
+    "octavo_image_decode": (c_int32, [c_void_p, c_size_t, POINTER(octavo_decode_options), POINTER(c_void_p)]),
+    "octavo_image_from_pixels": (c_int32, [c_void_p, c_size_t, POINTER(octavo_pixel_layout), POINTER(c_void_p)]),
+    "octavo_image_size": (c_int32, [c_void_p, POINTER(c_int64), POINTER(c_int64)]),
+    "octavo_image_pixels": (c_int32, [c_void_p, POINTER(POINTER(c_uint8))]),
+    "octavo_image_release": (None, [c_void_p]),
+    "octavo_messages_create": (c_int32, [POINTER(c_void_p)]),
+    "octavo_messages_add": (c_int32, [c_void_p, c_char_p, c_char_p]),
+    "octavo_messages_add_text": (c_int32, [c_void_p, c_char_p]),
+    "octavo_messages_add_image": (c_int32, [c_void_p, c_void_p]),
+    "octavo_messages_release": (None, [c_void_p]),
+    "octavo_chat_render": (c_int32, [c_void_p, c_void_p, POINTER(octavo_chat_options), POINTER(c_void_p)]),
+    "octavo_prompt_create": (c_int32, [c_void_p, c_void_p, POINTER(octavo_chat_options), POINTER(c_void_p)]),
+    "octavo_prompt_from_ids": (c_int32, [POINTER(c_int32), c_size_t, POINTER(c_void_p)]),
+    "octavo_prompt_ids": (c_int32, [c_void_p, POINTER(POINTER(c_int32)), POINTER(c_size_t)]),
+    "octavo_prompt_pictures": (c_int32, [c_void_p, POINTER(octavo_picture_size), c_size_t, POINTER(c_size_t)]),
+    "octavo_prompt_release": (None, [c_void_p]),
+    "octavo_generate_prompt": (c_int32, [c_void_p, c_void_p, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
+    "octavo_generate_prompts": (c_int32, [c_void_p, POINTER(c_void_p), c_size_t, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
+    "octavo_model_vocab_size": (c_int32, [c_void_p, POINTER(c_int64)]),
+    "octavo_tokenize": (c_int32, [c_void_p, c_char_p, c_int32, POINTER(c_int32), c_size_t, POINTER(c_size_t)]),
+    "octavo_detokenize": (c_int32, [c_void_p, POINTER(c_int32), c_size_t, c_int32, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_token_id": (c_int32, [c_void_p, c_char_p, POINTER(c_int32)]),
+    "octavo_token_bytes": (c_int32, [c_void_p, c_int32, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_token_is_special": (c_int32, [c_void_p, c_int32, POINTER(c_int32)]),
+    "octavo_text_stream_create": (c_int32, [c_void_p, c_int32, POINTER(c_void_p)]),
+    "octavo_text_stream_push": (c_int32, [c_void_p, c_int32, POINTER(c_char_p)]),
+    "octavo_text_stream_finish": (c_int32, [c_void_p, POINTER(c_char_p)]),
+    "octavo_text_stream_release": (None, [c_void_p]),
     "octavo_check": (c_int32, [c_char_p, POINTER(c_int64), POINTER(c_void_p)]),
     "octavo_plan": (c_int32, [c_char_p, POINTER(octavo_plan_options), POINTER(c_void_p)]),
     "octavo_quantize": (c_int32, [c_char_p, c_char_p, POINTER(octavo_quantize_options), POINTER(c_void_p)]),

@@ -14,6 +14,7 @@ from ._job import Cancel
 from ._library import lib
 from ._options import boxes_number, choice
 from .errors import check
+from .form import OutputForm
 from .tensor import dtype_number
 
 #: x1, y1, x2, y2: the left, upper, right and lower edge, in pixels.
@@ -99,6 +100,7 @@ class GenerateSettings(TypedDict, total=False):
     prefill_chunk: int  #: tokens of a prompt that are read at a time; 0: all
     lookup_draft: int  #: speculation by prompt lookup, the same answer: tokens guessed at a time, 1 to 7
     lookup_ngram: int
+    form: OutputForm  #: what the answer must look like
     control_tokens_as_text: bool  #: "<|im_end|>" and its like in a prompt are text
 
 
@@ -110,6 +112,7 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     for name in settings.keys() - GenerateSettings.__annotations__.keys():
         raise TypeError(f"{name} is no setting, known are {', '.join(GenerateSettings.__annotations__)}")
     options = sized(_abi.octavo_generate_options)
+    check(lib.octavo_generate_options_init(ctypes.byref(options)))
     options.cancel = cancel._handle.address
     for name in ("max_new_tokens", "top_p", "repetition_penalty"):
         value = settings.get(name)
@@ -127,7 +130,7 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     else:
         options.sampling = _abi.OCTAVO_SAMPLING_ON if temperature else _abi.OCTAVO_SAMPLING_GREEDY
         options.temperature = temperature
-        options.top_k, options.seed = settings.get("top_k", 0), settings.get("seed", 0)
+        options.top_k, options.seed = settings.get("top_k", options.top_k), settings.get("seed", 0)
     options.cache_mode = _abi.OCTAVO_CACHE_ON if settings.get("use_cache", True) else _abi.OCTAVO_CACHE_OFF
     options.boxes = boxes_number(settings.get("boxes", "model"))
     options.cache_dtype = dtype_number(settings.get("cache_dtype", "f32"))
@@ -137,6 +140,8 @@ def generate_options(settings: GenerateSettings, cancel: Cancel) -> Any:
     options.control_tokens_as_text = settings.get("control_tokens_as_text", False)
     if "prefix_cache" in settings:
         options.prefix_cache = settings["prefix_cache"]._handle.address
+    if "form" in settings:
+        options.form = settings["form"]._handle.address
     return options
 
 
