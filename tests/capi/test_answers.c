@@ -36,7 +36,7 @@ static int32_t on_event(const octavo_token_event* event, void* user_data) {
 
 /* Tokens and log-probabilities in results and events, of one and of a batch whose sequences are told apart. */
 static void test_log_probs(const octavo_model* model, const char* path) {
-  const char* prompts[2] = {"Where is the red circle?", "What colour is the square?"};
+  const char* prompts[2] = {"Where is the red circle?", "Where is the blue square?"};
   const char* const* images[2] = {&path, &path};
   const size_t counts[2] = {1, 1};
   octavo_generate_options options = greedy(10);
