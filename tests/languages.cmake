@@ -14,6 +14,6 @@ if(TARGET octavo_capi AND NOT OCTAVO_SANITIZE)  # a sanitized library cannot be 
   if(octavo_go)
     add_test(NAME "languages: Go" COMMAND ${octavo_go} test -count=1 ./... WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/capi/go)
     set_tests_properties("languages: Go" PROPERTIES LABELS model TIMEOUT 600
-      ENVIRONMENT "${octavo_language_environment};CGO_CFLAGS=-I${PROJECT_SOURCE_DIR}/capi;CGO_LDFLAGS=-L$<TARGET_FILE_DIR:octavo_capi>;GOFLAGS=-mod=mod;GOPROXY=off;GOCACHE=${CMAKE_CURRENT_BINARY_DIR}/go")
+      ENVIRONMENT "${octavo_language_environment};CGO_CFLAGS=-I${PROJECT_SOURCE_DIR}/capi;CGO_LDFLAGS=-L$<TARGET_FILE_DIR:octavo_capi>;GOFLAGS=-mod=mod;GOPROXY=off;GOCACHE=${CMAKE_CURRENT_BINARY_DIR}/go;GOPATH=${CMAKE_CURRENT_BINARY_DIR}/gopath")
   endif()
 endif()

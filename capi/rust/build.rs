@@ -9,9 +9,7 @@ fn main() {
         println!("cargo:rustc-link-search=native={directory}");
         return;
     }
-    let found = Command::new("pkg-config")
-        .args(["--variable=libdir", "octavo"])
-        .output();
+    let found = Command::new("pkg-config").args(["--variable=libdir", "octavo"]).output();
     match found {
         Ok(output) if output.status.success() => {
             let directory = String::from_utf8_lossy(&output.stdout);

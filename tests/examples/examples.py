@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Runs every example, and looks at what it prints.   examples.py PROGRAMS_DIR SOURCE_DIR OCTAVO"""
+"""Runs every example, and looks at what it prints.   examples.py PROGRAMS_DIR SOURCE_DIR OCTAVO LIBOCTAVO.so"""
+import importlib.util
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -9,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAMS, SOURCE, OCTAVO = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+PROGRAMS, SOURCE, OCTAVO, LIBRARY = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), *sys.argv[3:]
 MODEL = SOURCE / "examples" / "models" / "octavo-tiny-vl"
 SAMPLES = [json.loads(line) for line in (MODEL / "eval" / "eval.jsonl").read_text().splitlines()]
 PICTURE = MODEL / "eval" / "000.png"
@@ -92,6 +94,18 @@ class Examples(unittest.TestCase):
         subprocess.run([OCTAVO, "check", str(out), "--against", str(MODEL)], check=True, capture_output=True)
         self.assertEqual(self.run_example("answer", out, PICTURE, "What colour is the small triangle?").stdout, "blue\n")
         self.run_example("own_calibration", MODEL, out, MODEL / "calib" / "calibration.jsonl", fails=True)  # it exists
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "NumPy is not there")
+    def test_gptq_in_numpy(self):
+        environment = {**os.environ, "OCTAVO_LIBRARY": LIBRARY, "PYTHONPATH": str(SOURCE / "capi" / "python")}
+        command = [sys.executable, str(SOURCE / "examples" / "python" / "gptq.py")]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        rounded, ours, theirs = map(float, re.findall(r"loss ([\d.]+)", ended.stdout))
+        self.assertLess(ours, rounded / 2)
+        # One weight that rounds the other way, float32 against float64, moves the loss by far less.
+        self.assertLess(abs(theirs - ours), 0.01 * ours)
+        self.assertGreater(float(re.search(r"equal int8 weights: ([\d.]+)", ended.stdout)[1]), 99)
 
     def test_every_example_is_short_and_listed(self):
         index = (SOURCE / "examples" / "README.md").read_text()

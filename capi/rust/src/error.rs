@@ -76,7 +76,7 @@ pub struct ShapeError {
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    shape: Option<ShapeError>,
+    shape: Option<Box<ShapeError>>,
 }
 
 /// What calls return.
@@ -92,7 +92,7 @@ impl Error {
     }
     /// The fields of a broken shape contract; none for other failures.
     pub fn shape(&self) -> Option<&ShapeError> {
-        self.shape.as_ref()
+        self.shape.as_deref()
     }
 }
 
@@ -134,14 +134,16 @@ pub(crate) fn check(status: sys::Status) -> Result<()> {
             actual: 0,
         };
         let message = copied(sys::octavo_last_error());
-        let shape = (sys::octavo_last_shape_error(&mut fields) == sys::OK).then(|| ShapeError {
-            op: copied(fields.op),
-            module: copied(fields.module),
-            argument: copied(fields.argument),
-            dim_name: copied(fields.dim_name),
-            dim: fields.dim,
-            expected: fields.expected,
-            actual: fields.actual,
+        let shape = (sys::octavo_last_shape_error(&mut fields) == sys::OK).then(|| {
+            Box::new(ShapeError {
+                op: copied(fields.op),
+                module: copied(fields.module),
+                argument: copied(fields.argument),
+                dim_name: copied(fields.dim_name),
+                dim: fields.dim,
+                expected: fields.expected,
+                actual: fields.actual,
+            })
         });
         Err(Error { kind: ErrorKind::of(status), message, shape })
     }

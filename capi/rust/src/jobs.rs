@@ -51,8 +51,7 @@ impl Quantize {
         options.progress = Some(on_progress);
         options.user_data = callback.user_data();
         let mut json = std::ptr::null_mut();
-        let outcome =
-            check(unsafe { sys::octavo_quantize(model.as_ptr(), out.as_ptr(), &options, &mut json) });
+        let outcome = check(unsafe { sys::octavo_quantize(model.as_ptr(), out.as_ptr(), &options, &mut json) });
         callback.resume();
         outcome.map(|()| taken(json))
     }
@@ -90,9 +89,7 @@ impl Verify {
         options.max_samples = self.max_samples.unwrap_or(0);
         options.cancel = self.cancel.as_ref().map_or(null(), Cancel::as_ptr);
         let (mut passed, mut json) = (0, std::ptr::null_mut());
-        check(unsafe {
-            sys::octavo_verify(original.as_ptr(), quantized.as_ptr(), &options, &mut passed, &mut json)
-        })?;
+        check(unsafe { sys::octavo_verify(original.as_ptr(), quantized.as_ptr(), &options, &mut passed, &mut json) })?;
         Ok(Verdict { passed: passed != 0, json: taken(json) })
     }
 }

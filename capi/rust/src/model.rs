@@ -12,8 +12,8 @@ use std::sync::Arc;
 /// A picture, decoded. Cheap to share.
 pub struct Image(Handle<sys::Image>);
 // SAFETY: an octavo_image is immutable, and may be shared by threads.
-unsafe impl Send for Image {}
-unsafe impl Sync for Image {}
+unsafe impl Send for Handle<sys::Image> {}
+unsafe impl Sync for Handle<sys::Image> {}
 
 impl Image {
     /// The picture in `bytes` of a JPEG, PNG, WebP, GIF, BMP or PNM file.
@@ -38,7 +38,7 @@ impl Image {
 /// A conversation: messages with a role, and texts and pictures in order.
 pub struct Messages(Handle<sys::Messages>);
 // SAFETY: one thread at a time, which &mut sees to; reading from several is not promised, so no Sync.
-unsafe impl Send for Messages {}
+unsafe impl Send for Handle<sys::Messages> {}
 
 impl Messages {
     /// No message yet.
@@ -78,8 +78,8 @@ impl Messages {
 #[derive(Clone)]
 pub struct Cancel(Arc<Handle<sys::Cancel>>);
 // SAFETY: octavo_cancel may be requested and reset from any thread.
-unsafe impl Send for Cancel {}
-unsafe impl Sync for Cancel {}
+unsafe impl Send for Handle<sys::Cancel> {}
+unsafe impl Sync for Handle<sys::Cancel> {}
 
 impl Cancel {
     /// Nothing is asked yet.
@@ -167,8 +167,8 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Model(Arc<Handle<sys::Model>>);
 // SAFETY: an octavo_model is immutable, and may be shared by threads.
-unsafe impl Send for Model {}
-unsafe impl Sync for Model {}
+unsafe impl Send for Handle<sys::Model> {}
+unsafe impl Sync for Handle<sys::Model> {}
 
 impl Model {
     /// Opens a model directory, quantized or not.
@@ -198,8 +198,7 @@ impl Model {
     }
 
     fn run<'a>(&self, messages: &Messages, options: &Options, on_text: Option<&'a mut OnText<'a>>) -> Result<Answer> {
-        let create =
-            |out| unsafe { sys::octavo_prompt_create(self.0.as_ptr(), messages.0.as_ptr(), null(), out) };
+        let create = |out| unsafe { sys::octavo_prompt_create(self.0.as_ptr(), messages.0.as_ptr(), null(), out) };
         let prompt = Handle::create(sys::octavo_prompt_release, create)?;
         let stop = options.stop.iter().map(|text| c_text(text)).collect::<Result<Vec<CString>>>()?;
         let stop_pointers: Vec<_> = stop.iter().map(|text| text.as_ptr()).collect();

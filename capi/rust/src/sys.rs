@@ -58,8 +58,7 @@ pub struct TokenEvent {
     pub top: *const TokenLogProb,
 }
 pub type EventFn = unsafe extern "C" fn(event: *const TokenEvent, user_data: *mut c_void) -> i32;
-pub type ProgressFn =
-    unsafe extern "C" fn(stage: *const c_char, done: i64, total: i64, user_data: *mut c_void) -> i32;
+pub type ProgressFn = unsafe extern "C" fn(stage: *const c_char, done: i64, total: i64, user_data: *mut c_void) -> i32;
 
 #[repr(C)]
 pub struct GenerateOptions {

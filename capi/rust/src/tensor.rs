@@ -24,8 +24,8 @@ impl Element for i8 {
 /// A row-major tensor that owns its memory.
 pub struct Tensor(Handle<sys::Tensor>);
 // SAFETY: distinct tensors are independent; one may be read from many threads, and is written through &mut alone.
-unsafe impl Send for Tensor {}
-unsafe impl Sync for Tensor {}
+unsafe impl Send for Handle<sys::Tensor> {}
+unsafe impl Sync for Handle<sys::Tensor> {}
 
 impl Tensor {
     /// A copy of `values`, outermost dimension first.
@@ -83,7 +83,7 @@ impl Tensor {
 /// H = 2/n sum x^T x over the rows that were added: what GPTQ knows of a layer's inputs.
 pub struct Hessian(Handle<sys::Hessian>);
 // SAFETY: one thread at a time, which &mut sees to.
-unsafe impl Send for Hessian {}
+unsafe impl Send for Handle<sys::Hessian> {}
 
 /// A layer in int8.
 pub struct QuantizedLayer {
@@ -135,8 +135,8 @@ impl Hessian {
 /// y = x W^T + b over int8 weights and activations.
 pub struct Linear(Handle<sys::Linear>);
 // SAFETY: an octavo_linear is immutable, and may be shared by threads.
-unsafe impl Send for Linear {}
-unsafe impl Sync for Linear {}
+unsafe impl Send for Handle<sys::Linear> {}
+unsafe impl Sync for Handle<sys::Linear> {}
 
 impl Linear {
     /// weight i8 \[N, K\], scales f32 \[N\], bias f32 \[N\].

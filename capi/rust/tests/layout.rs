@@ -28,10 +28,14 @@ fn size_of_pointee<T>(_: *const T) -> usize {
 fn structs_lie_as_in_c() {
     let include = env::var("OCTAVO_INCLUDE_DIR").expect("OCTAVO_INCLUDE_DIR names the directory of octavo.h");
     let mut expected = Vec::new();
-    expected.extend(fields!(ShapeError, "octavo_shape_error": struct_size op module argument dim_name dim expected actual));
-    expected.extend(fields!(ModelOptions, "octavo_model_options": struct_size vision_math language_math lm_head reserved0));
+    expected
+        .extend(fields!(ShapeError, "octavo_shape_error": struct_size op module argument dim_name dim expected actual));
+    expected
+        .extend(fields!(ModelOptions, "octavo_model_options": struct_size vision_math language_math lm_head reserved0));
     expected.extend(fields!(TokenLogProb, "octavo_token_log_prob": id reserved0 log_prob));
-    expected.extend(fields!(TokenEvent, "octavo_token_event": struct_size sequence id top_count text text_size log_prob top));
+    expected.extend(
+        fields!(TokenEvent, "octavo_token_event": struct_size sequence id top_count text text_size log_prob top),
+    );
     expected.extend(fields!(GenerateOptions, "octavo_generate_options":
         struct_size max_new_tokens cache_mode sampling temperature top_p top_k repetition_penalty seed on_token user_data
         cancel decode control_tokens_as_text boxes prefill_chunk lookup_draft lookup_ngram prefix_cache cache_dtype
@@ -46,15 +50,14 @@ fn structs_lie_as_in_c() {
         picture_prompt skip_bad_samples reserved1));
     expected.extend(fields!(VerifyOptions, "octavo_verify_options":
         struct_size samples max_samples max_new_tokens progress user_data cancel profile run_all reserved0));
-    expected.extend(fields!(GptqOptions, "octavo_gptq_options": struct_size method no_act_order damp_percent block_size));
+    expected
+        .extend(fields!(GptqOptions, "octavo_gptq_options": struct_size method no_act_order damp_percent block_size));
     expected.extend(fields!(GptqResult, "octavo_gptq_result": struct_size loss rtn_loss damp_used dead_columns));
 
     let mut source = String::from("#include <octavo.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n");
     for (name, _, _) in &expected {
         let (of, field) = name.split_once('.').unwrap();
-        source += &format!(
-            "printf(\"{name} %zu %zu\\n\", offsetof({of}, {field}), sizeof((({of}*)0)->{field}));\n"
-        );
+        source += &format!("printf(\"{name} %zu %zu\\n\", offsetof({of}, {field}), sizeof((({of}*)0)->{field}));\n");
     }
     source += "return 0;\n}\n";
     let directory = env::temp_dir().join(format!("octavo-layout-{}", std::process::id()));

@@ -54,7 +54,11 @@ fn an_answer_as_it_comes() {
     let mut count = 0;
     let stopped = model.generate_with(&question(PLACE), &greedy(), |_| {
         count += 1;
-        if count == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if count == 3 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     assert_eq!(stopped.unwrap().finish_reason, FinishReason::Cancelled);
     assert_eq!(count, 3);
