@@ -59,7 +59,11 @@ ChatEndpoint::ChatEndpoint(const Options& options, const octavo::Model& model, E
       model_(model),
       engine_(engine),
       metrics_(metrics),
-      defaults_(octavo::GenerationConfig::read(model.checkpoint().directory(), model.checkpoint().config())) {}
+      defaults_(octavo::GenerationConfig::read(model.checkpoint().directory(), model.checkpoint().config())) {
+  const std::size_t bytes = options.prefix_cache_bytes, of_images = bytes / 4;  // rows of pictures are few
+  if (bytes > 0)
+    prefix_cache_ = std::make_shared<octavo::PrefixCache>(octavo::PrefixCache::Limits{bytes - of_images, of_images});
+}
 
 void ChatEndpoint::respond(const httplib::Request& request, const std::string& body, httplib::Response& response) {
   const Connection connection(request);
@@ -69,6 +73,8 @@ void ChatEndpoint::respond(const httplib::Request& request, const std::string& b
   auto place = engine_.find_place();
   if (!place) throw HttpError(429, "the server has as many requests as it takes: try again later", {}, "overloaded");
   octavo::ModelInput input = prepare(chat);
+  chat.options.cache_dtype = options_.cache_dtype;
+  chat.options.prefix_cache = prefix_cache_;
   exchange->answer = engine_.submit(*std::move(place), std::move(input), std::move(chat.options));
   if (!chat.stream) {
     wait_for_end(*exchange, connection);

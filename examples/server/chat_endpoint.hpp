@@ -7,6 +7,7 @@
 #include <memory>
 #include <octavo/generation_config.hpp>
 #include <octavo/model.hpp>
+#include <octavo/prefix_cache.hpp>
 #include <semaphore>
 #include <string>
 
@@ -41,6 +42,7 @@ class ChatEndpoint {
   Engine& engine_;
   Metrics& metrics_;
   const octavo::GenerationConfig defaults_;
+  std::shared_ptr<octavo::PrefixCache> prefix_cache_;  ///< null: none
   std::atomic<int> open_exchanges_{0};
   std::counting_semaphore<> preparing_{2};  ///< bounds the memory that decoding pictures takes
 };

@@ -233,6 +233,20 @@ class Answers(unittest.TestCase):
         self.assertEqual((status, error["code"]), (400, "context_length_exceeded"))
 
 
+class Again(unittest.TestCase):
+    def test_what_comes_again_is_read_once(self):
+        with Server("--prefix-cache-mib", "64") as server:
+            body = question("What colour is the small triangle?", "000.png")
+            cached = []
+            for _ in range(2):
+                status, answer = server.chat(body)
+                self.assertEqual((status, answer["choices"][0]["message"]["content"]), (200, "blue"))
+                cached.append(answer["usage"]["prompt_tokens_details"]["cached_tokens"])
+            self.assertEqual(cached[0], 0)
+            self.assertGreater(cached[1], answer["usage"]["prompt_tokens"] // 2)
+            self.assertEqual(server.metric("octavo_reused_prompt_tokens_total"), cached[1])
+
+
 class Files(unittest.TestCase):
     def test_only_files_of_the_directory(self):
         with tempfile.TemporaryDirectory() as directory:
