@@ -46,6 +46,14 @@ class Examples(unittest.TestCase):
         box = json.loads(self.run_example("ground", MODEL, PICTURE, "Where is the purple circle?").stdout)["bbox_2d"]
         self.assertGreater(overlap(box, BOX), 0.8)
 
+    def test_draw_box(self):
+        out = self.scratch / "drawn.png"
+        answer = self.run_example("draw_box", MODEL, PICTURE, "the purple circle", out).stdout
+        self.assertGreater(overlap(json.loads(answer)["bbox_2d"], BOX), 0.8)
+        self.assertEqual(out.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertNotEqual(out.read_bytes(), PICTURE.read_bytes())
+        self.run_example("draw_box", MODEL, PICTURE, "the purple circle", self.scratch / "none" / "out.png", fails=True)
+
     def test_gptq_layer(self):
         output = self.run_example("gptq_layer").stdout
         found = re.findall(r"^(\w+) *: loss ([\d.]+), outputs off by ([\d.]+) %$", output, re.MULTILINE)
