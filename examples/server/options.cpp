@@ -20,7 +20,8 @@ std::string directory_name(const std::string& directory) {
 
 Options parse_command_line(int argc, char** argv) {
   Options options;
-  std::size_t body_mib = options.limits.max_body_bytes >> 20, picture_mib = options.limits.max_picture_bytes >> 20;
+  std::size_t body_mib = options.limits.max_body_bytes >> 20, picture_mib = options.limits.max_picture_bytes >> 20,
+              prefix_cache_mib = options.prefix_cache_bytes >> 20;
   auto request_timeout = options.request_timeout.count(), body_timeout = options.body_timeout.count(),
        drain_timeout = options.drain_timeout.count();
   const std::map<std::string, octavo::FloatMath> maths{{"f32", octavo::FloatMath::f32},
@@ -63,6 +64,9 @@ Options parse_command_line(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--allow-files", options.limits.allow_files, "let requests name picture files in this directory")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--prefix-cache-mib", prefix_cache_mib, "MiB for prompts and pictures that come again; 0: none")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
   app.add_option("--timeout", request_timeout, "seconds that an answer may take")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
@@ -88,6 +92,7 @@ Options parse_command_line(int argc, char** argv) {
   }
   options.limits.max_body_bytes = body_mib << 20;
   options.limits.max_picture_bytes = picture_mib << 20;
+  options.prefix_cache_bytes = prefix_cache_mib << 20;
   options.request_timeout = std::chrono::seconds(request_timeout);
   options.body_timeout = std::chrono::seconds(body_timeout);
   options.drain_timeout = std::chrono::seconds(drain_timeout);

@@ -794,6 +794,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_messages_add": (c_int32, [c_void_p, c_char_p, c_char_p]),
     "octavo_messages_add_text": (c_int32, [c_void_p, c_char_p]),
     "octavo_messages_add_image": (c_int32, [c_void_p, c_void_p]),
+    "octavo_messages_from_json": (c_int32, [c_char_p, c_char_p, POINTER(octavo_decode_options), POINTER(c_void_p)]),
     "octavo_messages_release": (None, [c_void_p]),
     "octavo_chat_render": (c_int32, [c_void_p, c_void_p, POINTER(octavo_chat_options), POINTER(c_void_p)]),
     "octavo_prompt_create": (c_int32, [c_void_p, c_void_p, POINTER(octavo_chat_options), POINTER(c_void_p)]),
