@@ -58,10 +58,6 @@ struct octavo_form_state {
 struct octavo_model {
   octavo::Model value;
 };
-struct octavo_prompt {
-  octavo::ModelInput value;
-};
-
 struct octavo_session {
   octavo::Session value;
   octavo::Tensor logits{};  // that were last asked for

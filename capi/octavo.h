@@ -855,7 +855,6 @@ OCTAVO_API octavo_status octavo_tensor_from_dlpack_unversioned(struct DLManagedT
 /** The pixels of a picture file: *out u8 [height, width, 3], RGB. options may be NULL. */
 OCTAVO_API octavo_status octavo_image_load(const char* path, const octavo_decode_options* options, octavo_tensor** out);
 
-typedef struct octavo_prompt octavo_prompt;
 /* What a prompt becomes on its way through the model; uncached. */
 
 /** The rows of the prompt's pictures, as the language model reads them: *out f32 [image tokens, hidden_size];

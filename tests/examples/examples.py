@@ -46,7 +46,6 @@ class Examples(unittest.TestCase):
         box = json.loads(self.run_example("ground", MODEL, PICTURE, "Where is the purple circle?").stdout)["bbox_2d"]
         self.assertGreater(overlap(box, BOX), 0.8)
 
-<<<<<<< HEAD
     def check_turns(self, output):
         """Answers and what was reused: [(answer, reused, tokens), ...], each turn reading what the last one left."""
         turns = re.findall(r"^(.*)\n\((\d+) of (\d+) tokens were read before\)$", output, re.MULTILINE)
@@ -71,7 +70,6 @@ class Examples(unittest.TestCase):
         self.assertEqual([again[0][0], again[0][1]], ["blue", again[0][2] - 1])  # all but the token whose logits it needs
         saved.write_bytes(saved.read_bytes()[:-1])
         self.assertIn("cut short", self.run_example("chat", MODEL, PICTURE, saved, typed=question, fails=True).stderr)
-=======
     def test_draw_box(self):
         out = self.scratch / "drawn.png"
         answer = self.run_example("draw_box", MODEL, PICTURE, "the purple circle", out).stdout
@@ -79,7 +77,6 @@ class Examples(unittest.TestCase):
         self.assertEqual(out.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         self.assertNotEqual(out.read_bytes(), PICTURE.read_bytes())
         self.run_example("draw_box", MODEL, PICTURE, "the purple circle", self.scratch / "none" / "out.png", fails=True)
->>>>>>> langs
 
     def test_gptq_layer(self):
         output = self.run_example("gptq_layer").stdout
