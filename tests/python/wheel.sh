@@ -18,8 +18,9 @@ CC=cc CXX=c++ "$tools/bin/pip" wheel -q --no-deps -w "$scratch/wheel" -C cmake.d
   -C build-dir="$scratch/build" capi/python
 PATH=$tools/bin:$PATH "$tools/bin/auditwheel" repair -w "$scratch/repaired" "$scratch"/wheel/octavo-*-py3-none-linux_*.whl
 wheel=$(echo "$scratch"/repaired/octavo-*-py3-none-manylinux_*.whl)
-python3 -m zipfile -l "$wheel" | grep -q 'octavo.libs/libdnnl'
-python3 -m zipfile -l "$wheel" | grep -q 'licenses/LICENSE'
+held=$(python3 -m zipfile -l "$wheel")  # whole: a reader that has seen enough would break its pipe
+grep -q 'octavo.libs/libdnnl' <<<"$held"
+grep -q 'licenses/LICENSE' <<<"$held"
 
 python3 -m venv "$fresh"
 "$fresh/bin/pip" install -q "$wheel" numpy pillow tqdm
