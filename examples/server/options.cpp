@@ -32,6 +32,7 @@ Options parse_command_line(int argc, char** argv) {
       {"f32", octavo::DType::f32}, {"bf16", octavo::DType::bf16}, {"s8", octavo::DType::s8}};
 
   CLI::App app("Serves a Qwen2.5-VL model directory over HTTP, as OpenAI's chat completions.", "octavo-server");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("MODEL_DIR", options.model_dir, "model directory, quantized or not")->required();
   app.add_option("--model-name", options.model_name, "name that clients ask for (default: the directory's)");
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
