@@ -1,9 +1,23 @@
 // What is known of a directory without reading a weight.
+#include <filesystem>
 #include <octavo/octavo.hpp>
+#include <string>
+#include <system_error>
 
 #include "guard.hpp"
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
+
+namespace {
+
+/// What is no directory has no problems that could be listed.
+void require_directory(const char* model_dir) {
+  std::error_code failed;
+  if (!std::filesystem::is_directory(model_dir, failed))
+    throw octavo::Error(octavo::ErrorCode::not_found, std::string(model_dir) + ": there is no such directory");
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -11,6 +25,7 @@ octavo_status octavo_check(const char* model_dir, int64_t* out_problems, char** 
   return guarded([&] {
     require(model_dir, "model_dir");
     require(out_problems, "out_problems");
+    require_directory(model_dir);
     const octavo::CheckResult result = octavo::check(model_dir);
     int64_t fatal = 0;
     for (const octavo::CheckProblem& problem : result.problems) fatal += problem.fatal ? 1 : 0;

@@ -2,19 +2,36 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
 #include <octavo/attention.hpp>
 #include <octavo/gemm.hpp>
 #include <octavo/model.hpp>
+#include <octavo/output_form.hpp>
 #include <octavo/prefix_cache.hpp>
 #include <octavo/quant.hpp>
+#include <octavo/running_batch.hpp>
+#include <octavo/session.hpp>
 #include <octavo/tensor.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "octavo.h"
 
 struct octavo_cancel {
   std::atomic<bool> flag{false};
+};
+struct octavo_image {
+  std::shared_ptr<const octavo::Image> value;
+};
+struct octavo_messages {
+  std::vector<octavo::ChatMessage> value{};
+};
+struct octavo_prompt {
+  octavo::ModelInput value;
 };
 struct octavo_tensor {
   octavo::Tensor value;
@@ -32,8 +49,27 @@ struct octavo_kv_cache {
 struct octavo_prefix_cache {
   std::shared_ptr<octavo::PrefixCache> value;
 };
+struct octavo_output_form {
+  octavo::OutputForm value;
+};
+struct octavo_form_state {
+  octavo::FormState value;
+};
 struct octavo_model {
   octavo::Model value;
+};
+struct octavo_session {
+  octavo::Session value;
+  octavo::Tensor logits{};  // that were last asked for
+};
+struct octavo_sampler {
+  octavo::TokenSampler value;
+};
+struct octavo_batch {
+  octavo::RunningBatch value;
+  std::map<std::uint64_t, std::unique_ptr<octavo_generate_options>> options{};  // which callbacks refer to
+  std::deque<octavo::RunningBatch::Finished> finished{};                        // and not taken yet
+  std::string message{};                                                        // of the last that was taken
 };
 
 namespace octavo::capi {

@@ -27,6 +27,7 @@ endfunction()
 octavo_add_module(tensor)
 octavo_add_module(json LINKS nlohmann_json::nlohmann_json)
 octavo_add_module(pattern LINKS PkgConfig::PCRE2)
+octavo_add_module(output_form)
 octavo_add_module(checkpoint)
 octavo_add_module(trace)
 octavo_add_module(gemm LINKS DNNL::dnnl ${CMAKE_DL_LIBS})
@@ -65,6 +66,10 @@ if(TARGET octavo_attention)
     set_source_files_properties(${octavo_attention_kernels}/bf16_amx.cpp PROPERTIES COMPILE_OPTIONS
       "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;${octavo_quiet}")
   endif()
+endif()
+if(TARGET octavo_quant)  # the sweep: a rounding that turns must not depend on the instruction set
+  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/lib/quant/gptq.cpp PROPERTIES
+                              COMPILE_OPTIONS "-ffp-contract=off")
 endif()
 if(TARGET octavo_tensor)  # as gemm, whose epilogues compute the same activations
   set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/lib/tensor/elementwise.cpp PROPERTIES

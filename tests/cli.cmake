@@ -16,6 +16,8 @@ if(TARGET octavo_cli)
                                         ${PROJECT_SOURCE_DIR}/tests/golden/pictures/cases)
   # Questions from options, files and standard input; boxes drawn.
   add_test(NAME "cli: inputs" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/inputs.sh ${octavo_program} ${octavo_tiny_model})
+  # Answers of a fixed form.
+  add_test(NAME "cli: forms" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/forms.sh ${octavo_program} ${octavo_tiny_model})
   # A conversation on a terminal and through pipes.
   add_test(NAME "cli: chat" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/chat.py ${octavo_program} ${octavo_tiny_model})
   # Completions in the shells that there are, the man page.

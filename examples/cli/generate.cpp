@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "answer_control.hpp"
+#include "answer_form.hpp"
 #include "commands.hpp"
 #include "draw.hpp"
 #include "question.hpp"
@@ -24,6 +26,8 @@ struct GenerateCommand {
   std::string boxes = "model";
   RunOptions run;
   TokenChoice choice;
+  AnswerForm form;
+  AnswerControl control;
   octavo::DecodeOptions decode;
   octavo::GenerateOptions job;
   octavo::ChatOptions chat;
@@ -143,6 +147,7 @@ octavo::JsonBuilder result_json(const octavo::GenerateResult& result, octavo::Bo
                           .set("vision_seconds", result.vision_seconds)
                           .set("prefill_seconds", result.prefill_seconds)
                           .set("decode_seconds", result.decode_seconds));
+  if (!result.log_probs.empty()) document.set("log_probs", log_probs_json(result.log_probs));
   return document;
 }
 
@@ -210,6 +215,8 @@ int run(const GenerateCommand& command) {
   options.use_cache = !command.no_cache;
   options.cache_dtype = command.run.cache_dtype();
   options.sampling = command.choice.sampling();
+  options.form = command.form.read();
+  command.control.apply(options, command.json);
   if (command.lookup) options.lookup = octavo::PromptLookup{.draft = *command.lookup};
   options.boxes = box_space(command.boxes);
   options.cancel = &interrupted;
@@ -253,6 +260,8 @@ void add_generate(Program& program) {
   command.integer("-n,--max-new-tokens", options->job.max_new_tokens, 1,
                   "at most so many tokens (the model's max_new_tokens or max_length, else 256)");
   add_token_choice(command, options->choice);
+  add_answer_form(command, options->form);
+  add_answer_control(command, options->control);
   command.group("Output");
   add_boxes(command, options->boxes,
             "pixels that boxes in answers are in: as the model saw the picture, or its own (model)");
@@ -262,6 +271,7 @@ void add_generate(Program& program) {
                "record every operation there, as JSON lines for octavo trace");
   command.flag("--trace-values", options->trace_values, "with --trace: statistics of every output, too");
   command.json(options->json, "one JSON document on standard output; with --batch one per line");
+  add_log_probs(command, options->control);
   command.threads();
   command.group("Machine");
   command.flag("--no-cache", options->no_cache, "recompute everything for each token: slow, same tokens");

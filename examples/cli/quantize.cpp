@@ -15,6 +15,7 @@ namespace {
 struct QuantizeCommand {
   std::string model, out;
   octavo::QuantizeOptions job;
+  std::string math = "bf16";
   bool json = false, quiet = false;
 };
 
@@ -41,6 +42,9 @@ int run(const QuantizeCommand& command) {
   require_source(command.job.calibration, "--calibration");
   ProgressBar bar(command.quiet);
   octavo::QuantizeOptions job = command.job;
+  if (command.math != "f32" && command.math != "bf16")
+    throw UsageError("--math is \"" + command.math + "\", one of f32, bf16 is needed");
+  job.math = command.math == "bf16" ? octavo::FloatMath::bf16 : octavo::FloatMath::f32;
   job.progress = bar.callback();
   job.cancel = &interrupted;
   const octavo::QuantizeResult result = octavo::quantize(command.model, command.out, job);
@@ -75,6 +79,9 @@ void add_quantize(Program& program) {
   command.text("-r,--recipe", {"NAME|FILE", ValueKind::choice_or_file, octavo::Recipe::preset_names()}, job.recipe,
                joined(octavo::Recipe::preset_names(), ", ") + ", or a recipe file (default)");
   command.pictures(job.decode);
+  command.text("--math", {"TYPE", ValueKind::choice, {"f32", "bf16"}}, options->math,
+               "how calibration multiplies floats: bf16 is faster where the processor has it, see "
+               "docs/quantization.md (bf16)");
   command.group("Output");
   command.text("-o,--out", {"OUT", ValueKind::directory}, options->out, "the directory to write");
   command.require();

@@ -11,7 +11,7 @@ namespace cli {
 
 struct TokenChoice {
   bool greedy = false, sample = false;
-  std::optional<double> temperature, top_p, repetition_penalty;
+  std::optional<double> temperature, top_p, min_p, repetition_penalty;
   std::optional<std::int64_t> top_k, seed;
 
   /// Absent: the model's own. @throws UsageError  for options that need each other.

@@ -40,6 +40,14 @@ struct SgemmOptions {
 void sgemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
            std::int64_t ldb, float* c, std::int64_t ldc, const SgemmOptions& options = {});
 
+/// C[N,N] += X^T X for X[K,N], float32, row-major: the lower triangle; what lies above the diagonal is left undefined.
+/// FloatMath::bf16 rounds X to bf16 where the processor multiplies bf16 faster (float_math.hpp): C then takes the
+/// products of the rounded values, summed in float32, so that it stays positive semidefinite but for that rounding.
+/// The order of every sum is fixed for a given K, math and float backend.
+/// @throws Error  invalid_argument for negative sizes, shape_mismatch for leading dimensions below N.
+void ssyrk(std::int64_t n, std::int64_t k, const float* x, std::int64_t ldx, float* c, std::int64_t ldc,
+           FloatMath math = FloatMath::f32);
+
 /// How the scale of a token is taken: absmax/127 (vLLM; Octavo's default) or absmax/127.5 (compressed-tensors).
 enum class TokenScale : std::uint8_t { absmax_127, absmax_127_5 };
 

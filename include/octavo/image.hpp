@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "octavo/attention.hpp"
+#include "octavo/files.hpp"
 #include "octavo/settings.hpp"
 #include "octavo/tensor.hpp"
 
@@ -55,6 +56,17 @@ Image load_image(const std::string& path, const DecodeOptions& options = {});
 Image decode_image(std::span<const std::byte> bytes, const std::string& origin, const DecodeOptions& options = {});
 DecodedImage decode_image_file(std::span<const std::byte> bytes, const std::string& origin,
                                const DecodeOptions& options = {});
+/// How pixels lie in memory: rows of 8-bit samples, the upper row first.
+struct PixelLayout {
+  std::int64_t height = 0, width = 0;
+  int channels = 3;             ///< 1 grey, 3 RGB, 4 RGB and alpha (not multiplied in)
+  std::int64_t row_stride = 0;  ///< bytes from a row to the next; 0: width * channels
+};
+/// A copy of pixels that some other program decoded or drew.
+/// @throws Error  invalid_argument: sides outside 1 to 1000000, other channels, rows that overlap, or fewer bytes than
+///                the layout needs.
+Image image_from_pixels(std::span<const std::byte> pixels, const PixelLayout& layout,
+                        Transparency transparency = Transparency::white);
 /// The bytes of a JPEG file that holds `image`; `quality` is 1 to 100. `comment`, of printable ASCII, stands in the
 /// file before the pixels.
 /// @throws Error  invalid_argument for sides outside 1 to 65500, and for `rgb` of another size than they give.
@@ -86,7 +98,7 @@ struct ImageProcessorConfig {
   /// the limits.
   /// @throws Error  not_found when neither is there; format for values that no picture could be prepared with;
   ///                unsupported for what `image_settings` requires.
-  static ImageProcessorConfig open(const std::string& directory);
+  static ImageProcessorConfig open(const FileSource& files);
 };
 /// What is done with each key: of preprocessor_config.json (and of processor_config.json's image_processor), and of
 /// processor_config.json itself.

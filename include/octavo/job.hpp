@@ -16,7 +16,8 @@ namespace octavo {
 
 // --- Progress -------------------------------------------------------------------------------------------------------
 
-/// How far a job is. `done` counts steps of about equal cost over the whole job, so that time left can be told.
+/// How far a job is. `done` counts steps over the whole job, each by its estimated cost, so that time left can be told:
+/// elapsed * (total - done) / done.
 struct Progress {
   std::string stage;  ///< what is being worked on: "model.layers.3: calibrate", "verify: quantized", ...
   std::int64_t done = 0, total = 0;
@@ -61,9 +62,11 @@ std::uint64_t peak_rss_bytes();
 /// What became of one linear layer (quantize), or how far one layer's output moved (verify).
 struct LayerReport {
   std::string module_path, method;
-  std::string scheme;   ///< quantize: the recipe's word, "w8a8" or "w8a16"; empty elsewhere
-  double loss = 0;      ///< tr((W-Q) H (W-Q)^T), the objective of GPTQ; 0 without calibration
-  double rtn_loss = 0;  ///< the same for round-to-nearest
+  std::string scheme;  ///< quantize: the recipe's word, "w8a8" or "w8a16"; empty elsewhere
+  /// tr((W-Q) H (W-Q)^T), the objective of GPTQ; without calibration, with H = I. By GPTQ, of a linear with more than
+  /// 256 output channels, told from 256 of them, evenly spaced (QuantizedLayer::loss).
+  double loss = 0;
+  double rtn_loss = 0;  ///< the same for round-to-nearest, from the same channels
   double damp_used = 0;
   /// quantize: ||Y - Yq|| / ||Y|| of the linear as it will run (int8 activations included, in W8A8), over up to 256
   /// calibration rows; negative without calibration. verify: the same for the hidden states that leave the block, over

@@ -23,10 +23,12 @@
 
 #include "octavo/boxes.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/files.hpp"
 #include "octavo/float_math.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
 #include "octavo/image.hpp"
+#include "octavo/output_form.hpp"
 #include "octavo/sampling.hpp"
 #include "octavo/structure.hpp"
 #include "octavo/text.hpp"
@@ -54,6 +56,13 @@ struct ModelOptions {
   HeadWeights lm_head = HeadWeights::as_stored;
 };
 
+/// Watches a model being opened, block by block.
+struct OpenWatch {
+  /// What is loaded next, or "ready", and how much of the whole is done; false cancels.
+  std::function<bool(std::string_view stage, std::int64_t done, std::int64_t total)> progress;
+  const std::atomic<bool>* cancel = nullptr;  ///< may be set from any thread
+};
+
 /// A prompt after preprocessing: everything a forward pass reads.
 struct ModelInput {
   std::vector<std::int32_t> ids;     ///< image pads expanded: t*h*w / merge^2 of them per image
@@ -76,6 +85,14 @@ struct PromptLookup {
 
 class PrefixCache;
 
+/// A token of an answer, as soon as it is chosen. What it points to is valid during the call.
+struct TokenEvent {
+  std::size_t sequence = 0;  ///< of a batch; 0 of one prompt
+  std::int32_t id = 0;
+  std::string_view text;                     ///< what became complete, may be empty
+  const TokenLogProbs* log_probs = nullptr;  ///< where they were asked for
+};
+
 struct GenerateOptions {
   /// Absent: generation_config.json's max_new_tokens, or its max_length less the prompt, else 256. Clamped so that
   /// prompt and answer fit max_position_embeddings.
@@ -89,15 +106,36 @@ struct GenerateOptions {
   std::optional<PromptLookup> lookup;
   /// Absent: off. Where prompts and pictures of earlier calls are found again, see prefix_cache.hpp.
   std::shared_ptr<PrefixCache> prefix_cache;
-  std::optional<SamplingOptions> sampling;  ///< absent: generation_config.json's, else greedy
-  std::optional<GenerationRules> rules;     ///< absent: generation_config.json's
-  std::vector<std::int32_t> stop_ids;       ///< besides generation_config.json's eos ids
+  /// Absent: generation_config.json's, else greedy. What has no effect because do_sample is off is refused.
+  std::optional<SamplingOptions> sampling;
+  std::optional<GenerationRules> rules;  ///< absent: generation_config.json's
+  std::vector<std::int32_t> stop_ids;    ///< besides generation_config.json's eos ids
   bool ignore_eos = false;  ///< leaves generation_config.json's eos ids out; its stop strings are among the rules
+  /// Texts that end the answer, as OpenAI's `stop`: the one that is complete first, it and what follows it are left out
+  /// of the text. They are looked for in the answer's text alone, which holds no special tokens; the rules'
+  /// stop_strings are transformers', which look into the prompt, too, and stay in the text. Callbacks get no text that
+  /// may yet turn out to begin one. Needs a tokenizer.
+  std::vector<std::string> stop_strings;
+  /// Added before the rules act, whether tokens are sampled or not; several of one id add up.
+  std::vector<TokenBias> logit_bias;
+  /// Called before each token is chosen, with prompt and answer so far and the model's logits, [vocab], which it may
+  /// change; bias, rules and sampling then act on those. False ends that sequence without another token. With lookup it
+  /// is called in the same order and for the same tokens as without.
+  std::function<bool(std::size_t sequence, std::span<const std::int32_t> history, std::span<float> logits)> on_logits;
+  /// Absent: none. Else log_probs_of each token of the answer, with so many best ones: 0 .. vocab_size. They are the
+  /// model's, whatever on_logits, bias and rules change.
+  std::optional<std::int64_t> log_probs;
   /// Called per token with its id and the text that became complete; false stops the generation. The text that the
   /// last tokens held back (half a character) comes with the last call. Called from the generating thread.
   std::function<bool(std::int32_t id, std::string_view text)> on_token;
-  /// The same for a batch, where on_token must be empty: with the sequence's index, which alone false stops.
-  std::function<bool(std::size_t sequence, std::int32_t id, std::string_view text)> on_batch_token;
+  /// The same with all that is known of the token, for one prompt and for a batch, where false stops that sequence
+  /// alone. Set one of the two.
+  std::function<bool(const TokenEvent& event)> on_event;
+  /// Absent: any text. Else tokens that cannot continue a text of the form are never chosen, whatever the rules and the
+  /// sampling prefer, and the answer ends exactly when the text is complete: at a stop token, which is forced where
+  /// nothing else may follow, or, where there are none, at once. max_new_tokens, stop strings and callbacks may cut it
+  /// short. Needs a tokenizer.
+  std::optional<OutputForm> form;
   const std::atomic<bool>* cancel = nullptr;  ///< looked at before every layer
   /// What the boxes in GenerateResult::text are in. `original` needs pictures that share one scale (see common_scale),
   /// and, since a box is moved when the answer is complete, no on_token.
@@ -107,8 +145,9 @@ struct GenerateOptions {
 enum class FinishReason : std::uint8_t { stop, length, cancelled };
 
 struct GenerateResult {
-  std::vector<std::int32_t> tokens;  ///< new ones, the stop token included
-  std::string text;                  ///< special tokens skipped; empty when the directory has no tokenizer
+  std::vector<std::int32_t> tokens;      ///< new ones, the stop token included
+  std::string text;                      ///< special tokens skipped; empty when the directory has no tokenizer
+  std::vector<TokenLogProbs> log_probs;  ///< of `tokens`, where options.log_probs asked for them
   std::int64_t prompt_tokens = 0;
   std::int64_t reused_tokens = 0;    ///< of the prompt, whose keys and values came from the prefix cache
   std::int64_t drafted_tokens = 0;   ///< that prompt lookup proposed
@@ -125,21 +164,24 @@ class Model {
  public:
   /// Reads config.json and the headers, checks every tensor, maps the weights. The tokenizer and the image processor
   /// are read when first needed: a directory without them still runs on token ids.
+  /// `files`: a directory's path, or files in memory or behind descriptors (files.hpp).
   /// @throws Error  format with every missing or misshapen tensor, its expected and actual shape and the config field
-  ///                behind it; unsupported for another architecture.
-  static Model open(const std::string& directory, const ModelOptions& options = {});
+  ///                behind it; unsupported for another architecture; cancelled by the watch.
+  static Model open(const FileSource& files, const ModelOptions& options = {}, const OpenWatch& watch = {});
 
   const ModelOptions& options() const noexcept;  ///< as opened with
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;                   ///< throws not_found when the directory has none
+  const FormVocabulary& form_vocabulary() const;        ///< its tokens, for FormState; made when first asked for
   const ChatTemplate& chat_template() const;            ///< how prepare lays prompts out
   const ImageProcessorConfig& image_processor() const;  ///< preprocessor_config.json
   std::int64_t vocab_size() const;                      ///< rows of the embedding; may exceed the tokenizer's
   std::int64_t max_position_embeddings() const;
   std::size_t resident_bytes() const;  ///< bytes of weights a run touches: packed, converted or mapped
 
-  /// Chat template + tokenizer + image processor. The images are those of the parts, in order.
-  ModelInput prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
+  /// Chat template + tokenizer + image processor. `images` are those of the image parts that do not bring theirs, in
+  /// order.
+  ModelInput prepare(std::span<const ChatMessage> messages, std::span<const Image> images = {},
                      const ChatOptions& options = {}) const;
   /// @throws Error  invalid_argument where pads stand in the texts themselves: a pad is a picture's place.
   ///                The same for what the chat template refuses.
@@ -157,6 +199,13 @@ class Model {
   /// gives them back, as it does while generating; without, as they were computed.
   Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr,
                  std::optional<DType> cache_dtype = std::nullopt) const;
+  /// What the layers of these indices give, in that order: f32 [L, hidden] each, before the final norm; -1 is the last
+  /// layer. (transformers' hidden_states[i + 1], but for the last, where it has last_hidden_state.) No logit is
+  /// computed.
+  /// @throws Error  invalid_argument: no such layer.
+  std::vector<Tensor> hidden_states(const ModelInput& input, std::span<const std::int64_t> layers) const;
+  /// f32 [L, hidden], after the final norm: what the lm_head multiplies, and what embeddings are pooled from.
+  Tensor last_hidden_state(const ModelInput& input) const;
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;

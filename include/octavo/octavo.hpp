@@ -11,13 +11,16 @@
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/ledger.hpp"      // bytes that tensors without data would take
+#include "octavo/allocator.hpp"   // where large buffers come from
 #include "octavo/memory_pool.hpp"  // memory reused from call to call
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/files.hpp"       // a model's files: of a directory, in memory, behind descriptors
 #include "octavo/pattern.hpp"     // Python's regular expressions
 #include "octavo/settings.hpp"    // what is done with each key of a file
 #include "octavo/trace.hpp"       // runs recorded and compared
+#include "octavo/output_form.hpp"  // answers of a fixed form: JSON schemas, templates
 #include "octavo/generation_config.hpp"  // how answers are chosen and when they end
 #include "octavo/config.hpp"      // a model's configuration as plain structs
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
@@ -32,6 +35,7 @@
 #include "octavo/sampling.hpp"    // the next token
 #include "octavo/boxes.hpp"       // boxes in answers, and where they lie in the picture
 #include "octavo/model.hpp"       // models and generation
+#include "octavo/model_info.hpp"  // what a model is, in numbers
 #include "octavo/session.hpp"     // prefill and decode by hand
 #include "octavo/running_batch.hpp"  // sequences join and leave
 #include "octavo/prefix_cache.hpp"  // prompts that begin alike, read once
@@ -48,5 +52,6 @@
 #include "octavo/verify.hpp"      // verification step by step, from simple to hard
 #include "octavo/attribution.hpp" // which linears cost quality, and which to keep in W8A16
 #include "octavo/report.hpp"      // one page with all of it
+#include "octavo/quantized_writer.hpp"  // the output of a quantization of your own
 #include "octavo/quantize.hpp"    // a model directory in, a W8A8 one out
 // clang-format on

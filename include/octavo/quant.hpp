@@ -20,20 +20,23 @@
 #include <vector>
 
 #include "octavo/contract.hpp"
+#include "octavo/float_math.hpp"
 #include "octavo/json.hpp"
 #include "octavo/pattern.hpp"
 #include "octavo/tensor.hpp"
 
 namespace octavo {
 
-/// Gathers H = 2/n sum X^T X over n samples; float32, one triangle. Each `add` is one sample: its product is formed
-/// first and added once. The factor 2/n has no influence on quantization, since damping is relative to H's diagonal.
-/// Holds 4*K*K bytes. Not thread-safe; a copy is another handle on the same sums.
+/// Gathers H = 2/n sum X^T X over n samples, one `add` each; float32, one triangle. The factor 2/n has no influence on
+/// quantization, since damping is relative to H's diagonal. Rows wait until there are 2048, however many samples they
+/// come from, and are multiplied together. Holds 4*K*K bytes and 8192*K for what waits. Not thread-safe; a copy is
+/// another handle on the same sums.
 class HessianAccumulator {
  public:
-  /// `name` is how errors name the input, e.g. a module path.
+  /// `name` is how errors name the input, e.g. a module path. `math`: see ssyrk. With bf16, H is that of inputs rounded
+  /// to bf16, which is what a model that runs in bf16 would see; docs/quantization.md has the effect.
   /// @throws Error  invalid_argument unless 1 <= in_features <= 131071 (beyond, int32 sums of int8 overflow).
-  HessianAccumulator(std::int64_t in_features, std::string name);
+  HessianAccumulator(std::int64_t in_features, std::string name, FloatMath math = FloatMath::f32);
   /// x[T,K] f32; T may be 0. Pads must not be among the rows.
   /// @throws Error  shape_mismatch, dtype_mismatch; invalid_argument naming the row and column of a NaN or infinity.
   ///                Unchanged on failure.
@@ -68,13 +71,18 @@ struct GptqOptions {
   /// f32, bf16, f16: scales are rounded to it before quantizing, so that what is optimised is what is run. Absent: the
   /// weight's own type in quantize_layer, the model's in a recipe, as compressed-tensors does.
   std::optional<DType> scale_dtype;
+  /// Output channels from which quantize_layer tells the losses, which cost 2*K*K operations per channel and decide
+  /// nothing. 0: all, the exact sums. No key of a recipe.
+  std::int64_t loss_channels = 0;
 };
 
 struct QuantizedLayer {
-  Tensor weight;                  ///< s8 [N,K]
-  Tensor scales;                  ///< f32 [N] > 0, each exactly representable in the scales' type
-  double loss = 0;                ///< tr((W-Q) H (W-Q)^T) with the H handed in, undamped; H = I where there is none
-  double rtn_loss = 0;            ///< the same for round-to-nearest with the same scales
+  Tensor weight;  ///< s8 [N,K]
+  Tensor scales;  ///< f32 [N] > 0, each exactly representable in the scales' type
+  /// tr((W-Q) H (W-Q)^T) with the H handed in, undamped; H = I where there is none. Where GptqOptions::loss_channels
+  /// is less than N: the sum over so many channels, evenly spaced, times sum scale^2 of all by that of these.
+  double loss = 0;
+  double rtn_loss = 0;            ///< the same for round-to-nearest with the same scales, from the same channels
   double damp_used = 0;           ///< share of the mean diagonal that was added in the end; 0 by round-to-nearest
   std::int64_t dead_columns = 0;  ///< inputs that were always 0: diag(H) == 0; GPTQ sets their weights to 0
   bool fell_back_to_rtn = false;  ///< no damping up to 1.0 made H positive definite, or every column is dead
@@ -100,7 +108,8 @@ class PreparedHessian {
 ///     quantize_layer: w[N,K]:f32|bf16|f16 h[K,K] -> q[N,K]:s8 scale[N]
 ///
 /// By round-to-nearest when `options.method` says so. damp_percent and act_order must be those `hessian` was prepared
-/// with. Uses two float32 copies of W while it runs.
+/// with. Uses two float32 copies of W while it runs, a third where W is not float32, and two of the channels that
+/// the losses are told from.
 /// @throws Error  shape_mismatch, dtype_mismatch; invalid_argument for options out of range or unlike the Hessian's,
 /// and
 ///                for NaN or infinity in W, naming the layer, row and column.
@@ -142,8 +151,9 @@ class Recipe {
   static std::vector<std::string> preset_names();
   /// @throws Error  format, naming the rule's index and the key at fault: unknown keys, bad values, bad expressions.
   static Recipe parse(const Json& json);
-  /// A preset by name, else a file.
-  static Recipe open(const std::string& preset_or_path);
+  /// A preset by name; a recipe as text, which begins with "{"; else a file.
+  static Recipe open(const std::string& preset_text_or_path);
+  static bool is_text(std::string_view preset_text_or_path) noexcept;  ///< begins with "{"
   /// A skip rule when none fits; throws format for an expression too complex to decide. The reference lives as long as
   /// the recipe's rules are unchanged.
   const Rule& rule_for(std::string_view module_path) const;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "octavo/float_math.hpp"
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
 #include "octavo/samples.hpp"
@@ -22,10 +23,14 @@
 namespace octavo {
 
 struct QuantizeOptions {
-  std::string recipe = "default";  ///< preset or path
+  std::string recipe = "default";  ///< preset, path, or JSON text: Recipe::open
   SampleSource calibration;        ///< may be empty only when no rule needs it (rtn)
   std::int64_t max_samples = 0;    ///< 0: all
   DecodeOptions decode;            ///< of the samples' pictures
+  /// Of the passes that collect inputs and of the Hessians. Rounding to bf16, as the model itself was trained to run,
+  /// moves the objective on rows that were not calibrated on by less than 0.1 % (docs/quantization.md), and takes a
+  /// half to a fourth of the time where the processor multiplies bf16.
+  FloatMath math = FloatMath::bf16;
   bool overwrite = false;  ///< replace an earlier output of quantize(), once the new one is complete: AtomicDirectory
   std::uint64_t max_shard_bytes = std::uint64_t{5} << 30;
   ProgressCallback progress;

@@ -99,10 +99,11 @@ Sample parse_conversation(std::string_view json, const std::string& origin, cons
 
 /// Decodes every picture of every sample and asks whether the model's image processor takes its shape, so that a
 /// picture at fault is found before hours of work. Samples at fault move to `skipped` when `skip_bad`.
-/// `before_each` may be empty; it may throw, to cancel.
+/// `before_each` may be empty; it may throw, to cancel. Returns for each sample that is left the patches of its
+/// pictures: the rows that the vision tower runs on.
 /// @throws Error  what the first sample at fault has, naming it; invalid_argument when none is left.
-void check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
-                    const std::function<void(const Sample&)>& before_each = {});
+std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
+                                         const std::function<void(const Sample&)>& before_each = {});
 
 /// Pictures of a sample, decoded. @throws Error  as load_image.
 std::vector<Image> load_images(const Sample& sample);

@@ -1,8 +1,9 @@
 /// @file
-/// How the next token is chosen among a model's logits.
+/// How the next token is chosen among a model's logits, and how likely the model thought it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct SamplingOptions {
   std::uint64_t seed = 0;           ///< the same seed gives the same tokens
 };
 
+/// A token, and what is added to its logit before anything else is done with it: -infinity forbids it.
+struct TokenBias {
+  std::int32_t id = 0;
+  double bias = 0;
+};
+
 /// A token and the chance that sampling would draw it.
 struct TokenProbability {
   std::int32_t id = 0;
@@ -34,5 +41,46 @@ struct TokenProbability {
 std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
                                                     std::span<const std::int32_t> history,
                                                     const SamplingOptions& options);
+
+/// A token and the natural logarithm of the probability that the model gives it.
+struct TokenLogProb {
+  std::int32_t id = 0;
+  double log_prob = 0;
+};
+/// How likely the model thought a token that was chosen, and what it thought likeliest.
+struct TokenLogProbs {
+  double log_prob = 0;             ///< of the token itself
+  std::vector<TokenLogProb> best;  ///< falling; of equal ones the lowest id first
+};
+/// The log-softmax of the logits as the model gives them, before bias, penalties, temperature and filters: what
+/// OpenAI's `logprobs` and vLLM's raw_logprobs are. Summed in double precision.
+/// @throws Error  invalid_argument: `id` outside the logits, `best` negative or above their number; not_finite: a logit
+///                is NaN, or the largest infinite.
+TokenLogProbs log_probs_of(std::span<const float> logits, std::int32_t id, std::int64_t best = 0);
+
+namespace model {
+class Sampler;
+}
+
+/// Chooses token after token by hand: with the same options, the draws of generate() where no rules act.
+///
+///     TokenSampler sampler(options);
+///     for (;;) logits = session.feed({{sampler.next(logits.values<float>(), session.tokens())}, {}});
+///
+/// One thread at a time.
+class TokenSampler {
+ public:
+  /// @throws Error  invalid_argument: options out of their domain.
+  explicit TokenSampler(const SamplingOptions& options);
+  ~TokenSampler();
+  TokenSampler(TokenSampler&& other) noexcept;
+  TokenSampler& operator=(TokenSampler&& other) noexcept;
+  /// The next token, by logits [vocab] and what the repetition penalty looks at: prompt and answer so far.
+  /// @throws Error  not_finite, as sampling_distribution.
+  std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
+
+ private:
+  std::unique_ptr<model::Sampler> sampler_;
+};
 
 }  // namespace octavo

@@ -54,12 +54,6 @@ constexpr std::array<Turn, 9> kTurns = {{{false, false, false},
                                          {true, true, true},
                                          {true, false, true}}};
 
-/// Source: paste_mask_L of Pillow's Paste.c; the division by 255 is rounded.
-std::uint8_t on_white(unsigned value, unsigned alpha) {
-  const unsigned sum = 255U * (255U - alpha) + value * alpha + 128U;
-  return static_cast<std::uint8_t>(((sum >> 8) + sum) >> 8);
-}
-
 DecodedImage finish(Samples samples, const char* format, const DecodeOptions& options) {
   DecodedImage result;
   result.format = format;

@@ -19,6 +19,12 @@ struct Samples {
   int orientation = 1;               ///< of EXIF or XMP, 1 to 8
 };
 
+/// Source: paste_mask_L of Pillow's Paste.c; the division by 255 is rounded.
+inline std::uint8_t on_white(unsigned value, unsigned alpha) {
+  const unsigned sum = 255U * (255U - alpha) + value * alpha + 128U;
+  return static_cast<std::uint8_t>(((sum >> 8) + sum) >> 8);
+}
+
 /// The bytes of a picture file, with what an error about them says and the bounds on what they may take.
 class PictureFile {
  public:

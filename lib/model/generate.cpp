@@ -29,7 +29,7 @@ class Generation {
     try {
       run_steps();
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::cancelled || !cancel_.requested()) throw;
+      if (!sequences_.front().cancelled_by(error)) throw;
       for (Sequence& sequence : sequences_)
         if (!sequence.finished()) {
           sequence.cancel();
@@ -84,8 +84,6 @@ class Generation {
 }  // namespace
 
 GenerateResult Model::generate(const ModelInput& input, const GenerateOptions& options) const {
-  if (options.on_batch_token)
-    throw Error(ErrorCode::invalid_argument, "generate: on_batch_token is for a batch; on_token hears of one sequence");
   return std::move(Generation(*impl_, {&input, 1}, options, false).run().front());
 }
 
@@ -94,7 +92,7 @@ std::vector<GenerateResult> Model::generate(std::span<const ModelInput> inputs, 
     throw Error(ErrorCode::invalid_argument, "generate: the batch is empty: give at least one prompt");
   if (options.on_token)
     throw Error(ErrorCode::invalid_argument,
-                "generate: on_token does not tell the sequences of a batch apart: set on_batch_token instead");
+                "generate: on_token does not tell the sequences of a batch apart: set on_event instead");
   return Generation(*impl_, inputs, options, true).run();
 }
 

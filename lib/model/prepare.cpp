@@ -1,9 +1,7 @@
 // From a conversation to what a forward pass reads.
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,6 +25,23 @@ void refuse_pads_in_text(std::span<const ChatMessage> messages, const Tokenizer&
   }
 }
 
+/// The pictures of all image parts, in order: their own, or the next of `images`. Those left over stand at the end, so
+/// that they are counted.
+std::vector<const Image*> pictures_of(std::span<const ChatMessage> messages, std::span<const Image> images) {
+  std::vector<const Image*> pictures;
+  std::size_t next = 0;
+  for (const ChatMessage& message : messages)
+    for (const ChatPart& part : message.parts)
+      if (part.kind == ChatPart::Kind::image) {
+        if (part.image != nullptr)
+          pictures.push_back(part.image.get());
+        else if (next < images.size())
+          pictures.push_back(&images[next++]);
+      }
+  while (next < images.size()) pictures.push_back(&images[next++]);
+  return pictures;
+}
+
 }  // namespace
 
 ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const Image> images,
@@ -37,9 +52,10 @@ ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const
   if (!options.control_tokens_as_text) literal.clear();
   ModelInput input;
   std::vector<std::int64_t> counts;
-  for (std::size_t i = 0; i < images.size(); ++i) {
+  const std::vector<const Image*> pictures = pictures_of(messages, images);
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
     input.images.push_back(
-        in_context("image " + std::to_string(i), [&] { return patchify(images[i], image_processor()); }));
+        in_context("image " + std::to_string(i), [&] { return patchify(*pictures[i], image_processor()); }));
     counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));
   }
   const std::int32_t pad = impl_->architecture->image_token_id();
@@ -67,12 +83,10 @@ ModelInput Model::prepare(std::string_view user_text, std::span<const Image> ima
 
 std::vector<std::string> Model::notes() const {
   std::vector<std::string> lines;
-  const std::filesystem::path directory(impl_->checkpoint.directory());
+  const FileSource& files = impl_->checkpoint.files();
   for (const SettingsTable* table : {&generation_settings(), &tokenizer_settings()}) {
-    const std::filesystem::path path = directory / table->file;
-    std::error_code failed;
-    if (!std::filesystem::exists(path, failed)) continue;
-    for (const SettingFinding& finding : examine_settings(Json::read_file(path.string()), *table))
+    if (!files.has(table->file)) continue;
+    for (const SettingFinding& finding : examine_settings(files.json(table->file), *table))
       if (finding.kind == SettingFinding::Kind::named) lines.push_back(finding.what);
   }
   if (!chat_template().problem().empty()) lines.push_back(chat_template().problem());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,8 +96,25 @@ void check_sampling(const SamplingOptions& options) {
   }
 }
 
-Sampler::Sampler(const SamplingOptions& options, TokenRules rules)
-    : options_(options), rules_(std::move(rules)), random_(options.seed) {
+void refuse_unused(const SamplingOptions& options) {
+  if (options.do_sample) return;
+  const SamplingOptions usual;
+  const auto refuse_other = [](const char* name, double value, double none) {
+    if (value != none && value != 0)
+      refuse(std::string(name) + " is " + std::to_string(value) +
+             ", and nothing is sampled: set do_sample (--sample, OCTAVO_SAMPLING_ON), or leave it out");
+  };
+  refuse_other("temperature", options.temperature, usual.temperature);
+  refuse_other("top_k", static_cast<double>(options.top_k), static_cast<double>(usual.top_k));
+  refuse_other("top_p", options.top_p, usual.top_p);
+  refuse_other("min_p", options.min_p, usual.min_p);
+  refuse_other("typical_p", options.typical_p, usual.typical_p);
+  refuse_other("epsilon_cutoff", options.epsilon_cutoff, usual.epsilon_cutoff);
+  refuse_other("eta_cutoff", options.eta_cutoff, usual.eta_cutoff);
+}
+
+Sampler::Sampler(const SamplingOptions& options, TokenRules rules, std::optional<FormState> form)
+    : options_(options), rules_(std::move(rules)), form_(std::move(form)), random_(options.seed) {
   check_sampling(options);
 }
 
@@ -111,12 +129,23 @@ Choices Sampler::draw_from(std::span<const float> logits, std::span<const std::i
   rules_.before_penalty(scores, history);
   penalise(scores, history, options_.repetition_penalty);
   rules_.after_penalty(scores, history);
+  if (form_) form_->mask(scores);
   if (std::all_of(scores.begin(), scores.end(), [](float score) { return score == -INFINITY; }))
-    throw Error(ErrorCode::invalid_argument, "sampling: the rules of generation_config.json leave no token to choose");
+    throw Error(
+        ErrorCode::invalid_argument,
+        form_ ? "sampling: the rules of generation_config.json, logit_bias and on_logits leave no token to choose "
+                "that goes on with the form"
+              : "sampling: the rules of generation_config.json, logit_bias and on_logits leave no token to choose");
   return distribution(scores, options_);
 }
 
 std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
+  const std::int32_t id = draw(logits, history);
+  if (form_) form_->take(id);
+  return id;
+}
+
+std::int32_t Sampler::draw(std::span<const float> logits, std::span<const std::int32_t> history) {
   const Choices drawn_from = draw_from(logits, history);
   if (is_greedy(options_)) return drawn_from.front().id;
   const double point = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // uniform in [0, 1)
@@ -129,6 +158,16 @@ std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::i
 }
 
 }  // namespace model
+
+TokenSampler::TokenSampler(const SamplingOptions& options)
+    : sampler_(std::make_unique<model::Sampler>(options, model::TokenRules())) {}
+TokenSampler::~TokenSampler() = default;
+TokenSampler::TokenSampler(TokenSampler&& other) noexcept = default;
+TokenSampler& TokenSampler::operator=(TokenSampler&& other) noexcept = default;
+
+std::int32_t TokenSampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
+  return sampler_->next(logits, history);
+}
 
 std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
                                                     std::span<const std::int32_t> history,

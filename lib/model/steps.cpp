@@ -49,11 +49,12 @@ void Steps::take(Sequence& sequence, const Tensor& logits, std::int64_t row) try
   result.drafted_tokens += static_cast<std::int64_t>(draft.size());
   std::size_t accepted = 0;
   for (std::size_t i = 0;; ++i, ++row) {
-    const Answer::Piece piece = sequence.answer.take(logits.select(0, row).values<float>());
-    if (i < draft.size() && piece.id == draft[i]) ++accepted;
-    callback_seconds_ += sequence.tell(piece);
+    const std::optional<Answer::Piece> piece = sequence.answer.take(logits.select(0, row).values<float>());
+    if (!piece) break;
+    if (i < draft.size() && piece->id == draft[i]) ++accepted;
+    callback_seconds_ += sequence.tell(*piece);
     // Whoever cancels gets what he would have got token by token.
-    if (sequence.finished() || sequence.cancel_token().requested() || i == draft.size() || piece.id != draft[i]) break;
+    if (sequence.finished() || sequence.cancel_token().requested() || i == draft.size() || piece->id != draft[i]) break;
   }
   result.accepted_tokens += static_cast<std::int64_t>(accepted);
   sequence.settle(accepted);

@@ -26,6 +26,10 @@ void check_options(const GptqOptions& options, const std::string& who) {
     throw Error(ErrorCode::invalid_argument,
                 who + ": block_size is " + std::to_string(options.block_size) + ", it must lie between 1 and 4096");
   }
+  if (options.loss_channels < 0) {
+    throw Error(ErrorCode::invalid_argument,
+                who + ": loss_channels is " + std::to_string(options.loss_channels) + ", it must be 0 (all) or more");
+  }
   const DType scales = options.scale_dtype.value_or(DType::f32);
   if (scales != DType::f32 && scales != DType::bf16 && scales != DType::f16) {
     throw Error(ErrorCode::invalid_argument,

@@ -9,8 +9,8 @@
 namespace octavo {
 namespace {
 
-/// Rows of H per product: of the upper triangle only what lies in the diagonal blocks is computed.
-constexpr std::int64_t kPanel = 1024;
+/// Rows multiplied at a time: each time the triangle of sums is read and written once.
+constexpr std::int64_t kTogether = 2048;
 constexpr std::int64_t kTile = 64;
 
 }  // namespace
@@ -20,16 +20,49 @@ struct HessianAccumulator::Impl {
   std::int64_t in_features = 0;
   std::int64_t rows = 0;
   std::int64_t samples = 0;
-  Tensor sums;  // lower triangle of sum X^T X, [K,K]
+  FloatMath math = FloatMath::f32;
+  Tensor sums;     // lower triangle of sum X^T X, [K,K]
+  Tensor waiting;  // [kTogether,K], of which the first waiting_rows are not in the sums yet; made when one has to wait
+  std::int64_t waiting_rows = 0;
+
+  void multiply(const float* x, std::int64_t count) {
+    ssyrk(in_features, count, x, in_features, sums.mutable_data<float>(), in_features, math);
+  }
+
+  /// Always kTogether rows, counted from the first: how rows are cut into samples changes no sum.
+  void take_in(const float* x, std::int64_t count) {
+    while (count > 0) {
+      const std::int64_t part = std::min(count, kTogether - waiting_rows);
+      if (part == kTogether) {
+        multiply(x, part);
+      } else {
+        if (!waiting.defined()) waiting = Tensor::empty(DType::f32, {kTogether, in_features});
+        float* to = waiting.mutable_data<float>() + waiting_rows * in_features;
+        parallel_for(part * in_features, std::int64_t{1} << 16,
+                     [&](std::int64_t begin, std::int64_t end) { std::copy(x + begin, x + end, to + begin); });
+        waiting_rows += part;
+        if (waiting_rows == kTogether) flush();
+      }
+      x += part * in_features;
+      count -= part;
+    }
+  }
+
+  void flush() {
+    if (waiting_rows > 0) multiply(waiting.data<float>(), waiting_rows);
+    waiting_rows = 0;
+  }
 };
 
-HessianAccumulator::HessianAccumulator(std::int64_t in_features, std::string name) : impl_(std::make_shared<Impl>()) {
+HessianAccumulator::HessianAccumulator(std::int64_t in_features, std::string name, FloatMath math)
+    : impl_(std::make_shared<Impl>()) {
   if (in_features < 1 || in_features > quant::kMaxInFeatures) {
     throw Error(ErrorCode::invalid_argument, "hessian (" + name + "): in_features is " + std::to_string(in_features) +
                                                  ", it must lie between 1 and 131071");
   }
   impl_->name = std::move(name);
   impl_->in_features = in_features;
+  impl_->math = math;
   impl_->sums = Tensor::zeros(DType::f32, {in_features, in_features});
 }
 
@@ -51,12 +84,7 @@ void HessianAccumulator::add(const Tensor& x) {
   const Tensor dense = x.contiguous();
   const float* values = dense.data<float>();
   quant::check_finite(values, rows, k, "x", who);
-  float* sums = impl_->sums.mutable_data<float>();
-  for (std::int64_t begin = 0; begin < k; begin += kPanel) {
-    const std::int64_t end = std::min(k, begin + kPanel);
-    sgemm(end - begin, end, rows, values + begin, k, values, k, sums + begin * k, k,
-          {.transpose_a = true, .beta = 1.0F});
-  }
+  impl_->take_in(values, rows);
   impl_->rows += rows;
   ++impl_->samples;
 }
@@ -69,6 +97,8 @@ Tensor HessianAccumulator::take() {
     throw Error(ErrorCode::invalid_argument, "hessian (" + impl_->name + "): " +
                                                  (impl_->sums.defined() ? "no row was added" : "it was taken before"));
   }
+  impl_->flush();
+  impl_->waiting = {};
   const std::int64_t k = impl_->in_features;
   const float factor = 2.0F / static_cast<float>(impl_->samples);
   float* h = impl_->sums.mutable_data<float>();

@@ -88,7 +88,7 @@ void find_factor(PreparedHessian::Impl& impl, double mean) {
   auto* a = factor.mutable_data<float>();
   for (double damp = impl.options.damp_percent;; damp = std::min(kMaxDamp, std::max(kLeastDamp, damp * 10))) {
     arrange(impl, mean, damp, a);
-    if (quant::invert_cholesky(a, k)) {
+    if (quant::cholesky(a, k)) {
       quant::mirror(a, k);
       impl.factor = std::move(factor);
       impl.damp_used = damp;
@@ -135,37 +135,4 @@ PreparedHessian::PreparedHessian(Tensor hessian, const GptqOptions& options, std
   impl_ = std::move(impl);
 }
 
-namespace quant {
-
-double quadratic_error(const float* difference, std::int64_t rows, const float* h, std::int64_t k) {
-  constexpr std::int64_t kWidth = 512;
-  std::vector<double> sums(static_cast<std::size_t>(rows), 0.0);
-  const auto add_dots = [&](const float* left, std::int64_t ld_left, const float* right, std::int64_t width,
-                            double weight) {
-    parallel_for(rows, 1 + (std::int64_t{1} << 14) / width, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) {
-        double sum = 0;
-        for (std::int64_t j = 0; j < width; ++j) sum += double{left[n * ld_left + j]} * double{right[n * k + j]};
-        sums[static_cast<std::size_t>(n)] += weight * sum;
-      }
-    });
-  };
-  if (h == nullptr) {
-    add_dots(difference, k, difference, k, 1.0);
-  } else {  // diagonal blocks once, what lies below them twice
-    std::vector<float> product(static_cast<std::size_t>(rows * std::min(k, kWidth)));
-    for (std::int64_t j = 0; j < k; j += kWidth) {
-      const std::int64_t width = std::min(kWidth, k - j);
-      const std::int64_t below = j + width;
-      sgemm(rows, width, width, difference + j, k, h + j * k + j, k, product.data(), width);
-      add_dots(product.data(), width, difference + j, width, 1.0);
-      if (below == k) continue;
-      sgemm(rows, width, k - below, difference + below, k, h + below * k + j, k, product.data(), width);
-      add_dots(product.data(), width, difference + j, width, 2.0);
-    }
-  }
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
-}
-
-}  // namespace quant
 }  // namespace octavo

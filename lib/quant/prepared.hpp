@@ -12,19 +12,12 @@ namespace octavo {
 struct PreparedHessian::Impl {
   std::string name;
   GptqOptions options;
-  Tensor hessian;                   // [K,K] as handed in
-  Tensor factor;                    // [K,K] U in sweep order; undefined by round-to-nearest or when none was found
+  Tensor hessian;  // [K,K] as handed in
+  Tensor factor;   // [K,K] F in sweep order, H = F F^T; undefined by round-to-nearest or when none was found
   std::vector<std::int64_t> order;  // sweep position -> column
   std::vector<bool> dead;           // by column
   std::int64_t dead_columns = 0;
   double damp_used = 0;
 };
 
-namespace quant {
-
-/// tr(D H D^T) of difference[rows,k] and symmetric h[k,k], in half the operations of the plain form. Fixed order of
-/// summation. `h` null: H = I.
-double quadratic_error(const float* difference, std::int64_t rows, const float* h, std::int64_t k);
-
-}  // namespace quant
 }  // namespace octavo

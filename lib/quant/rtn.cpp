@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "checks.hpp"
+#include "loss.hpp"
 #include "octavo/quant.hpp"
-#include "prepared.hpp"
 #include "scales.hpp"
 
 namespace octavo {

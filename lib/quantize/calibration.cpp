@@ -11,19 +11,23 @@ constexpr std::int64_t kKeptRows = 256;
 
 }  // namespace
 
-InputCollector::InputCollector(const BlockPlan& block, std::int64_t samples)
+InputCollector::InputCollector(const BlockPlan& block, std::int64_t samples, FloatMath math)
     : kept_per_sample_(std::max<std::int64_t>(1, kKeptRows / std::max<std::int64_t>(1, samples))) {
   for (const LinearPlan& linear : block.quantized) {
     Input& input = inputs_[linear.info.input_group];
     input.in_features = linear.info.in_features;
     if (linear.rule.options.method == QuantMethod::gptq) {
-      input.hessians.try_emplace(hessian_key(linear), linear.info.in_features, linear.info.input_group);
+      input.hessians.try_emplace(hessian_key(linear), linear.info.in_features, linear.info.input_group, math);
     }
   }
 }
 
 std::string InputCollector::hessian_key(const LinearPlan& linear) {
   return std::to_string(linear.rule.options.damp_percent) + (linear.rule.options.act_order ? "|ordered" : "|stored");
+}
+
+std::string InputCollector::shared_key(const LinearPlan& linear) {
+  return linear.info.input_group + "|" + hessian_key(linear);
 }
 
 void InputCollector::on_input(const LinearInfo& linear, const Tensor& x) {
@@ -64,7 +68,9 @@ Tensor InputCollector::kept_rows(const LinearPlan& linear) const {
   return Tensor::borrow(static_cast<const void*>(input.kept.data()), DType::f32, {rows, input.in_features});
 }
 
-void CalibrationStates::run(const ModelBlock& block, InputCollector* collector, JobProgress& steps) {
+void CalibrationStates::run(const ModelBlock& block, InputCollector* collector,
+                            const std::function<void(std::size_t)>& after) {
+  std::size_t number = first;
   for (BlockState& state : states) {
     if (state.hidden.defined()) {
       if (collector != nullptr) {
@@ -74,7 +80,7 @@ void CalibrationStates::run(const ModelBlock& block, InputCollector* collector, 
         block.forward(state, nullptr);
       }
     }
-    steps.advance();
+    after(number++);
   }
 }
 

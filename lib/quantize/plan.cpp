@@ -88,11 +88,12 @@ Plan make_plan(const Checkpoint& checkpoint, const Recipe& recipe) {
       const std::unique_ptr<ModelBlock> block = model->load_block(tower, i);  // maps; reads no weight
       const std::vector<LinearInfo> linears = block->linears();
       require_one_scheme_per_input(linears, recipe);
-      BlockPlan entry{tower, i, block->module_path(), {}};
+      BlockPlan entry{tower, i, block->module_path(), {}, {}};
       for (const LinearInfo& linear : linears) {
         const Rule& rule = recipe.rule_for(linear.module_path);
         if (rule.scheme == Scheme::skip) {
           plan.ignored.push_back(linear.module_path);
+          entry.in_float.push_back(linear);
         } else {
           entry.quantized.push_back({linear, with_scale_dtype(rule, dtype, linear)});
           if (rule.scheme == Scheme::w8a16) plan.w8a16.push_back(linear.module_path);

@@ -11,6 +11,9 @@
 
 namespace octavo::detail {
 
+/// Output channels of a linear that its reported losses are told from.
+inline constexpr std::int64_t kLossChannels = 256;
+
 struct LinearPlan {
   LinearInfo info;
   Rule rule;  ///< its scale_dtype stated, whatever the recipe says
@@ -21,6 +24,7 @@ struct BlockPlan {
   std::int64_t index = 0;
   std::string module_path;
   std::vector<LinearPlan> quantized;  ///< in the block's order
+  std::vector<LinearInfo> in_float;   ///< the block's other linears
   bool needs_hessians() const;
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "calibration.hpp"
+#include "cost.hpp"
 #include "octavo/config.hpp"
 #include "octavo/metrics.hpp"
 #include "output.hpp"
@@ -20,16 +21,34 @@ namespace {
 
 /// Vision states of this many samples are alive at once while the tower only runs.
 constexpr std::int64_t kVisionChunk = 16;
-/// Cost of quantizing a linear, in forward passes of one sample through a block; only time left depends on it.
-constexpr std::int64_t kLinearSteps = 4;
 /// Below this many rows per column the Hessian is close to singular and GPTQ loses its edge.
 constexpr std::int64_t kRowsPerColumn = 2;
+
+/// Tokens are those of the texts and of the pictures' rows after merging; what the chat template adds is left out.
+std::vector<SampleSize> sizes_of(const std::string& model_dir, const std::vector<Sample>& samples,
+                                 const std::vector<std::int64_t>& patches) {
+  const Tokenizer tokenizer = Tokenizer::open(model_dir);
+  const std::int64_t merge = ImageProcessorConfig::open(model_dir).merge_size;
+  std::vector<SampleSize> sizes;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    SampleSize size{patches[i], patches[i] / (merge * merge)};
+    const auto count = [&](const std::string& text) {
+      size.tokens += static_cast<std::int64_t>(tokenizer.encode(text).size());
+    };
+    for (const ChatMessage& message : messages_of(samples[i]))
+      for (const ChatPart& part : message.parts) count(part.text);
+    count(samples[i].answer);
+    sizes.push_back(size);
+  }
+  return sizes;
+}
 
 class Quantizer {
  public:
   Quantizer(const std::string& model_dir, const std::string& out_dir, const QuantizeOptions& options)
       : recipe_(Recipe::open(options.recipe)),
         checkpoint_(Checkpoint::open(model_dir)),
+        math_(options.math),
         steps_(options.progress, options.cancel, "quantize", "nothing was written to " + out_dir) {
     if (checkpoint_->is_quantized()) {
       throw Error(ErrorCode::unsupported,
@@ -39,9 +58,11 @@ class Quantizer {
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
       set_ = read_samples(options.calibration, options.max_samples, options.decode);
-      check_pictures(set_, ImageProcessorConfig::open(model_dir), options.calibration.skip_bad,
-                     [&](const Sample&) { steps_.check_cancelled(); });
+      const std::vector<std::int64_t> patches =
+          check_pictures(set_, ImageProcessorConfig::open(model_dir), options.calibration.skip_bad,
+                         [&](const Sample&) { steps_.check_cancelled(); });
       result_.skipped = set_.skipped;
+      costs_ = StepCosts(rates_here(math_), sizes_of(model_dir, set_.samples, patches));
     } else if (plan_.needs_calibration) {
       throw Error(ErrorCode::invalid_argument,
                   "quantize: recipe \"" + options.recipe +
@@ -51,7 +72,7 @@ class Quantizer {
   }
 
   QuantizeResult run() {
-    count_steps();
+    steps_.set_total(costs_.total(plan_));
     if (!set_.samples.empty()) {
       calibrate();
     } else {
@@ -85,7 +106,8 @@ class Quantizer {
  private:
   /// Every file and directory that the job reads.
   std::vector<std::string> read_by(const std::string& model_dir, const QuantizeOptions& options) const {
-    std::vector<std::string> read{model_dir, options.calibration.file, options.calibration.pictures, options.recipe};
+    std::vector<std::string> read{model_dir, options.calibration.file, options.calibration.pictures};
+    if (!Recipe::is_text(options.recipe)) read.push_back(options.recipe);
     for (const Sample& sample : set_.samples)
       for (const SampleImage& image : sample.images)
         if (image.bytes == nullptr) read.push_back(image.name);
@@ -96,22 +118,15 @@ class Quantizer {
     return tower == Tower::vision ? plan_.vision : plan_.language;
   }
 
-  /// A fresh mapping per block: when the block goes, so do the pages it touched.
-  std::unique_ptr<ModelBlock> open_block(const BlockPlan& plan) const {
-    return BlockwiseModel::open(Checkpoint::open(checkpoint_->directory()))->load_block(plan.tower, plan.index);
+  std::unique_ptr<BlockwiseModel> open_model() const {
+    ModelOptions options;
+    options.vision_math = options.language_math = math_;
+    return BlockwiseModel::open(Checkpoint::open(checkpoint_->directory()), options);
   }
 
-  void count_steps() {
-    const auto n = static_cast<std::int64_t>(set_.samples.size());
-    std::int64_t total = kLinearSteps * plan_.quantized_linears;
-    if (n > 0) {
-      const auto depth = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
-      const auto quantized = [](const auto& list) {
-        return std::count_if(list.begin(), list.end(), [](const BlockPlan& b) { return !b.quantized.empty(); });
-      };
-      total += n * (depth(plan_.vision) + depth(plan_.language) + quantized(plan_.vision) + quantized(plan_.language));
-    }
-    steps_.set_total(total);
+  /// A fresh mapping per block: when the block goes, so do the pages it touched.
+  std::unique_ptr<ModelBlock> open_block(const BlockPlan& plan) const {
+    return open_model()->load_block(plan.tower, plan.index);
   }
 
   /// One tower's blocks over the samples in `states`; each block is quantized before the next one sees its output.
@@ -119,17 +134,14 @@ class Quantizer {
     for (const BlockPlan& plan : blocks(tower)) {
       const std::unique_ptr<ModelBlock> block = open_block(plan);
       if (!plan.quantized.empty()) {
-        InputCollector collector(plan, static_cast<std::int64_t>(states.states.size()));
+        InputCollector collector(plan, static_cast<std::int64_t>(states.states.size()), math_);
         steps_.stage(plan.module_path + ": calibrate");
-        states.run(*block, &collector, steps_);
+        states.run(*block, &collector, [&](std::size_t i) { steps_.advance(costs_.collect(plan, i)); });
         quantize_block(plan, *block, &collector);
       }
+      if (&plan == &plan_.language.back()) continue;  // nothing behind it needs its output
       steps_.stage(plan.module_path + ": run");
-      if (&plan == &plan_.language.back()) {  // nothing behind it needs its output
-        steps_.advance(static_cast<std::int64_t>(states.states.size()));
-      } else {
-        states.run(*block, nullptr, steps_);
-      }
+      states.run(*block, nullptr, [&](std::size_t i) { steps_.advance(costs_.run(plan, i)); });
     }
   }
 
@@ -151,9 +163,10 @@ class Quantizer {
   /// Samples [begin, end): preprocessing, vision tower, embedding.
   void enter_language(const Model& model, std::int64_t begin, std::int64_t end, CalibrationStates& language) {
     steps_.stage("preprocess");
-    const std::unique_ptr<BlockwiseModel> ends = BlockwiseModel::open(Checkpoint::open(checkpoint_->directory()));
+    const std::unique_ptr<BlockwiseModel> ends = open_model();
     std::vector<ModelInput> inputs;
     CalibrationStates vision;
+    vision.first = static_cast<std::size_t>(begin);
     for (std::int64_t i = begin; i < end; ++i) {
       steps_.check_cancelled();
       inputs.push_back(prepare_sample(model, set_.samples[static_cast<std::size_t>(i)]));
@@ -177,7 +190,7 @@ class Quantizer {
     const bool tied = embedding_is_head(source, Qwen25VlConfig::parse(source.config()).tie_word_embeddings);
     const Tensor weight = source.tensor(tied ? "model.embed_tokens.weight" : "lm_head.weight");
     report_and_write(plan, quantize_layer_rtn(weight, plan.rule.options, plan.info.module_path), {});
-    steps_.advance(kLinearSteps);
+    steps_.advance(costs_.quantize(plan));
   }
 
   /// Quantizes the block's linears in place and hands its tensors to the writer.
@@ -185,12 +198,9 @@ class Quantizer {
     steps_.stage(plan.module_path + ": quantize");
     std::map<std::string, PreparedHessian> prepared;  // by input group and key; dropped after its last linear
     std::map<std::string, int> users;
-    const auto shared_key = [](const LinearPlan& linear) {
-      return linear.info.input_group + "|" + InputCollector::hessian_key(linear);
-    };
     for (const LinearPlan& linear : plan.quantized) {
       if (linear.rule.options.method == QuantMethod::gptq) {
-        ++users[shared_key(linear)];
+        ++users[InputCollector::shared_key(linear)];
       }
     }
     for (const LinearPlan& linear : plan.quantized) {
@@ -199,12 +209,15 @@ class Quantizer {
       QuantizedLayer layer;
       if (linear.rule.options.method == QuantMethod::gptq) {
         if (collector == nullptr) throw Error(ErrorCode::internal, path + ": GPTQ without calibration was let in");
-        const std::string key = shared_key(linear);
+        const std::string key = InputCollector::shared_key(linear);
         auto entry = prepared.find(key);
         if (entry == prepared.end()) {
           entry = prepared.emplace(key, collector->take_hessian(linear)).first;
+          steps_.advance(costs_.prepare(linear));
         }
-        layer = quantize_layer(weight, entry->second, linear.rule.options, path);
+        GptqOptions options = linear.rule.options;
+        options.loss_channels = kLossChannels;
+        layer = quantize_layer(weight, entry->second, options, path);
         if (--users[key] == 0) {
           prepared.erase(entry);
         }
@@ -212,7 +225,7 @@ class Quantizer {
         layer = quantize_layer_rtn(weight, linear.rule.options, path);
       }
       install(linear, block, layer, collector);
-      steps_.advance(kLinearSteps);
+      steps_.advance(costs_.quantize(linear));
     }
     if (!plan.quantized.empty()) {
       output_->copy_tensors(plan.module_path + ".", steps_);
@@ -229,7 +242,8 @@ class Quantizer {
                                    : Linear::w8a8(path, layer.weight, layer.scales, bias_of(path));
       measured.rows = collector->rows(plan);
       if (const Tensor rows = collector->kept_rows(plan); rows.defined()) {
-        measured.relative_error = relative_error(block.linear(path).forward(rows), quantized.forward(rows));
+        const Linear original = Linear::floating(path, block.weight(path), block.bias(path));  // whatever math_ is
+        measured.relative_error = relative_error(original.forward(rows), quantized.forward(rows));
       }
       block.replace(path, quantized);
     }
@@ -290,9 +304,11 @@ class Quantizer {
   Stopwatch watch_;
   Recipe recipe_;
   std::optional<Checkpoint> checkpoint_;
+  FloatMath math_;
   JobProgress steps_;
   Plan plan_;
   SampleSet set_;
+  StepCosts costs_;
   std::optional<QuantizedOutput> output_;
   QuantizeResult result_;
 };

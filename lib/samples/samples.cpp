@@ -119,16 +119,21 @@ SampleSet read_samples(const SampleSource& source, std::int64_t limit, const Dec
   return set;
 }
 
-void check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
-                    const std::function<void(const Sample&)>& before_each) {
+std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
+                                         const std::function<void(const Sample&)>& before_each) {
   std::vector<Sample> good;
+  std::vector<std::int64_t> patches;
   for (Sample& sample : set.samples) {
     if (before_each) before_each(sample);
+    std::int64_t count = 0;
     try {
       in_context(sample.name(), [&] {
         for (const SampleImage& picture : sample.images) {
           const Image image = load_image(picture, sample.decode);
-          in_context(picture.name, [&] { grid_of({image.height, image.width}, processor); });
+          in_context(picture.name, [&] {
+            const Grid grid = grid_of({image.height, image.width}, processor);
+            count += grid.t * grid.h * grid.w;
+          });
         }
       });
     } catch (const Error& error) {
@@ -137,9 +142,11 @@ void check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool 
       continue;
     }
     good.push_back(std::move(sample));
+    patches.push_back(count);
   }
   set.samples = std::move(good);
   require_some(set, "the source");
+  return patches;
 }
 
 std::vector<Image> load_images(const Sample& sample) {

@@ -61,7 +61,7 @@ GenerateResult generate(Verification& verification, bool quantized, const ModelI
 std::vector<GenerateResult> generate(Verification& verification, bool quantized, std::span<const ModelInput> inputs,
                                      const RunOptions& options) {
   GenerateOptions job = job_of(verification, quantized, options);
-  job.on_batch_token = [&](std::size_t, std::int32_t, std::string_view) {
+  job.on_event = [&](const TokenEvent&) {
     verification.steps.advance(0);
     return true;
   };

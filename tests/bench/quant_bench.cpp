@@ -2,8 +2,8 @@
 //
 //     quant_bench [K] [N] [tokens] [threads]      2048 2048 4096 0
 //
-// Checks the result (GPTQ's loss below round-to-nearest's) before printing a time. One JSON document on standard
-// output.
+// Checks the result (GPTQ's loss below round-to-nearest's) before printing a time. `loss_told` and `rtn_loss_told` are
+// the losses from 256 channels as a share of the exact ones. One JSON document on standard output.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -59,6 +59,21 @@ Tensor inputs(std::int64_t tokens, std::int64_t k) {
   return x;
 }
 
+struct Collected {
+  Cost cost;
+  Tensor h;
+};
+
+Collected collect(const Tensor& x, octavo::FloatMath math) {
+  octavo::HessianAccumulator sums(x.dim(1), "bench", math);
+  Collected collected;
+  collected.cost = cost_of([&] {
+    sums.add(x);
+    collected.h = sums.take();
+  });
+  return collected;
+}
+
 /// The least of four: of a product as large as the factor's are.
 Cost sgemm_cost(std::int64_t n) {
   const Tensor a = noise(n, n, 4);
@@ -85,34 +100,44 @@ int main(int argc, char** argv) {
     constexpr std::int64_t kSquare = 3072;
     const Cost peak = sgemm_cost(kSquare);
     const double peak_work = 2e-9 * static_cast<double>(kSquare * kSquare * kSquare);
-    const double work = 2e-9 / 3.0 * static_cast<double>(k) * static_cast<double>(k) * static_cast<double>(k);
+    const double work = 1e-9 / 3.0 * static_cast<double>(k) * static_cast<double>(k) * static_cast<double>(k);
     std::printf(
         "{\"K\": %ld, \"N\": %ld, \"tokens\": %ld, \"threads\": %d, \"sgemm_gflops\": %.1f, "
         "\"sgemm_gflops_cpu\": %.1f,\n \"runs\": [",
         long{k}, long{n}, long{tokens}, octavo::num_threads(), peak_work / peak.wall, peak_work / peak.cpu);
     const Tensor x = inputs(tokens, k);
     const Tensor w = noise(n, k, 5);
-    octavo::HessianAccumulator collected(k, "bench");
-    const Cost accumulate = cost_of([&] { collected.add(x); });
-    const Tensor h = collected.take();
+    const Collected exact = collect(x, octavo::FloatMath::f32);
+    const Collected fast = collect(x, octavo::FloatMath::bf16);
+    const double triangle = 1e-9 * static_cast<double>(tokens) * static_cast<double>(k) * static_cast<double>(k);
+    std::printf(
+        "\n  {\"hessian_f32_s\": %.3f, \"hessian_f32_cpu_s\": %.3f, \"hessian_f32_gflops_cpu\": %.1f, "
+        "\"hessian_bf16_s\": %.3f, \"hessian_bf16_cpu_s\": %.3f, \"hessian_bf16_gflops_cpu\": %.1f},",
+        exact.cost.wall, exact.cost.cpu, triangle / exact.cost.cpu, fast.cost.wall, fast.cost.cpu,
+        triangle / fast.cost.cpu);
     bool first = true;
     for (const bool act_order : {false, true}) {
       octavo::GptqOptions options;
       options.act_order = act_order;
       std::vector<octavo::PreparedHessian> prepared;
-      const Cost factor = cost_of([&] { prepared.emplace_back(h, options, "bench"); });
+      const Cost factor = cost_of([&] { prepared.emplace_back(exact.h, options, "bench"); });
       octavo::QuantizedLayer layer;
       const Cost quantize = cost_of([&] { layer = octavo::quantize_layer(w, prepared[0], options, "bench"); });
+      octavo::QuantizedLayer told;  // its losses from as many channels as a job takes
+      options.loss_channels = 256;
+      const Cost sampled = cost_of([&] { told = octavo::quantize_layer(w, prepared[0], options, "bench"); });
       if (!(layer.loss < layer.rtn_loss) || layer.fell_back_to_rtn) {
         std::fprintf(stderr, "quant_bench: GPTQ is not below round-to-nearest: %g, %g\n", layer.loss, layer.rtn_loss);
         return 1;
       }
       std::printf(
-          "%s\n  {\"act_order\": %s, \"hessian_s\": %.3f, \"hessian_cpu_s\": %.3f, \"factor_s\": %.3f, "
-          "\"factor_gflops\": %.1f, \"factor_cpu_s\": %.3f, \"factor_gflops_cpu\": %.1f, \"quantize_s\": %.3f, "
-          "\"quantize_cpu_s\": %.3f, \"loss_over_rtn\": %.4f}",
-          first ? "" : ",", act_order ? "true" : "false", accumulate.wall, accumulate.cpu, factor.wall,
-          work / factor.wall, factor.cpu, work / factor.cpu, quantize.wall, quantize.cpu, layer.loss / layer.rtn_loss);
+          "%s\n  {\"act_order\": %s, \"factor_s\": %.3f, \"factor_gflops\": %.1f, \"factor_cpu_s\": %.3f, "
+          "\"factor_gflops_cpu\": %.1f,\n   \"quantize_exact_losses_s\": %.3f, \"quantize_exact_losses_cpu_s\": %.3f, "
+          "\"loss_over_rtn\": %.4f,\n   \"quantize_s\": %.3f, \"quantize_cpu_s\": %.3f, \"loss_told\": %.4f, "
+          "\"rtn_loss_told\": %.4f}",
+          first ? "" : ",", act_order ? "true" : "false", factor.wall, work / factor.wall, factor.cpu,
+          work / factor.cpu, quantize.wall, quantize.cpu, layer.loss / layer.rtn_loss, sampled.wall, sampled.cpu,
+          told.loss / layer.loss, told.rtn_loss / layer.rtn_loss);
       first = false;
     }
     std::printf("]}\n");

@@ -4,6 +4,7 @@
 
 #include <octavo.h>
 #include <stdio.h>
+#include <string.h>
 
 static int failures = 0;
 #define CHECK(condition)                                                                                    \
@@ -13,5 +14,6 @@ static int failures = 0;
       ++failures;                                                                                           \
     }                                                                                                       \
   } while (0)
+#define SAYS(text) CHECK(strstr(octavo_last_error(), text) != NULL)
 
 #endif

@@ -166,7 +166,19 @@ static void test_gptq_and_linear(void) {
     octavo_gptq_result nearest = OCTAVO_GPTQ_RESULT_INIT, plain = OCTAVO_GPTQ_RESULT_INIT;
     octavo_tensor *q = NULL, *scales = NULL;
     options.method = OCTAVO_METHOD_RTN;
+    double by_hand = 0; /* tr((W-Q) H (W-Q)^T), H = 2 x^T x: twice the squares of x (W-Q)^T */
+    void* integers = NULL;
     CHECK(octavo_gptq_quantize_layer(w, hessian, &options, &q, &scales, &nearest) == OCTAVO_OK);
+    CHECK(octavo_tensor_data(q, &integers, NULL) == OCTAVO_OK);
+    for (t = 0; t < T; ++t)
+      for (n = 0; n < N; ++n) {
+        double dot = 0;
+        for (k = 0; k < K; ++k)
+          dot += floats(x)[t * K + k] *
+                 (floats(w)[n * K + k] - (double)((const int8_t*)integers)[n * K + k] * floats(scales)[n]);
+        by_hand += 2.0 * dot * dot;
+      }
+    CHECK(fabs(nearest.loss - by_hand) < 1e-5 * by_hand);
     octavo_tensor_release(q);
     octavo_tensor_release(scales);
     CHECK(nearest.loss == result.rtn_loss && nearest.rtn_loss == result.rtn_loss);

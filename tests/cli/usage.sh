@@ -225,4 +225,29 @@ refused "a chart over another file" 1 "mine.svg" bench --svg "$work/mine.svg"
 refused "a group that there is not" 2 "one of linear, attention, picture, model" bench --only all
 refused "a model's rows without a model" 2 "--only model needs MODEL" bench --only model
 refused "bench of nothing" 1 "nowhere" bench "$work/nowhere"
+
+# What acts on an answer: stops, bias, log-probabilities.
+cases=$((cases + 1))
+ask=(generate "$model" --prompt "Where is the red circle?" --image "$(ls "$model"/eval/*.png | head -1)" -n 12)
+python3 - "$octavo" "${ask[@]}" <<'PY' || fail "stops, bias and log-probabilities"
+import json, math, subprocess, sys
+def answer(*options):
+    return json.loads(subprocess.run(sys.argv[1:] + ["--json", *options], check=True, capture_output=True).stdout)
+plain = answer("--log-probs", "3")
+assert len(plain["log_probs"]) == len(plain["tokens"])
+for id, token in zip(plain["tokens"], plain["log_probs"]):
+    assert len(token["best"]) == 3 and token["best"][0] == {"id": id, "log_prob": token["log_prob"]}, token
+    assert 0 >= token["log_prob"] >= token["best"][1]["log_prob"] and sum(math.exp(b["log_prob"]) for b in token["best"]) <= 1
+assert "log_probs" not in answer()
+stop = plain["text"][2:4]
+assert answer("--stop", "never said", "--stop", stop)["text"] == plain["text"][:plain["text"].index(stop)]
+assert answer("--logit-bias", f"{plain['tokens'][0]}=-inf")["tokens"][0] == plain["log_probs"][0]["best"][1]["id"]
+assert len(answer("--ignore-eos")["tokens"]) == 12
+PY
+refused "log-probabilities in text" 2 "--log-probs needs --json" "${ask[@]}" --log-probs 1
+refused "a bias of no number" 2 "--logit-bias is ID=BIAS" "${ask[@]}" --logit-bias 5=much
+refused "a bias of no token" 2 "--logit-bias is ID=BIAS" "${ask[@]}" --logit-bias =1
+refused "a bias outside the vocabulary" 1 "outside the vocabulary" "${ask[@]}" --logit-bias 999999=1
+refused "a temperature of no draw" 2 "--temperature needs --sample" "${ask[@]}" --greedy --temperature 0.7
+refused "more than there are" 1 "log_probs asks for" "${ask[@]}" --json --log-probs 999999
 finish

@@ -127,14 +127,14 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
   std::atomic<bool> cancel{false};
   octavo::GenerateOptions options = greedy(64);
   options.cancel = &cancel;
-  const auto heard = [&](std::size_t sequence, std::int32_t id, std::string_view text) {
-    ids.at(sequence).push_back(id);
-    texts.at(sequence) += text;
+  const auto heard = [&](const octavo::TokenEvent& event) {
+    ids.at(event.sequence).push_back(event.id);
+    texts.at(event.sequence) += event.text;
   };
 
   SECTION("to the end") {
-    options.on_batch_token = [&](std::size_t sequence, std::int32_t id, std::string_view text) {
-      heard(sequence, id, text);
+    options.on_event = [&](const octavo::TokenEvent& event) {
+      heard(event);
       return true;
     };
     const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
@@ -145,9 +145,9 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
     }
   }
   SECTION("false stops that sequence alone") {
-    options.on_batch_token = [&](std::size_t sequence, std::int32_t id, std::string_view text) {
-      heard(sequence, id, text);
-      return sequence != 1 || ids[1].size() < 4;
+    options.on_event = [&](const octavo::TokenEvent& event) {
+      heard(event);
+      return event.sequence != 1 || ids[1].size() < 4;
     };
     const std::vector<GenerateResult> results = model.generate(sequences.inputs, options);
     const Ids whole = sequences.expected(1);
@@ -159,8 +159,8 @@ TEST_CASE("a batch streams by sequence, and stops one or all") {
     }
   }
   SECTION("the flag stops all, and what was made is returned") {
-    options.on_batch_token = [&](std::size_t sequence, std::int32_t id, std::string_view text) {
-      heard(sequence, id, text);
+    options.on_event = [&](const octavo::TokenEvent& event) {
+      heard(event);
       cancel = ids[2].size() == 3;
       return true;
     };
@@ -190,11 +190,10 @@ TEST_CASE("what is wrong with a batch is said with the sequence's index") {
           "or use smaller images");
   options.on_token = [](std::int32_t, std::string_view) { return true; };
   REQUIRE(message_of([&] { model.generate(sequences.inputs, options); }) ==
-          "generate: on_token does not tell the sequences of a batch apart: set on_batch_token instead");
-  options.on_token = nullptr;
-  options.on_batch_token = [](std::size_t, std::int32_t, std::string_view) { return true; };
+          "generate: on_token does not tell the sequences of a batch apart: set on_event instead");
+  options.on_event = [](const octavo::TokenEvent&) { return true; };
   REQUIRE(message_of([&] { model.generate(sequences.inputs[0], options); }) ==
-          "generate: on_batch_token is for a batch; on_token hears of one sequence");
+          "generate: on_token and on_event are the same call: set one of them");
 }
 
 TEST_CASE("sessions are fed together in whatever state they are") {

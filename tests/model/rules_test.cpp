@@ -85,5 +85,5 @@ TEST_CASE("rules that leave no token are an error that says so") {
   const std::vector<std::int32_t> history{1, 2};
   const model::Sampler sampler({}, rules(given));
   CHECK_THROWS_WITH(sampler.choices(logits, history),
-                    "sampling: the rules of generation_config.json leave no token to choose");
+                    "sampling: the rules of generation_config.json, logit_bias and on_logits leave no token to choose");
 }

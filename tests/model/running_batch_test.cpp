@@ -149,7 +149,7 @@ TEST_CASE("a running batch gives what generate gives with the same options") {
           one.cache_dtype = dtype;
           one.sampling = octavo::SamplingOptions{};
           one.sampling->do_sample = sampled;
-          one.sampling->temperature = 1.2;
+          if (sampled) one.sampling->temperature = 1.2;
           one.sampling->seed = 40 + options.size();
           if (lookup) one.lookup = octavo::PromptLookup{};
           options.push_back(one);
@@ -266,8 +266,8 @@ TEST_CASE("a sequence of a running batch is cancelled alone") {
   std::vector<std::size_t> told;
   GenerateOptions flagged = greedy(64);
   flagged.cancel = &cancel;
-  flagged.on_batch_token = [&](std::size_t id, std::int32_t, std::string_view) {
-    told.push_back(id);
+  flagged.on_event = [&](const octavo::TokenEvent& event) {
+    told.push_back(event.sequence);
     cancel = told.size() == 3;
     return true;
   };

@@ -12,8 +12,9 @@ from support import CALIBRATION, MODEL, SAMPLES
 
 # Runs `job`, says when it has begun, and what became of it; then the model still answers.
 PROGRAM = """
-import sys, threading, time
+import signal, sys, threading, time
 import octavo
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 model_dir, calibration, samples, out = sys.argv[1:]
 model = octavo.Model(model_dir)
 def begun(*report):
@@ -39,6 +40,7 @@ JOBS = {
     "one long generation": "threading.Thread(target=later, daemon=True).start(); "
                            "model.generate('a b c d ' * 600, use_cache=False, max_new_tokens=400)",
     "stream": "[begun() for _ in model.generate('a b c d ' * 600, stream=True, use_cache=False, max_new_tokens=400)]",
+    "traced": "with octavo.trace(out + '.trace'): octavo.quantize(model_dir, out, calibration=calibration, progress=begun)",
     "quantize": "octavo.quantize(model_dir, out, calibration=calibration, progress=begun)",
     "verify": "octavo.verify(model_dir, quantized(), samples=samples, run_all=True, progress=begun)",
 }
@@ -58,8 +60,9 @@ class InterruptTest(unittest.TestCase):
                 said, errors = program.communicate(timeout=60)
             finally:
                 program.kill()
+                program.communicate()
             seconds = time.monotonic() - begin
-            self.assertEqual(os.listdir(scratch), ["out"] if job == "verify" else [])
+            self.assertEqual(os.listdir(scratch), {"verify": ["out"], "traced": ["out.trace"]}.get(job, []))
         said = [line for line in said.splitlines() if line != "begun"]
         self.assertEqual((said, errors, program.returncode), (["interrupted", "3"], "", 0))
         return seconds
@@ -71,13 +74,18 @@ class InterruptTest(unittest.TestCase):
 
     def test_a_program_that_catches_nothing_ends(self):
         program = subprocess.Popen(
-            [sys.executable, "-c", "import octavo, sys\nprint('begun', flush=True)\n"
+            [sys.executable, "-c", "import octavo, signal, sys\n"
+             "signal.signal(signal.SIGINT, signal.default_int_handler)\nprint('begun', flush=True)\n"
              "octavo.Model(sys.argv[1]).generate('a b c d ' * 600, use_cache=False, max_new_tokens=400)", MODEL],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         program.stdout.readline()
         time.sleep(0.5)
         program.send_signal(signal.SIGINT)
-        _, errors = program.communicate(timeout=60)
+        try:
+            _, errors = program.communicate(timeout=60)
+        finally:
+            program.kill()
+            program.communicate()
         self.assertEqual(program.returncode, -signal.SIGINT)
         self.assertIn("KeyboardInterrupt", errors.splitlines()[-1])
 

@@ -13,15 +13,16 @@ tools=$scratch/tools fresh=$scratch/fresh
 "$tools/bin/mypy" --strict --cache-dir "$scratch/mypy" capi/python/octavo tests/python/typed.py
 
 rm -rf "$scratch/wheel" "$scratch/repaired" "$fresh"
-# Flags as in the preset ci, so that ccache has the objects.
-"$tools/bin/pip" wheel -q --no-deps -w "$scratch/wheel" -C cmake.define.OCTAVO_WARNINGS_AS_ERRORS=ON \
+# Compilers and flags by the names that the preset ci has, so that ccache has the objects.
+CC=cc CXX=c++ "$tools/bin/pip" wheel -q --no-deps -w "$scratch/wheel" -C cmake.define.OCTAVO_WARNINGS_AS_ERRORS=ON \
   -C build-dir="$scratch/build" capi/python
 PATH=$tools/bin:$PATH "$tools/bin/auditwheel" repair -w "$scratch/repaired" "$scratch"/wheel/octavo-*-py3-none-linux_*.whl
 wheel=$(echo "$scratch"/repaired/octavo-*-py3-none-manylinux_*.whl)
 python3 -m zipfile -l "$wheel" | grep -q 'octavo.libs/libdnnl'
+python3 -m zipfile -l "$wheel" | grep -q 'licenses/LICENSE'
 
 python3 -m venv "$fresh"
-"$fresh/bin/pip" install -q "$wheel" numpy tqdm
+"$fresh/bin/pip" install -q "$wheel" numpy pillow tqdm
 (
   cd "$scratch"
   unset OCTAVO_LIBRARY PYTHONPATH

@@ -116,6 +116,44 @@ TEST_CASE("Losses are the objective on the Hessian handed in, and GPTQ's is belo
   }
 }
 
+TEST_CASE("Losses can be told from some of the channels") {
+  const std::int64_t n = 150;
+  const std::int64_t k = 80;
+  Tensor w = random(n, k, 60);
+  for (std::int64_t i = 0; i < n * k; ++i) w.mutable_data<float>()[i] *= 1.0F + static_cast<float>(i / k % 7);
+  const Tensor h = hessian_of(correlated(300, k, 61, 20));
+  GptqOptions options = options_with(true);
+  const QuantizedLayer exact = quantize(w, h, options);
+  const QuantizedLayer nearest = quantize_layer_rtn(w, options, "layer");
+  options.loss_channels = 40;
+  const QuantizedLayer told = quantize(w, h, options);
+  CHECK(integers(told) == integers(exact));
+  // Channels 0, 3, 7, 11, ...: i * 150 / 40, weighed by the squares of all scales over those of theirs.
+  double loss = 0;
+  double rtn_loss = 0;
+  double theirs = 0;
+  double all = 0;
+  for (std::int64_t i = 0; i < n; ++i) all += std::pow(double{exact.scales.data<float>()[i]}, 2);
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const std::int64_t row = i * n / 40;
+    theirs += std::pow(double{exact.scales.data<float>()[row]}, 2);
+    const auto of = [&](const QuantizedLayer& layer) {
+      QuantizedLayer one;
+      one.weight = layer.weight.slice(0, row, row + 1);
+      one.scales = layer.scales.slice(0, row, row + 1);
+      return objective(w.slice(0, row, row + 1), one, h);
+    };
+    loss += of(exact);
+    rtn_loss += of(nearest);
+  }
+  CHECK(told.loss == Approx(loss * all / theirs).epsilon(2e-4));
+  CHECK(told.rtn_loss == Approx(rtn_loss * all / theirs).epsilon(2e-4));
+  CHECK(told.loss == Approx(exact.loss).epsilon(0.2));  // 40 of 150
+  options.loss_channels = -1;
+  CHECK(message_of([&] { quantize(w, h, options); }) ==
+        "hessian (inputs): loss_channels is -1, it must be 0 (all) or more");
+}
+
 TEST_CASE("A block size changes nothing but rounding, H's scale nothing at all") {
   const Tensor w = random(33, 300, 4);  // wider than a factor block of 256
   const Tensor h = hessian_of(correlated(700, 300, 5, 100, 0.5F));

@@ -21,6 +21,14 @@ class Owned:
         self._as_parameter_ = ctypes.c_void_p(pointer)
         self._release = release
         self._keep = keep
+        self.borrowed = False  # of a tensor: the memory is a Python object's
+        self.read_only = False
+
+    @classmethod
+    def of(cls, handle: ctypes.c_void_p, release: Callable[[Any], None], keep: object = None) -> Owned:
+        """Of an out-parameter that the library has written."""
+        assert handle.value is not None
+        return cls(handle.value, release, keep)
 
     def __del__(self) -> None:
         self._release(self._as_parameter_)
@@ -54,17 +62,42 @@ def sized(kind: type[Struct]) -> Struct:
     return kind(struct_size=ctypes.sizeof(kind))
 
 
-def taken_string(pointer: Optional[int]) -> str:
-    """The text of a `char*` that the library gave away, which is released."""
+def taken_bytes(pointer: Optional[int], size: int = -1) -> bytes:
+    """The bytes of a `char*` that the library gave away, which is released. Without a size, up to the 0."""
     if not pointer:
-        return ""
+        return b""
     try:
-        return ctypes.string_at(pointer).decode(errors="replace")
+        return ctypes.string_at(pointer, size)
     finally:
         lib.octavo_string_release(ctypes.c_void_p(pointer))
+
+
+def taken_string(pointer: Optional[int]) -> str:
+    """The same as text."""
+    return taken_bytes(pointer).decode(errors="replace")
 
 
 def taken_document(pointer: ctypes.c_void_p) -> dict[str, Any]:
     """The JSON document that the library gave away."""
     document: dict[str, Any] = json.loads(taken_string(pointer.value))
     return document
+
+
+class SharedMemory:
+    """Memory of a handle as NumPy takes it: an array over it keeps the handle, also when its object is closed."""
+
+    def __init__(self, owned: Owned, shape: tuple[int, ...], typestring: str, address: Optional[int],
+                 read_only: bool) -> None:
+        self._owned = owned
+        self.__array_interface__ = {"version": 3, "shape": shape, "typestr": typestring, "data": (address or 0, read_only)}
+
+    def array(self, dtype: Any = None, copy: Optional[bool] = None) -> Any:
+        """What the method `__array__` of its object returns."""
+        import numpy
+
+        array = numpy.asarray(self)
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"{array.dtype} becomes {dtype} by a copy only")
+            return array.astype(dtype)
+        return array.copy() if copy else array

@@ -13,11 +13,6 @@ from .errors import check
 from .tensor import Tensor, TensorLike, as_optional_tensor, as_tensor, dtype_number
 
 
-def _created(handle: ctypes.c_void_p, release: Any) -> Owned:
-    assert handle.value is not None
-    return Owned(handle.value, release)
-
-
 def _handle_of(value: Optional[Handle]) -> Optional[Owned]:
     return None if value is None else value._handle
 
@@ -28,7 +23,7 @@ class Hessian(Handle):
     def __init__(self, in_features: int) -> None:
         handle = ctypes.c_void_p()
         check(lib.octavo_hessian_create(in_features, ctypes.byref(handle)))
-        self._owned = _created(handle, lib.octavo_hessian_release)
+        self._owned = Owned.of(handle, lib.octavo_hessian_release)
 
     def add(self, x: TensorLike) -> None:
         """Takes in a sample: its rows x[T, in_features], f32."""
@@ -48,17 +43,20 @@ class QuantizedLayer:
 
 
 def gptq_quantize_layer(weight: TensorLike, hessian: Optional[Hessian] = None, *, method: str = "gptq",
-                        act_order: bool = True, damp_percent: float = 0.01, block_size: int = 128) -> QuantizedLayer:
+                        act_order: bool = True, damp_percent: float = 0.01, block_size: int = 128,
+                        scale_dtype: str = "f32") -> QuantizedLayer:
     """Quantizes weight[N, K], f32, f16 or bf16, to int8 with a scale per row (Frantar et al. 2022, arXiv:2210.17323).
 
     method: "gptq" needs the Hessian of its inputs, which takes no more rows then; with "rtn" (round to nearest) it may be
-    absent, and the losses are those of H = I.
+    absent, and the losses are those of H = I. scale_dtype: "f32", "bf16" or "f16", what scales are rounded to before
+    quantizing; they are still given as f32.
     """
     if method not in ("gptq", "rtn"):
         raise ValueError(f"method is {method!r}, known are gptq and rtn")
     options, result = sized(_abi.octavo_gptq_options), sized(_abi.octavo_gptq_result)
     options.method = _abi.OCTAVO_METHOD_GPTQ if method == "gptq" else _abi.OCTAVO_METHOD_RTN
     options.no_act_order, options.damp_percent, options.block_size = not act_order, damp_percent, block_size
+    options.scale_dtype = dtype_number(scale_dtype)
     quantized, scales = ctypes.c_void_p(), ctypes.c_void_p()
     check(lib.octavo_gptq_quantize_layer(as_tensor(weight)._handle, _handle_of(hessian),
                                          ctypes.byref(options), ctypes.byref(quantized), ctypes.byref(scales),
@@ -86,7 +84,7 @@ class Linear(Handle):
         check(create(as_tensor(weight)._handle, as_tensor(weight_scale)._handle, _handle_of(held),
                      ctypes.byref(handle)))
         linear = cls.__new__(cls)
-        linear._owned = _created(handle, lib.octavo_linear_release)
+        linear._owned = Owned.of(handle, lib.octavo_linear_release)
         return linear
 
     def __call__(self, x: TensorLike) -> Tensor:
@@ -103,7 +101,7 @@ class KvCache(Handle):
         handle = ctypes.c_void_p()
         check(lib.octavo_kv_cache_create_typed(num_layers, num_kv_heads, head_dim, capacity, dtype_number(dtype),
                                                ctypes.byref(handle)))
-        self._owned = _created(handle, lib.octavo_kv_cache_release)
+        self._owned = Owned.of(handle, lib.octavo_kv_cache_release)
 
     def __len__(self) -> int:
         """Committed positions."""

@@ -1,0 +1,104 @@
+#include "cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "calibration.hpp"
+#include "octavo/gemm.hpp"
+
+namespace octavo::detail {
+namespace {
+
+constexpr double kUnit = 1e6;
+/// A factor reaches less than the product that it is made of.
+constexpr double kFactorShare = 0.6;
+
+std::int64_t units(double cost) { return std::max<std::int64_t>(1, std::llround(cost / kUnit)); }
+
+double weights_of(const LinearInfo& linear) {
+  return static_cast<double>(linear.in_features) * static_cast<double>(linear.out_features);
+}
+
+double values_of(const LinearInfo& linear) { return static_cast<double>(linear.in_features + linear.out_features); }
+
+/// Of a row through the block, its linears in float.
+double float_row(const BlockPlan& block, const Rates& rates) {
+  double cost = 0;
+  const auto add = [&](const LinearInfo& linear) {
+    cost += rates.forward * weights_of(linear) + rates.value * values_of(linear);
+  };
+  std::for_each(block.in_float.begin(), block.in_float.end(), add);
+  for (const LinearPlan& linear : block.quantized) add(linear.info);
+  return cost;
+}
+
+}  // namespace
+
+Rates rates_here(FloatMath math) {
+  const std::vector<BackendInfo> backends = float_backends();
+  const auto best = std::find_if(backends.begin(), backends.end(), [](const auto& one) { return one.available; });
+  if (best->name == "amx_bf16") {
+    return math == FloatMath::bf16 ? Rates{1, 0.45, 0.9, 4.5, 250} : Rates{1, 0.2, 2, 2, 110};
+  }
+  if (best->name == "avx512_bf16" && math == FloatMath::bf16) return {1, 0.5, 1, 2, 60};
+  return {1, best->name == "portable" ? 1 : 0.4, 1.1, 1, 30};
+}
+
+std::int64_t StepCosts::rows(const BlockPlan& block, std::size_t sample) const {
+  return block.tower == Tower::vision ? samples_[sample].patches : samples_[sample].tokens;
+}
+
+std::int64_t StepCosts::collect(const BlockPlan& block, std::size_t sample) const {
+  double row = float_row(block, rates_);
+  std::set<std::string> hessians;
+  for (const LinearPlan& linear : block.quantized) {
+    if (linear.rule.options.method != QuantMethod::gptq) continue;
+    if (!hessians.insert(InputCollector::shared_key(linear)).second) continue;
+    const auto k = static_cast<double>(linear.info.in_features);
+    row += rates_.hessian * k * k / 2 + rates_.value * k;
+  }
+  return units(row * static_cast<double>(rows(block, sample)));
+}
+
+std::int64_t StepCosts::run(const BlockPlan& block, std::size_t sample) const {
+  double row = float_row(block, rates_);
+  for (const LinearPlan& linear : block.quantized) {
+    if (linear.rule.scheme == Scheme::w8a8) row -= (rates_.forward - rates_.int8) * weights_of(linear.info);
+  }
+  return units(row * static_cast<double>(rows(block, sample)));
+}
+
+std::int64_t StepCosts::prepare(const LinearPlan& linear) const {
+  return units(rates_.sgemm / kFactorShare * std::pow(static_cast<double>(linear.info.in_features), 3) / 3);
+}
+
+std::int64_t StepCosts::quantize(const LinearPlan& linear) const {
+  const auto k = static_cast<double>(linear.info.in_features);
+  const double passes = rates_.value * weights_of(linear.info);
+  if (linear.rule.options.method == QuantMethod::rtn) return units(passes);
+  const double channels = static_cast<double>(std::min(linear.info.out_features, kLossChannels));
+  return units(passes + rates_.sgemm * k * k * (static_cast<double>(linear.info.out_features) / 2 + channels));
+}
+
+std::int64_t StepCosts::total(const Plan& plan) const {
+  std::int64_t sum = 0;
+  for (const auto* blocks : {&plan.vision, &plan.language}) {
+    for (const BlockPlan& block : *blocks) {
+      for (std::size_t i = 0; i < samples_.size(); ++i) {
+        if (!block.quantized.empty()) sum += collect(block, i);
+        if (&block != &plan.language.back()) sum += run(block, i);
+      }
+      std::set<std::string> prepared;
+      for (const LinearPlan& linear : block.quantized) {
+        const bool first = linear.rule.options.method == QuantMethod::gptq &&
+                           prepared.insert(InputCollector::shared_key(linear)).second;
+        sum += (first ? prepare(linear) : 0) + quantize(linear);
+      }
+    }
+  }
+  if (plan.lm_head) sum += quantize(*plan.lm_head);
+  return sum;
+}
+
+}  // namespace octavo::detail

@@ -1,0 +1,55 @@
+/// What the steps of a job cost, estimated before it starts, so that progress can tell time left.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "octavo/float_math.hpp"
+#include "plan.hpp"
+
+namespace octavo::detail {
+
+/// Time per multiply-add of each kind of work, and per value that a pass over memory reads or writes; relative to each
+/// other, in units of a float linear's multiply-add.
+struct Rates {
+  double forward = 1;  ///< of linears in float, with the job's math
+  double int8 = 1;     ///< of linears in W8A8
+  double hessian = 1;  ///< of X^T X
+  double sgemm = 1;    ///< of factor and sweep
+  double value = 1;
+};
+/// What this machine's float backend has for `math`, from measurements (docs/quantize.md).
+Rates rates_here(FloatMath math);
+
+/// What a sample brings: rows of the vision tower and of the language model.
+struct SampleSize {
+  std::int64_t patches = 0, tokens = 0;
+};
+
+/// Costs in millions of float multiply-adds, at least 1 each. Attention is left out: where it counts, it does so in all
+/// blocks of a tower.
+class StepCosts {
+ public:
+  StepCosts() = default;
+  StepCosts(const Rates& rates, std::vector<SampleSize> samples) : rates_(rates), samples_(std::move(samples)) {}
+
+  std::size_t samples() const { return samples_.size(); }
+  /// One sample through a block whose weights are float, and its share of the block's Hessians.
+  std::int64_t collect(const BlockPlan& block, std::size_t sample) const;
+  /// One sample through the block as it will be at inference.
+  std::int64_t run(const BlockPlan& block, std::size_t sample) const;
+  /// Preparing a Hessian, for the first linear that takes it.
+  std::int64_t prepare(const LinearPlan& linear) const;
+  std::int64_t quantize(const LinearPlan& linear) const;
+
+  /// Of the whole job: every block that is quantized is collected on, every block but the last is run.
+  std::int64_t total(const Plan& plan) const;
+
+ private:
+  std::int64_t rows(const BlockPlan& block, std::size_t sample) const;
+
+  Rates rates_;
+  std::vector<SampleSize> samples_;
+};
+
+}  // namespace octavo::detail
