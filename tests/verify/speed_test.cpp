@@ -102,10 +102,15 @@ TEST_CASE("the load of other programs leaves out what this one does") {
 TEST_CASE("a token reads the language model's linears and the head but not the vision tower") {
   const Model model = Model::open(test::kModel);
   std::uint64_t bytes = 0;
-  for (const std::string& name : model.checkpoint().names())
-    if ((name.find("model.layers.") == 0 && name.find("_proj.weight") != std::string::npos) ||
-        name == (model.checkpoint().find("lm_head.weight") != nullptr ? "lm_head.weight" : "model.embed_tokens.weight"))
+  const std::string head =
+      model.checkpoint().find("lm_head.weight") != nullptr ? "lm_head.weight" : "model.embed_tokens.weight";
+  for (const std::string& name : model.checkpoint().names()) {
+    const bool layer = name.find("model.layers.") == 0;
+    if (name == head || (layer && name.find("_proj.weight") != std::string::npos))
       bytes += model.checkpoint().tensor(name).size_bytes();
+    if (layer && name.find("_proj.bias") != std::string::npos)  // a linear holds its bias in float32
+      bytes += 4 * static_cast<std::uint64_t>(model.checkpoint().tensor(name).numel());
+  }
   CHECK(bytes_per_token(model) == bytes);
   CHECK(bytes < model.checkpoint().total_bytes());
 }
