@@ -52,12 +52,14 @@ void set_last_error(const Error& error) noexcept {
   last_error.actual = shape->actual;
 }
 
-char* new_string(const std::string& text) {
-  auto* copy = static_cast<char*>(std::malloc(text.size() + 1));
+char* new_bytes(const void* bytes, std::size_t size) {
+  auto* copy = static_cast<char*>(std::malloc(size));
   if (copy == nullptr) throw std::bad_alloc();
-  std::memcpy(copy, text.c_str(), text.size() + 1);
+  std::memcpy(copy, bytes, size);
   return copy;
 }
+
+char* new_string(const std::string& text) { return new_bytes(text.c_str(), text.size() + 1); }
 
 }  // namespace octavo::capi
 

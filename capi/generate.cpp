@@ -18,14 +18,6 @@ octavo::ChatOptions chat_options(const octavo_generate_options& given) {
   return chat;
 }
 
-/// A prepared prompt was read with options of its own.
-void refuse_reading_options(const octavo_generate_options& given) {
-  if (given.decode != nullptr || given.control_tokens_as_text != 0)
-    throw octavo::Error(octavo::ErrorCode::invalid_argument,
-                        "options.decode and options.control_tokens_as_text say how a prompt is read, and this one is "
-                        "prepared: give them to octavo_image_open and octavo_prompt_create, and leave them 0 here");
-}
-
 void answer(const octavo_model& model, const octavo::ModelInput& input, const octavo_generate_options& given,
             octavo_generate_result* out) {
   const octavo::GenerateResult generated = model.value.generate(input, generate_options(given));

@@ -169,8 +169,8 @@ GenerateOptions generate_options(const octavo_generate_options& given) {
     if (given.lookup_ngram != 0) lookup.ngram = given.lookup_ngram;
     job.lookup = lookup;
   }
-  if (given.prefix_cache != nullptr) job.prefix_cache = given.prefix_cache->value;
   if (given.form != nullptr) job.form = given.form->value;
+  if (given.prefix_cache != nullptr) job.prefix_cache = given.prefix_cache->value;
   job.cancel = flag_of(given.cancel);
   job.boxes = box_space_of(given.boxes);
   read_stops(given, job);
@@ -178,6 +178,13 @@ GenerateOptions generate_options(const octavo_generate_options& given) {
   read_log_probs(given, job);
   read_callbacks(given, job);
   return job;
+}
+
+void refuse_reading_options(const octavo_generate_options& given) {
+  if (given.decode != nullptr || given.control_tokens_as_text != 0)
+    throw Error(ErrorCode::invalid_argument,
+                "options.decode and options.control_tokens_as_text say how a prompt is read, and this one is "
+                "prepared: give them to octavo_image_open and octavo_prompt_create, and leave them 0 here");
 }
 
 }  // namespace octavo::capi

@@ -15,6 +15,9 @@ octavo_generate_options read_generate_options(const octavo_generate_options* giv
 /// `given` must outlive it: callbacks call the caller's. @throws Error  invalid_argument.
 GenerateOptions generate_options(const octavo_generate_options& given);
 
+/// A prepared prompt was read with options of its own. @throws Error  invalid_argument where `given` says how.
+void refuse_reading_options(const octavo_generate_options& given);
+
 /// Text, tokens and log-probabilities of a result: one block, whose beginning is the text.
 using ResultMemory = std::unique_ptr<char, decltype(&octavo_string_release)>;
 ResultMemory result_memory(const GenerateResult& generated);

@@ -85,6 +85,8 @@ void require_result(const Result* out, const char* name, std::size_t least = siz
                                                  ": initialise the struct with its _INIT macro");
 }
 
+/// Of octavo_string_release.
 char* new_string(const std::string& text);
+char* new_bytes(const void* bytes, std::size_t size);
 
 }  // namespace octavo::capi

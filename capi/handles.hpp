@@ -2,6 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
 #include <octavo/attention.hpp>
 #include <octavo/gemm.hpp>
@@ -9,8 +12,11 @@
 #include <octavo/output_form.hpp>
 #include <octavo/prefix_cache.hpp>
 #include <octavo/quant.hpp>
+#include <octavo/running_batch.hpp>
+#include <octavo/session.hpp>
 #include <octavo/tensor.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "octavo.h"
@@ -51,6 +57,19 @@ struct octavo_form_state {
 };
 struct octavo_model {
   octavo::Model value;
+};
+struct octavo_session {
+  octavo::Session value;
+  octavo::Tensor logits{};  // that were last asked for
+};
+struct octavo_sampler {
+  octavo::TokenSampler value;
+};
+struct octavo_batch {
+  octavo::RunningBatch value;
+  std::map<std::uint64_t, std::unique_ptr<octavo_generate_options>> options{};  // which callbacks refer to
+  std::deque<octavo::RunningBatch::Finished> finished{};                        // and not taken yet
+  std::string message{};                                                        // of the last that was taken
 };
 
 namespace octavo::capi {

@@ -1,4 +1,4 @@
-// A model opened, what it says of itself, and its logits; what its calls may share.
+// What a model says of itself, and its logits; what its calls may share.
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,25 +11,6 @@
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
 extern "C" {
-
-octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model) {
-  return guarded([&] {
-    require(model_dir, "model_dir");
-    require(out_model, "out_model");
-    *out_model = new octavo_model{octavo::Model::open(model_dir)};
-  });
-}
-
-octavo_status octavo_model_open_with(const char* model_dir, const octavo_model_options* options,
-                                     octavo_model** out_model) {
-  return guarded([&] {
-    require(model_dir, "model_dir");
-    require(out_model, "out_model");
-    *out_model = new octavo_model{octavo::Model::open(model_dir, model_options(options))};
-  });
-}
-
-void octavo_model_release(octavo_model* model) { delete model; }
 
 octavo_status octavo_prefix_cache_create(size_t kv_bytes, size_t image_bytes, octavo_prefix_cache** out) {
   return guarded([&] {

@@ -107,6 +107,15 @@ OCTAVO_API octavo_status octavo_build_info(char** out_json);
  * and its cgroup's quota. Jobs under way finish with the threads that they have. */
 OCTAVO_API octavo_status octavo_set_num_threads(int32_t count);
 
+/** At least `size` bytes (never 0) at a multiple of `alignment`, a power of two; NULL when there is no more. */
+typedef void* (*octavo_allocate_fn)(size_t size, size_t alignment, void* user_data);
+typedef void (*octavo_free_fn)(void* memory, size_t size, void* user_data);
+/** Where large buffers come from that are made from now on: tensors, caches, packed weights; not weights that stay
+ * mapped, nor what threads keep between products. Each goes back to the functions that it came from, so what they
+ * refer to must outlive the last. They are called from any thread and must not call Octavo. Both NULL: the system's
+ * memory again. */
+OCTAVO_API octavo_status octavo_set_allocator(octavo_allocate_fn allocate, octavo_free_fn release, void* user_data);
+
 /* A pool of threads for the jobs of some threads of the host. Idle threads of a pool sleep; they block all signals but
  * those that the hardware raises, so that handlers of the host never run on them. After fork(), the child's pools start
  * their threads anew. */
@@ -131,6 +140,9 @@ OCTAVO_API void octavo_cancel_request(octavo_cancel* cancel);
 OCTAVO_API void octavo_cancel_reset(octavo_cancel* cancel);
 OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 
+/** Called with the stage's name, and how much of it is done; anything but 0 cancels the job. */
+typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t total, void* user_data);
+
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 
@@ -146,17 +158,67 @@ typedef struct octavo_model_options {
   int32_t language_math; /**< of the language model's */
   int32_t lm_head;       /**< OCTAVO_LM_HEAD_* */
   int32_t reserved0;     /**< must be 0 */
+  /* While it is opened: NULL, and refused, where the options say how a model is run later. */
+  octavo_progress_fn progress; /**< the part that is loaded next, or "ready" */
+  void* user_data;
+  const octavo_cancel* cancel;
 } octavo_model_options;
 #define OCTAVO_MODEL_OPTIONS_INIT \
-  { sizeof(octavo_model_options), 0, 0, 0, 0 }
+  { sizeof(octavo_model_options), 0, 0, 0, 0, 0, 0, 0 }
 /** As octavo_model_open, which is the same with all defaults; options may be NULL. */
 OCTAVO_API octavo_status octavo_model_open_with(const char* model_dir, const octavo_model_options* options,
                                                 octavo_model** out_model);
+/** A file in memory, under the name that it has in a model's directory. Never grows. */
+typedef struct octavo_memory_file {
+  const char* name; /**< "config.json" */
+  const void* data;
+  size_t size;
+} octavo_memory_file;
+/** As octavo_model_open_with, of files in memory. Names and the array are read during the call; the contents are not
+ * copied and must stay as they are until the model, and every tensor made from it, are released. `label` stands in
+ * messages where a directory's path would. */
+OCTAVO_API octavo_status octavo_model_open_memory(const char* label, const octavo_memory_file* files, size_t count,
+                                                  const octavo_model_options* options, octavo_model** out_model);
+/** A file behind an open descriptor: a regular file, or a memfd. Never grows. */
+typedef struct octavo_descriptor_file {
+  const char* name;
+  int32_t descriptor; /**< open for reading; read from its beginning, wherever it stands */
+  int32_t reserved0;  /**< must be 0 */
+} octavo_descriptor_file;
+/** The same of files behind descriptors, which are mapped, and may be closed after the call. */
+OCTAVO_API octavo_status octavo_model_open_descriptors(const char* label, const octavo_descriptor_file* files,
+                                                       size_t count, const octavo_model_options* options,
+                                                       octavo_model** out_model);
 OCTAVO_API void octavo_model_release(octavo_model* model);
 /** What the model's files ask for and Octavo does not do, a line each ("" where there is nothing to say): settings of
  * generation_config.json and tokenizer_config.json, a chat template that cannot be read. Free it with
  * octavo_string_release. */
 OCTAVO_API octavo_status octavo_model_notes(const octavo_model* model, char** out_notes);
+
+/** What a model is, in numbers. */
+typedef struct octavo_model_info {
+  size_t struct_size;
+  int64_t vocab_size;              /**< rows of the embedding; may exceed the tokenizer's */
+  int64_t hidden_size, num_layers; /**< of the language model */
+  int64_t num_heads, num_kv_heads, head_dim;
+  int64_t max_position_embeddings;
+  int64_t vision_num_blocks, vision_hidden_size;
+  int64_t patch_size, merge_size;         /**< pixels of a patch's side; patches of an image token's side */
+  int64_t num_parameters;                 /**< a quantized weight counts as the one that it stands for */
+  uint64_t stored_bytes, resident_bytes;  /**< of all tensors in the files; of the weights that a run touches */
+  int64_t num_w8a8, num_w8a16, num_float; /**< linears of the blocks, by how they are stored */
+  int32_t image_token_id;
+  int32_t is_quantized;
+} octavo_model_info;
+#define OCTAVO_MODEL_INFO_INIT \
+  { sizeof(octavo_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+OCTAVO_API octavo_status octavo_model_get_info(const octavo_model* model, octavo_model_info* out);
+/** The same as JSON, with more: {"directory", "model_type", "dtype", sizes as above, "quantization": {"quantized",
+ * "w8a8", "w8a16", "float"}, "eos_token_ids", "special_tokens": [{"id", "text"}], "linears": [{"module", "in_features",
+ * "out_features", "bias", "scheme": "float" | "w8a8" | "w8a16", "contract"}]}. */
+OCTAVO_API octavo_status octavo_model_describe(const octavo_model* model, char** out_json);
+/** config.json, as the model has it. */
+OCTAVO_API octavo_status octavo_model_config(const octavo_model* model, char** out_json);
 
 /* How picture files are read: JPEG, PNG, WebP, GIF, BMP and PNM, told apart by their content; the first frame of
  * animations. The bounds are checked against the file's header, before memory is taken. */
@@ -479,6 +541,121 @@ OCTAVO_API octavo_status octavo_text_stream_push(octavo_text_stream* stream, int
 OCTAVO_API octavo_status octavo_text_stream_finish(octavo_text_stream* stream, const char** out_text);
 OCTAVO_API void octavo_text_stream_release(octavo_text_stream* stream);
 
+/* ---- 1c. Sessions: several turns on one cache ------------------------------------------------------------- */
+
+/** A conversation's state: its tokens, and their keys and values, each read once. One thread at a time; distinct
+ * sessions are independent, and may share a model, whose handle they outlive. */
+typedef struct octavo_session octavo_session;
+typedef struct octavo_session_options {
+  size_t struct_size;
+  int64_t capacity;      /**< tokens that it can hold; 0: 4096, or what the model takes where that is less */
+  int64_t prefill_chunk; /**< tokens of a prompt that one call reads; 0: 512; OCTAVO_PREFILL_WHOLE: all */
+  int32_t cache_dtype; /**< of keys and values: OCTAVO_F32, OCTAVO_BF16 or OCTAVO_S8; less memory, answers may differ */
+  int32_t reserved0;   /**< must be 0 */
+} octavo_session_options;
+#define OCTAVO_SESSION_OPTIONS_INIT \
+  { sizeof(octavo_session_options), 0, 0, 0, 0 }
+/** options may be NULL. */
+OCTAVO_API octavo_status octavo_session_create(const octavo_model* model, const octavo_session_options* options,
+                                               octavo_session** out);
+/** Behind what it holds. If it fails, the session is as before. */
+OCTAVO_API octavo_status octavo_session_feed(octavo_session* session, const octavo_prompt* prompt);
+OCTAVO_API octavo_status octavo_session_feed_ids(octavo_session* session, const int32_t* ids, size_t count);
+/** Makes `whole`, a conversation from its beginning, what the session holds, and reads as little as that takes: the
+ * longest beginning that they have in common stays (pictures are known by their pixels), the rest is fed. So a chat
+ * adds to its messages, makes a prompt of all of them, continues with that, and generates. *out_reused (may be NULL)
+ * counts the tokens that were not read again. If it fails, the session is as before, or holds the common beginning. */
+OCTAVO_API octavo_status octavo_session_continue(octavo_session* session, const octavo_prompt* whole,
+                                                 int64_t* out_reused);
+/** prompts[i] behind what sessions[i] holds, all in one call, so that each weight is read once. INVALID_ARGUMENT where
+ * one is given twice, or belongs to another model than the first. If it fails, all are as before. */
+OCTAVO_API octavo_status octavo_sessions_feed(octavo_session* const* sessions, const octavo_prompt* const* prompts,
+                                              size_t count);
+/** An answer from here on; its tokens become part of the session. options (may be NULL) as for octavo_generate_prompt;
+ * cache_mode OFF, a prefix_cache, and a cache_dtype or prefill_chunk that is not the session's are refused. If it
+ * fails, the session is as before; cancelled, it holds the answer so far. */
+OCTAVO_API octavo_status octavo_session_generate(octavo_session* session, const octavo_generate_options* options,
+                                                 octavo_generate_result* out_result);
+/** f32 [vocab], of the last token; borrowed until the next call on this session. out_count may be NULL. */
+OCTAVO_API octavo_status octavo_session_logits(octavo_session* session, const float** out_logits, size_t* out_count);
+/** What was fed and generated; borrowed until the session changes. Either may be NULL. */
+OCTAVO_API octavo_status octavo_session_tokens(const octavo_session* session, const int32_t** out_ids,
+                                               size_t* out_count);
+/** Forgets all but the first `past` tokens. INVALID_ARGUMENT: more than it holds, or a place inside a picture. */
+OCTAVO_API octavo_status octavo_session_truncate(octavo_session* session, int64_t past);
+OCTAVO_API octavo_status octavo_session_reset(octavo_session* session); /**< holds nothing; keeps its memory */
+/** An independent session that goes on from the same tokens. */
+OCTAVO_API octavo_status octavo_session_fork(const octavo_session* session, octavo_session** out);
+/** To a file, which is complete or as before. An old file is replaced when it is a saved session. */
+OCTAVO_API octavo_status octavo_session_save(const octavo_session* session, const char* path);
+/** A session that goes on bit for bit as the saved one would have. FORMAT: damaged, cut short, or no session;
+ * INVALID_ARGUMENT: saved with another model, or more than `capacity` tokens (0: the capacity that it had);
+ * UNSUPPORTED: of a newer Octavo. */
+OCTAVO_API octavo_status octavo_session_restore(const octavo_model* model, const char* path, int64_t capacity,
+                                                octavo_session** out);
+/** The same in memory; the bytes are yours: octavo_string_release. */
+OCTAVO_API octavo_status octavo_session_to_bytes(const octavo_session* session, char** out_bytes, size_t* out_size);
+OCTAVO_API octavo_status octavo_session_from_bytes(const octavo_model* model, const void* bytes, size_t size,
+                                                   int64_t capacity, octavo_session** out);
+OCTAVO_API void octavo_session_release(octavo_session* session);
+
+/** How octavo_sampler_next chooses; the fields mean what they do in octavo_generate_options. */
+typedef struct octavo_sampling_options {
+  size_t struct_size;
+  double temperature;        /**< _INIT: 1.0; 0: greedy */
+  double top_p;              /**< _INIT: 1.0, which is off; 0: the best token alone */
+  int64_t top_k;             /**< _INIT: 50; 0: off */
+  double min_p;              /**< 0: off */
+  double repetition_penalty; /**< 0 and 1.0: off */
+  uint64_t seed;
+} octavo_sampling_options;
+#define OCTAVO_SAMPLING_OPTIONS_INIT \
+  { sizeof(octavo_sampling_options), 1.0, 1.0, 50, 0, 1.0, 0 }
+/** Chooses tokens one by one, for loops of your own: the draws of octavo_generate with the same options. One thread at
+ * a time. */
+typedef struct octavo_sampler octavo_sampler;
+OCTAVO_API octavo_status octavo_sampler_create(const octavo_sampling_options* options, octavo_sampler** out);
+/** The token that follows what the session holds; it is not fed. */
+OCTAVO_API octavo_status octavo_sampler_next(octavo_sampler* sampler, octavo_session* session, int32_t* out_token);
+OCTAVO_API void octavo_sampler_release(octavo_sampler* sampler);
+
+/* ---- 1d. Batches that sequences join and leave ------------------------------------------------------------ */
+
+/** Sequences that are generated together, each from when it joins to when it finishes or leaves: what a server needs.
+ * Each gets the tokens that octavo_generate_prompt gives it alone. One thread at a time; distinct batches are
+ * independent, and may share a model, whose handle they outlive. */
+typedef struct octavo_batch octavo_batch;
+typedef struct octavo_batch_options {
+  size_t struct_size;
+  int64_t max_sequences; /**< that run at once, the others wait for their turn; 0: 8 */
+  int64_t prompt_tokens; /**< of prompts that one step reads at most, while others go on; 0: 256 */
+} octavo_batch_options;
+#define OCTAVO_BATCH_OPTIONS_INIT \
+  { sizeof(octavo_batch_options), 0, 0 }
+/** options may be NULL. */
+OCTAVO_API octavo_status octavo_batch_create(const octavo_model* model, const octavo_batch_options* options,
+                                             octavo_batch** out);
+/** From the next step on. The prompt may be released. options (may be NULL) as for octavo_generate_prompt, but
+ * prefill_chunk is the batch's; arrays that they point to are copied. Callbacks are called by octavo_batch_step, with
+ * the sequence's user_data; on_event and on_logits get its number. Anything but 0 from them ends that sequence alone.
+ * NULL callbacks: the answer comes with octavo_batch_take. */
+OCTAVO_API octavo_status octavo_batch_join(octavo_batch* batch, const octavo_prompt* prompt,
+                                           const octavo_generate_options* options, uint64_t* out_sequence);
+/** Ends a sequence without a result. NOT_FOUND: it has finished or left. */
+OCTAVO_API octavo_status octavo_batch_leave(octavo_batch* batch, uint64_t sequence);
+/** A token for each that runs, or more of its prompt. *out_finished (may be NULL): sequences that have finished, and
+ * were not taken yet. What goes wrong with one sequence is told when that is taken, and ends no other. */
+OCTAVO_API octavo_status octavo_batch_step(octavo_batch* batch, size_t* out_finished);
+/** The first of those that have finished: its number, OCTAVO_OK or the status of what ended it, the message of that
+ * ("" for OK; borrowed until the next take; may be NULL), and its result, with what there was until then, which is
+ * yours. NOT_FOUND when there is none. */
+OCTAVO_API octavo_status octavo_batch_take(octavo_batch* batch, uint64_t* out_sequence, octavo_status* out_status,
+                                           const char** out_message, octavo_generate_result* out_result);
+/** Sequences that have joined, and neither finished nor left; of them, those that have not begun. Either may be NULL.
+ */
+OCTAVO_API octavo_status octavo_batch_size(const octavo_batch* batch, size_t* out_size, size_t* out_waiting);
+OCTAVO_API void octavo_batch_release(octavo_batch* batch);
+
 /* ---- 2. What is known of a directory without reading a weight -------------------------------------------- */
 
 /** Structure of a checkpoint directory from config.json and the safetensors headers alone. *out_problems counts the
@@ -506,12 +683,10 @@ OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_op
 
 /* ---- 3. Quantizing and verifying ------------------------------------------------------------------------- */
 
-/** Called with the stage's name, and how much of it is done; anything but 0 cancels the job. */
-typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t total, void* user_data);
-
 typedef struct octavo_quantize_options {
   size_t struct_size;
-  const char* recipe;      /**< preset name or path of a recipe; NULL means "default" */
+  const char*
+      recipe; /**< preset name, path of a recipe, or a recipe as JSON, beginning with "{"; NULL means "default" */
   const char* calibration; /**< samples file; NULL with `pictures`, and with recipes that need no samples */
   int64_t max_samples;     /**< 0 means all */
   int32_t overwrite;       /**< 0 refuses an output that exists; 1 replaces one that octavo wrote, and no other */
@@ -615,16 +790,22 @@ OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* 
 
 /* ---- 4. Watching what runs: traces ----------------------------------------------------------------------- */
 
+/** A line of text without its end, borrowed during the call, on the thread that works. */
+typedef void (*octavo_line_fn)(const char* line, void* user_data);
+
 typedef struct octavo_trace_options {
   size_t struct_size;
-  int32_t values;    /**< not 0: statistics of every output, which reads them all once more */
-  int32_t reserved0; /**< must be 0 */
+  int32_t values;           /**< not 0: statistics of every output, which reads them all once more */
+  int32_t reserved0;        /**< must be 0 */
+  octavo_line_fn on_record; /**< receives each record as it is made; path may be NULL then */
+  void* user_data;
 } octavo_trace_options;
 #define OCTAVO_TRACE_OPTIONS_INIT \
-  { sizeof(octavo_trace_options), 0, 0 }
+  { sizeof(octavo_trace_options), 0, 0, 0, 0 }
 /** Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
- * shapes, written to the file `path`, which is replaced. Meanwhile the message of a broken contract carries the last
- * operations. One trace per thread: INVALID_ARGUMENT when one is running. options may be NULL. */
+ * shapes, written to the file `path`, which is replaced, or handed to on_record, or both. Meanwhile the message of a
+ * broken contract carries the last operations. One trace per thread: INVALID_ARGUMENT when one is running. options may
+ * be NULL. */
 OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
 /** Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
  * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
@@ -645,15 +826,57 @@ OCTAVO_API void octavo_tensor_release(octavo_tensor* tensor);
 OCTAVO_API octavo_status octavo_tensor_dtype(const octavo_tensor* tensor, int32_t* out);
 OCTAVO_API octavo_status octavo_tensor_rank(const octavo_tensor* tensor, size_t* out);
 OCTAVO_API octavo_status octavo_tensor_dim(const octavo_tensor* tensor, size_t index, int64_t* out);
-/** First element, borrowed while the tensor lives, and the size in bytes (either may be NULL). */
+/** Elements from one index of a dimension to the next. Tensors that Octavo makes are row-major; those of DLPack need
+ * not be. */
+OCTAVO_API octavo_status octavo_tensor_stride(const octavo_tensor* tensor, size_t index, int64_t* out);
+/** A row-major tensor of the same values: the same memory where it is row-major already, else a copy. */
+OCTAVO_API octavo_status octavo_tensor_contiguous(const octavo_tensor* tensor, octavo_tensor** out);
+/** First element, borrowed while the tensor lives, and the size in bytes (either may be NULL). INVALID_ARGUMENT for
+ * data of a tensor that is read-only or not row-major: octavo_tensor_read, octavo_tensor_contiguous. */
 OCTAVO_API octavo_status octavo_tensor_data(octavo_tensor* tensor, void** out_data, size_t* out_size_bytes);
+/** The same for reading alone: of a read-only tensor, too, such as a weight that is mapped. */
+OCTAVO_API octavo_status octavo_tensor_read(const octavo_tensor* tensor, const void** out_data, size_t* out_size_bytes);
+
+/* DLPack: tensors shared with NumPy, PyTorch, JAX and others without a copy, on the CPU. The structs are those of
+ * dlpack.h (https://github.com/dmlc/dlpack), which you need where you look into them. Versioned: DLPack 1.0 and later.
+ * Types: f32, f16, bf16, int8, uint8, int32, int64, one lane. */
+struct DLManagedTensor;
+struct DLManagedTensorVersioned;
+/** *out keeps the memory alive until its deleter is called, whatever becomes of `tensor`; it does not keep memory that
+ * was borrowed (octavo_tensor_borrow) alive. Read-only tensors are marked so. */
+OCTAVO_API octavo_status octavo_tensor_to_dlpack(const octavo_tensor* tensor, struct DLManagedTensorVersioned** out);
+/** The older form, which has no mark for it: UNSUPPORTED for a read-only tensor. */
+OCTAVO_API octavo_status octavo_tensor_to_dlpack_unversioned(const octavo_tensor* tensor, struct DLManagedTensor** out);
+/** Takes `managed` over: its deleter is called when the last use of its memory ends. On failure it stays yours.
+ * UNSUPPORTED: another device than the CPU, another type, a newer major version, negative strides. */
+OCTAVO_API octavo_status octavo_tensor_from_dlpack(struct DLManagedTensorVersioned* managed, octavo_tensor** out);
+OCTAVO_API octavo_status octavo_tensor_from_dlpack_unversioned(struct DLManagedTensor* managed, octavo_tensor** out);
 
 /** The pixels of a picture file: *out u8 [height, width, 3], RGB. options may be NULL. */
 OCTAVO_API octavo_status octavo_image_load(const char* path, const octavo_decode_options* options, octavo_tensor** out);
 
+/* What a prompt becomes on its way through the model; uncached. */
+
+/** The rows of the prompt's pictures, as the language model reads them: *out f32 [image tokens, hidden_size];
+ * INVALID_ARGUMENT without a picture. */
+OCTAVO_API octavo_status octavo_model_encode_images(const octavo_model* model, const octavo_prompt* prompt,
+                                                    octavo_tensor** out);
+/** What `count` layers of the language model give: out[i] f32 [L, hidden_size], before the final norm; layers[i] counts
+ * from 0, or from the end with -1 and below. All are written, or none. */
+OCTAVO_API octavo_status octavo_model_hidden_states(const octavo_model* model, const octavo_prompt* prompt,
+                                                    const int64_t* layers, size_t count, octavo_tensor** out);
+/** The same after the last layer and the final norm, which embeddings are pooled from: *out f32 [L, hidden_size], or,
+ * pooled, [hidden_size]. */
+enum { OCTAVO_POOLING_NONE = 0, OCTAVO_POOLING_MEAN = 1, OCTAVO_POOLING_LAST = 2 };
+OCTAVO_API octavo_status octavo_model_last_hidden_state(const octavo_model* model, const octavo_prompt* prompt,
+                                                        int32_t pooling, octavo_tensor** out);
+
 /** Logits of every position of the same prompt, uncached: *out f32 [L, vocab_size]. For those who sample themselves. */
 OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const char* prompt,
                                              const char* const* image_paths, size_t image_count, octavo_tensor** out);
+/** The same of a prompt. */
+OCTAVO_API octavo_status octavo_model_logits_prompt(const octavo_model* model, const octavo_prompt* prompt,
+                                                    octavo_tensor** out);
 
 /* ---- 6. Parts: shape contracts --------------------------------------------------------------------------- */
 
@@ -680,9 +903,11 @@ typedef struct octavo_gptq_options {
   int32_t no_act_order; /**< 0 quantizes columns in order of falling diag(H) */
   double damp_percent;  /**< 0 means 0.01 */
   int64_t block_size;   /**< columns; 0 means 128 */
+  int32_t scale_dtype; /**< OCTAVO_F32, BF16 or F16: what scales are rounded to before quantizing; still given as f32 */
+  int32_t reserved0;   /**< must be 0 */
 } octavo_gptq_options;
 #define OCTAVO_GPTQ_OPTIONS_INIT \
-  { sizeof(octavo_gptq_options), 0, 0, 0, 0 }
+  { sizeof(octavo_gptq_options), 0, 0, 0, 0, 0, 0 }
 typedef struct octavo_gptq_result {
   size_t struct_size;
   double loss;     /**< tr((W-Q) H (W-Q)^T) */
@@ -714,6 +939,91 @@ OCTAVO_API void octavo_linear_release(octavo_linear* linear);
  * weight_scale f16 as well; the weight is copied, so that the tensors may be released after. */
 OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
                                                     const octavo_tensor* bias, octavo_linear** out);
+
+/* ---- 8a. Parts: a calibration loop of your own ----------------------------------------------------------- */
+
+/** A model as two towers of blocks, loaded one at a time. Immutable. May be shared by threads. */
+typedef struct octavo_blocks octavo_blocks;
+/** One block, resident until it is released. One thread at a time. */
+typedef struct octavo_block octavo_block;
+/** The hidden rows of one prompt on their way through the blocks of a tower. One thread at a time. */
+typedef struct octavo_block_state octavo_block_state;
+enum { OCTAVO_TOWER_VISION = 0, OCTAVO_TOWER_LANGUAGE = 1 };
+
+/** Of an opened model, which may be released. */
+OCTAVO_API octavo_status octavo_blocks_create(const octavo_model* model, octavo_blocks** out);
+OCTAVO_API octavo_status octavo_blocks_count(const octavo_blocks* blocks, int32_t tower, int64_t* out);
+/** The prompt's pictures in front of the vision tower. INVALID_ARGUMENT without a picture. */
+OCTAVO_API octavo_status octavo_blocks_begin_vision(const octavo_blocks* blocks, const octavo_prompt* prompt,
+                                                    octavo_block_state** out);
+/** Behind the last block of the vision tower: *out f32 [image tokens, hidden_size]. */
+OCTAVO_API octavo_status octavo_blocks_finish_vision(const octavo_blocks* blocks, const octavo_block_state* state,
+                                                     octavo_tensor** out);
+/** The prompt in front of the language model. `vision`: the rows of its pictures; NULL without pictures. */
+OCTAVO_API octavo_status octavo_blocks_begin_language(const octavo_blocks* blocks, const octavo_prompt* prompt,
+                                                      const octavo_tensor* vision, octavo_block_state** out);
+OCTAVO_API void octavo_blocks_release(octavo_blocks* blocks);
+
+/** A copy, whose rows go on by themselves: calibration runs a block twice. */
+OCTAVO_API octavo_status octavo_block_state_clone(const octavo_block_state* state, octavo_block_state** out);
+/** The rows: *out f32 [L, hidden_size of the tower], a copy. */
+OCTAVO_API octavo_status octavo_block_state_hidden(const octavo_block_state* state, octavo_tensor** out);
+OCTAVO_API void octavo_block_state_release(octavo_block_state* state);
+
+OCTAVO_API octavo_status octavo_block_load(const octavo_blocks* blocks, int32_t tower, int64_t index,
+                                           octavo_block** out);
+typedef struct octavo_linear_info {
+  size_t struct_size;
+  const char* module_path; /**< "model.layers.0.self_attn.q_proj"; strings are borrowed while the block lives */
+  const char* input_group; /**< linears of one group see the same input, and can share a Hessian */
+  int64_t in_features, out_features;
+  int32_t has_bias;
+  int32_t reserved0;
+} octavo_linear_info;
+#define OCTAVO_LINEAR_INFO_INIT \
+  { sizeof(octavo_linear_info), 0, 0, 0, 0, 0, 0 }
+/** How many linears the block has, in the order in which they run. */
+OCTAVO_API octavo_status octavo_block_linear_count(const octavo_block* block, size_t* out);
+OCTAVO_API octavo_status octavo_block_linear(const octavo_block* block, size_t index, octavo_linear_info* out);
+/** [out_features, in_features] as stored, read-only; INVALID_ARGUMENT once it is replaced. */
+OCTAVO_API octavo_status octavo_block_weight(const octavo_block* block, const char* module_path, octavo_tensor** out);
+/** [out_features] as stored; *out is NULL without a bias. */
+OCTAVO_API octavo_status octavo_block_bias(const octavo_block* block, const char* module_path, octavo_tensor** out);
+/** Sees the input of each group of linears just before it runs: x[M,K] f32, borrowed during the call, and the group's
+ * first linear. Anything but 0 ends the run as CANCELLED. */
+typedef int32_t (*octavo_block_input_fn)(const char* module_path, const char* input_group, const octavo_tensor* x,
+                                         void* user_data);
+/** Moves the rows behind the block. on_input may be NULL. After a failure the state is of no more use. */
+OCTAVO_API octavo_status octavo_block_forward(const octavo_block* block, octavo_block_state* state,
+                                              octavo_block_input_fn on_input, void* user_data);
+/** The block runs `linear` there from now on, and lets go of the stored weight. The linear may be released. */
+OCTAVO_API octavo_status octavo_block_replace(octavo_block* block, const char* module_path,
+                                              const octavo_linear* linear);
+OCTAVO_API void octavo_block_release(octavo_block* block);
+
+enum { OCTAVO_SCHEME_W8A8 = 1, OCTAVO_SCHEME_W8A16 = 2 };
+/** A quantized model directory as it is written: linears of yours, and all else as the model has it. One thread at a
+ * time. */
+typedef struct octavo_writer octavo_writer;
+typedef struct octavo_writer_options {
+  size_t struct_size;
+  int32_t overwrite;        /**< 0 refuses an output that exists; 1 replaces one that octavo wrote, and no other */
+  int32_t reserved0;        /**< must be 0 */
+  uint64_t max_shard_bytes; /**< of tensor data; 0 means 5 GiB */
+} octavo_writer_options;
+#define OCTAVO_WRITER_OPTIONS_INIT \
+  { sizeof(octavo_writer_options), 0, 0, 0 }
+/** options may be NULL. UNSUPPORTED for a model that is quantized already. */
+OCTAVO_API octavo_status octavo_writer_create(const char* model_dir, const char* out_dir,
+                                              const octavo_writer_options* options, octavo_writer** out);
+/** weight[N,K] s8, scales[N] f32, of octavo_gptq_quantize_layer with the model's type (octavo_model_describe: "dtype")
+ * as scale_dtype: INVALID_ARGUMENT for scales that would be rounded. Copied. scheme: OCTAVO_SCHEME_*. */
+OCTAVO_API octavo_status octavo_writer_add(octavo_writer* writer, const char* module_path, int32_t scheme,
+                                           const octavo_tensor* weight, const octavo_tensor* scales);
+/** Writes the rest; out_dir is complete then. UNSUPPORTED where linears that share an input have different schemes. */
+OCTAVO_API octavo_status octavo_writer_finish(octavo_writer* writer);
+/** Without octavo_writer_finish, nothing is left of out_dir. */
+OCTAVO_API void octavo_writer_release(octavo_writer* writer);
 
 /* ---- 9. Parts: attention with a cache -------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "guard.hpp"
+#include "handles.hpp"
 
 namespace octavo::capi {
 
@@ -51,7 +52,7 @@ FloatMath float_math_of(int32_t math, const char* name, FloatMath standard) {
 
 }  // namespace
 
-ModelOptions model_options(const octavo_model_options* given) {
+ModelOptions model_options(const octavo_model_options* given, OpenWatch* watch) {
   const octavo_model_options read = read_options(given, "options");
   require_zero(read.reserved0);
   ModelOptions options;
@@ -61,6 +62,19 @@ ModelOptions model_options(const octavo_model_options* given) {
     throw Error(ErrorCode::invalid_argument,
                 "options.lm_head is " + std::to_string(read.lm_head) + ", known are 0 (stored) and 1 (int8)");
   if (read.lm_head == OCTAVO_LM_HEAD_INT8) options.lm_head = HeadWeights::int8;
+  if (watch == nullptr) {
+    if (read.progress != nullptr || read.cancel != nullptr)
+      throw Error(ErrorCode::invalid_argument,
+                  "options.progress and options.cancel watch a model being opened: leave them NULL here, and use those "
+                  "of the job");
+    return options;
+  }
+  if (read.progress != nullptr)
+    watch->progress = [progress = read.progress, user_data = read.user_data](std::string_view stage, std::int64_t done,
+                                                                             std::int64_t total) {
+      return progress(std::string(stage).c_str(), done, total, user_data) == 0;
+    };
+  watch->cancel = flag_of(read.cancel);
   return options;
 }
 

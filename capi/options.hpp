@@ -17,7 +17,8 @@ ProgressCallback progress_of(octavo_progress_fn progress, void* user_data);
 SampleSource source_of(const char* file, const char* pictures, const char* prompt, int32_t skip_bad);
 /// Of OCTAVO_BOXES_*. @throws Error  invalid_argument.
 BoxSpace box_space_of(int32_t boxes);
-/// NULL gives the defaults. @throws Error  invalid_argument.
-ModelOptions model_options(const octavo_model_options* given);
+/// NULL gives the defaults. Progress and cancel go to `watch`; without one they are refused.
+/// @throws Error  invalid_argument.
+ModelOptions model_options(const octavo_model_options* given, OpenWatch* watch = nullptr);
 
 }  // namespace octavo::capi

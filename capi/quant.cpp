@@ -48,7 +48,13 @@ octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hes
     octavo::GptqOptions gptq;
     gptq.method = given.method == OCTAVO_METHOD_RTN ? octavo::QuantMethod::rtn : octavo::QuantMethod::gptq;
     gptq.act_order = given.no_act_order == 0;
-    gptq.scale_dtype = octavo::DType::f32;  // scales are handed out as f32, so nothing is lost by rounding them
+    if (given.reserved0 != 0) throw octavo::Error(octavo::ErrorCode::invalid_argument, "options.reserved0 must be 0");
+    gptq.scale_dtype = dtype_from(given.scale_dtype);  // 0 is f32, as which scales are handed out
+    if (*gptq.scale_dtype != octavo::DType::f32 && *gptq.scale_dtype != octavo::DType::bf16 &&
+        *gptq.scale_dtype != octavo::DType::f16)
+      throw octavo::Error(octavo::ErrorCode::invalid_argument, std::string("options.scale_dtype is ") +
+                                                                   octavo::dtype_name(*gptq.scale_dtype) +
+                                                                   ", scales are f32, bf16 or f16");
     if (given.damp_percent != 0) gptq.damp_percent = given.damp_percent;
     if (given.block_size != 0) gptq.block_size = given.block_size;
 

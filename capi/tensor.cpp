@@ -31,6 +31,18 @@ Shape shape_from(const int64_t* dims, size_t rank) {
   return Shape(std::span<const std::int64_t>(dims, rank));
 }
 
+void require_dimension(const Tensor& tensor, size_t index) {
+  if (index >= static_cast<size_t>(tensor.rank()))
+    throw Error(ErrorCode::invalid_argument,
+                "index is " + std::to_string(index) + ", but the tensor's shape is " + tensor.shape().to_string());
+}
+
+void require_row_major(const Tensor& tensor) {
+  if (!tensor.is_contiguous())
+    throw Error(ErrorCode::invalid_argument,
+                "the tensor " + tensor.shape().to_string() + " is not row-major: octavo_tensor_contiguous makes it so");
+}
+
 }  // namespace
 }  // namespace octavo::capi
 
@@ -74,17 +86,41 @@ octavo_status octavo_tensor_dim(const octavo_tensor* tensor, size_t index, int64
   return guarded([&] {
     require(out, "out");
     const octavo::Tensor& value = tensor_of(tensor, "tensor");
-    if (index >= static_cast<size_t>(value.rank()))
-      throw octavo::Error(
-          octavo::ErrorCode::invalid_argument,
-          "index is " + std::to_string(index) + ", but the tensor's shape is " + value.shape().to_string());
+    require_dimension(value, index);
     *out = value.shape()[static_cast<int>(index)];
+  });
+}
+
+octavo_status octavo_tensor_stride(const octavo_tensor* tensor, size_t index, int64_t* out) {
+  return guarded([&] {
+    require(out, "out");
+    const octavo::Tensor& value = tensor_of(tensor, "tensor");
+    require_dimension(value, index);
+    *out = value.strides()[index];
+  });
+}
+
+octavo_status octavo_tensor_contiguous(const octavo_tensor* tensor, octavo_tensor** out) {
+  return guarded([&] {
+    require(out, "out");
+    *out = new octavo_tensor{tensor_of(tensor, "tensor").contiguous()};
+  });
+}
+
+octavo_status octavo_tensor_read(const octavo_tensor* tensor, const void** out_data, size_t* out_size_bytes) {
+  return guarded([&] {
+    const octavo::Tensor& value = tensor_of(tensor, "tensor");
+    if (out_data != nullptr) require_row_major(value);
+    const void* data = out_data != nullptr ? value.raw() : nullptr;
+    if (out_data != nullptr) *out_data = data;
+    if (out_size_bytes != nullptr) *out_size_bytes = value.size_bytes();
   });
 }
 
 octavo_status octavo_tensor_data(octavo_tensor* tensor, void** out_data, size_t* out_size_bytes) {
   return guarded([&] {
     tensor_of(tensor, "tensor");
+    if (out_data != nullptr) require_row_major(tensor->value);
     void* data = out_data != nullptr ? tensor->value.mutable_raw() : nullptr;
     if (out_data != nullptr) *out_data = data;
     if (out_size_bytes != nullptr) *out_size_bytes = tensor->value.size_bytes();

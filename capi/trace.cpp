@@ -20,16 +20,21 @@ extern "C" {
 
 octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options) {
   return guarded([&] {
-    require(path, "path");
     const octavo_trace_options given = read_options(options, "options");
+    if (given.on_record == nullptr) require(path, "path");
     if (given.reserved0 != 0) throw octavo::Error(octavo::ErrorCode::invalid_argument, "options.reserved0 must be 0");
     if (running)
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
                           "this thread is being traced already: call octavo_trace_end first");
-    if (*path == '\0') throw octavo::Error(octavo::ErrorCode::invalid_argument, "path is empty: name a file");
+    if (path != nullptr && *path == '\0')
+      throw octavo::Error(octavo::ErrorCode::invalid_argument, "path is empty: name a file");
     octavo::TraceOptions job;
     job.values = given.values != 0;
-    job.path = path;
+    if (path != nullptr) job.path = path;
+    if (given.on_record != nullptr)
+      job.on_record = [tell = given.on_record, user_data = given.user_data](const octavo::TraceRecord& record) {
+        tell(record.to_json().dump().c_str(), user_data);
+      };
     running = std::make_unique<RunningTrace>(job);
   });
 }

@@ -67,6 +67,10 @@ if(TARGET octavo_attention)
       "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;${octavo_quiet}")
   endif()
 endif()
+if(TARGET octavo_quant)  # the sweep: a rounding that turns must not depend on the instruction set
+  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/lib/quant/gptq.cpp PROPERTIES
+                              COMPILE_OPTIONS "-ffp-contract=off")
+endif()
 if(TARGET octavo_tensor)  # as gemm, whose epilogues compute the same activations
   set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/lib/tensor/elementwise.cpp PROPERTIES
                               COMPILE_OPTIONS "-ffp-contract=off")

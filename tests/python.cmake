@@ -8,7 +8,9 @@ get_target_property(octavo_capi_type octavo_capi TYPE)
 if(NOT octavo_capi_type STREQUAL "SHARED_LIBRARY")
   return()
 endif()
-foreach(part abi model jobs parts interrupt page)
+file(GLOB python_tests RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/python CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/python/test_*.py)
+foreach(part IN LISTS python_tests)
+  string(REGEX REPLACE "test_(.*)\\.py" "\\1" part ${part})
   add_test(NAME "python: ${part}" COMMAND ${octavo_python3} -m unittest -v test_${part}
            WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/python)
   set_tests_properties("python: ${part}" PROPERTIES LABELS model TIMEOUT 300 ENVIRONMENT

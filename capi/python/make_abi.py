@@ -122,6 +122,7 @@ def write(header):
         fields = header.structs[name]
         lines += ["", "", f"class {name}(Structure):"]
         lines += [f"    {field}: {annotation(kind)}" for field, kind in fields]
+        lines += ['    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error']
         lines += ["    _fields_ = ["] + [f'        ("{field}", {kind}),' for field, kind in fields] + ["    ]"]
     lines += ["", "", "# Every exported function: what it returns, what it takes.", "FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {"]
     lines += [f'    "{name}": ({result}, [{", ".join(taken)}]),' for name, (result, taken) in header.functions.items()]

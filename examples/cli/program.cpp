@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "help.hpp"
+#include "streams.hpp"
 #include "version.hpp"
 
 namespace cli {
@@ -140,6 +141,8 @@ int Program::main(int argc, const char* const* argv) {
     print_overview(stderr, *this);
     return 2;
   }
+  command_line_ = "octavo";
+  for (const std::string& word : words) command_line_ += " " + shell_word(word);
   std::exception_ptr problem;
   refuse_empty_values(words);
   try {

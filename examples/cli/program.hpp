@@ -85,6 +85,8 @@ class Program {
 
   [[noreturn]] void refuse_command(const std::string& word) const;  // with the nearest one there is
   const CLI::App& app() const { return app_; }
+  /// What was typed, as a shell reads it back; since main().
+  const std::string& command_line() const { return command_line_; }
   const Value* value_of(const CLI::Option* option) const;  // null for a flag
 
  private:
@@ -97,6 +99,7 @@ class Program {
                             const std::vector<std::string>& words) const;
 
   CLI::App app_;
+  std::string command_line_;
   std::optional<std::int64_t> threads_;
   std::map<const CLI::Option*, Value> values_;
   std::map<const CLI::App*, std::function<int()>> jobs_;

@@ -57,15 +57,9 @@ std::string progress_text(const octavo::Progress& progress, double seconds) {
   const double share = share_of(progress);
   std::snprintf(text, sizeof text, "%3.0f %%", share * 100);
   std::string line = text;
-  const bool finished = share >= 1;
-  if (seconds >= 1 && share >= 0.01) {
-    const double rate = static_cast<double>(progress.done) / seconds;
-    std::snprintf(text, sizeof text, "  %.1f/s", rate);
+  if (seconds >= 1 && share >= 0.01 && share < 1) {
+    std::snprintf(text, sizeof text, "  %.0f s left", std::max(1.0, seconds * (1 - share) / share));
     line += text;
-    if (!finished) {
-      std::snprintf(text, sizeof text, "  %.0f s left", std::max(1.0, seconds * (1 - share) / share));
-      line += text;
-    }
   }
   return line + "  " + progress.stage;
 }

@@ -1,4 +1,4 @@
-// Progress on standard error: a bar with rate and time left on a terminal, a line every few seconds elsewhere.
+// Progress on standard error: a bar with time left on a terminal, a line every few seconds elsewhere.
 #pragma once
 
 #include <chrono>
@@ -24,8 +24,8 @@ class ProgressBar {
   Clock::time_point began_, last_;
 };
 
-/// What stands after the bar: share, rate, time left and stage. Rate and time are left out until a second and a
-/// hundredth of the work have passed: before that they would be guesses.
+/// What stands after the bar: share, time left and stage. Time left is left out until a second and a hundredth of the
+/// work have passed: before that it would be a guess.
 std::string progress_text(const octavo::Progress& progress, double seconds);
 /// Bar and text in at most `columns`: the bar takes what is left of them, up to 30, and gives way to the text.
 std::string progress_line(const octavo::Progress& progress, double seconds, std::size_t columns);

@@ -41,6 +41,7 @@ Outcome verify_and_report(const VerifyCommand& command, const octavo::VerifyOpti
   octavo::ReportOptions options;
   options.verify = job;
   options.suggest = command.suggest.has_value();
+  options.command = command.line;
   options.exact = command.exact;
   if (options.suggest) options.attribution_samples = job.max_samples;  // the thresholds must hold on the same samples
   octavo::Report report = octavo::make_report(command.model, command.quantized, options);
@@ -57,12 +58,7 @@ void print_outcome(const VerifyCommand& command, const Outcome& outcome) {
   if (command.suggest) print_attribution(command, outcome.attribution);
   for (const std::string& note : outcome.notes) std::printf("left out of the report: %s\n", note.c_str());
   if (command.report) std::printf("report: %s\n", command.report->c_str());
-  if (result.passed)
-    std::printf("passed: the quantized model answers like the original\n");
-  else if (result.failures.empty())
-    std::printf("cannot judge: %s\n", result.not_judged.c_str());
-  else
-    std::printf("failed\n");
+  std::printf("%s\n", result.verdict().c_str());
 }
 
 int run(const VerifyCommand& command) {
@@ -77,6 +73,7 @@ int run(const VerifyCommand& command) {
   job.progress = bar.callback();
   job.cancel = &interrupted;
   job.boxes = box_space(command.boxes);
+  job.suggests = command.suggest.has_value();
   job.model = command.run.model();
   job.cache_dtype = command.run.cache_dtype();
   job.on_step = [&](const octavo::StepResult& step) {
@@ -143,7 +140,10 @@ void add_verify(Program& program) {
   command.quiet(options->quiet);
   command.threads();
   command.example("octavo verify Qwen2.5-VL-3B Qwen2.5-VL-3B-w8a8 --samples held_out.jsonl");
-  command.run([options] { return run(*options); });
+  command.run([options, &program] {
+    options->line = program.command_line();
+    return run(*options);
+  });
 }
 
 }  // namespace cli

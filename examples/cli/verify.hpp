@@ -11,6 +11,7 @@ namespace cli {
 
 struct VerifyCommand {
   std::string model, quantized;
+  std::string line;  // the command line, for the report
   octavo::VerifyOptions job;
   std::optional<std::string> report, suggest;  // paths
   std::string boxes = "model";

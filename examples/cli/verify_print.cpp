@@ -14,6 +14,23 @@ void print_metric(std::FILE* out, const char* name, const std::optional<double>&
   if (value) std::fprintf(out, "  %s %.4g", name, *value);
 }
 
+// How sure the shares are, and whether the samples can tell the two models apart.
+void print_confidence(const octavo::AccuracyComparison& accuracy) {
+  const auto interval = [](const octavo::Interval& shares) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.1f - %.1f", 100 * shares.low, 100 * shares.high);
+    return std::string(text);
+  };
+  const octavo::PairedCounts& counts = accuracy.counts;
+  const double drop = static_cast<double>(counts.first_only - counts.second_only) / static_cast<double>(counts.total());
+  std::printf("%-22s %12s %12s   (%.0f %% confidence)\n", "", interval(accuracy.original).c_str(),
+              interval(accuracy.quantized).c_str(), 100 * octavo::kConfidence);
+  std::printf("%-22s %.1f points, %.1f to %.1f; %lld lost, %lld gained, p = %.2g%s\n", "drop", 100 * drop,
+              100 * accuracy.drop.low, 100 * accuracy.drop.high, static_cast<long long>(counts.first_only),
+              static_cast<long long>(counts.second_only), accuracy.p,
+              accuracy.drop.low > 0 || accuracy.drop.high < 0 ? "" : ": cannot be told from no difference");
+}
+
 }  // namespace
 
 void print_step(std::FILE* out, const octavo::StepResult& step) {
@@ -58,10 +75,15 @@ void print_evaluation(const octavo::VerifyResult& result) {
     std::printf("%-22s %10.1f %% %10.1f %%   of %lld\n", task.task.c_str(), percent(task.original_right, task.total),
                 percent(task.quantized_right, task.total), static_cast<long long>(task.total));
   std::printf("%-22s %10.1f %% %10.1f %%\n", "all", result.original_accuracy * 100, result.quantized_accuracy * 100);
+  if (result.accuracy) print_confidence(*result.accuracy);
   std::printf("%-22s %9.2f MB %9.2f MB\n", "size", static_cast<double>(result.original_bytes) / 1e6,
               static_cast<double>(result.quantized_bytes) / 1e6);
-  std::printf("%-22s %12.0f %12.0f\n\n", "decode, tokens/s", result.original_tokens_per_second,
-              result.quantized_tokens_per_second);
+  const octavo::DecodingSpeed& speed = result.speed;
+  if (speed.compared)
+    std::printf("%-22s %12.0f %12.0f   %s\n\n", "decode, tokens/s", speed.original_tokens_per_second,
+                speed.quantized_tokens_per_second, speed.why.c_str());
+  else
+    std::printf("decoding speed is not compared, because %s\n\n", speed.why.c_str());
   std::printf("token agreement %.4f, same answers %.4f, logit cosine %.6f, KL %.5f nats, same top token %.4f\n",
               result.token_agreement, result.exact_match, result.logit_cosine, result.kl, result.top1_agreement);
   const auto worst = std::max_element(result.layers.begin(), result.layers.end(),

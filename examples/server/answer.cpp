@@ -4,10 +4,14 @@
 
 namespace server {
 
-void Answer::add(std::string_view text) {
+void Answer::add(const octavo::TokenEvent& event) {
   const std::lock_guard lock(mutex_);
   started_ = true;
-  text_ += text;
+  text_ += event.text;
+  if (event.log_probs != nullptr) {
+    scores_.ids.push_back(event.id);
+    scores_.log_probs.push_back(*event.log_probs);
+  }
   changed_.notify_one();
 }
 
@@ -28,7 +32,7 @@ Answer::News Answer::wait(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, patience, [&] { return !text_.empty() || done_ || failure_; });
   if (failure_) std::rethrow_exception(failure_);
-  return {std::exchange(text_, {}), started_, done_};
+  return {std::exchange(text_, {}), std::exchange(scores_, {}), started_, done_};
 }
 
 }  // namespace server

@@ -4,12 +4,20 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <octavo/model.hpp>
 #include <string>
+#include <vector>
 
 namespace server {
+
+/// Tokens of an answer, and how likely the model thought each.
+struct TokenScores {
+  std::vector<std::int32_t> ids;
+  std::vector<octavo::TokenLogProbs> log_probs;
+};
 
 class Answer {
  public:
@@ -17,7 +25,7 @@ class Answer {
 
   // ---- the engine's side
 
-  void add(std::string_view text);
+  void add(const octavo::TokenEvent& event);
   void complete(octavo::GenerateResult result);
   void fail(std::exception_ptr failure);
   /// The connection has gone, or its time is up: the answer is of no use to anyone.
@@ -26,7 +34,8 @@ class Answer {
   // ---- the connection's side
 
   struct News {
-    std::string text;  ///< that came since the last call
+    std::string text;    ///< that came since the last call
+    TokenScores scores;  ///< of the tokens since, where they were asked for
     bool started = false, done = false;
   };
   /// Waits for news, at most as long as `patience`. @throws what the engine failed with
@@ -39,6 +48,7 @@ class Answer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string text_;
+  TokenScores scores_;
   bool started_ = false, done_ = false;
   octavo::GenerateResult result_;
   std::exception_ptr failure_;

@@ -21,29 +21,35 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 /// One request under way. Whatever ends it, an answer that nobody waits for is given up.
 struct ChatEndpoint::Exchange {
-  Exchange(const Options& options, Metrics& all)
-      : metrics(all), deadline(arrival + options.request_timeout), response(options.model_name) {}
+  explicit Exchange(ChatEndpoint& all)
+      : endpoint(all),
+        deadline(arrival + all.options_.request_timeout),
+        response(all.options_.model_name, all.model_.tokenizer()) {
+    ++endpoint.open_exchanges_;
+  }
   Exchange(const Exchange&) = delete;
   ~Exchange() {
     if (answer) answer->abandon();
+    --endpoint.open_exchanges_;
   }
 
   /// Takes what has come since the last call. @throws HttpError  504 when time is up
   Answer::News news(std::chrono::milliseconds patience) {
     const Answer::News news = answer->wait(patience);
-    if (news.started && !std::exchange(started, true)) metrics.first_token_seconds.record(seconds_since(arrival));
-    if (news.done) metrics.request_seconds.record(seconds_since(arrival));
+    if (news.started && !std::exchange(started, true))
+      endpoint.metrics_.first_token_seconds.record(seconds_since(arrival));
+    if (news.done) endpoint.metrics_.request_seconds.record(seconds_since(arrival));
     if (!news.done && Clock::now() > deadline)
       throw HttpError(504, "the answer took longer than the server allows (--timeout)", {}, "timeout");
     return news;
   }
 
-  Metrics& metrics;
+  ChatEndpoint& endpoint;
   const Clock::time_point arrival = Clock::now();
   const Clock::time_point deadline;
   const ChatResponse response;
   std::shared_ptr<Answer> answer;
-  std::string text;                            ///< that came, and was not sent
+  Answer::News unsent;                         ///< what came before the stream was opened
   bool started = false, done = false;          ///< of the answer
   bool opened = false, include_usage = false;  ///< of the stream
 };
@@ -53,16 +59,22 @@ ChatEndpoint::ChatEndpoint(const Options& options, const octavo::Model& model, E
       model_(model),
       engine_(engine),
       metrics_(metrics),
-      defaults_(octavo::GenerationConfig::read(model.checkpoint().directory(), model.checkpoint().config())) {}
+      defaults_(octavo::GenerationConfig::read(model.checkpoint().directory(), model.checkpoint().config())) {
+  const std::size_t bytes = options.prefix_cache_bytes, of_images = bytes / 4;  // rows of pictures are few
+  if (bytes > 0)
+    prefix_cache_ = std::make_shared<octavo::PrefixCache>(octavo::PrefixCache::Limits{bytes - of_images, of_images});
+}
 
 void ChatEndpoint::respond(const httplib::Request& request, const std::string& body, httplib::Response& response) {
   const Connection connection(request);
   ChatRequest chat =
       parse_chat_request(octavo::Json::parse(body, kBody), options_.model_name, defaults_, options_.limits);
-  auto exchange = std::make_shared<Exchange>(options_, metrics_);
+  auto exchange = std::make_shared<Exchange>(*this);
   auto place = engine_.find_place();
   if (!place) throw HttpError(429, "the server has as many requests as it takes: try again later", {}, "overloaded");
   octavo::ModelInput input = prepare(chat);
+  chat.options.cache_dtype = options_.cache_dtype;
+  chat.options.prefix_cache = prefix_cache_;
   exchange->answer = engine_.submit(*std::move(place), std::move(input), std::move(chat.options));
   if (!chat.stream) {
     wait_for_end(*exchange, connection);
@@ -105,9 +117,8 @@ octavo::ModelInput ChatEndpoint::prepare(ChatRequest& chat) {
 void ChatEndpoint::wait_for_text(Exchange& exchange, const Connection& connection) const {
   while (!exchange.started && !exchange.done) {
     if (connection.is_gone()) throw HttpError(499, "the client has gone");
-    const Answer::News news = exchange.news(kGlance);
-    exchange.text += news.text;
-    exchange.done = news.done;
+    exchange.unsent = exchange.news(kGlance);
+    exchange.done = exchange.unsent.done;
   }
 }
 
@@ -122,17 +133,12 @@ void ChatEndpoint::wait_for_end(Exchange& exchange, const Connection& connection
 // exchange. A status can no longer be sent: an error is an event.
 bool ChatEndpoint::send_news(Exchange& exchange, httplib::DataSink& sink) {
   std::string events;
-  const auto add_text = [&](std::string_view text) {
-    if (!text.empty()) events += exchange.response.text_event(text);
-  };
   try {
-    if (std::exchange(exchange.opened, true) == false) {
-      events += exchange.response.role_event();
-      add_text(std::exchange(exchange.text, {}));
-    }
+    if (!std::exchange(exchange.opened, true))
+      events = exchange.response.role_event() + exchange.response.text_event(std::exchange(exchange.unsent, {}));
     if (!exchange.done) {
       const Answer::News news = exchange.news(kGlance);
-      add_text(news.text);
+      events += exchange.response.text_event(news);
       exchange.done = news.done;
     }
     if (exchange.done) {

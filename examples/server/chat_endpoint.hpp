@@ -3,9 +3,11 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <memory>
 #include <octavo/generation_config.hpp>
 #include <octavo/model.hpp>
+#include <octavo/prefix_cache.hpp>
 #include <semaphore>
 #include <string>
 
@@ -25,6 +27,8 @@ class ChatEndpoint {
 
   /// Answers `body`; thread-safe. @throws HttpError, octavo::Error
   void respond(const httplib::Request& request, const std::string& body, httplib::Response& response);
+  /// Requests that are not yet answered to the last byte.
+  int open_exchanges() const noexcept { return open_exchanges_.load(); }
 
  private:
   struct Exchange;
@@ -38,6 +42,8 @@ class ChatEndpoint {
   Engine& engine_;
   Metrics& metrics_;
   const octavo::GenerationConfig defaults_;
+  std::shared_ptr<octavo::PrefixCache> prefix_cache_;  ///< null: none
+  std::atomic<int> open_exchanges_{0};
   std::counting_semaphore<> preparing_{2};  ///< bounds the memory that decoding pictures takes
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <charconv>
+#include <optional>
 #include <random>
+#include <system_error>
 
 #include "chat_messages.hpp"
 #include "http_error.hpp"
@@ -37,6 +39,21 @@ double number_in(const Json& value, double low, double high) {
   if (!(number >= low && number <= high))
     throw refused(value, "from " + octavo::JsonBuilder(low).dump() + " to " + octavo::JsonBuilder(high).dump());
   return number;
+}
+
+/// What an answer must look like: any text, any JSON object, or JSON of a schema.
+std::optional<octavo::OutputForm> read_form(const Json& format) {
+  const std::string type = format.at("type").as_string();
+  if (type == "text") return std::nullopt;
+  if (type != "json_object" && type != "json_schema")
+    throw refused(format.at("type"), R"("text", "json_object" or "json_schema")");
+  const std::string schema =
+      type == "json_object" ? R"({"type": "object"})" : format.at("json_schema").at("schema").dump();
+  try {
+    return octavo::OutputForm::json_schema(schema);
+  } catch (const octavo::Error& error) {
+    throw refused(format, error.what());
+  }
 }
 
 class Reader {
@@ -75,12 +92,19 @@ class Reader {
       if (value.as_int() != 1) throw refused(value, "one answer per request: send the request again");
     } else if (key == "frequency_penalty" || key == "presence_penalty") {
       if (value.as_number() != 0) throw refused(value, "not supported, only 0; there is repetition_penalty");
+    } else if (key == "stop") {
+      read_stop(value);
     } else if (key == "logprobs") {
-      if (value.as_bool()) throw refused(value, "not supported");
+      log_probs_ = value.as_bool();
+    } else if (key == "top_logprobs") {
+      top_log_probs_ = value.as_int();
+      if (*top_log_probs_ < 0 || *top_log_probs_ > 20) throw refused(value, "from 0 to 20");
+    } else if (key == "logit_bias") {
+      read_logit_bias(value);
     } else if (key == "response_format") {
-      if (value.at("type").as_string() != "text") throw refused(value.at("type"), R"(not supported, only "text")");
-    } else if (key == "logit_bias" || key == "tools") {
-      if (value.size() != 0) throw refused(value, "not supported");
+      request_.options.form = read_form(value);
+    } else if (key == "tools") {
+      if (!value.is_array() || value.size() != 0) throw refused(value, "not supported");
     } else if (std::find(kIgnored.begin(), kIgnored.end(), key) == kIgnored.end()) {
       throw refused(value, "not supported");
     }
@@ -89,6 +113,9 @@ class Reader {
   void finish() {
     if (!seeded_) sampling_.seed = std::random_device()();
     request_.options.sampling = sampling_;
+    if (top_log_probs_ && !log_probs_)
+      throw HttpError(400, "top_logprobs: only where logprobs is true", "top_logprobs");
+    if (log_probs_) request_.options.log_probs = top_log_probs_.value_or(0);
   }
 
  private:
@@ -100,10 +127,32 @@ class Reader {
     request_.options.max_new_tokens = tokens;
   }
 
+  void read_stop(const Json& value) {
+    std::vector<std::string>& stops = request_.options.stop_strings;
+    if (value.is_string())
+      stops.push_back(value.as_string());
+    else if (!value.is_array())
+      throw refused(value, "a text, or a list of texts");
+    for (std::size_t i = 0; i < value.size(); ++i) stops.push_back(value.at(i).as_string());
+    const auto is_empty = [](const std::string& text) { return text.empty(); };
+    if (stops.size() > 16 || std::any_of(stops.begin(), stops.end(), is_empty))
+      throw refused(value, "a text, or a list of at most 16, none empty");
+  }
+
+  void read_logit_bias(const Json& value) {
+    value.for_each_member([&](std::string_view key, const Json& bias) {
+      std::int32_t id = 0;
+      const auto [end, failure] = std::from_chars(key.data(), key.data() + key.size(), id);
+      if (failure != std::errc() || end != key.data() + key.size()) throw refused(bias, "the key must be a token's id");
+      request_.options.logit_bias.push_back({id, number_in(bias, -100, 100)});
+    });
+  }
+
   ChatRequest& request_;
   octavo::SamplingOptions sampling_;
   const RequestLimits& limits_;
-  bool seeded_ = false;
+  bool seeded_ = false, log_probs_ = false;
+  std::optional<std::int64_t> top_log_probs_;
 };
 
 void check_model(const Json& body, const std::string& model_name) {

@@ -46,9 +46,10 @@ JsonBuilder error_object(const HttpError& error) {
 
 }  // namespace
 
-ChatResponse::ChatResponse(std::string model_name)
+ChatResponse::ChatResponse(std::string model_name, const octavo::Tokenizer& tokenizer)
     : id_(random_id()),
       model_name_(std::move(model_name)),
+      tokenizer_(tokenizer),
       created_(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
                    .count()) {}
 
@@ -63,30 +64,54 @@ std::string ChatResponse::whole(const octavo::GenerateResult& result) const {
   message.set("role", "assistant").set("content", result.text);
   JsonBuilder choice = JsonBuilder::object();
   choice.set("index", 0).set("message", std::move(message));
-  choice.set("logprobs", nullptr).set("finish_reason", finish_reason(result));
+  choice.set("logprobs", log_probs({result.tokens, result.log_probs})).set("finish_reason", finish_reason(result));
   JsonBuilder response = envelope("chat.completion");
   response.set("choices", JsonBuilder::array().push(std::move(choice)));
   response.set("usage", usage_of(result));
   return response.dump();
 }
 
-std::string ChatResponse::chunk_event(JsonBuilder delta, JsonBuilder finish_reason) const {
+JsonBuilder ChatResponse::scored_token(std::int32_t id, double log_prob) const {
+  const std::string bytes = tokenizer_.token_bytes(id);
+  JsonBuilder values = JsonBuilder::array();
+  for (const char byte : bytes) values.push(static_cast<int>(static_cast<unsigned char>(byte)));
+  JsonBuilder token = JsonBuilder::object();
+  token.set("token", bytes).set("logprob", log_prob).set("bytes", std::move(values));
+  return token;
+}
+
+/// Null where none were asked for. The token that ended the answer is no part of it, as in OpenAI's.
+JsonBuilder ChatResponse::log_probs(const TokenScores& scores) const {
+  if (scores.log_probs.empty()) return {};
+  JsonBuilder content = JsonBuilder::array();
+  for (std::size_t i = 0; i < scores.ids.size(); ++i) {
+    if (tokenizer_.is_special(scores.ids[i])) continue;
+    JsonBuilder best = JsonBuilder::array();
+    for (const octavo::TokenLogProb& other : scores.log_probs[i].best)
+      best.push(scored_token(other.id, other.log_prob));
+    content.push(scored_token(scores.ids[i], scores.log_probs[i].log_prob).set("top_logprobs", std::move(best)));
+  }
+  return JsonBuilder::object().set("content", std::move(content));
+}
+
+std::string ChatResponse::chunk_event(JsonBuilder delta, JsonBuilder log_probs, JsonBuilder finish_reason) const {
   JsonBuilder choice = JsonBuilder::object();
   choice.set("index", 0).set("delta", std::move(delta));
-  choice.set("logprobs", nullptr).set("finish_reason", std::move(finish_reason));
+  choice.set("logprobs", std::move(log_probs)).set("finish_reason", std::move(finish_reason));
   return event(envelope("chat.completion.chunk").set("choices", JsonBuilder::array().push(std::move(choice))));
 }
 
 std::string ChatResponse::role_event() const {
-  return chunk_event(JsonBuilder::object().set("role", "assistant").set("content", ""), nullptr);
+  return chunk_event(JsonBuilder::object().set("role", "assistant").set("content", ""), nullptr, nullptr);
 }
 
-std::string ChatResponse::text_event(std::string_view text) const {
-  return chunk_event(JsonBuilder::object().set("content", text), nullptr);
+std::string ChatResponse::text_event(const Answer::News& news) const {
+  if (news.text.empty() && news.scores.ids.empty()) return {};
+  return chunk_event(JsonBuilder::object().set("content", news.text), log_probs(news.scores), nullptr);
 }
 
 std::string ChatResponse::end_event(const octavo::GenerateResult& result) const {
-  return chunk_event(JsonBuilder::object(), finish_reason(result));
+  return chunk_event(JsonBuilder::object(), nullptr, finish_reason(result));
 }
 
 std::string ChatResponse::usage_event(const octavo::GenerateResult& result) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "answer.hpp"
 #include "http_error.hpp"
 
 namespace server {
@@ -14,13 +15,14 @@ namespace server {
 /// What the responses to one request share.
 class ChatResponse {
  public:
-  explicit ChatResponse(std::string model_name);
+  /// `tokenizer` spells tokens where log-probabilities are asked for.
+  ChatResponse(std::string model_name, const octavo::Tokenizer& tokenizer);
 
   std::string whole(const octavo::GenerateResult& result) const;
 
   // Chunks of a stream, each an event of its own.
   std::string role_event() const;  ///< the first
-  std::string text_event(std::string_view text) const;
+  std::string text_event(const Answer::News& news) const;
   std::string end_event(const octavo::GenerateResult& result) const;  ///< finish_reason
   std::string usage_event(const octavo::GenerateResult& result) const;
   static std::string error_event(const HttpError& error);
@@ -28,9 +30,13 @@ class ChatResponse {
 
  private:
   octavo::JsonBuilder envelope(const char* object) const;
-  std::string chunk_event(octavo::JsonBuilder delta, octavo::JsonBuilder finish_reason) const;
+  octavo::JsonBuilder log_probs(const TokenScores& scores) const;
+  octavo::JsonBuilder scored_token(std::int32_t id, double log_prob) const;
+  std::string chunk_event(octavo::JsonBuilder delta, octavo::JsonBuilder log_probs,
+                          octavo::JsonBuilder finish_reason) const;
 
   std::string id_, model_name_;
+  octavo::Tokenizer tokenizer_;
   std::int64_t created_ = 0;  ///< Unix time
 };
 

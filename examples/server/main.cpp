@@ -5,6 +5,7 @@
 //     send text on, watch the client ◀───── text as it comes
 #include <pthread.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -47,10 +48,11 @@ void serve(const server::Options& options, const sigset_t& signals) {
   std::fflush(stdout);
   service.drain();
   const auto deadline = std::chrono::steady_clock::now() + options.drain_timeout;
-  const timespec no_time{};
-  while (!engine.wait_until_idle(std::chrono::milliseconds(100)) && std::chrono::steady_clock::now() < deadline &&
-         sigtimedwait(&signals, nullptr, &no_time) < 0) {  // a second signal ends the patience
+  const timespec tick{0, 50'000'000};
+  while (chat.open_exchanges() > 0 && std::chrono::steady_clock::now() < deadline &&
+         sigtimedwait(&signals, nullptr, &tick) < 0) {  // a second signal ends the patience
   }
+  engine.stop();  // first: connections wait for their answers
   service.stop();
   listening.join();
 }

@@ -20,7 +20,8 @@ std::string directory_name(const std::string& directory) {
 
 Options parse_command_line(int argc, char** argv) {
   Options options;
-  std::size_t body_mib = options.limits.max_body_bytes >> 20, picture_mib = options.limits.max_picture_bytes >> 20;
+  std::size_t body_mib = options.limits.max_body_bytes >> 20, picture_mib = options.limits.max_picture_bytes >> 20,
+              prefix_cache_mib = options.prefix_cache_bytes >> 20;
   auto request_timeout = options.request_timeout.count(), body_timeout = options.body_timeout.count(),
        drain_timeout = options.drain_timeout.count();
   const std::map<std::string, octavo::FloatMath> maths{{"f32", octavo::FloatMath::f32},
@@ -31,6 +32,7 @@ Options parse_command_line(int argc, char** argv) {
       {"f32", octavo::DType::f32}, {"bf16", octavo::DType::bf16}, {"s8", octavo::DType::s8}};
 
   CLI::App app("Serves a Qwen2.5-VL model directory over HTTP, as OpenAI's chat completions.", "octavo-server");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("MODEL_DIR", options.model_dir, "model directory, quantized or not")->required();
   app.add_option("--model-name", options.model_name, "name that clients ask for (default: the directory's)");
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
@@ -63,6 +65,9 @@ Options parse_command_line(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--allow-files", options.limits.allow_files, "let requests name picture files in this directory")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--prefix-cache-mib", prefix_cache_mib, "MiB for prompts and pictures that come again; 0: none")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
   app.add_option("--timeout", request_timeout, "seconds that an answer may take")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
@@ -88,6 +93,7 @@ Options parse_command_line(int argc, char** argv) {
   }
   options.limits.max_body_bytes = body_mib << 20;
   options.limits.max_picture_bytes = picture_mib << 20;
+  options.prefix_cache_bytes = prefix_cache_mib << 20;
   options.request_timeout = std::chrono::seconds(request_timeout);
   options.body_timeout = std::chrono::seconds(body_timeout);
   options.drain_timeout = std::chrono::seconds(drain_timeout);

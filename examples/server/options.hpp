@@ -29,9 +29,10 @@ struct Options {
   std::string api_key;
   bool no_api_key = false;  ///< says that everyone who reaches the port may use it
   std::size_t max_running = 8, max_waiting = 32;
-  std::chrono::seconds request_timeout{600};  ///< for an answer, from the request's arrival
-  std::chrono::seconds body_timeout{30};      ///< for a request's body to arrive
-  std::chrono::seconds drain_timeout{30};     ///< for running answers, after SIGTERM
+  std::size_t prefix_cache_bytes = std::size_t{512} << 20;  ///< of prompts and pictures that come again; 0: none
+  std::chrono::seconds request_timeout{600};                ///< for an answer, from the request's arrival
+  std::chrono::seconds body_timeout{30};                    ///< for a request's body to arrive
+  std::chrono::seconds drain_timeout{30};                   ///< for running answers, after SIGTERM
   RequestLimits limits;
 };
 

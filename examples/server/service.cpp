@@ -87,9 +87,10 @@ void Service::set_limits() {
   http_.set_payload_max_length(4 *
                                options_.limits.max_body_bytes);  // up to which a refused body is read, see read_body
   http_.set_tcp_nodelay(true);
-  http_.set_socket_options([](int socket) {  // not SO_REUSEPORT, by which two servers share a port unseen
+  http_.set_socket_options([this](int socket) {  // not SO_REUSEPORT, by which two servers share a port unseen
     const int on = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    listening_ = socket;
   });
 }
 
@@ -195,6 +196,7 @@ int Service::bind() {
   if (port < 0)
     throw std::runtime_error("cannot listen on " + options_.host + ":" + std::to_string(options_.port) +
                              ": another program has the port, or the address is not this machine's");
+  listen(listening_, SOMAXCONN);  // httplib lets 5 connections wait to be taken: clients that come together are reset
   return port;
 }
 

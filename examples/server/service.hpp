@@ -39,6 +39,7 @@ class Service {
   const std::int64_t started_;  ///< Unix time
   std::atomic<bool> draining_{false};
   httplib::Server http_;
+  int listening_ = -1;  ///< its socket
 };
 
 }  // namespace server

@@ -82,6 +82,11 @@ class KvCache {
   /// Appends the positions [begin, end) of another cache, bit by bit, and commits them.
   /// @throws Error  invalid_argument: of another dtype, other extents, outside what `from` holds, or no room for them.
   void append_copy(const KvCache& from, std::int64_t begin, std::int64_t end);
+  /// The committed positions of `layer`, as they are stored. @throws Error  invalid_argument: no such layer
+  View stored(std::int64_t layer) const;
+  /// Writes positions as stored() gave them behind the committed ones of `layer`, bit by bit; commit() follows.
+  /// @throws Error  invalid_argument: no such layer, other extents or types, or no room.
+  void append_stored(std::int64_t layer, const View& positions);
   /// As though positions had been appended and committed. @throws Error  invalid_argument unless without data.
   void skip(std::int64_t positions);
   /// The committed positions in memory of its own; what was appended and not committed is not copied.

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "octavo/files.hpp"
 #include "octavo/json.hpp"
 #include "octavo/settings.hpp"
 #include "octavo/tensor.hpp"
@@ -41,6 +42,8 @@ class SafetensorsFile {
   /// @throws Error  not_found, io; invalid_argument for a directory; format naming file, tensor, field and byte;
   ///                unsupported for more than Shape::kMaxRank dimensions.
   static SafetensorsFile open(const std::string& path);
+  /// One of a model's files. @throws Error  as above.
+  static SafetensorsFile open(const FileSource& files, const std::string& name);
   const std::vector<TensorInfo>& tensors() const noexcept;  ///< in file order
   const TensorInfo* find(std::string_view name) const noexcept;
   /// Over the mapped file, which stays mapped as long as the tensor lives; read-only.
@@ -51,6 +54,7 @@ class SafetensorsFile {
 
  private:
   struct Impl;
+  static SafetensorsFile over(std::shared_ptr<Storage> storage, const std::string& path);
   std::shared_ptr<const Impl> impl_;
 };
 
@@ -78,9 +82,10 @@ class Checkpoint {
   /// single file wins, as it does for Hugging Face.
   /// @throws Error  not_found for a missing directory, config.json, weights or shards; invalid_argument for a file;
   ///                format for an index that does not fit its shards, and whatever SafetensorsFile::open finds.
-  static Checkpoint open(const std::string& directory);
+  static Checkpoint open(const FileSource& files);
 
-  const std::string& directory() const noexcept;
+  const std::string& directory() const noexcept;  ///< or the label of files that are in none
+  const FileSource& files() const noexcept;
   const Json& config() const noexcept;                           ///< config.json, as read
   std::vector<std::string> names() const;                        ///< normalised, sorted
   const TensorInfo* find(std::string_view name) const noexcept;  ///< by normalised name

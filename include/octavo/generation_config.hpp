@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "octavo/files.hpp"
 #include "octavo/json.hpp"
 #include "octavo/settings.hpp"
 
@@ -60,7 +61,7 @@ struct GenerationConfig {
   /// @throws Error  format naming file and key for a value of the wrong kind or out of its domain.
   static GenerationConfig parse(const Json& generation_config);
   /// Reads `directory`/generation_config.json; without that file, the same keys of `config` (and of its text_config).
-  static GenerationConfig read(const std::string& directory, const Json& config);
+  static GenerationConfig read(const FileSource& files, const Json& config);
 };
 
 /// What is done with each key that transformers' GenerationConfig (4.49 to 5.17) knows.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "octavo/attention.hpp"
+#include "octavo/files.hpp"
 #include "octavo/settings.hpp"
 #include "octavo/tensor.hpp"
 
@@ -97,7 +98,7 @@ struct ImageProcessorConfig {
   /// the limits.
   /// @throws Error  not_found when neither is there; format for values that no picture could be prepared with;
   ///                unsupported for what `image_settings` requires.
-  static ImageProcessorConfig open(const std::string& directory);
+  static ImageProcessorConfig open(const FileSource& files);
 };
 /// What is done with each key: of preprocessor_config.json (and of processor_config.json's image_processor), and of
 /// processor_config.json itself.

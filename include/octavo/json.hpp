@@ -23,7 +23,8 @@ class Json {
   Json();  ///< null
   /// `origin` is how errors name the document, usually the path. Depth is limited to 200.
   static Json parse(std::string_view text, const std::string& origin);
-  static Json read_file(const std::string& path, std::size_t max_bytes = std::size_t{256} << 20);
+  static constexpr std::size_t kMostBytes = std::size_t{256} << 20;  ///< of a file, unless the caller says otherwise
+  static Json read_file(const std::string& path, std::size_t max_bytes = kMostBytes);
 
   bool is_null() const noexcept;
   bool is_object() const noexcept;

@@ -12,6 +12,8 @@
 ///
 /// Threads: a scope belongs to its thread. Distinct pools are independent. A tensor may be released on any thread, and
 /// may outlive the scope and the pool: its memory is then freed with the last of them.
+///
+/// A pool's memory comes from the allocator (allocator.hpp) that is set when the pool is made.
 #pragma once
 
 #include <cstddef>

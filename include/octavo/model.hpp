@@ -23,6 +23,7 @@
 
 #include "octavo/boxes.hpp"
 #include "octavo/checkpoint.hpp"
+#include "octavo/files.hpp"
 #include "octavo/float_math.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/generation_config.hpp"
@@ -53,6 +54,13 @@ struct ModelOptions {
   FloatMath vision_math = FloatMath::f32;
   FloatMath language_math = FloatMath::f32;
   HeadWeights lm_head = HeadWeights::as_stored;
+};
+
+/// Watches a model being opened, block by block.
+struct OpenWatch {
+  /// What is loaded next, or "ready", and how much of the whole is done; false cancels.
+  std::function<bool(std::string_view stage, std::int64_t done, std::int64_t total)> progress;
+  const std::atomic<bool>* cancel = nullptr;  ///< may be set from any thread
 };
 
 /// A prompt after preprocessing: everything a forward pass reads.
@@ -156,9 +164,10 @@ class Model {
  public:
   /// Reads config.json and the headers, checks every tensor, maps the weights. The tokenizer and the image processor
   /// are read when first needed: a directory without them still runs on token ids.
+  /// `files`: a directory's path, or files in memory or behind descriptors (files.hpp).
   /// @throws Error  format with every missing or misshapen tensor, its expected and actual shape and the config field
-  ///                behind it; unsupported for another architecture.
-  static Model open(const std::string& directory, const ModelOptions& options = {});
+  ///                behind it; unsupported for another architecture; cancelled by the watch.
+  static Model open(const FileSource& files, const ModelOptions& options = {}, const OpenWatch& watch = {});
 
   const ModelOptions& options() const noexcept;  ///< as opened with
   const Checkpoint& checkpoint() const;
@@ -190,6 +199,13 @@ class Model {
   /// gives them back, as it does while generating; without, as they were computed.
   Tensor forward(const ModelInput& input, std::vector<Tensor>* hidden_states = nullptr,
                  std::optional<DType> cache_dtype = std::nullopt) const;
+  /// What the layers of these indices give, in that order: f32 [L, hidden] each, before the final norm; -1 is the last
+  /// layer. (transformers' hidden_states[i + 1], but for the last, where it has last_hidden_state.) No logit is
+  /// computed.
+  /// @throws Error  invalid_argument: no such layer.
+  std::vector<Tensor> hidden_states(const ModelInput& input, std::span<const std::int64_t> layers) const;
+  /// f32 [L, hidden], after the final norm: what the lm_head multiplies, and what embeddings are pooled from.
+  Tensor last_hidden_state(const ModelInput& input) const;
   /// @throws Error  invalid_argument: empty prompt, ids outside the vocabulary, a prompt longer than
   ///                max_position_embeddings, image pads that do not fit the images, options out of their domain.
   GenerateResult generate(const ModelInput& input, const GenerateOptions& options = {}) const;

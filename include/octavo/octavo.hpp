@@ -11,10 +11,12 @@
 #include "octavo/parallel.hpp"    // how loops are spread over cores
 #include "octavo/tensor.hpp"      // dtype, shape, views, storage
 #include "octavo/ledger.hpp"      // bytes that tensors without data would take
+#include "octavo/allocator.hpp"   // where large buffers come from
 #include "octavo/memory_pool.hpp"  // memory reused from call to call
 #include "octavo/observer.hpp"    // who hears of each operation
 #include "octavo/contract.hpp"    // shape contracts
 #include "octavo/json.hpp"        // JSON that knows where it came from
+#include "octavo/files.hpp"       // a model's files: of a directory, in memory, behind descriptors
 #include "octavo/pattern.hpp"     // Python's regular expressions
 #include "octavo/settings.hpp"    // what is done with each key of a file
 #include "octavo/trace.hpp"       // runs recorded and compared
@@ -33,12 +35,14 @@
 #include "octavo/sampling.hpp"    // the next token
 #include "octavo/boxes.hpp"       // boxes in answers, and where they lie in the picture
 #include "octavo/model.hpp"       // models and generation
+#include "octavo/model_info.hpp"  // what a model is, in numbers
 #include "octavo/session.hpp"     // prefill and decode by hand
 #include "octavo/running_batch.hpp"  // sequences join and leave
 #include "octavo/prefix_cache.hpp"  // prompts that begin alike, read once
 #include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
 #include "octavo/plan.hpp"        // what is known of a model without reading a weight
+#include "octavo/interval.hpp"    // how sure a share of few samples is
 #include "octavo/metrics.hpp"     // how far two runs are apart
 #include "octavo/samples.hpp"     // samples files of every form, folders of pictures
 #include "octavo/job.hpp"         // what whole jobs share: progress, cancelling
@@ -48,5 +52,6 @@
 #include "octavo/verify.hpp"      // verification step by step, from simple to hard
 #include "octavo/attribution.hpp" // which linears cost quality, and which to keep in W8A16
 #include "octavo/report.hpp"      // one page with all of it
+#include "octavo/quantized_writer.hpp"  // the output of a quantization of your own
 #include "octavo/quantize.hpp"    // a model directory in, a W8A8 one out
 // clang-format on

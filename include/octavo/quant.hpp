@@ -151,8 +151,9 @@ class Recipe {
   static std::vector<std::string> preset_names();
   /// @throws Error  format, naming the rule's index and the key at fault: unknown keys, bad values, bad expressions.
   static Recipe parse(const Json& json);
-  /// A preset by name, else a file.
-  static Recipe open(const std::string& preset_or_path);
+  /// A preset by name; a recipe as text, which begins with "{"; else a file.
+  static Recipe open(const std::string& preset_text_or_path);
+  static bool is_text(std::string_view preset_text_or_path) noexcept;  ///< begins with "{"
   /// A skip rule when none fits; throws format for an expression too complex to decide. The reference lives as long as
   /// the recipe's rules are unchanged.
   const Rule& rule_for(std::string_view module_path) const;

@@ -23,7 +23,7 @@
 namespace octavo {
 
 struct QuantizeOptions {
-  std::string recipe = "default";  ///< preset or path
+  std::string recipe = "default";  ///< preset, path, or JSON text: Recipe::open
   SampleSource calibration;        ///< may be empty only when no rule needs it (rtn)
   std::int64_t max_samples = 0;    ///< 0: all
   DecodeOptions decode;            ///< of the samples' pictures

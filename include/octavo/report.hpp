@@ -31,6 +31,19 @@ struct ReportMemory {
   std::uint64_t original_decode = 0, quantized_decode = 0;    ///< the same of the last token
 };
 
+/// What a report was made on.
+struct ReportMachine {
+  std::string processor;                      ///< "Intel(R) Xeon(R) ..."; "" where the system does not tell
+  std::int64_t processors = 0;                ///< logical ones that are online
+  std::uint64_t memory_bytes = 0;             ///< of the machine
+  std::vector<std::string> instruction_sets;  ///< see BuildInfo
+  std::string onednn, onednn_isa;             ///< its version, and what it dispatches to
+  std::string int8_backend;                   ///< int8 products run on
+  std::int64_t threads = 0;
+
+  static ReportMachine here();
+};
+
 struct ReportOptions {
   VerifyOptions verify;                   ///< its progress and cancel serve the whole report
   bool compare = true;                    ///< architecture side by side; reads the weights
@@ -38,6 +51,9 @@ struct ReportOptions {
   bool exact = false;                     ///< AttributionOptions::exact
   bool suggest = false;                   ///< AttributionOptions::suggest
   std::int64_t attribution_samples = 16;  ///< AttributionOptions::max_samples
+  std::string command;                    ///< the command line, where there is one, as a shell reads it
+  std::string date;                       ///< when it was made; "": now, ISO 8601 with the zone's offset
+  std::optional<ReportMachine> machine;   ///< absent: this one
 };
 
 struct Report {
@@ -49,8 +65,9 @@ struct Report {
   /// QUANTIZED/octavo_report.json as it was written by quantize(): recipe, calibration, each linear's losses; "" where
   /// there is none.
   std::string quantization;
-  std::string octavo_version, processor, int8_backend;  ///< of the machine the report was made on
-  std::int64_t threads = 0;
+  std::string octavo_version;
+  std::string date, command;  ///< see ReportOptions
+  ReportMachine machine;
   double seconds = 0;
   std::vector<std::string> notes;  ///< why a part is absent, a line each: "compare: ..."
 

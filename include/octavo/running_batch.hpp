@@ -52,7 +52,7 @@ class RunningBatch {
   RunningBatch(RunningBatch&& other) noexcept;
   RunningBatch& operator=(RunningBatch&& other) noexcept;
 
-  /// From the next step on. Its callbacks are called by step(); those that tell sequences apart get the Id.
+  /// From the next step on. Its callbacks are called by step(); those that tell sequences apart (on_event) get the Id.
   /// options.cancel, when set, is looked at before every step, and before every layer where the sequence runs alone:
   /// the sequence then finishes as cancelled, with what it has. An on_token that throws ends its sequence with the
   /// error `cancelled`.

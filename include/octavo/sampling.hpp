@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -56,5 +57,30 @@ struct TokenLogProbs {
 /// @throws Error  invalid_argument: `id` outside the logits, `best` negative or above their number; not_finite: a logit
 ///                is NaN, or the largest infinite.
 TokenLogProbs log_probs_of(std::span<const float> logits, std::int32_t id, std::int64_t best = 0);
+
+namespace model {
+class Sampler;
+}
+
+/// Chooses token after token by hand: with the same options, the draws of generate() where no rules act.
+///
+///     TokenSampler sampler(options);
+///     for (;;) logits = session.feed({{sampler.next(logits.values<float>(), session.tokens())}, {}});
+///
+/// One thread at a time.
+class TokenSampler {
+ public:
+  /// @throws Error  invalid_argument: options out of their domain.
+  explicit TokenSampler(const SamplingOptions& options);
+  ~TokenSampler();
+  TokenSampler(TokenSampler&& other) noexcept;
+  TokenSampler& operator=(TokenSampler&& other) noexcept;
+  /// The next token, by logits [vocab] and what the repetition penalty looks at: prompt and answer so far.
+  /// @throws Error  not_finite, as sampling_distribution.
+  std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
+
+ private:
+  std::unique_ptr<model::Sampler> sampler_;
+};
 
 }  // namespace octavo

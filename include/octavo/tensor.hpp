@@ -125,6 +125,11 @@ class Tensor {
   /// Over the caller's memory, row-major, which must outlive every handle and view.
   static Tensor borrow(void* data, DType dtype, const Shape& shape);
   static Tensor borrow(const void* data, DType dtype, const Shape& shape);  ///< read-only
+  /// Over memory that `keeper` keeps alive and that nobody moves meanwhile. `strides` are in elements, one per
+  /// dimension, not negative, 0 where all indices mean the same element; row-major where they are empty.
+  /// @throws Error  invalid_argument: null data, data that are not aligned to an element, strides that do not fit.
+  static Tensor adopt(std::shared_ptr<void> keeper, void* data, DType dtype, const Shape& shape,
+                      std::span<const std::int64_t> strides = {}, bool read_only = false);
   /// Over shared storage, from `offset_bytes`; the range is checked.
   static Tensor over(std::shared_ptr<Storage> storage, std::size_t offset_bytes, DType dtype, const Shape& shape);
   template <class T>
@@ -193,6 +198,10 @@ std::optional<std::int64_t> first_not_finite(const Tensor& x);
 
 /// Maps a whole file read-only. Throws io / not_found with the path. `size_bytes` out: file size.
 std::shared_ptr<Storage> map_file(const std::string& path);
+/// The same of an open descriptor of a regular file or a memfd, which may be closed then; `name` stands in messages.
+std::shared_ptr<Storage> map_descriptor(int descriptor, const std::string& name);
+/// Over the caller's bytes, which must outlive every tensor over them; read-only.
+std::shared_ptr<Storage> borrow_bytes(std::span<const std::byte> bytes);
 std::span<const std::byte> bytes_of(const Storage& storage) noexcept;
 
 }  // namespace octavo

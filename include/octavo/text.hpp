@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "octavo/error.hpp"
+#include "octavo/files.hpp"
 #include "octavo/settings.hpp"
 
 namespace octavo {
@@ -31,7 +32,7 @@ class Tokenizer {
   /// tokenizer.json, else vocab.json + merges.txt, from a model directory; with what tokenizer_config.json,
   /// special_tokens_map.json and added_tokens.json add, as transformers' from_pretrained. An added token has the id
   /// of the vocabulary, else the next free one, whatever number the file gives it, as there.
-  static Tokenizer open(const std::string& directory);
+  static Tokenizer open(const FileSource& files);
   static Tokenizer from_tokenizer_json(const std::string& path);
   static Tokenizer from_vocab_and_merges(const std::string& vocab_json, const std::string& merges_txt,
                                          const std::string& tokenizer_config_json);
@@ -96,7 +97,7 @@ class ChatTemplate {
   /// of processor_config.json; without any the tokenizer's, in tokenizer_config.json ("default" of a list of named
   /// ones). In a directory that has none, Qwen2.5-VL's.
   /// @throws Error  for files that are no JSON. A template that cannot be read is no error: see problem().
-  static ChatTemplate open(const std::string& directory);
+  static ChatTemplate open(const FileSource& files);
   /// `origin` is how errors name the template, usually the file.
   static ChatTemplate parse(std::string_view source, const std::string& origin);
 

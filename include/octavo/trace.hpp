@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <deque>
 #include <fstream>
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <span>
@@ -99,6 +100,8 @@ struct TraceRecord {
 struct TraceOptions {
   bool values = false;  ///< statistics of every output that has data; reads them all once more
   std::string path{};   ///< records go there, one JSON line each, and are not kept in memory; "": kept
+  /// Each record is handed to it instead, as it is made, on the traced thread, which waits; with a path, to both.
+  std::function<void(const TraceRecord&)> on_record{};
   // For runs over tensors without data.
   const Ledger* ledger = nullptr;  ///< fills live_bytes; outlives the trace
   bool go_on = false;              ///< a broken contract is recorded with its operation, and the run goes on

@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "octavo/evaluation.hpp"
+#include "octavo/interval.hpp"
 #include "octavo/job.hpp"
 #include "octavo/json.hpp"
 #include "octavo/model.hpp"
@@ -91,6 +92,8 @@ struct VerifyOptions {
   std::string profile = "default";  ///< preset or path
   DecodeOptions decode;             ///< of the samples' pictures
   bool run_all = false;             ///< goes on after a step that failed
+  /// The caller goes on with attribute() and its suggestion, so that a diagnosis need not advise it.
+  bool suggests = false;
   /// How the quantized model is run, and what its cache holds (f32, bf16 or s8, see KvCache). The original is run in
   /// float32 with a float32 cache in any case, and the bounds stay as they are: what is judged is the quantized model
   /// as it will be run.
@@ -101,6 +104,29 @@ struct VerifyOptions {
 struct TaskScore {
   std::string task;
   std::int64_t total = 0, original_right = 0, quantized_right = 0;
+};
+/// The samples that expect an answer, as pairs of the two models' answers, and how sure the shares are.
+struct AccuracyComparison {
+  PairedCounts counts;           ///< first: the original; second: the quantized model
+  Interval original, quantized;  ///< of each one's share, see share_interval
+  Interval drop;                 ///< of the original's share less the quantized model's, see difference_interval
+  double p = 1;                  ///< see mcnemar_p
+
+  /// The intervals hold what the counts say. @throws Error  invalid_argument without samples.
+  static AccuracyComparison of(const PairedCounts& counts);
+};
+/// How fast the two decode, sample after sample in turn. Figures are comparable where nothing else kept the machine
+/// busy meanwhile.
+struct DecodingSpeed {
+  double original_tokens_per_second = 0, quantized_tokens_per_second = 0;
+  std::int64_t original_tokens = 0, quantized_tokens = 0;  ///< decoded, without each answer's first
+  double original_seconds = 0, quantized_seconds = 0;      ///< that they took
+  std::uint64_t original_read = 0, quantized_read = 0;     ///< bytes of weights that a token reads
+  std::int64_t processors = 0;                             ///< of the machine
+  /// Processors that other programs kept busy, on average; absent where the system does not tell.
+  std::optional<double> other_load;
+  bool compared = false;  ///< measured for long enough, without other load
+  std::string why;        ///< of what was compared: why it is faster or slower; else why it was not
 };
 /// Figures without a comment of their own are the evaluation's, 0 when it was not reached.
 struct VerifyResult {
@@ -120,20 +146,24 @@ struct VerifyResult {
   double kl = 0;                       ///< mean KL(original || quantized) in nats, same positions
   double top1_agreement = 0;           ///< share of those positions with the same most likely token
   double top5_agreement = 0;  ///< share of the original's five most likely tokens among the quantized model's five
-  double original_perplexity = 0, quantized_perplexity = 0;                ///< of the original's answers
-  double original_accuracy = 0, quantized_accuracy = 0;                    ///< over all samples with an answer
-  double original_tokens_per_second = 0, quantized_tokens_per_second = 0;  ///< decoding
-  std::uint64_t original_bytes = 0, quantized_bytes = 0;                   ///< of tensor data
-  double seconds = 0;                                                      ///< of the whole verification
-  VerifyThresholds thresholds;                                             ///< of the evaluation, as applied
-  VerifyProfile profile;                                                   ///< as applied
-  ModelOptions model;                                                      ///< the quantized model's
-  DType cache_dtype = DType::f32;                                          ///< of the quantized model's cache
-  std::vector<LayerReport> layers;    ///< output error of each block, as it accumulates
-  std::vector<SampleResult> answers;  ///< one per sample, in the file's order
+  double original_perplexity = 0, quantized_perplexity = 0;  ///< of the original's answers
+  double original_accuracy = 0, quantized_accuracy = 0;      ///< over all samples with an answer
+  std::optional<AccuracyComparison> accuracy;                ///< absent without such samples
+  DecodingSpeed speed;
+  std::uint64_t original_bytes = 0, quantized_bytes = 0;  ///< of tensor data
+  double seconds = 0;                                     ///< of the whole verification
+  VerifyThresholds thresholds;                            ///< of the evaluation, as applied
+  VerifyProfile profile;                                  ///< as applied
+  ModelOptions model;                                     ///< the quantized model's
+  DType cache_dtype = DType::f32;                         ///< of the quantized model's cache
+  std::vector<LayerReport> layers;                        ///< output error of each block, as it accumulates
+  std::vector<SampleResult> answers;                      ///< one per sample, in the file's order
   /// Nothing failed but thresholds: both models run as they should and differ by degree, so that it can be asked where
   /// the loss is (see attribution.hpp).
   bool only_bounds_missed() const;
+  /// The verdict in one line without its mark: "passed: ...", "failed: KL divergence is 0.77, expected at most 0.05
+  /// (step text)", "cannot judge: ...".
+  std::string verdict() const;
   /// How the quantized model was run, where not by default: "vision_math bf16, lm_head int8, kv_cache s8"; else "".
   std::string run_text() const;
   JsonBuilder to_json() const;  ///< schema: docs/verify.md

@@ -128,6 +128,48 @@ void KvCache::append_copy(const KvCache& from, std::int64_t begin, std::int64_t 
   impl_->length += end - begin;
 }
 
+KvCache::View KvCache::stored(std::int64_t layer) const {
+  if (layer < 0 || layer >= num_layers())
+    throw Error(ErrorCode::invalid_argument, "KvCache::stored: layer is " + std::to_string(layer) + ", the cache has " +
+                                                 std::to_string(num_layers()) + " layers");
+  const Impl::Layer& slot = impl_->layers[static_cast<std::size_t>(layer)];
+  View view{slot.k.rows.slice(2, 0, impl_->length), slot.v.rows.slice(2, 0, impl_->length)};
+  if (impl_->dtype == DType::s8) {
+    view.k_scale = slot.k.scales.slice(2, 0, impl_->length);
+    view.v_scale = slot.v.scales.slice(2, 0, impl_->length);
+  }
+  return view;
+}
+
+void KvCache::append_stored(std::int64_t layer, const View& positions) {
+  const View held = stored(layer);
+  const std::int64_t rows = positions.k.rank() == 4 ? positions.k.dim(2) : 0;
+  if (rows < 1 || rows > impl_->capacity - impl_->length)
+    throw Error(ErrorCode::invalid_argument, "KvCache::append_stored: " + std::to_string(rows) +
+                                                 " positions into a cache that holds " + std::to_string(impl_->length) +
+                                                 " and has a capacity of " + std::to_string(impl_->capacity));
+  const auto fits = [&](const Tensor& given, const Tensor& own) {
+    if (given.defined() != own.defined()) return false;
+    if (!own.defined()) return true;
+    bool same = given.dtype() == own.dtype() && given.rank() == own.rank();
+    for (int d = 0; same && d < own.rank(); ++d) same = given.dim(d) == (d == 2 ? rows : own.dim(d));
+    return same;
+  };
+  if (!fits(positions.k, held.k) || !fits(positions.v, held.v) || !fits(positions.k_scale, held.k_scale) ||
+      !fits(positions.v_scale, held.v_scale))
+    throw Error(ErrorCode::invalid_argument,
+                "KvCache::append_stored: the positions are those of a cache of another model or type");
+  Impl::Layer& slot = impl_->layers[static_cast<std::size_t>(layer)];
+  const auto place = [&](const Tensor& from, Tensor& to) {
+    if (from.defined()) copy_positions(from.contiguous(), 0, rows, to, impl_->length);
+  };
+  place(positions.k, slot.k.rows);
+  place(positions.v, slot.v.rows);
+  place(positions.k_scale, slot.k.scales);
+  place(positions.v_scale, slot.v.scales);
+  slot.pending = rows;
+}
+
 KvCache KvCache::clone() const {
   KvCache copy(num_layers(), impl_->num_kv_heads, impl_->head_dim, impl_->capacity, impl_->dtype, impl_->has_data);
   copy.append_copy(*this, 0, impl_->length);

@@ -1,25 +1,19 @@
 #include "adapter.hpp"
 
-#include <filesystem>
 #include <string>
 
 #include "octavo/error.hpp"
-#include "octavo/json.hpp"
 #include "octavo/message.hpp"
 
 namespace octavo::checkpoint_detail {
 
-namespace fs = std::filesystem;
-
-void refuse_adapter(const std::string& directory) {
-  std::error_code failed;
-  const fs::path config = fs::path(directory) / "adapter_config.json";
-  const bool has_weights = fs::exists(fs::path(directory) / "adapter_model.safetensors", failed) ||
-                           fs::exists(fs::path(directory) / "adapter_model.bin", failed);
-  if (!fs::exists(config, failed) && !has_weights) return;
+void refuse_adapter(const FileSource& files) {
+  constexpr const char* kConfig = "adapter_config.json";
+  if (!files.has(kConfig) && !files.has("adapter_model.safetensors") && !files.has("adapter_model.bin")) return;
+  const std::string& directory = files.label();
   std::string base;
   try {
-    base = Json::read_file(config.string()).get_string("base_model_name_or_path", "");
+    base = files.json(kConfig).get_string("base_model_name_or_path", "");
   } catch (const Error&) {
     // the remedy does without its name
   }

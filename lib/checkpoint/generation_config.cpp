@@ -161,10 +161,9 @@ GenerationConfig GenerationConfig::parse(const Json& json) {
   return read_fields(Fields(json));
 }
 
-GenerationConfig GenerationConfig::read(const std::string& directory, const Json& config) {
-  const std::string path = (std::filesystem::path(directory) / "generation_config.json").string();
-  std::error_code failed;
-  if (std::filesystem::exists(path, failed)) return parse(Json::read_file(path));
+GenerationConfig GenerationConfig::read(const FileSource& files, const Json& config) {
+  constexpr const char* kFile = "generation_config.json";
+  if (files.has(kFile)) return parse(files.json(kFile));
   std::optional<Json> text = config.find("text_config");
   if (text && !text->is_object()) text.reset();
   return read_fields(Fields(config, std::move(text)));

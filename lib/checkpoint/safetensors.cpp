@@ -200,9 +200,17 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
     read_header_length(path, {});
   }
 
+  return over(map_file(path), path);
+}
+
+SafetensorsFile SafetensorsFile::open(const FileSource& files, const std::string& name) {
+  return files.is_directory() ? open(files.path_of(name)) : over(files.map(name), files.path_of(name));
+}
+
+SafetensorsFile SafetensorsFile::over(std::shared_ptr<Storage> storage, const std::string& path) {
   const auto impl = std::make_shared<Impl>();
   impl->path = path;
-  impl->storage = map_file(path);
+  impl->storage = std::move(storage);
   const std::span<const std::byte> bytes = bytes_of(*impl->storage);
   const std::uint64_t header_bytes = read_header_length(path, bytes);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, header_bytes);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backend.hpp"
+#include "octavo/detail/pooled.hpp"
 #include "octavo/parallel.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -103,7 +104,8 @@ class PackedAvx2 final : public PackedS8 {
   std::int64_t panel_bytes() const { return pairs_ * 2 * kColumns; }
 
   std::int64_t n_, k_, pairs_, panels_;
-  std::vector<std::int8_t> packed_;  // [panels][K/2][16 columns][2]
+  detail::PooledVector<std::int8_t> packed_{
+      detail::PooledAllocator<std::int8_t>(detail::no_pool())};  // [panels][K/2][16 columns][2]
 };
 
 std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::int64_t k) {

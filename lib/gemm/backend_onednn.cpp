@@ -108,7 +108,7 @@ class PackedOneDnn final : public PackedS8 {
 
   std::size_t size_bytes() const noexcept override {
     std::size_t bytes = 0;
-    for (const memory& slice : slices_) bytes += slice.get_desc().get_size();
+    for (const Slice& slice : slices_) bytes += slice.weights.get_desc().get_size();
     return bytes;
   }
 
@@ -129,6 +129,11 @@ class PackedOneDnn final : public PackedS8 {
  private:
   std::int64_t out_features() const noexcept override { return n_; }
 
+  struct Slice {
+    AlignedBytes bytes;
+    memory weights;  // over the bytes
+  };
+
   static constexpr std::int64_t kTypicalRows = 64;
   static constexpr std::int64_t kFewestRows = 32;  // of a tile: fewer are no faster
   static constexpr std::size_t kKeptProducts = 32;
@@ -143,23 +148,24 @@ class PackedOneDnn final : public PackedS8 {
   std::int64_t columns_of(std::int64_t slice) const noexcept { return std::min(width_, n_ - slice * width_); }
 
   // The layout is chosen for a middling number of rows and then kept: repacking per call would cost more than it gains.
-  memory packed(const std::int8_t* weight, std::int64_t columns) const {
+  Slice packed(const std::int8_t* weight, std::int64_t columns) const {
     const OneThread alone;
     const memory::desc any({k_, columns}, memory::data_type::s8, memory::format_tag::any);
     const dnnl::matmul::primitive_desc typical =
         make_matmul(cpu(), rows(kTypicalRows), any, sums(kTypicalRows, columns), own_scratchpad());
     const memory::desc stored({k_, columns}, memory::data_type::s8, memory::dims{1, k_});
-    memory result(typical.weights_desc(), cpu());
+    Slice result{aligned_bytes(typical.weights_desc().get_size()), {}};
+    result.weights = memory(typical.weights_desc(), cpu(), result.bytes.get());
     memory source(stored, cpu(), const_cast<std::int8_t*>(weight));  // read only
     dnnl::stream stream(cpu());
-    dnnl::reorder(source, result).execute(stream, source, result);
+    dnnl::reorder(source, result.weights).execute(stream, source, result.weights);
     stream.wait();
     return result;
   }
 
   void multiply_tile(std::int64_t slice, const std::int8_t* a, std::int64_t m, std::int32_t* acc) const {
     const OneThread alone;
-    const memory& weights = slices_[static_cast<std::size_t>(slice)];
+    const memory& weights = slices_[static_cast<std::size_t>(slice)].weights;
     const std::int64_t columns = columns_of(slice);
     const Product product = product_of(m, columns, weights.get_desc());
     dnnl::stream stream(cpu());
@@ -192,7 +198,7 @@ class PackedOneDnn final : public PackedS8 {
 
   std::int64_t n_, k_;
   std::int64_t width_;  // columns of a slice; the last may have fewer
-  std::vector<memory> slices_;
+  std::vector<Slice> slices_;
   mutable std::mutex mutex_;
   mutable std::map<std::pair<std::int64_t, std::int64_t>, Product> products_;
 };

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "backend.hpp"
+#include "octavo/detail/pooled.hpp"
 #include "octavo/parallel.hpp"
 
 namespace octavo::gemm {
@@ -11,7 +12,7 @@ namespace {
 class PackedPortable final : public PackedS8 {
  public:
   PackedPortable(const std::int8_t* weight, std::int64_t n, std::int64_t k)
-      : n_(n), k_(k), weight_(weight, weight + n * k) {}
+      : n_(n), k_(k), weight_(weight, weight + n * k, detail::PooledAllocator<std::int8_t>(detail::no_pool())) {}
 
   std::size_t size_bytes() const noexcept override { return weight_.size(); }
 
@@ -33,7 +34,7 @@ class PackedPortable final : public PackedS8 {
   std::int64_t out_features() const noexcept override { return n_; }
 
   std::int64_t n_, k_;
-  std::vector<std::int8_t> weight_;
+  detail::PooledVector<std::int8_t> weight_;
 };
 
 std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::int64_t k) {

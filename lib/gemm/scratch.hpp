@@ -4,21 +4,27 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
+#include "octavo/allocator.hpp"
 #include "octavo/error.hpp"
 
 namespace octavo::gemm {
 
-using AlignedBytes = std::unique_ptr<std::byte[], decltype(&std::free)>;
+struct ReleaseBytes {
+  const Allocator* allocator = nullptr;
+  std::size_t size_bytes = 0;
+  void operator()(std::byte* memory) const noexcept { allocator->release(memory, size_bytes, allocator->user_data); }
+};
+using AlignedBytes = std::unique_ptr<std::byte[], ReleaseBytes>;
 
-inline AlignedBytes aligned_bytes(std::size_t size_bytes) {
+inline AlignedBytes aligned_bytes(std::size_t size_bytes, const Allocator& from = detail::current_allocator()) {
   constexpr std::size_t kHugePage = std::size_t{1} << 21;
   const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : 64;
   const std::size_t rounded = (size_bytes + alignment) / alignment * alignment;
-  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)), std::free);
+  AlignedBytes memory(static_cast<std::byte*>(from.allocate(rounded, alignment, from.user_data)),
+                      ReleaseBytes{&from, rounded});
   if (memory == nullptr)
     throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
 #ifdef MADV_HUGEPAGE
@@ -34,7 +40,7 @@ inline constexpr std::size_t kPurposes = 7;
 
 inline std::byte* scratch_bytes(Purpose purpose, std::size_t size_bytes) {
   struct Kept {
-    AlignedBytes memory{nullptr, std::free};
+    AlignedBytes memory;
     std::size_t size_bytes = 0;
   };
   thread_local Kept kept[kPurposes];
@@ -42,7 +48,7 @@ inline std::byte* scratch_bytes(Purpose purpose, std::size_t size_bytes) {
   if (size_bytes > own.size_bytes || own.memory == nullptr) {
     own.size_bytes = 0;
     own.memory.reset();  // before the new one, so that both are never held
-    own.memory = aligned_bytes(size_bytes);
+    own.memory = aligned_bytes(size_bytes, detail::system_allocator());  // it ends with its thread
     own.size_bytes = size_bytes;
   }
   return own.memory.get();

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <filesystem>
 #include <optional>
 
 #include "octavo/image.hpp"
@@ -8,32 +7,30 @@
 namespace octavo {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 40;
 
 /// The settings object: of transformers 5 in processor_config.json, else preprocessor_config.json. transformers 5 takes
 /// them in this order (image_processing_base.py, get_image_processor_dict).
-Json settings_of(const std::string& directory) {
-  const std::string older = (fs::path(directory) / "preprocessor_config.json").string();
-  const std::string newer = (fs::path(directory) / "processor_config.json").string();
-  std::error_code failed;
-  const bool has_newer = fs::exists(newer, failed);
+Json settings_of(const FileSource& files) {
+  constexpr const char* kOlder = "preprocessor_config.json";
+  constexpr const char* kNewer = "processor_config.json";
+  const bool has_newer = files.has(kNewer);
   if (has_newer) {
-    const Json processor = Json::read_file(newer);
+    const Json processor = files.json(kNewer);
     if (const auto nested = processor.find("image_processor"); nested && !nested->is_null()) {
       if (!nested->is_object()) throw Error(ErrorCode::format, nested->where() + " must be an object");
       return *nested;
     }
   }
-  if (fs::exists(older, failed)) {
-    Json settings = Json::read_file(older);
+  if (files.has(kOlder)) {
+    Json settings = files.json(kOlder);
     if (!settings.is_object()) throw Error(ErrorCode::format, settings.where() + " must be an object");
     return settings;
   }
-  throw Error(ErrorCode::not_found,
-              has_newer ? newer + ": has no image_processor, and there is no preprocessor_config.json beside it"
-                        : directory + ": has neither preprocessor_config.json nor processor_config.json");
+  throw Error(
+      ErrorCode::not_found,
+      has_newer ? files.path_of(kNewer) + ": has no image_processor, and there is no preprocessor_config.json beside it"
+                : files.label() + ": has neither preprocessor_config.json nor processor_config.json");
 }
 
 std::optional<Json> present(const Json& object, std::string_view key) {
@@ -87,8 +84,8 @@ void read_limits(const Json& json, ImageProcessorConfig& config) {
 
 }  // namespace
 
-ImageProcessorConfig ImageProcessorConfig::open(const std::string& directory) {
-  const Json json = settings_of(directory);
+ImageProcessorConfig ImageProcessorConfig::open(const FileSource& files) {
+  const Json json = settings_of(files);
   require_settings(json, image_settings().front());
   ImageProcessorConfig config;
   config.where = json.where();

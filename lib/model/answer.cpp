@@ -46,14 +46,13 @@ std::int64_t file_limit(const GenerationConfig& file, std::int64_t prompt) {
   return *file.max_length - prompt;
 }
 
-std::int64_t checked_limit(const Model::Impl& model, const ModelInput& input, std::optional<std::int64_t> wanted) {
-  model.architecture->check_input(input);
+std::int64_t checked_limit(const Model::Impl& model, const ModelInput& input, std::optional<std::int64_t> wanted,
+                           std::int64_t positions) {
   if (wanted && *wanted < 0) {
     throw Error(ErrorCode::invalid_argument,
                 "generate: max_new_tokens is " + std::to_string(*wanted) + ", it must not be negative");
   }
   const auto prompt = static_cast<std::int64_t>(input.ids.size());
-  const std::int64_t positions = model.architecture->max_position_embeddings();
   if (prompt > positions) {
     throw Error(ErrorCode::invalid_argument, "generate: the prompt has " + std::to_string(prompt) +
                                                  " tokens, the model takes max_position_embeddings = " +
@@ -131,12 +130,13 @@ void check_changed(std::span<const float> logits) {
 
 }  // namespace
 
-Answer::Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t sequence)
+Answer::Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t sequence,
+               std::int64_t positions)
     : input_(input),
       options_(options),
       sequence_(sequence),
       ids_(input.ids),
-      limit_(checked_limit(model, input, options.max_new_tokens)),
+      limit_(checked_limit(model, input, options.max_new_tokens, positions)),
       finished_(limit_ == 0),
       stops_(stops_of(model.generation, options)),
       sampler_(sampling_of(model.generation, options),

@@ -16,9 +16,12 @@ namespace octavo::model {
 
 class Answer {
  public:
-  /// Checks the prompt and the options. `model`, `input` and `options` must outlive it. `sequence`: its index, for the
-  /// callbacks.
-  Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t sequence);
+  /// Checks the options. `model`, `input`, which was checked, and `options` must outlive it; of images, the sizes alone
+  /// are read.
+  /// @param sequence   Its index, for the callbacks.
+  /// @param positions  That prompt and answer may take together.
+  Answer(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t sequence,
+         std::int64_t positions);
 
   const ModelInput& prompt() const noexcept { return input_; }
   std::span<const std::int32_t> ids() const noexcept { return ids_; }  ///< prompt and answer so far

@@ -1,12 +1,14 @@
 // What an architecture gives to the rest of the module; registry.cpp finds it by model_type.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "octavo/blockwise.hpp"
@@ -53,7 +55,25 @@ inline Tensor ids_over(std::span<const std::int32_t> ids) {
 struct LanguageCall {
   std::span<const SequenceCall> sequences;  ///< at least one, in any state: one prefills, another decodes
   std::vector<Tensor>* hidden_states = nullptr;
+  std::span<const std::int64_t> hidden_layers;  ///< which of them, ascending; empty: all
+  Tensor* last_hidden_state = nullptr;          ///< receives all rows after the final norm
   CancelToken cancel;
+};
+
+/// Counts the parts of a model as they are opened. One thread at a time.
+class OpenSteps {
+ public:
+  explicit OpenSteps(OpenWatch watch = {}, std::int64_t total = 0) : watch_(std::move(watch)), total_(total) {}
+  void begin(std::string_view part) {  ///< @throws Error  cancelled.
+    const bool refused = watch_.progress && !watch_.progress(part, std::min(done_, total_), total_);
+    if (refused || CancelToken(watch_.cancel).requested())
+      throw Error(ErrorCode::cancelled, "opening the model was cancelled by the caller");
+    ++done_;
+  }
+
+ private:
+  OpenWatch watch_;
+  std::int64_t done_ = 0, total_;
 };
 
 /// What images are to the language model.
@@ -71,6 +91,7 @@ class Architecture {
   virtual ~Architecture() = default;
   virtual std::int64_t vocab_size() const noexcept = 0;
   virtual std::int64_t max_position_embeddings() const noexcept = 0;
+  virtual std::int64_t num_layers() const noexcept = 0;  ///< of the language model
   virtual std::int32_t image_token_id() const noexcept = 0;
   virtual std::int64_t tokens_of(const Grid& grid) const noexcept = 0;  ///< text positions of an image
   virtual ImageLayout image_layout() const noexcept = 0;
@@ -96,7 +117,8 @@ class Architecture {
 /// One line of the registry.
 struct ArchitectureEntry {
   std::string_view model_type;
-  std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint, const ModelOptions& options);
+  std::unique_ptr<Architecture> (*open)(const Checkpoint& checkpoint, const ModelOptions& options,
+                                        const OpenWatch& watch);
   /// From the headers alone, whatever they say: what does not fit is a broken contract of the run.
   std::unique_ptr<Architecture> (*open_without_data)(const Checkpoint& checkpoint);
   std::unique_ptr<BlockwiseModel> (*open_blockwise)(const Checkpoint& checkpoint, const ModelOptions& options);

@@ -13,7 +13,7 @@ namespace octavo::model {
 class CallPool {
  public:
   CallPool() {
-    if (detail::current_pool() != nullptr) return;
+    if (detail::current_pool().state != nullptr) return;
     pool_.emplace();
     scope_.emplace(*pool_);
   }

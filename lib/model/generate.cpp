@@ -29,7 +29,7 @@ class Generation {
     try {
       run_steps();
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::cancelled || !cancel_.requested()) throw;
+      if (!sequences_.front().cancelled_by(error)) throw;
       for (Sequence& sequence : sequences_)
         if (!sequence.finished()) {
           sequence.cancel();

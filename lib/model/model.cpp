@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,24 +7,22 @@
 
 namespace octavo {
 
-Model Model::open(const std::string& directory, const ModelOptions& options) {
-  Checkpoint checkpoint = Checkpoint::open(directory);
+Model Model::open(const FileSource& files, const ModelOptions& options, const OpenWatch& watch) {
+  Checkpoint checkpoint = Checkpoint::open(files);
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
   Model model;
-  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options),
-                                             GenerationConfig::read(directory, checkpoint.config()));
+  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options, watch),
+                                             GenerationConfig::read(files, checkpoint.config()));
   return model;
 }
 
 const Tokenizer* Model::Impl::find_tokenizer() const {
   const std::scoped_lock lock(lazy_mutex);
   if (!tokenizer) {
-    const std::filesystem::path directory(checkpoint.directory());
-    if (!std::filesystem::exists(directory / "tokenizer.json") && !std::filesystem::exists(directory / "vocab.json")) {
-      return nullptr;
-    }
-    tokenizer = Tokenizer::open(checkpoint.directory());
+    const FileSource& files = checkpoint.files();
+    if (!files.has("tokenizer.json") && !files.has("vocab.json")) return nullptr;
+    tokenizer = Tokenizer::open(files);
   }
   return &*tokenizer;
 }
@@ -63,13 +60,13 @@ const FormVocabulary& Model::form_vocabulary() const { return impl_->form_vocabu
 
 const ChatTemplate& Model::chat_template() const {
   const std::scoped_lock lock(impl_->lazy_mutex);
-  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.directory());
+  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.files());
   return *impl_->chat_template;
 }
 
 const ImageProcessorConfig& Model::image_processor() const {
   const std::scoped_lock lock(impl_->lazy_mutex);
-  if (!impl_->image_processor) impl_->image_processor = ImageProcessorConfig::open(impl_->checkpoint.directory());
+  if (!impl_->image_processor) impl_->image_processor = ImageProcessorConfig::open(impl_->checkpoint.files());
   return *impl_->image_processor;
 }
 
@@ -84,7 +81,7 @@ const Linear& Model::linear(std::string_view module_path) const { return impl_->
 Model Model::with_linears(std::span<const Linear> replacements) const {
   Model model;
   model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->options,
-                                             impl_->architecture->with_linears(replacements), impl_->generation);
+                                             impl_->architecture->with_linears(replacements), impl_->generation, true);
   return model;
 }
 
@@ -92,32 +89,6 @@ Tensor Model::encode_images(const ModelInput& input) const {
   const model::CallPool pool;
   impl_->architecture->check_input(input);
   return impl_->architecture->encode_images(input, model::CancelToken());
-}
-
-Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states,
-                      std::optional<DType> cache_dtype) const {
-  const model::CallPool pool;
-  const model::Architecture& architecture = *impl_->architecture;
-  architecture.check_input(input);
-  std::vector<Grid> grids;
-  for (const PixelPatches& image : input.images) grids.push_back(image.grid);
-  SequenceState state = architecture.new_state();
-  model::SequenceCall sequence;
-  sequence.state = &state;
-  std::optional<KvCache> cache;
-  if (cache_dtype) cache = architecture.new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
-  sequence.cache = cache ? &*cache : nullptr;
-  sequence.ids = model::ids_over(input.ids);
-  sequence.grids = grids;
-  sequence.logit_rows = sequence.ids.dim(0);
-  sequence.vision = architecture.encode_images(input, model::CancelToken());
-  std::vector<Tensor> states;
-  model::LanguageCall call;
-  call.sequences = {&sequence, 1};
-  call.hidden_states = hidden_states == nullptr ? nullptr : &states;
-  Tensor logits = architecture.run(call);
-  if (hidden_states != nullptr) *hidden_states = std::move(states);
-  return logits;
 }
 
 }  // namespace octavo

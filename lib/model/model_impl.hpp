@@ -15,11 +15,12 @@ namespace octavo {
 
 struct Model::Impl {
   Impl(Checkpoint opened, const ModelOptions& asked, std::unique_ptr<model::Architecture> built,
-       GenerationConfig defaults)
+       GenerationConfig defaults, bool other_linears = false)
       : checkpoint(std::move(opened)),
         options(asked),
         architecture(std::move(built)),
-        generation(std::move(defaults)) {}
+        generation(std::move(defaults)),
+        linears_replaced(other_linears) {}
 
   /// Of this process; no two models have the same.
   static std::uint64_t next_id() {
@@ -31,12 +32,15 @@ struct Model::Impl {
   ModelOptions options;
   std::unique_ptr<model::Architecture> architecture;
   GenerationConfig generation;
+  const bool linears_replaced;  ///< by Model::with_linears: the checkpoint does not say all
 
   /// Null when the directory has no tokenizer files; throws when it has broken ones.
   const Tokenizer* find_tokenizer() const;
 
   /// Made when first asked for. Throws not_found when the directory has no tokenizer files.
   const FormVocabulary& form_vocabulary() const;
+  /// Of what keys and values depend on: the checkpoint's config.json and tensors, the options. 64 hexadecimal digits.
+  const std::string& fingerprint() const;
 
   // Read when first needed, so that a directory with weights alone still runs on token ids.
   mutable std::mutex lazy_mutex;
@@ -44,6 +48,7 @@ struct Model::Impl {
   mutable std::optional<FormVocabulary> forms;
   mutable std::optional<ChatTemplate> chat_template;
   mutable std::optional<ImageProcessorConfig> image_processor;
+  mutable std::string fingerprint_digits;
 };
 
 }  // namespace octavo

@@ -1,9 +1,7 @@
 // From a conversation to what a forward pass reads.
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -85,12 +83,10 @@ ModelInput Model::prepare(std::string_view user_text, std::span<const Image> ima
 
 std::vector<std::string> Model::notes() const {
   std::vector<std::string> lines;
-  const std::filesystem::path directory(impl_->checkpoint.directory());
+  const FileSource& files = impl_->checkpoint.files();
   for (const SettingsTable* table : {&generation_settings(), &tokenizer_settings()}) {
-    const std::filesystem::path path = directory / table->file;
-    std::error_code failed;
-    if (!std::filesystem::exists(path, failed)) continue;
-    for (const SettingFinding& finding : examine_settings(Json::read_file(path.string()), *table))
+    if (!files.has(table->file)) continue;
+    for (const SettingFinding& finding : examine_settings(files.json(table->file), *table))
       if (finding.kind == SettingFinding::Kind::named) lines.push_back(finding.what);
   }
   if (!chat_template().problem().empty()) lines.push_back(chat_template().problem());

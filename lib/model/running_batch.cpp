@@ -46,7 +46,7 @@ void ending(Sequence& sequence, Job&& job) {
   try {
     job();
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::cancelled && sequence.cancel_token().requested())
+    if (sequence.cancelled_by(error))
       sequence.cancel();
     else
       sequence.failure = std::current_exception();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -157,6 +158,16 @@ std::int32_t Sampler::draw(std::span<const float> logits, std::span<const std::i
 }
 
 }  // namespace model
+
+TokenSampler::TokenSampler(const SamplingOptions& options)
+    : sampler_(std::make_unique<model::Sampler>(options, model::TokenRules())) {}
+TokenSampler::~TokenSampler() = default;
+TokenSampler::TokenSampler(TokenSampler&& other) noexcept = default;
+TokenSampler& TokenSampler::operator=(TokenSampler&& other) noexcept = default;
+
+std::int32_t TokenSampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
+  return sampler_->next(logits, history);
+}
 
 std::vector<TokenProbability> sampling_distribution(std::span<const float> logits,
                                                     std::span<const std::int32_t> history,

@@ -22,32 +22,56 @@ void check_options(const GenerateOptions& options) {
     throw Error(ErrorCode::invalid_argument, "generate: on_token and on_event are the same call: set one of them");
 }
 
+namespace {
+
+const ModelInput& checked(const Model::Impl& model, const ModelInput& input) {
+  model.architecture->check_input(input);
+  return input;
+}
+
+}  // namespace
+
 Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t index)
-    : answer(model, input, options, index),
+    : answer(model, checked(model, input), options, index, model.architecture->max_position_embeddings()),
       model_(model),
       architecture_(*model.architecture),
       options_(options),
       cancel_(options.cancel),
-      index_(index) {
+      index_(index),
+      text_from_(input.ids.size()) {
   for (const PixelPatches& image : input.images) grids_.push_back(image.grid);
 }
+
+Sequence::Sequence(const Model::Impl& model, const ModelInput& prompt, const GenerateOptions& options,
+                   SequenceState& state, KvCache& cache)
+    : answer(model, prompt, options, 0, cache.capacity()),
+      model_(model),
+      architecture_(*model.architecture),
+      options_(options),
+      cancel_(options.cancel),
+      index_(0),
+      text_from_(0),
+      state_(&state),
+      cache_(&cache) {}
 
 void Sequence::begin() {
   const Stopwatch watch;
   if (options_.prefix_cache) reuse_.emplace(*options_.prefix_cache, model_, answer.prompt(), options_.cache_dtype);
   SequenceState state = architecture_.new_state();
   if (options_.use_cache) {
-    cache_.emplace(architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(),
-                                           options_.cache_dtype));
-    if (reuse_) answer.result.reused_tokens = reuse_->restore(state, *cache_);
+    own_cache_.emplace(architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(),
+                                               options_.cache_dtype));
+    if (reuse_) answer.result.reused_tokens = reuse_->restore(state, *own_cache_);
   }
   vision_ = reuse_ ? reuse_->image_rows(cancel_) : architecture_.encode_images(answer.prompt(), cancel_);
-  state_.emplace(std::move(state));
+  own_state_.emplace(std::move(state));
+  state_ = &*own_state_;
+  if (own_cache_) cache_ = &*own_cache_;
   answer.result.vision_seconds = watch.seconds();
-  if (!cache_) return;
+  if (cache_ == nullptr) return;
   SequenceCall prompt;
-  prompt.state = &*state_;
-  prompt.cache = &*cache_;
+  prompt.state = state_;
+  prompt.cache = cache_;
   prompt.ids = ids_over(answer.ids().subspan(static_cast<std::size_t>(state_->past())));
   prompt.grids = std::span(grids_).subspan(reuse_ ? reuse_->restored_images() : 0);
   prompt.vision = vision_;
@@ -60,16 +84,15 @@ SequenceCall Sequence::read(std::int64_t most_rows) {
 }
 
 SequenceCall Sequence::next_call(std::size_t most_draft) {
-  if (!cache_) state_.emplace(architecture_.new_state());  // no past by construction
+  if (cache_ == nullptr) state_->reset();  // no past by construction
   const auto past = static_cast<std::size_t>(state_->past());
-  const std::size_t prompt = answer.prompt().ids.size();
   std::span<const std::int32_t> ids = answer.ids().subspan(past);
   SequenceCall call;
-  call.state = &*state_;
-  call.cache = cache_ ? &*cache_ : nullptr;
-  call.generated_from = prompt > past ? prompt - past : 0;
+  call.state = state_;
+  call.cache = cache_;
+  call.generated_from = text_from_ > past ? text_from_ - past : 0;
   draft_.clear();
-  if (!cache_) {
+  if (cache_ == nullptr) {
     call.grids = grids_;
     call.vision = vision_;
   } else if (options_.lookup) {
@@ -98,9 +121,10 @@ bool Sequence::settle_prompt() {
 
 void Sequence::settle(std::size_t accepted) {
   if (!draft_.empty()) reach_ = 2 * accepted + 1;
+  if (answer.result.tokens.empty()) return;  // on_logits ended it at once
   // The answer's last token is not fed yet.
   const auto known = static_cast<std::int64_t>(answer.ids().size()) - 1;
-  if (!cache_ || state_->past() <= known) return;
+  if (cache_ == nullptr || state_->past() <= known) return;
   state_->truncate(known);
   cache_->truncate(known);
 }
@@ -109,9 +133,10 @@ double Sequence::tell(const Answer::Piece& piece) {
   if (!options_.on_token && !options_.on_event) return 0;
   const Stopwatch watch;
   const std::vector<TokenLogProbs>& log_probs = answer.result.log_probs;
-  const bool go_on = options_.on_token ? options_.on_token(piece.id, piece.text)
-                                       : options_.on_event({index_, piece.id, piece.text,
-                                                            log_probs.empty() ? nullptr : &log_probs.back()});
+  const bool go_on =
+      options_.on_token
+          ? options_.on_token(piece.id, piece.text)
+          : options_.on_event({index_, piece.id, piece.text, log_probs.empty() ? nullptr : &log_probs.back()});
   if (!go_on) answer.cancel();
   return watch.seconds();
 }
@@ -121,10 +146,11 @@ void Sequence::cancel() {
 }
 
 void Sequence::end() {
-  if (reuse_ && cache_ && state_ && !failure) reuse_->keep(answer.ids(), *state_, *cache_);
+  if (reuse_ && begun() && cache_ != nullptr && !failure) reuse_->keep(answer.ids(), *state_, *cache_);
   reading_.reset();
   vision_ = {};
-  cache_.reset();
+  cache_ = nullptr;
+  own_cache_.reset();
 }
 
 }  // namespace octavo::model

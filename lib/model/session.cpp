@@ -1,70 +1,143 @@
 #include "octavo/session.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "chunks.hpp"
-#include "model_impl.hpp"
-#include "octavo/memory_pool.hpp"
+#include "kept_images.hpp"
+#include "session_impl.hpp"
 
 namespace octavo {
 
-struct Session::Impl {
-  std::shared_ptr<const Model::Impl> model;
-  SequenceState state;
-  KvCache cache;
-  std::int64_t prefill_chunk;
-  std::vector<std::int32_t> tokens{};  // that the cache holds
-  MemoryPool pool{};                   // of its calls' tensors
+namespace model {
+namespace {
 
-  /// Checks the input and encodes its images; `grids` keeps theirs while the call lasts.
-  model::SequenceCall next_call(const ModelInput& input, std::vector<Grid>& grids);
-  void fed(const ModelInput& input) { tokens.insert(tokens.end(), input.ids.begin(), input.ids.end()); }
-};
-
-Session::Session(const Model& model, std::int64_t capacity, DType cache_dtype, std::int64_t prefill_chunk) {
-  model::check_prefill_chunk(prefill_chunk);
-  const model::Architecture& architecture = *model.impl_->architecture;
+KvCache checked_cache(const Architecture& architecture, std::int64_t capacity, DType dtype) {
   if (capacity < 1 || capacity > architecture.max_position_embeddings()) {
     throw Error(ErrorCode::invalid_argument, "session: capacity is " + std::to_string(capacity) +
                                                  ", it must lie in 1 .. max_position_embeddings = " +
                                                  std::to_string(architecture.max_position_embeddings()));
   }
-  impl_ = std::make_shared<Impl>(
-      Impl{model.impl_, architecture.new_state(), architecture.new_cache(capacity, cache_dtype), prefill_chunk});
-  impl_->tokens.reserve(static_cast<std::size_t>(capacity));
+  return architecture.new_cache(capacity, dtype);
 }
 
-model::SequenceCall Session::Impl::next_call(const ModelInput& input, std::vector<Grid>& grids) {
-  const model::Architecture& architecture = *model->architecture;
-  architecture.check_input(input);
-  const std::int64_t past = state.past();
-  const auto fed = static_cast<std::int64_t>(input.ids.size());
-  if (fed > cache.capacity() - past) {
+void check_room(std::size_t fed, std::int64_t past, std::int64_t capacity) {
+  if (static_cast<std::int64_t>(fed) > capacity - past)
     throw Error(ErrorCode::invalid_argument, "session: " + std::to_string(fed) + " tokens after " +
                                                  std::to_string(past) + " exceed its capacity of " +
-                                                 std::to_string(cache.capacity()));
+                                                 std::to_string(capacity));
+}
+
+}  // namespace
+
+std::vector<HeldPicture> pictures_of(const Architecture& architecture, const ModelInput& input, std::int64_t past) {
+  std::vector<HeldPicture> pictures;
+  auto at = input.ids.begin();
+  for (const PixelPatches& image : input.images) {
+    at = std::find(at, input.ids.end(), architecture.image_token_id());
+    const std::int64_t begin = past + (at - input.ids.begin());
+    const std::int64_t tokens = architecture.tokens_of(image.grid);
+    pictures.push_back({{begin, begin + tokens, digest_of(image)}, image.grid, {image.original, image.resized}});
+    at += tokens;
   }
-  for (const PixelPatches& image : input.images) grids.push_back(image.grid);
-  model::SequenceCall call;
-  call.state = &state;
-  call.cache = &cache;
-  call.ids = model::ids_over(input.ids);
-  call.grids = grids;
-  call.vision = architecture.encode_images(input, model::CancelToken());
-  return call;
+  return pictures;
+}
+
+}  // namespace model
+
+Session::Impl::Impl(std::shared_ptr<const Model::Impl> opened, std::int64_t capacity, DType cache_dtype,
+                    std::int64_t chunk)
+    : model(std::move(opened)),
+      state(model->architecture->new_state()),
+      cache(model::checked_cache(*model->architecture, capacity, cache_dtype)),
+      prefill_chunk(chunk) {
+  tokens.reserve(static_cast<std::size_t>(capacity));
+  logits.reserve(static_cast<std::size_t>(model->architecture->vocab_size()));
+}
+
+Session::Impl::Feeding Session::Impl::begin_feed(const ModelInput& input) {
+  architecture().check_input(input);
+  model::check_room(input.ids.size(), past(), cache.capacity());
+  const std::int32_t pad = architecture().image_token_id();
+  // A pad that the model uttered is text; in one call with the input's it would be taken for a picture's.
+  if (std::find(tokens.begin() + state.past(), tokens.end(), pad) != tokens.end()) read();
+  Feeding feeding;
+  for (const PixelPatches& image : input.images) feeding.grids.push_back(image.grid);
+  feeding.pictures = model::pictures_of(architecture(), input, past());
+  feeding.call.state = &state;
+  feeding.call.cache = &cache;
+  feeding.call.ids = model::ids_over(input.ids);
+  if (unread() > 0) {
+    feeding.ids.assign(tokens.begin() + state.past(), tokens.end());
+    feeding.ids.insert(feeding.ids.end(), input.ids.begin(), input.ids.end());
+    feeding.call.ids = model::ids_over(feeding.ids);
+  }
+  feeding.call.grids = feeding.grids;
+  feeding.call.vision = architecture().encode_images(input, model::CancelToken());
+  pictures.reserve(pictures.size() + feeding.pictures.size());  // so that fed() can't fail
+  return feeding;
+}
+
+void Session::Impl::fed(const ModelInput& input, Feeding& feeding, std::span<const float> last_logits) {
+  tokens.insert(tokens.end(), input.ids.begin(), input.ids.end());
+  std::move(feeding.pictures.begin(), feeding.pictures.end(), std::back_inserter(pictures));
+  logits.assign(last_logits.begin(), last_logits.end());
+}
+
+void Session::Impl::truncate(std::int64_t to) {
+  if (to < 0 || to > past())
+    throw Error(ErrorCode::invalid_argument, "sequence: it holds " + std::to_string(past()) +
+                                                 " tokens, it cannot be truncated to " + std::to_string(to));
+  if (to == past()) return;
+  if (to < state.past()) {
+    state.truncate(to);  // throws first
+    cache.truncate(to);
+  }
+  tokens.resize(static_cast<std::size_t>(to));
+  std::erase_if(pictures, [&](const model::HeldPicture& picture) { return picture.place.end > to; });
+  logits.clear();
+}
+
+void Session::Impl::unread_last() {
+  if (tokens.empty()) throw Error(ErrorCode::invalid_argument, "session: it holds no token yet: feed it a prompt");
+  if (!logits.empty() || unread() > 0) return;
+  const std::int64_t last = past() - 1;
+  if (state.boundary(last) != last)
+    throw Error(
+        ErrorCode::invalid_argument,
+        "session: it ends behind an image, whose pixels it does not keep: feed what follows, or the image anew");
+  state.truncate(last);
+  cache.truncate(last);
+}
+
+void Session::Impl::read() {
+  unread_last();
+  if (unread() == 0) return;
+  model::SequenceCall sequence;
+  sequence.state = &state;
+  sequence.cache = &cache;
+  sequence.ids = model::ids_over(std::span(tokens).subspan(static_cast<std::size_t>(state.past())));
+  sequence.generated_from = 0;
+  model::LanguageCall call;
+  call.sequences = {&sequence, 1};
+  const Tensor last = architecture().run(call);
+  logits.assign(last.values<float>().begin(), last.values<float>().end());
+}
+
+Session::Session(const Model& model, std::int64_t capacity, DType cache_dtype, std::int64_t prefill_chunk) {
+  model::check_prefill_chunk(prefill_chunk);
+  impl_ = std::make_shared<Impl>(model.impl_, capacity, cache_dtype, prefill_chunk);
 }
 
 Tensor Session::feed(const ModelInput& input) {
   const MemoryPoolScope scope(impl_->pool);
-  const model::Architecture& architecture = *impl_->model->architecture;
-  std::vector<Grid> grids;
-  const model::SequenceCall sequence = impl_->next_call(input, grids);
+  Impl::Feeding feeding = impl_->begin_feed(input);
   model::LanguageCall call;
-  call.sequences = {&sequence, 1};
-  const Tensor logits = model::run_in_chunks(architecture, call, impl_->prefill_chunk);
-  impl_->fed(input);
-  return logits.reshape(Shape{architecture.vocab_size()});
+  call.sequences = {&feeding.call, 1};
+  const Tensor logits = model::run_in_chunks(impl_->architecture(), call, impl_->prefill_chunk);
+  impl_->fed(input, feeding, logits.values<float>());
+  return logits.reshape(Shape{impl_->architecture().vocab_size()});
 }
 
 Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelInput> inputs) {
@@ -84,37 +157,78 @@ Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelIn
                     name + " is session " + std::to_string(j) + " again: fork() it to go on in two ways");
   }
   const MemoryPoolScope scope(sessions[0]->impl_->pool);
-  std::vector<std::vector<Grid>> grids(sessions.size());
+  std::vector<Impl::Feeding> feedings;
   std::vector<model::SequenceCall> sequences;
   for (std::size_t i = 0; i < sessions.size(); ++i)
-    in_context("session " + std::to_string(i),
-               [&] { sequences.push_back(sessions[i]->impl_->next_call(inputs[i], grids[i])); });
+    in_context("session " + std::to_string(i), [&] {
+      feedings.push_back(sessions[i]->impl_->begin_feed(inputs[i]));
+      sequences.push_back(feedings.back().call);
+    });
   model::LanguageCall call;
   call.sequences = sequences;
   const Tensor logits =
-      model::run_in_chunks(*sessions[0]->impl_->model->architecture, call, sessions[0]->impl_->prefill_chunk);
-  for (std::size_t i = 0; i < sessions.size(); ++i) sessions[i]->impl_->fed(inputs[i]);
+      model::run_in_chunks(sessions[0]->impl_->architecture(), call, sessions[0]->impl_->prefill_chunk);
+  for (std::size_t i = 0; i < sessions.size(); ++i)
+    sessions[i]->impl_->fed(inputs[i], feedings[i], logits.select(0, static_cast<std::int64_t>(i)).values<float>());
   return logits;
 }
 
-std::int64_t Session::past() const noexcept { return impl_->state.past(); }
+Session::Continued Session::continue_with(const ModelInput& whole) {
+  Impl& impl = *impl_;
+  impl.architecture().check_input(whole);
+  model::check_room(whole.ids.size(), 0, impl.cache.capacity());
+  const auto key_of = [](std::span<const std::int32_t> ids, const std::vector<model::HeldPicture>& pictures) {
+    model::PromptKey key;
+    key.ids.assign(ids.begin(), ids.end());
+    for (const model::HeldPicture& picture : pictures) key.images.push_back(picture.place);
+    return key;
+  };
+  const model::PromptKey wanted = key_of(whole.ids, model::pictures_of(impl.architecture(), whole, 0));
+  const model::PromptKey held = key_of(impl.tokens, impl.pictures);
+  const auto count = static_cast<std::int64_t>(whole.ids.size());
+  std::int64_t common = model::common_tokens(wanted, held, count);
+  // Of a beginning of what is held, the last token's logits are to be computed.
+  if (common == count && (common < impl.past() || (impl.logits.empty() && impl.unread() == 0)))
+    common = model::common_tokens(wanted, held, count - 1);
+  truncate(common);
+  Continued continued;
+  continued.reused_tokens = std::min(common, impl.state.past());
+  if (common == count) {
+    continued.logits = logits();
+    return continued;
+  }
+  ModelInput rest;
+  rest.ids.assign(whole.ids.begin() + common, whole.ids.end());
+  rest.images.assign(whole.images.begin() + static_cast<std::ptrdiff_t>(impl.pictures.size()), whole.images.end());
+  continued.logits = feed(rest);
+  return continued;
+}
+
+Tensor Session::logits() {
+  const MemoryPoolScope scope(impl_->pool);
+  impl_->read();
+  return Tensor::from<float>(impl_->logits, Shape{impl_->architecture().vocab_size()});
+}
+
+std::int64_t Session::past() const noexcept { return impl_->past(); }
+
+std::int64_t Session::capacity() const noexcept { return impl_->cache.capacity(); }
 
 std::span<const std::int32_t> Session::tokens() const noexcept { return impl_->tokens; }
 
 std::size_t Session::activation_bytes() const noexcept { return impl_->pool.taken_bytes(); }
 
 Session Session::fork() const {
-  auto copy = std::make_shared<Impl>(Impl{impl_->model, impl_->state, impl_->cache.clone(), impl_->prefill_chunk});
-  copy->tokens.reserve(static_cast<std::size_t>(impl_->cache.capacity()));
-  copy->tokens = impl_->tokens;
+  auto copy = std::make_shared<Impl>(impl_->model, impl_->cache.capacity(), impl_->cache.dtype(), impl_->prefill_chunk);
+  copy->state = impl_->state;
+  copy->cache.append_copy(impl_->cache, 0, impl_->cache.length());
+  copy->tokens.assign(impl_->tokens.begin(), impl_->tokens.end());
+  copy->pictures = impl_->pictures;
+  copy->logits.assign(impl_->logits.begin(), impl_->logits.end());
   return Session(std::move(copy));
 }
 
-void Session::truncate(std::int64_t past) {
-  impl_->state.truncate(past);  // throws first
-  impl_->cache.truncate(past);
-  impl_->tokens.resize(static_cast<std::size_t>(past));
-}
+void Session::truncate(std::int64_t past) { impl_->truncate(past); }
 
 void Session::reset() { truncate(0); }
 

@@ -12,6 +12,7 @@ namespace octavo::quant {
 namespace {
 
 constexpr std::int64_t kBlock = 256;
+constexpr std::int64_t kPanel = 4 * kBlock;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using FloatRowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -29,6 +30,14 @@ bool factor_diagonal_block(float* a, std::int64_t lda, std::int64_t size, FloatR
   return inverse.allFinite() && block.allFinite();
 }
 
+/// a[rows, columns] -= L[rows, terms] L[columns, terms]^T, each from its first to before its last.
+void subtract_product(float* a, std::int64_t n, std::int64_t row, std::int64_t row_end, std::int64_t column,
+                      std::int64_t column_end, std::int64_t term, std::int64_t term_end) {
+  if (row == row_end || term == term_end) return;
+  sgemm(row_end - row, column_end - column, term_end - term, a + row * n + term, n, a + column * n + term, n,
+        a + row * n + column, n, {.transpose_b = true, .alpha = -1.0F, .beta = 1.0F});
+}
+
 /// C[rows,columns] to where it belongs.
 void copy_rows(const float* from, std::int64_t rows, std::int64_t columns, float* to, std::int64_t ld) {
   parallel_for(rows, 1 + (std::int64_t{1} << 15) / columns, [&](std::int64_t begin, std::int64_t end) {
@@ -38,23 +47,26 @@ void copy_rows(const float* from, std::int64_t rows, std::int64_t columns, float
 
 }  // namespace
 
-// Left-looking: column panel by column panel, each first brought up to date by one deep product.
+// Left-looking: panel by panel, each first brought up to date by deep products, then block by block in itself.
 bool cholesky(float* a, std::int64_t n) {
-  std::vector<float> panel(static_cast<std::size_t>(n * std::min(n, kBlock)));
+  std::vector<float> solved(static_cast<std::size_t>(n * std::min(n, kBlock)));
   FloatRowMajor inverse;
-  for (std::int64_t j = 0; j < n; j += kBlock) {
-    const std::int64_t width = std::min(kBlock, n - j);
-    float* column = a + j * n + j;  // a[j:, j:j+width]
-    if (j > 0) {
-      sgemm(n - j, width, j, a + j * n, n, a + j * n, n, column, n,
-            {.transpose_b = true, .alpha = -1.0F, .beta = 1.0F});
+  for (std::int64_t p = 0; p < n; p += kPanel) {
+    const std::int64_t panel_end = std::min(n, p + kPanel);
+    for (std::int64_t j = p; j < panel_end; j += kBlock)  // the triangle, in columns of a block
+      subtract_product(a, n, j, panel_end, j, std::min(panel_end, j + kBlock), 0, p);
+    subtract_product(a, n, panel_end, n, p, panel_end, 0, p);
+    for (std::int64_t j = p; j < panel_end; j += kBlock) {
+      const std::int64_t width = std::min(kBlock, panel_end - j);
+      subtract_product(a, n, j, n, j, j + width, p, j);
+      float* const block = a + j * n + j;
+      if (!factor_diagonal_block(block, n, width, inverse)) return false;
+      const std::int64_t below = n - j - width;
+      if (below == 0) continue;
+      float* under = block + width * n;  // L21 = A21 L11^{-T}
+      sgemm(below, width, width, under, n, inverse.data(), width, solved.data(), width, {.transpose_b = true});
+      copy_rows(solved.data(), below, width, under, n);
     }
-    if (!factor_diagonal_block(column, n, width, inverse)) return false;
-    const std::int64_t below = n - j - width;
-    if (below == 0) continue;
-    float* under = column + width * n;  // L21 = A21 L11^{-T}
-    sgemm(below, width, width, under, n, inverse.data(), width, panel.data(), width, {.transpose_b = true});
-    copy_rows(panel.data(), below, width, under, n);
   }
   return true;
 }

@@ -5,6 +5,7 @@
 
 #include "checks.hpp"
 #include "loss.hpp"
+#include "octavo/detail/clones.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 #include "octavo/quant.hpp"
@@ -19,6 +20,24 @@ constexpr std::int64_t kLanes = 16;
 /// Columns whose differences are kept before one deep product carries them to all columns behind. Blocks in between are
 /// updated only up to here: far fewer passes over W than one per block.
 constexpr std::int64_t kPanel = 1024;
+
+using Lanes = std::array<float, kLanes>;
+
+/// A block of one tile in place: `carried` is what the columns before have carried to each column of it, `levels` the
+/// weights, which become integers; `f` its rows of F, from its first column on.
+OCTAVO_CLONES void sweep_lanes(std::size_t count, const float* f, std::int64_t k, const Lanes& scale, Lanes* carried,
+                               Lanes* levels, Lanes* differences) {
+  for (std::size_t i = 0; i < count; ++i, f += k) {
+    for (std::size_t r = 0; r < kLanes; ++r) {
+      const float w = levels[i][r];
+      levels[i][r] = quant::quantize_value(w + carried[i][r] / f[i], scale[r]);
+      differences[i][r] = w - levels[i][r] * scale[r];
+    }
+    for (std::size_t j = i + 1; j < count; ++j) {
+      for (std::size_t r = 0; r < kLanes; ++r) carried[j][r] += differences[i][r] * f[j];
+    }
+  }
+}
 
 /// One layer being swept. Columns are in sweep order; rows never meet, so any split of them gives the same bits.
 ///
@@ -83,48 +102,41 @@ class Sweep {
 
   void sweep_block(std::int64_t panel, std::int64_t begin, std::int64_t end) {
     parallel_for((rows_ + kLanes - 1) / kLanes, 1, [&](std::int64_t first, std::int64_t last) {
-      std::vector<Lanes> columns(static_cast<std::size_t>(end - begin));
-      for (std::int64_t tile = first; tile < last; ++tile) sweep_tile(tile * kLanes, panel, begin, columns);
+      std::vector<Lanes> lanes(3 * static_cast<std::size_t>(end - begin));
+      for (std::int64_t tile = first; tile < last; ++tile) sweep_tile(tile * kLanes, panel, begin, end - begin, lanes);
     });
   }
 
-  using Lanes = std::array<float, kLanes>;
-
-  void sweep_tile(std::int64_t row, std::int64_t panel, std::int64_t begin, std::vector<Lanes>& columns) {
-    const std::int64_t lanes = std::min(kLanes, rows_ - row);
-    const std::size_t count = columns.size();
+  void sweep_tile(std::int64_t row, std::int64_t panel, std::int64_t begin, std::int64_t count,
+                  std::vector<Lanes>& lanes) {
+    const std::int64_t used = std::min(kLanes, rows_ - row);
     Lanes scale;
     scale.fill(1.0F);
-    std::copy_n(scales_.begin() + row, lanes, scale.begin());
-    const float* carried = carried_.data() + row * k_ + begin;
-    float* ordered = ordered_ + row * k_ + begin;
-    float* differences = differences_.data() + row * kept_columns_ + begin - panel;
-    for (std::size_t i = 0; i < count; ++i) {
-      columns[i].fill(0.0F);
-      for (std::int64_t r = 0; r < lanes; ++r) columns[i][static_cast<std::size_t>(r)] = carried[r * k_ + at(i)];
+    std::copy_n(scales_.begin() + row, used, scale.begin());
+    Lanes* const carried = lanes.data();
+    Lanes* const levels = carried + count;
+    Lanes* const differences = levels + count;
+    std::fill_n(carried, 2 * count, Lanes{});
+    for (std::int64_t r = 0; r < used; ++r) {
+      const float* from = carried_.data() + (row + r) * k_ + begin;
+      const float* w = ordered_ + (row + r) * k_ + begin;
+      const auto lane = static_cast<std::size_t>(r);
+      for (std::int64_t i = 0; i < count; ++i) {
+        carried[i][lane] = from[i];
+        levels[i][lane] = w[i];
+      }
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      const float* f = f_ + (begin + at(i)) * k_ + begin;  // F[this column, begin:]
-      Lanes w;
-      w.fill(0.0F);
-      for (std::int64_t r = 0; r < lanes; ++r) w[static_cast<std::size_t>(r)] = ordered[r * k_ + at(i)];
-      Lanes level;
-      Lanes difference;
-      for (std::size_t r = 0; r < kLanes; ++r) {
-        level[r] = quant::quantize_value(w[r] + columns[i][r] / f[i], scale[r]);
-        difference[r] = w[r] - level[r] * scale[r];
-      }
-      for (std::size_t j = i + 1; j < count; ++j) {
-        for (std::size_t r = 0; r < kLanes; ++r) columns[j][r] += difference[r] * f[j];
-      }
-      for (std::int64_t r = 0; r < lanes; ++r) {
-        ordered[r * k_ + at(i)] = level[static_cast<std::size_t>(r)];
-        differences[r * kept_columns_ + at(i)] = difference[static_cast<std::size_t>(r)];
+    sweep_lanes(static_cast<std::size_t>(count), f_ + begin * k_ + begin, k_, scale, carried, levels, differences);
+    for (std::int64_t r = 0; r < used; ++r) {
+      float* to = differences_.data() + (row + r) * kept_columns_ + begin - panel;
+      float* w = ordered_ + (row + r) * k_ + begin;
+      const auto lane = static_cast<std::size_t>(r);
+      for (std::int64_t i = 0; i < count; ++i) {
+        to[i] = differences[i][lane];
+        w[i] = levels[i][lane];
       }
     }
   }
-
-  static std::int64_t at(std::size_t i) { return static_cast<std::int64_t>(i); }
 
   const PreparedHessian::Impl& hessian_;
   std::int64_t rows_;

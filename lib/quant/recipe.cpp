@@ -170,16 +170,27 @@ Recipe Recipe::parse(const Json& json) {
   return recipe;
 }
 
-Recipe Recipe::open(const std::string& preset_or_path) {
+bool Recipe::is_text(std::string_view preset_text_or_path) noexcept {
+  const std::size_t first = preset_text_or_path.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && preset_text_or_path[first] == '{';
+}
+
+Recipe Recipe::open(const std::string& preset_text_or_path) {
+  if (is_text(preset_text_or_path)) {
+    if (preset_text_or_path.size() > kMaxBytes)
+      throw Error(ErrorCode::format, "recipe: the text has " + std::to_string(preset_text_or_path.size()) +
+                                         " bytes, at most " + std::to_string(kMaxBytes) + " are read");
+    return parse(Json::parse(preset_text_or_path, "recipe"));
+  }
   const std::vector<std::string> names = preset_names();
-  if (std::find(names.begin(), names.end(), preset_or_path) != names.end()) return preset(preset_or_path);
+  if (std::find(names.begin(), names.end(), preset_text_or_path) != names.end()) return preset(preset_text_or_path);
   try {
-    return parse(Json::read_file(preset_or_path, kMaxBytes));
+    return parse(Json::read_file(preset_text_or_path, kMaxBytes));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::not_found) throw;
-    throw Error(
-        ErrorCode::not_found,
-        "recipe: \"" + preset_or_path + "\" is neither a preset (default, rtn, vision, w8a16) nor a file that exists");
+    throw Error(ErrorCode::not_found,
+                "recipe: \"" + preset_text_or_path +
+                    "\" is neither a preset (default, rtn, vision, w8a16) nor a file that exists");
   }
 }
 

@@ -106,7 +106,8 @@ class Quantizer {
  private:
   /// Every file and directory that the job reads.
   std::vector<std::string> read_by(const std::string& model_dir, const QuantizeOptions& options) const {
-    std::vector<std::string> read{model_dir, options.calibration.file, options.calibration.pictures, options.recipe};
+    std::vector<std::string> read{model_dir, options.calibration.file, options.calibration.pictures};
+    if (!Recipe::is_text(options.recipe)) read.push_back(options.recipe);
     for (const Sample& sample : set_.samples)
       for (const SampleImage& image : sample.images)
         if (image.bytes == nullptr) read.push_back(image.name);

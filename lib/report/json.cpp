@@ -20,6 +20,18 @@ JsonBuilder memory_json(const ReportMemory& memory) {
       .set("quantized_decode", bytes(memory.quantized_decode));
 }
 
+JsonBuilder machine_json(const ReportMachine& machine) {
+  return JsonBuilder::object()
+      .set("processor", machine.processor)
+      .set("processors", machine.processors)
+      .set("memory_bytes", bytes(machine.memory_bytes))
+      .set("instruction_sets", JsonBuilder::array_of(machine.instruction_sets))
+      .set("onednn", machine.onednn)
+      .set("onednn_isa", machine.onednn_isa)
+      .set("int8_backend", machine.int8_backend)
+      .set("threads", machine.threads);
+}
+
 }  // namespace
 
 JsonBuilder Report::to_json() const {
@@ -29,9 +41,9 @@ JsonBuilder Report::to_json() const {
       .set("original", original_dir)
       .set("quantized", quantized_dir)
       .set("model_type", model_type)
-      .set("processor", processor)
-      .set("int8_backend", int8_backend)
-      .set("threads", threads)
+      .set("date", date)
+      .set("command", command)
+      .set("machine", machine_json(machine))
       .set("seconds", seconds)
       .set("notes", JsonBuilder::array_of(notes));
   json.set("verify", verify.to_json());

@@ -7,11 +7,10 @@
 #include <sstream>
 
 #include "octavo/checkpoint.hpp"
-#include "octavo/gemm.hpp"
 #include "octavo/job.hpp"
-#include "octavo/parallel.hpp"
 #include "octavo/report.hpp"
 #include "octavo/version.hpp"
+#include "provenance.hpp"
 
 namespace octavo {
 namespace report {
@@ -56,16 +55,6 @@ class Progresses {
   std::size_t index_ = 0;
   std::int64_t behind_ = 0, total_ = 0;
 };
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(": ");
-    if (colon != std::string::npos && (line.starts_with("model name") || line.starts_with("Model")))
-      return line.substr(colon + 2);
-  }
-  return "";
-}
 
 std::string read_if_there(const std::string& path) {
   std::error_code failed;
@@ -165,10 +154,11 @@ Report make_report(const std::string& original_dir, const std::string& quantized
   report.original_dir = original_dir;
   report.quantized_dir = quantized_dir;
   report.octavo_version = kVersion;
-  report.processor = processor_name();
-  report.int8_backend = int8_backend_in_use();
-  report.threads = num_threads();
+  report.date = options.date.empty() ? iso_date() : options.date;
+  report.command = options.command;
+  report.machine = options.machine ? *options.machine : ReportMachine::here();
   VerifyOptions verify_options = options.verify;
+  verify_options.suggests = verify_options.suggests || options.suggest;
   verify_options.progress = progresses.next();
   report.verify = verify(original_dir, quantized_dir, verify_options);
   attempt(report, "model type", [&] {

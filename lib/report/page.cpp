@@ -68,7 +68,7 @@ std::vector<Section> sections_of(const Report& report) {
   sections.push_back({"resources", "Size, memory, speed", resources_html(report), ""});
   sections.push_back({"quantization", "Quantization", quantization_section(report),
                       "The quantized directory holds no octavo_report.json."});
-  sections.push_back({"provenance", "Versions", provenance_html(report), ""});
+  sections.push_back({"provenance", "When, how and on what", provenance_html(report), ""});
   return sections;
 }
 
@@ -92,7 +92,12 @@ std::string Report::to_html() const {
             (section.body.empty() ? "<p class=\"absent\">" + html::escaped(section.absent) + "</p>\n" : section.body) +
             "</section>\n";
   }
-  std::string top = "<h1>" + html::escaped(title.empty() ? "Report" : title) + "</h1>\n" + report::verdict_html(*this);
+  std::string top = "<h1>" + html::escaped(title.empty() ? "Report" : title) + "</h1>\n";
+  if (!date.empty())
+    top += "<p class=\"made\">" + html::escaped(date) + ", on " +
+           html::escaped(machine.processor.empty() ? "a processor of unknown name" : machine.processor) +
+           "; <a href=\"#provenance\">command, versions and machine</a></p>\n";
+  top += report::verdict_html(*this);
   for (const std::string& note : notes) top += "<p class=\"absent\">" + html::escaped(note) + "</p>\n";
   top += report::figures_html(*this) + "<nav>" + nav + "</nav>\n";
   body += "<footer>Octavo " + html::escaped(octavo_version.empty() ? kVersion : octavo_version) +

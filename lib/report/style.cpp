@@ -21,7 +21,9 @@ details.more{margin:8px 0}figure{margin:0}figcaption{font-size:.8rem;color:var(-
 .steps{list-style:none;margin:0;padding:6px 16px}.steps li{padding:8px 0;border-bottom:1px solid var(--line)}.steps li:last-child{border:0}
 .steps p{margin:3px 0}.step{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.step .tag{min-width:86px;text-align:center}
 .step code{color:var(--soft)}.metrics{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;margin-top:3px}
-.metric i{font-style:normal;color:var(--soft)}.metric small{color:var(--soft)}.metric.missed,.metric.missed small{color:var(--wrong);font-weight:600}
+.metric summary{padding:0;list-style:none;text-decoration:underline dotted var(--line) 1px;text-underline-offset:3px}
+.metric summary::-webkit-details-marker{display:none}.metric[open]{flex-basis:100%}.metric p,.tile p{margin:2px 0 6px;color:var(--soft);font-size:.84rem;font-weight:400}
+.made{color:var(--soft);font-size:.84rem;margin:-8px 0 12px}.metric i{font-style:normal;color:var(--soft)}.metric small{color:var(--soft)}.metric.missed,.metric.missed small{color:var(--wrong);font-weight:600}
 .charts{display:flex;flex-wrap:wrap;gap:14px 20px;align-items:flex-start}.charts figure{min-width:0;max-width:100%}
 svg.chart{display:block}.chart text{font:10.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--soft)}
 .grid{stroke:var(--line);stroke-width:1}.boundary{stroke:var(--ink);stroke-width:2}

@@ -1,5 +1,6 @@
 #include "memory_pool.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace octavo {
@@ -12,18 +13,17 @@ thread_local std::shared_ptr<MemoryPool::State> current;
 
 namespace detail {
 
-const Pool& current_pool() noexcept { return current; }
+Pool current_pool() noexcept { return {current, &current_allocator()}; }
 
 void* take(const Pool& pool, std::size_t bytes) {
-  if (pool != nullptr) return pool->take(bytes);
-  constexpr std::size_t kAlignment = MemoryPool::State::kAlignment;
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  return rounded < bytes ? nullptr : std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+  if (pool.state != nullptr) return pool.state->take(bytes);
+  return pool.allocator->allocate(std::max<std::size_t>(bytes, 1), MemoryPool::State::kAlignment,
+                                  pool.allocator->user_data);
 }
 
 void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept {
-  if (pool != nullptr) return pool->give_back(memory, bytes);
-  std::free(memory);
+  if (pool.state != nullptr) return pool.state->give_back(memory, bytes);
+  if (memory != nullptr) pool.allocator->release(memory, std::max<std::size_t>(bytes, 1), pool.allocator->user_data);
 }
 
 }  // namespace detail

@@ -3,7 +3,6 @@
 
 #include <bit>
 #include <cstddef>
-#include <cstdlib>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -37,7 +36,7 @@ struct MemoryPool::State {
       held -= size;
       return block;
     }
-    void* block = std::aligned_alloc(kAlignment, size);
+    void* block = allocator.allocate(size, kAlignment, allocator.user_data);
     if (block == nullptr) return nullptr;
     taken += size;
     ++count[size];
@@ -55,7 +54,7 @@ struct MemoryPool::State {
   void trim() noexcept {
     const std::lock_guard<std::mutex> lock(mutex);
     for (auto& [size, free] : blocks) {
-      for (void* block : free) std::free(block);
+      for (void* block : free) allocator.release(block, size, allocator.user_data);
       taken -= size * free.size();
       held -= size * free.size();
       count[size] -= free.size();
@@ -63,6 +62,7 @@ struct MemoryPool::State {
     }
   }
 
+  const Allocator& allocator = detail::current_allocator();
   std::mutex mutex;
   std::unordered_map<std::size_t, std::vector<void*>> blocks;  // free ones, by size
   std::unordered_map<std::size_t, std::size_t> count;          // of all that were taken and not returned, by size

@@ -63,25 +63,39 @@ std::shared_ptr<Storage> make_storage(std::byte* data, std::size_t size_bytes, b
                                        std::move(keeper));
 }
 
-std::shared_ptr<Storage> map_file(const std::string& path) {
-  const auto fail = [&](const char* action) -> Error {
-    const int number = errno;
-    return Error::of(number == ENOENT || number == ENOTDIR ? ErrorCode::not_found : ErrorCode::io,
-                     path + ": cannot " + action + ": " + std::strerror(number));
-  };
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw fail("open");
-  const std::shared_ptr<void> closer(nullptr, [descriptor](void*) { ::close(descriptor); });
+namespace {
+
+Error failed_to(const char* action, const std::string& name) {
+  const int number = errno;
+  return Error::of(number == ENOENT || number == ENOTDIR ? ErrorCode::not_found : ErrorCode::io,
+                   name + ": cannot " + action + ": " + std::strerror(number));
+}
+
+}  // namespace
+
+std::shared_ptr<Storage> map_descriptor(int descriptor, const std::string& name) {
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) throw fail("read the size");
-  if (S_ISDIR(status.st_mode)) throw Error(ErrorCode::io, path + ": is a directory, a file is needed");
-  if (!S_ISREG(status.st_mode)) throw Error(ErrorCode::io, path + ": is not a regular file");
+  if (::fstat(descriptor, &status) != 0) throw failed_to("read the size", name);
+  if (S_ISDIR(status.st_mode)) throw Error(ErrorCode::io, name + ": is a directory, a file is needed");
+  if (!S_ISREG(status.st_mode)) throw Error(ErrorCode::io, name + ": is not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return std::make_shared<Storage>(nullptr, 0, true, nullptr);
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  if (memory == MAP_FAILED) throw fail("map");
+  if (memory == MAP_FAILED) throw failed_to("map", name);
   std::shared_ptr<void> keeper(memory, [size](void* p) { ::munmap(p, size); });
   return std::make_shared<Storage>(static_cast<std::byte*>(memory), size, true, std::move(keeper), true);
+}
+
+std::shared_ptr<Storage> map_file(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw failed_to("open", path);
+  const std::shared_ptr<void> closer(nullptr, [descriptor](void*) { ::close(descriptor); });
+  return map_descriptor(descriptor, path);
+}
+
+std::shared_ptr<Storage> borrow_bytes(std::span<const std::byte> bytes) {
+  auto* first = const_cast<std::byte*>(bytes.data());  // never written: the storage is read-only
+  return std::make_shared<Storage>(first, bytes.size(), true, nullptr);
 }
 
 void drop_file_pages(const std::byte* data, std::size_t size_bytes) noexcept {

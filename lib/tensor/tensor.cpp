@@ -1,5 +1,6 @@
 #include "octavo/tensor.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -149,6 +150,35 @@ Tensor Tensor::borrow(void* data, DType dtype, const Shape& shape) {
 
 Tensor Tensor::borrow(const void* data, DType dtype, const Shape& shape) {
   return on(borrowed(data, true, dtype, shape), dtype, shape);
+}
+
+Tensor Tensor::adopt(std::shared_ptr<void> keeper, void* data, DType dtype, const Shape& shape,
+                     std::span<const std::int64_t> strides, bool read_only) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, "Tensor::adopt: " + what);
+  };
+  if (!strides.empty() && strides.size() != static_cast<std::size_t>(shape.rank()))
+    refuse(std::to_string(strides.size()) + " strides for shape " + shape.to_string());
+  if (data == nullptr && shape.numel() != 0) refuse("data is null for shape " + shape.to_string());
+  if (reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) != 0)
+    refuse(std::string("data is not aligned to an element of ") + dtype_name(dtype) + " (" +
+           std::to_string(size_of(dtype)) + " bytes)");
+  const auto element = static_cast<std::int64_t>(size_of(dtype));
+  std::int64_t bytes = shape.numel() == 0 ? 0 : element;  // up to the end of the last element
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    const std::int64_t stride = strides[i], extent = shape[static_cast<int>(i)];
+    std::int64_t reach = 0;
+    if (stride < 0)
+      refuse("stride " + std::to_string(stride) + " of dimension " + std::to_string(i) + " is negative: copy the data");
+    if (shape.numel() != 0 &&
+        (__builtin_mul_overflow(extent - 1, stride, &reach) || __builtin_mul_overflow(reach, element, &reach) ||
+         __builtin_add_overflow(bytes, reach, &bytes)))
+      refuse("stride " + std::to_string(stride) + " of dimension " + std::to_string(i) + " leaves the address space");
+  }
+  const std::size_t size = strides.empty() ? bytes_for(dtype, shape) : static_cast<std::size_t>(bytes);
+  Tensor tensor = on(make_storage(static_cast<std::byte*>(data), size, read_only, std::move(keeper)), dtype, shape);
+  std::copy(strides.begin(), strides.end(), tensor.strides_.begin());
+  return tensor;
 }
 
 Tensor Tensor::over(std::shared_ptr<Storage> storage, std::size_t offset_bytes, DType dtype, const Shape& shape) {

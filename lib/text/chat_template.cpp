@@ -172,8 +172,8 @@ struct ChatTemplate::Impl {
   }
 };
 
-ChatTemplate ChatTemplate::open(const std::string& directory) {
-  text::ChatTemplateFile file = text::find_chat_template(directory);
+ChatTemplate ChatTemplate::open(const FileSource& files) {
+  text::ChatTemplateFile file = text::find_chat_template(files);
   ChatTemplate made;
   made.impl_ =
       std::make_shared<const Impl>(std::move(file.source), std::move(file.origin), std::move(file.special_tokens));

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "octavo/files.hpp"
+
 namespace octavo::text {
 
 struct ChatTemplateFile {
@@ -13,6 +15,6 @@ struct ChatTemplateFile {
   std::vector<std::pair<std::string, std::string>> special_tokens;
 };
 
-ChatTemplateFile find_chat_template(const std::string& directory);
+ChatTemplateFile find_chat_template(const FileSource& files);
 
 }  // namespace octavo::text

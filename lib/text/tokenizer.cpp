@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "added_tokens.hpp"
 #include "bpe.hpp"
@@ -46,20 +47,17 @@ struct Tokenizer::Impl {
   }
 };
 
-Tokenizer Tokenizer::open(const std::string& directory) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  const auto exists = [&](const char* name) { return fs::exists(fs::path(directory) / name, ignored); };
-  const auto path = [&](const char* name) { return (fs::path(directory) / name).string(); };
+Tokenizer Tokenizer::open(const FileSource& files) {
   text::TokenizerParts parts;
-  if (exists("tokenizer.json"))
-    parts = text::read_tokenizer_json(path("tokenizer.json"));
-  else if (exists("vocab.json") && exists("merges.txt"))
-    parts = text::read_vocab_and_merges(path("vocab.json"), path("merges.txt"));
+  if (files.has("tokenizer.json"))
+    parts = text::read_tokenizer_json(files.json("tokenizer.json"), files.path_of("tokenizer.json"));
+  else if (files.has("vocab.json") && files.has("merges.txt"))
+    parts = text::read_vocab_and_merges(files.json("vocab.json"), files.path_of("vocab.json"), files.text("merges.txt"),
+                                        files.path_of("merges.txt"));
   else
     throw Error(ErrorCode::not_found,
-                directory + ": no tokenizer: neither tokenizer.json nor vocab.json with merges.txt is there");
-  text::add_from_directory(directory, parts);
+                files.label() + ": no tokenizer: neither tokenizer.json nor vocab.json with merges.txt is there");
+  text::add_from_files(files, parts);
   Tokenizer tokenizer;
   tokenizer.impl_ = std::make_shared<const Impl>(std::move(parts));
   return tokenizer;
@@ -67,14 +65,17 @@ Tokenizer Tokenizer::open(const std::string& directory) {
 
 Tokenizer Tokenizer::from_tokenizer_json(const std::string& path) {
   Tokenizer tokenizer;
-  tokenizer.impl_ = std::make_shared<const Impl>(text::read_tokenizer_json(path));
+  tokenizer.impl_ = std::make_shared<const Impl>(text::read_tokenizer_json(Json::read_file(path), path));
   return tokenizer;
 }
 
 Tokenizer Tokenizer::from_vocab_and_merges(const std::string& vocab_json, const std::string& merges_txt,
                                            const std::string& tokenizer_config_json) {
-  text::TokenizerParts parts = text::read_vocab_and_merges(vocab_json, merges_txt);
-  text::add_from_config(tokenizer_config_json, parts);
+  std::ifstream file(merges_txt, std::ios::binary);
+  if (!file) throw Error(ErrorCode::not_found, merges_txt + ": cannot be opened");
+  const std::string merges(std::istreambuf_iterator<char>(file), {});
+  text::TokenizerParts parts = text::read_vocab_and_merges(Json::read_file(vocab_json), vocab_json, merges, merges_txt);
+  text::add_from_config(Json::read_file(tokenizer_config_json), parts);
   Tokenizer tokenizer;
   tokenizer.impl_ = std::make_shared<const Impl>(std::move(parts));
   return tokenizer;

@@ -1,11 +1,10 @@
 #include "tokenizer_files.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "bpe.hpp"
 #include "octavo/json.hpp"
@@ -158,8 +157,7 @@ void check_ends(const Json& json, const std::string& path) {
 
 }  // namespace
 
-TokenizerParts read_tokenizer_json(const std::string& path) {
-  const Json json = Json::read_file(path);
+TokenizerParts read_tokenizer_json(const Json& json, const std::string& path) {
   const Json model = json.at("model");
   TokenizerParts parts;
   parts.origin = path;
@@ -187,12 +185,12 @@ TokenizerParts read_tokenizer_json(const std::string& path) {
   return parts;
 }
 
-TokenizerParts read_vocab_and_merges(const std::string& vocab_json, const std::string& merges_txt) {
+TokenizerParts read_vocab_and_merges(const Json& vocab, const std::string& vocab_json, const std::string& merges,
+                                     const std::string& merges_txt) {
   TokenizerParts parts;
   parts.origin = vocab_json;
-  read_vocabulary(Json::read_file(vocab_json), parts);
-  std::ifstream file(merges_txt, std::ios::binary);
-  if (!file) throw Error(ErrorCode::not_found, merges_txt + ": cannot be opened");
+  read_vocabulary(vocab, parts);
+  std::istringstream file(merges);
   std::string line;
   for (std::size_t number = 1; std::getline(file, line); ++number) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
@@ -202,8 +200,8 @@ TokenizerParts read_vocab_and_merges(const std::string& vocab_json, const std::s
   return parts;
 }
 
-void add_from_config(const std::string& tokenizer_config_json, TokenizerParts& parts) {
-  const auto list = Json::read_file(tokenizer_config_json).find("added_tokens_decoder");
+void add_from_config(const Json& tokenizer_config, TokenizerParts& parts) {
+  const auto list = tokenizer_config.find("added_tokens_decoder");
   if (!list) return;
   std::map<std::int32_t, AddedToken> by_id;
   list->for_each_member([&](std::string_view id, const Json& token) {
@@ -245,30 +243,24 @@ void collect_special(const Json& file, std::vector<AddedToken>& found, std::set<
 
 }  // namespace
 
-void add_from_directory(const std::string& directory, TokenizerParts& parts) {
-  namespace fs = std::filesystem;
-  const auto path_if_there = [&](const char* name) -> std::optional<std::string> {
-    std::error_code ignored;
-    const fs::path path = fs::path(directory) / name;
-    return fs::exists(path, ignored) ? std::optional(path.string()) : std::nullopt;
-  };
+void add_from_files(const FileSource& files, TokenizerParts& parts) {
   std::vector<AddedToken> special;
   std::set<std::string> stated;
   bool listed = false;
-  if (const auto config = path_if_there("tokenizer_config.json")) {
-    const Json json = Json::read_file(*config);
+  if (files.has("tokenizer_config.json")) {
+    const Json json = files.json("tokenizer_config.json");
     require_settings(json, tokenizer_settings());
     listed = json.find("added_tokens_decoder").has_value();
-    add_from_config(*config, parts);
+    add_from_config(json, parts);
     collect_special(json, special, stated);
   }
   if (!listed) {  // as releases before 4.34 saved it
-    if (const auto map = path_if_there("special_tokens_map.json"))
-      collect_special(Json::read_file(*map), special, stated);
-    if (const auto added = path_if_there("added_tokens.json")) {
+    if (files.has("special_tokens_map.json")) collect_special(files.json("special_tokens_map.json"), special, stated);
+    if (files.has("added_tokens.json")) {
       std::map<std::int32_t, std::string> by_id;
-      Json::read_file(*added).for_each_member(
-          [&](std::string_view text, const Json& id) { by_id.emplace(id_from(id), std::string(text)); });
+      files.json("added_tokens.json").for_each_member([&](std::string_view text, const Json& id) {
+        by_id.emplace(id_from(id), std::string(text));
+      });
       for (const auto& entry : by_id) {
         const std::string& text = entry.second;
         if (has(parts, text)) continue;

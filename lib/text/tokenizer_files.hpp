@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "added_tokens.hpp"
+#include "octavo/files.hpp"
+#include "octavo/json.hpp"
 
 namespace octavo::text {
 
@@ -21,13 +23,14 @@ struct TokenizerParts {
   bool composes = true;
 };
 
-TokenizerParts read_tokenizer_json(const std::string& path);
-TokenizerParts read_vocab_and_merges(const std::string& vocab_json, const std::string& merges_txt);
+// Contents, and how messages name them.
+TokenizerParts read_tokenizer_json(const Json& json, const std::string& path);
+TokenizerParts read_vocab_and_merges(const Json& vocab, const std::string& vocab_json, const std::string& merges,
+                                     const std::string& merges_txt);
 
 /// The added tokens of tokenizer_config.json: its flags win over tokenizer.json's.
-void add_from_config(const std::string& tokenizer_config_json, TokenizerParts& parts);
-/// All that a directory's tokenizer_config.json, special_tokens_map.json and added_tokens.json add, where they are
-/// there.
-void add_from_directory(const std::string& directory, TokenizerParts& parts);
+void add_from_config(const Json& tokenizer_config, TokenizerParts& parts);
+/// All that tokenizer_config.json, special_tokens_map.json and added_tokens.json add, where they are there.
+void add_from_files(const FileSource& files, TokenizerParts& parts);
 
 }  // namespace octavo::text

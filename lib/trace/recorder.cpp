@@ -87,9 +87,10 @@ void Trace::on_operation(const ObservedOperation& operation) {
     if (recent_.size() == kRecent) recent_.pop_front();
     recent_.push_back(record.to_line());
   }
-  if (options_.path.empty())
+  if (options_.on_record) options_.on_record(record);
+  if (options_.path.empty() && !options_.on_record)
     records_.push_back(std::move(record));
-  else if (file_)  // a full disk is reported by close(), and does not end the run
+  else if (file_.is_open() && file_)  // a full disk is reported by close(), and does not end the run
     file_ << record.to_json().dump() << '\n';
 }
 

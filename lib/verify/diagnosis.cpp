@@ -6,6 +6,7 @@
 
 #include "octavo/checkpoint.hpp"
 #include "probe.hpp"
+#include "tried.hpp"
 #include "verification.hpp"
 
 namespace octavo::detail {
@@ -50,8 +51,8 @@ std::string tensor_text(const TensorProbe& tensor) {
 
 class Explanation {
  public:
-  Explanation(const StepResult& step, const Evidence& evidence, const Probe* probe)
-      : step_(step), evidence_(evidence), probe_(probe) {}
+  Explanation(const StepResult& step, const Evidence& evidence, const Probe* probe, const Tried& tried)
+      : step_(step), evidence_(evidence), probe_(probe), tried_(tried) {}
 
   Diagnosis run() {
     const StepFailure& first = step_.failures.front();
@@ -95,6 +96,9 @@ class Explanation {
  private:
   void cause(std::string text) { said_.causes.push_back(std::move(text)); }
   void next(std::string text) { said_.next.push_back(std::move(text)); }
+  void advise(const std::string& module) {
+    for (std::string& text : advice(tried_, module)) next(std::move(text));
+  }
   void measured(const char* what, const std::string& where, double value) {
     said_.measurements.push_back({what, where, value});
   }
@@ -253,12 +257,7 @@ class Explanation {
     if (linear != probe_->linears.end())
       cause(linear->module_path + " has weights that fit, but its output is off by " + percent(linear->output_error) +
             ": its input holds outliers that int8 per token cannot carry");
-    next("raise " + said_.module +
-         " to W8A16: a recipe rule with \"scheme\": \"w8a16\" leaves its activations in float");
-    next(
-        "octavo verify --samples S.jsonl --suggest RECIPE.json writes that rule, and finds what else has to stay in "
-        "W8A16");
-    next("or quantize with the GPTQ recipe and more calibration samples");
+    advise(said_.module);
   }
 
   /// Embedding, final norm, head, patch embedding, merger.
@@ -293,7 +292,8 @@ class Explanation {
       said_.module = "visual";
       cause("the vision rows are off by " + percent(probe_->vision_error) + ", each block of the tower by up to " +
             percent(vision) + ", those of the language model by up to " + percent(language));
-      next("leave the vision tower in float: the default recipe does");
+      if (!tried_.known || tried_.int8_vision) next("leave the vision tower in float: --recipe default does");
+      advise("");
       return;
     }
     const bool close = first.what == "accuracy drop" || first.what == "token agreement";
@@ -314,14 +314,13 @@ class Explanation {
     cause("quantization error that accumulates over the layers: no block alone is off by more than " +
           percent(std::max(vision, language)) + ", after " + last.module_path + " it is " +
           percent(last.accumulated_error));
-    next("quantize with the GPTQ recipe and calibration samples like those that matter");
-    next("octavo verify --samples S.jsonl --suggest RECIPE.json finds the fewest linears to keep in W8A16");
-    next("if the difference is acceptable, say so with a profile: --profile lenient, or bounds of your own");
+    advise("");
   }
 
   const StepResult& step_;
   const Evidence& evidence_;
   const Probe* probe_;
+  const Tried& tried_;
   Diagnosis said_;
 };
 
@@ -346,8 +345,8 @@ bool needs_probe(Expectation expectation) {
 
 }  // namespace
 
-Diagnosis explain(const StepResult& step, const Evidence& evidence, const Probe* probe) {
-  return Explanation(step, evidence, probe).run();
+Diagnosis explain(const StepResult& step, const Evidence& evidence, const Probe* probe, const Tried& tried) {
+  return Explanation(step, evidence, probe, tried).run();
 }
 
 Diagnosis diagnose(Verification& verification, const StepResult& step) {
@@ -368,7 +367,8 @@ Diagnosis diagnose(Verification& verification, const StepResult& step) {
       if (error.code() == ErrorCode::cancelled) throw;
     }
   }
-  return explain(step, verification.evidence, probe ? &*probe : nullptr);
+  return explain(step, verification.evidence, probe ? &*probe : nullptr,
+                 tried_before(verification.quantized_dir, verification.options));
 }
 
 }  // namespace octavo::detail

@@ -49,6 +49,10 @@ JsonBuilder diagnosis_json(const Diagnosis& diagnosis) {
       .set("measurements", list_json(diagnosis.measurements));
 }
 
+JsonBuilder interval_json(const Interval& interval) {
+  return JsonBuilder::array().push(interval.low).push(interval.high);
+}
+
 JsonBuilder tasks_json(const std::vector<TaskScore>& tasks) {
   JsonBuilder list = JsonBuilder::array();
   for (const TaskScore& task : tasks)
@@ -58,8 +62,37 @@ JsonBuilder tasks_json(const std::vector<TaskScore>& tasks) {
                   .set("original_right", task.original_right)
                   .set("quantized_right", task.quantized_right)
                   .set("original_accuracy", share(task.original_right, task.total))
-                  .set("quantized_accuracy", share(task.quantized_right, task.total)));
+                  .set("quantized_accuracy", share(task.quantized_right, task.total))
+                  .set("original_interval", interval_json(share_interval(task.original_right, task.total)))
+                  .set("quantized_interval", interval_json(share_interval(task.quantized_right, task.total))));
   return list;
+}
+
+JsonBuilder accuracy_json(const AccuracyComparison& accuracy) {
+  return JsonBuilder::object()
+      .set("confidence", kConfidence)
+      .set("both_right", accuracy.counts.both)
+      .set("original_only", accuracy.counts.first_only)
+      .set("quantized_only", accuracy.counts.second_only)
+      .set("both_wrong", accuracy.counts.neither)
+      .set("original_interval", interval_json(accuracy.original))
+      .set("quantized_interval", interval_json(accuracy.quantized))
+      .set("drop_interval", interval_json(accuracy.drop))
+      .set("mcnemar_p", accuracy.p);
+}
+
+JsonBuilder speed_json(const DecodingSpeed& speed) {
+  return JsonBuilder::object()
+      .set("compared", speed.compared)
+      .set("why", speed.why)
+      .set("original_tokens", speed.original_tokens)
+      .set("quantized_tokens", speed.quantized_tokens)
+      .set("original_seconds", speed.original_seconds)
+      .set("quantized_seconds", speed.quantized_seconds)
+      .set("original_read", static_cast<std::int64_t>(speed.original_read))
+      .set("quantized_read", static_cast<std::int64_t>(speed.quantized_read))
+      .set("processors", speed.processors)
+      .set("other_load", speed.other_load ? JsonBuilder(*speed.other_load) : JsonBuilder(nullptr));
 }
 
 }  // namespace
@@ -129,8 +162,10 @@ JsonBuilder VerifyResult::to_json() const {
   json.set("logit_cosine", logit_cosine).set("kl", kl);
   json.set("top1_agreement", top1_agreement).set("top5_agreement", top5_agreement);
   json.set("original_perplexity", original_perplexity).set("quantized_perplexity", quantized_perplexity);
-  json.set("original_tokens_per_second", original_tokens_per_second);
-  json.set("quantized_tokens_per_second", quantized_tokens_per_second);
+  json.set("accuracy", accuracy ? accuracy_json(*accuracy) : JsonBuilder(nullptr));
+  json.set("original_tokens_per_second", speed.original_tokens_per_second);
+  json.set("quantized_tokens_per_second", speed.quantized_tokens_per_second);
+  json.set("speed", speed_json(speed));
   json.set("original_bytes", static_cast<std::int64_t>(original_bytes))
       .set("quantized_bytes", static_cast<std::int64_t>(quantized_bytes));
   json.set("run", JsonBuilder::object()

@@ -20,6 +20,7 @@
 namespace octavo::detail {
 
 struct Probe;
+struct Tried;
 
 /// A mistake of the caller's in samples or pictures: ends the verification as an error instead of failing a step.
 class InputError : public Error {
@@ -172,7 +173,7 @@ void step_evaluation(Verification& verification, StepResult& step);
 
 /// Runs the probe that tells, and says what it found. (diagnosis.cpp)
 Diagnosis diagnose(Verification& verification, const StepResult& step);
-/// The same from measurements alone; `probe` may be null.
-Diagnosis explain(const StepResult& step, const Evidence& evidence, const Probe* probe);
+/// The same from measurements alone; `probe` may be null. What was tried before is not advised again.
+Diagnosis explain(const StepResult& step, const Evidence& evidence, const Probe* probe, const Tried& tried);
 
 }  // namespace octavo::detail

@@ -143,6 +143,30 @@ bool VerifyResult::only_bounds_missed() const {
   });
 }
 
+AccuracyComparison AccuracyComparison::of(const PairedCounts& counts) {
+  if (counts.total() == 0)
+    throw Error(ErrorCode::invalid_argument, "AccuracyComparison: there are no samples to compare answers on");
+  AccuracyComparison accuracy;
+  accuracy.counts = counts;
+  accuracy.original = share_interval(counts.both + counts.first_only, counts.total());
+  accuracy.quantized = share_interval(counts.both + counts.second_only, counts.total());
+  accuracy.drop = difference_interval(counts);
+  accuracy.p = mcnemar_p(counts);
+  return accuracy;
+}
+
+std::string VerifyResult::verdict() const {
+  if (passed) return "passed: the quantized model answers like the original";
+  if (failures.empty()) return "cannot judge: " + not_judged;
+  for (const StepResult& step : steps)
+    if (!step.failures.empty()) {
+      const std::size_t others = failures.size() - 1;
+      return "failed: " + step.failures.front().line() + " (step " + step.name +
+             (others == 0 ? ")" : "; and " + std::to_string(others) + " more)");
+    }
+  return "failed: " + failures.front();
+}
+
 std::string VerifyResult::run_text() const {
   const ModelOptions standard;
   std::string text;

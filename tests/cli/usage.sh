@@ -145,6 +145,34 @@ line=$(grep '^  octavo quantize' "$work/out")
 eval "set -- ${line#  octavo}"
 [ "$6" = "$work/my data/keep.json" ] || fail "quantize: the confirmation says $line"
 
+# A report knows when, how and on what it was made; the terminal says how sure the shares are.
+cases=$((cases + 1))
+"$octavo" verify "$model" "$work/int8" -s "$model/eval/eval.jsonl" -n 6 --profile lenient -q \
+  --report "$work/my data/page.html" >"$work/out" 2>"$work/err" || fail "verify --report: exit status $?"
+python3 -c 'import datetime, json, sys
+d = json.load(open(sys.argv[1] + "/my data/page.json"))
+page = open(sys.argv[1] + "/my data/page.html").read()
+assert d["command"].startswith("octavo verify ") and d["command"].endswith(" -q --report \x27" + sys.argv[1] + "/my data/page.html\x27"), d["command"]
+made = datetime.datetime.fromisoformat(d["date"])
+assert made.tzinfo and abs((datetime.datetime.now(datetime.timezone.utc) - made).total_seconds()) < 600, d["date"]
+m = d["machine"]
+assert m["processors"] >= 1 and m["memory_bytes"] > 1e6 and m["threads"] >= 1 and m["int8_backend"] and m["onednn"], m
+assert d["date"] in page and m["int8_backend"] in page
+v = d["verify"]
+a = v["accuracy"]
+assert a["confidence"] == 0.95 and sum(a[k] for k in ("both_right", "original_only", "quantized_only", "both_wrong")) == 6, a
+assert 0 <= a["original_interval"][0] <= v["original_accuracy"] <= a["original_interval"][1] <= 1, a
+assert v["speed"]["why"] and v["speed"]["quantized_read"] < v["speed"]["original_read"], v["speed"]
+assert ("not compared" in page) != v["speed"]["compared"]' "$work" || fail "verify --report: what it says of itself"
+grep -q "95 % confidence" "$work/out" || fail "verify: no confidence"
+grep -qE "decode, tokens/s|decoding speed is not compared, because" "$work/out" || fail "verify: nothing about speed"
+[ "$(tail -1 "$work/out")" = "passed: the quantized model answers like the original" ] || fail "verify: the last line"
+cases=$((cases + 1))
+"$octavo" verify "$model" "$work/int8" -s "$model/eval/eval.jsonl" -n 2 --max-kl 0 -q >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] && tail -1 "$work/out" | grep -qE "^failed: KL divergence is [0-9.e-]+, expected at most 0 \(step text\)$" ||
+  fail "verify: which bound broke: $(tail -1 "$work/out")"
+grep -q "quantize with GPTQ" "$work/out" && fail "verify advises the GPTQ that was used"
+
 # Quiet: results alone.
 cases=$((cases + 1))
 "$octavo" quantize "$model" -q -o "$work/quiet" --calibration "$model/calib/calibration.jsonl" -n 4 >"$work/out" 2>"$work/err"

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Runs every example, and looks at what it prints.   examples.py PROGRAMS_DIR SOURCE_DIR OCTAVO"""
+"""Runs every example, and looks at what it prints.   examples.py PROGRAMS_DIR SOURCE_DIR OCTAVO LIBOCTAVO.so"""
+import importlib.util
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -9,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAMS, SOURCE, OCTAVO = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+PROGRAMS, SOURCE, OCTAVO, LIBRARY = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), *sys.argv[3:]
 MODEL = SOURCE / "examples" / "models" / "octavo-tiny-vl"
 SAMPLES = [json.loads(line) for line in (MODEL / "eval" / "eval.jsonl").read_text().splitlines()]
 PICTURE = MODEL / "eval" / "000.png"
@@ -29,9 +31,9 @@ class Examples(unittest.TestCase):
         self.scratch = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.scratch)
 
-    def run_example(self, name, *arguments, fails=False):
+    def run_example(self, name, *arguments, fails=False, typed=None):
         command = [str(PROGRAMS / f"example_{name}"), *map(str, arguments)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        ended = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=300)
         self.assertEqual(ended.returncode, 1 if fails else 0, ended.stderr)
         return ended
 
@@ -43,6 +45,38 @@ class Examples(unittest.TestCase):
     def test_ground(self):
         box = json.loads(self.run_example("ground", MODEL, PICTURE, "Where is the purple circle?").stdout)["bbox_2d"]
         self.assertGreater(overlap(box, BOX), 0.8)
+
+    def check_turns(self, output):
+        """Answers and what was reused: [(answer, reused, tokens), ...], each turn reading what the last one left."""
+        turns = re.findall(r"^(.*)\n\((\d+) of (\d+) tokens were read before\)$", output, re.MULTILINE)
+        turns = [(answer, int(reused), int(tokens)) for answer, reused, tokens in turns]
+        for (_, _, before), (_, reused, tokens) in zip(turns, turns[1:]):
+            self.assertGreaterEqual(reused, before)
+            self.assertLess(tokens - reused, before)
+        return turns
+
+    def test_conversation(self):
+        typed = "What colour is the small triangle?\nWhat colour is the small triangle?\n"
+        turns = self.check_turns(self.run_example("conversation", MODEL, PICTURE, typed=typed).stdout)
+        self.assertEqual([turns[0][:2], len(turns)], [("blue", 0), 2])
+        self.assertIn("nowhere", self.run_example("conversation", self.scratch / "nowhere", PICTURE, fails=True).stderr)
+
+    def test_chat(self):
+        saved = self.scratch / "session"
+        question = "What colour is the small triangle?\n"
+        first = self.check_turns(self.run_example("chat", MODEL, PICTURE, saved, typed=question * 2).stdout)
+        self.assertEqual([first[0][:2], len(first)], [("blue", 0), 2])
+        again = self.check_turns(self.run_example("chat", MODEL, PICTURE, saved, typed=question).stdout)
+        self.assertEqual([again[0][0], again[0][1]], ["blue", again[0][2] - 1])  # all but the token whose logits it needs
+        saved.write_bytes(saved.read_bytes()[:-1])
+        self.assertIn("cut short", self.run_example("chat", MODEL, PICTURE, saved, typed=question, fails=True).stderr)
+    def test_draw_box(self):
+        out = self.scratch / "drawn.png"
+        answer = self.run_example("draw_box", MODEL, PICTURE, "the purple circle", out).stdout
+        self.assertGreater(overlap(json.loads(answer)["bbox_2d"], BOX), 0.8)
+        self.assertEqual(out.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertNotEqual(out.read_bytes(), PICTURE.read_bytes())
+        self.run_example("draw_box", MODEL, PICTURE, "the purple circle", self.scratch / "none" / "out.png", fails=True)
 
     def test_gptq_layer(self):
         output = self.run_example("gptq_layer").stdout
@@ -92,6 +126,25 @@ class Examples(unittest.TestCase):
         subprocess.run([OCTAVO, "check", str(out), "--against", str(MODEL)], check=True, capture_output=True)
         self.assertEqual(self.run_example("answer", out, PICTURE, "What colour is the small triangle?").stdout, "blue\n")
         self.run_example("own_calibration", MODEL, out, MODEL / "calib" / "calibration.jsonl", fails=True)  # it exists
+
+    def test_own_block(self):
+        output = self.run_example("own_block").stdout
+        cached, quantized = re.findall(r"off by ([\d.e+-]+)", output)
+        self.assertLess(float(cached), 1e-6)  # float32, sums in another order
+        self.assertLess(float(quantized), 2)
+        self.assertGreater(float(quantized), 0.1)
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "NumPy is not there")
+    def test_gptq_in_numpy(self):
+        environment = {**os.environ, "OCTAVO_LIBRARY": LIBRARY, "PYTHONPATH": str(SOURCE / "capi" / "python")}
+        command = [sys.executable, str(SOURCE / "examples" / "python" / "gptq.py")]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        rounded, ours, theirs = map(float, re.findall(r"loss ([\d.]+)", ended.stdout))
+        self.assertLess(ours, rounded / 2)
+        # One weight that rounds the other way, float32 against float64, moves the loss by far less.
+        self.assertLess(abs(theirs - ours), 0.01 * ours)
+        self.assertGreater(float(re.search(r"equal int8 weights: ([\d.]+)", ended.stdout)[1]), 99)
 
     def test_every_example_is_short_and_listed(self):
         index = (SOURCE / "examples" / "README.md").read_text()

@@ -87,7 +87,8 @@ async def many_clients(address):
     return sum(answers), len(answers)
 
 
-command = [server_program, str(model), "--port", "0", "--model-name", "tiny", "--max-waiting", "16"]
+command = [server_program, str(model), "--port", "0", "--model-name", "tiny", "--max-waiting", "16",
+           "--prefix-cache-mib", "0"]
 server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OCTAVO_API_KEY": "secret"})
 try:
     address = re.search(r"http://\S+", server.stdout.readline())[0] + "/v1"

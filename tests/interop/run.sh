@@ -24,6 +24,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 say "Interoperation: pictures against Pillow"
 "$venv/bin/python" tests/interop/pictures_check.py "$build/capi/liboctavo.so" 1000
+say "Interoperation: tensors shared with PyTorch and NumPy"
+"$venv/bin/python" tests/interop/dlpack_check.py "$build/capi/liboctavo.so"
 say "Interoperation: tokens and chat templates"
 cmake --build "$build" --target encode_lines render_lines
 "$venv/bin/python" tests/interop/tokens_check.py "$build/tests/encode_lines" "$model"
@@ -50,6 +52,12 @@ for recipe in tests/interop/mixed_recipe.json w8a16; do
 done
 say "Interoperation: transformers and Octavo on the same weights"
 "$venv/bin/python" tests/interop/logits_check.py "$build/capi/liboctavo.so" "$model" "$out" "$model/eval/eval.jsonl"
+say "Interoperation: the Python package and transformers answer alike"
+OCTAVO_LIBRARY=$build/capi/liboctavo.so PYTHONPATH=capi/python "$venv/bin/python" tests/interop/python_check.py "$model" \
+  "$model/eval/eval.jsonl"
+python=$(realpath "$venv")/bin/python library=$PWD/$build/capi/liboctavo.so
+(cd tests/python && OCTAVO_LIBRARY=$library PYTHONPATH=../../capi/python "$python" \
+  -m unittest test_parts test_prompts test_page)
 say "Interoperation: what quantize writes runs in transformers in the model's own type"
 "$venv/bin/python" tests/interop/accepted.py "$build/examples/octavo" "$build/capi/liboctavo.so" "$model"
 if "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then

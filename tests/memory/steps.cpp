@@ -134,8 +134,10 @@ TEST_CASE("a step of generate allocates nothing after the first") {
   options.ignore_eos = true;
   options.sampling = octavo::SamplingOptions{};
   options.sampling->do_sample = sampled;
-  options.sampling->top_k = 20;
-  options.sampling->top_p = 0.9;
+  if (sampled) {
+    options.sampling->top_k = 20;
+    options.sampling->top_p = 0.9;
+  }
   options.sampling->repetition_penalty = 1.1;
   std::vector<Taken> at;
   at.reserve(kSteps);

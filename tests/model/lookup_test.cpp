@@ -76,7 +76,7 @@ TEST_CASE("a row has the same logits alone and among up to seven others, bit for
   octavo::ModelOptions options;
   options.language_math = GENERATE(octavo::FloatMath::f32, octavo::FloatMath::bf16);
   const std::unique_ptr<octavo::model::Architecture> in_float =
-      octavo::model::find_architecture(checkpoint).open(checkpoint, options);
+      octavo::model::find_architecture(checkpoint).open(checkpoint, options, {});
   const std::unique_ptr<octavo::model::Architecture> in_int8 =
       in_float->with_linears(golden::linears_in_w8a8(checkpoint, in_float->linears()));
   const Ids answer{4, 6, 2, 6, 4, 3, 3, 8};

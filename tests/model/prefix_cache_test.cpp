@@ -44,8 +44,8 @@ std::int64_t count(const ModelInput& input) { return static_cast<std::int64_t>(i
 octavo::Model::Impl opened() {
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
   const octavo::ModelOptions options;
-  return {checkpoint, options, octavo::model::find_architecture(checkpoint).open(checkpoint, options),
-          octavo::GenerationConfig::read(golden::bundled(), checkpoint.config())};
+  return {checkpoint, options, octavo::model::find_architecture(checkpoint).open(checkpoint, options, {}),
+          octavo::GenerationConfig::read(checkpoint.files(), checkpoint.config())};
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ class Abi(unittest.TestCase):
         for name in _abi.FUNCTIONS:
             self.assertIsNotNone(getattr(lib, name).argtypes)
 
+    def test_a_name_that_is_no_field_is_an_error(self):
+        with self.assertRaises(AttributeError):
+            _abi.octavo_generate_options().no_such_field = 1
+
     @unittest.skipUnless(COMPILER, "no C compiler")
     def test_layout_is_the_compiler_s(self):
         structs = {name: value for name, value in vars(_abi).items()

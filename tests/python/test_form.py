@@ -26,6 +26,11 @@ class FormTest(unittest.TestCase):
                 self.assertEqual(len(value["sizes"]), 2)
                 self.assertTrue(form.matches(got.text))
 
+    def test_a_schema_is_a_form(self):
+        picture, prompt, _ = samples("grounding")[0]
+        got = self.model.generate(prompt, [picture], form=SCHEMA, max_new_tokens=80)
+        self.assertEqual(list(json.loads(got.text)), ["colour", "sizes"])
+
     def test_other_forms(self):
         picture, prompt, _ = samples("grounding")[0]
         for form, texts in ((octavo.OutputForm.choices(["yes", "no"]), ("yes", "no")),

@@ -40,6 +40,7 @@ JOBS = {
     "one long generation": "threading.Thread(target=later, daemon=True).start(); "
                            "model.generate('a b c d ' * 600, use_cache=False, max_new_tokens=400)",
     "stream": "[begun() for _ in model.generate('a b c d ' * 600, stream=True, use_cache=False, max_new_tokens=400)]",
+    "traced": "with octavo.trace(out + '.trace'): octavo.quantize(model_dir, out, calibration=calibration, progress=begun)",
     "quantize": "octavo.quantize(model_dir, out, calibration=calibration, progress=begun)",
     "verify": "octavo.verify(model_dir, quantized(), samples=samples, run_all=True, progress=begun)",
 }
@@ -61,7 +62,7 @@ class InterruptTest(unittest.TestCase):
                 program.kill()
                 program.communicate()
             seconds = time.monotonic() - begin
-            self.assertEqual(os.listdir(scratch), ["out"] if job == "verify" else [])
+            self.assertEqual(os.listdir(scratch), {"verify": ["out"], "traced": ["out.trace"]}.get(job, []))
         said = [line for line in said.splitlines() if line != "begun"]
         self.assertEqual((said, errors, program.returncode), (["interrupted", "3"], "", 0))
         return seconds

@@ -96,6 +96,8 @@ class JobsTest(unittest.TestCase):
         result = octavo.check(broken)
         self.assertFalse(result.ok)
         self.assertIn("intermediate_size", json.dumps(result.problems))
+        with self.assertRaisesRegex(FileNotFoundError, "no/such"):
+            octavo.check("no/such")
 
     def test_plan(self):
         plan = octavo.plan(MODEL, image_sizes=[(140, 112)], max_new_tokens=8)

@@ -1,11 +1,15 @@
 """A model and its answers. The bundled model's answers are held against what its pictures were drawn from."""
+import gc
+import json
 import os
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
+import weakref
 
 import octavo
 from support import MODEL, samples
@@ -88,6 +92,9 @@ class ModelTest(unittest.TestCase):
         timer.start()
         result = self.model.generate("a b c d " * 600, max_new_tokens=400, use_cache=False, cancel=cancel)
         self.assertEqual(result.finish_reason, "cancelled")
+        self.assertEqual(self.model.generate("Hello", cancel=cancel, max_new_tokens=3).finish_reason, "cancelled")
+        cancel.reset()
+        self.assertEqual(self.model.generate("Hello", cancel=cancel, max_new_tokens=3).finish_reason, "length")
 
     def test_sampling_repeats_with_its_seed_and_says_what_it_needs(self):
         def ask(**settings):
@@ -125,6 +132,23 @@ class ModelTest(unittest.TestCase):
         self.assertEqual((first.reused_tokens, again.text), (0, first.text))
         self.assertGreater(again.reused_tokens, 0)
 
+    def test_what_a_call_was_given_goes_with_it(self):
+        gc.collect()
+        gc.disable()  # by counting alone, without a search for cycles
+        try:
+            for stream in (False, True):
+                cache = octavo.PrefixCache()
+                held = weakref.ref(cache._handle)
+                answer = self.model.generate("Hello", prefix_cache=cache, max_new_tokens=3, stream=stream, log_probs=True,
+                                             on_logits=lambda *values: None)
+                if stream:
+                    self.assertEqual(answer.result.new_tokens, 3)
+                    answer._thread.join()
+                cache.close()
+                self.assertIsNone(held(), stream)
+        finally:
+            gc.enable()
+
     def test_the_gil_is_released(self):
         counted = [0]
         done = threading.Event()
@@ -156,6 +180,33 @@ class ModelTest(unittest.TestCase):
             octavo.Model(MODEL, math="f64")
         with self.assertRaisesRegex(FileNotFoundError, "no/such/model"):
             octavo.Model("no/such/model")
+
+    def test_a_trace(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = os.path.join(scratch, "trace.jsonl")
+            with octavo.trace(path, values=True):
+                self.model.generate("Hello", max_new_tokens=2)
+            with open(path) as lines:
+                records = [json.loads(line) for line in lines]
+            self.assertIn("model.layers.0.self_attn", {record.get("module") for record in records})
+            with octavo.trace(path):
+                with self.assertRaises(octavo.InvalidArgumentError):
+                    with octavo.trace(os.path.join(scratch, "other")):
+                        pass
+
+    def test_every_number_of_threads_gives_the_same(self):
+        picture, prompt, _ = samples("grounding")[0]
+        try:
+            answers = []
+            for count in (1, 2):
+                octavo.set_num_threads(count)
+                answers.append(self.model.generate(prompt, [picture], log_probs=True).log_probs)
+        finally:
+            octavo.set_num_threads(0)
+        self.assertEqual(answers[0], answers[1])
+        with self.assertRaises(octavo.InvalidArgumentError):
+            octavo.set_num_threads(-1)
+        self.assertEqual(octavo.build_info()["version"], octavo.__version__)
 
     def test_boxes_in(self):
         self.assertEqual(octavo.boxes_in('[{"bbox_2d": [1, 2, 3.5, 4]}, {"bbox_2d": [5, 6, 7, 8]}]'),

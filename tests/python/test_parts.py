@@ -1,4 +1,5 @@
 """Parts over arrays: against NumPy's float64, and over the same memory."""
+import importlib
 import unittest
 
 import octavo
@@ -96,7 +97,7 @@ class NumPyTest(unittest.TestCase):
     def test_what_would_need_a_copy_is_refused(self):
         with self.assertRaisesRegex(ValueError, "not contiguous in row-major order"):
             octavo.Tensor(self.floats(3, 4).T)
-        with self.assertRaisesRegex(TypeError, "element type is <f8, known are <f4"):
+        with self.assertRaisesRegex(octavo.UnsupportedError, "64 bits .* none of f32"):
             octavo.Tensor(np.zeros((2, 2)))
         self.assertEqual(octavo.Tensor(self.floats(3, 4)[:1]).shape, (1, 4))
         self.assertEqual(octavo.Tensor(np.zeros((0, 4), np.float32)).shape, (0, 4))
@@ -153,6 +154,64 @@ class NumPyTest(unittest.TestCase):
     def test_pictures(self):
         pixels = octavo.load_image(MODEL / "eval" / "000.png").numpy()
         self.assertEqual((pixels.dtype, pixels.ndim, pixels.shape[2]), (np.uint8, 3, 3))
+
+
+@needs("torch")
+class TorchTest(unittest.TestCase):
+    def setUp(self):
+        self.torch = importlib.import_module("torch")
+        self.torch.manual_seed(1)
+
+    def test_memory_is_shared_both_ways(self):
+        source = self.torch.randn(2, 3)
+        tensor = octavo.Tensor(source)
+        back = self.torch.from_dlpack(tensor)
+        self.assertEqual((back.data_ptr(), back.shape), (source.data_ptr(), source.shape))
+        source[1, 2] = 7
+        self.assertEqual(back[1, 2], 7)
+        del source, tensor
+        self.assertEqual(back[1, 2], 7)
+        own = octavo.Tensor.zeros((2, 2), "bf16")
+        view = self.torch.from_dlpack(own)
+        view += 1
+        self.assertEqual((view.dtype, self.torch.from_dlpack(own).sum()), (self.torch.bfloat16, 4))
+        own.close()
+        self.assertEqual(view.sum(), 4)
+
+    def test_what_would_need_a_copy_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "x.contiguous"):
+            octavo.Tensor(self.torch.zeros(3, 4).T)
+        with self.assertRaises(octavo.UnsupportedError):
+            octavo.Tensor(self.torch.zeros(3, dtype=self.torch.float64))
+        with self.assertRaises(BufferError):
+            octavo.Tensor.zeros((1,)).__dlpack__(copy=True)
+        capsule = octavo.Tensor.zeros((1 << 20,)).__dlpack__()
+        del capsule  # nobody took it: the memory goes
+
+    def test_attention_and_linear(self):
+        functional = self.torch.nn.functional
+        q, k, v = (self.torch.randn(1, heads, 7, 16) for heads in (4, 2, 2))
+        expected = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        got = self.torch.from_dlpack(octavo.attention(q, k, v, causal=True))
+        self.torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
+        weight, scale = self.torch.randint(-127, 128, (8, 16), dtype=self.torch.int8), self.torch.rand(8) / 100
+        x, bias = self.torch.randn(5, 16), self.torch.randn(8)
+        expected = functional.linear(x, weight * scale[:, None], bias)
+        linear = octavo.Linear.w8a16(weight, scale.bfloat16(), bias)
+        rounded = functional.linear(x, weight * scale.bfloat16().float()[:, None], bias)
+        self.torch.testing.assert_close(self.torch.from_dlpack(linear(x)), rounded, atol=1e-4, rtol=0)
+        self.torch.testing.assert_close(self.torch.from_dlpack(octavo.Linear.w8a16(weight, scale, bias)(x)), expected,
+                                        atol=1e-4, rtol=0)
+
+    def test_gptq_of_a_bf16_weight(self):
+        weight, x = self.torch.randn(8, 16).bfloat16(), self.torch.randn(64, 16)
+        hessian = octavo.Hessian(16)
+        hessian.add(x)
+        layer = octavo.gptq_quantize_layer(weight, hessian)
+        q, scales = self.torch.from_dlpack(layer.weight), self.torch.from_dlpack(layer.scales)
+        error = weight.double() - q.double() * scales.double()[:, None]
+        loss = self.torch.trace(error @ (2 * x.T @ x).double() @ error.T)
+        self.torch.testing.assert_close(self.torch.tensor(layer.loss, dtype=self.torch.double), loss, rtol=1e-4, atol=0)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ CC=cc CXX=c++ "$tools/bin/pip" wheel -q --no-deps -w "$scratch/wheel" -C cmake.d
 PATH=$tools/bin:$PATH "$tools/bin/auditwheel" repair -w "$scratch/repaired" "$scratch"/wheel/octavo-*-py3-none-linux_*.whl
 wheel=$(echo "$scratch"/repaired/octavo-*-py3-none-manylinux_*.whl)
 python3 -m zipfile -l "$wheel" | grep -q 'octavo.libs/libdnnl'
+python3 -m zipfile -l "$wheel" | grep -q 'licenses/LICENSE'
 
 python3 -m venv "$fresh"
-"$fresh/bin/pip" install -q "$wheel" numpy tqdm
+"$fresh/bin/pip" install -q "$wheel" numpy pillow tqdm
 (
   cd "$scratch"
   unset OCTAVO_LIBRARY PYTHONPATH

@@ -151,3 +151,12 @@ TEST_CASE("Fused linears must be treated alike") {
       parse(R"({"rules": [{"match": ".*(o|down)_proj", "scheme": "skip"}, {"match": "model.*", "scheme": "w8a8"}]})");
   apart.check_fused(paths);
 }
+
+TEST_CASE("a recipe is a text where it begins with a brace") {
+  const Recipe recipe = Recipe::open("\n {\"rules\": [{\"match\": \"lm_head\", \"scheme\": \"w8a16\"}]}");
+  REQUIRE(recipe.rules.size() == 1);
+  CHECK(recipe.rule_for("lm_head").scheme == Scheme::w8a16);
+  CHECK(message_of([] { Recipe::open("{\"rules\": 3}"); }).find("recipe: \"rules\" must be a list") == 0);
+  CHECK_FALSE(Recipe::is_text("default"));
+  CHECK_FALSE(Recipe::is_text(""));
+}

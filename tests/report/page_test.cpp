@@ -66,6 +66,18 @@ TEST_CASE("the page holds what the report holds") {
                            "1.75",
                            "9.8.7",
                            "A Processor",
+                           "2031-02-03T04:05:06+07:00",
+                           "octavo verify original 'small w8a8'",
+                           "7.6.5, using avx9_core",
+                           "avx9 amx_int9",
+                           "17, 13 threads used",
+                           "34.00 GB",
+                           "faster: a reason of its own",
+                           "A drop of 33.3 points",
+                           "1 answer lost, 0 gained (p = 1)",
+                           "cannot tell it from no difference",
+                           "Failed: KL divergence is 0.77, expected at most 0.05 (step text; and 1 more)",
+                           "Kullback-Leibler divergence: how far",
                            "portable",
                            "compare: something was in the way"}) {
     CAPTURE(part);
@@ -81,10 +93,67 @@ TEST_CASE("the page holds what the report holds") {
   for (const Element& link : page.named("a")) CHECK(ids.count(link.attributes.at("href").substr(1)) == 1);
 }
 
+TEST_CASE("a page says which bound broke and never that a model just differs") {
+  for (const StepFailure& failure : {StepFailure{Expectation::bound, "accuracy drop", "at most 0.02", "0.075"},
+                                     StepFailure{Expectation::runs, "a call that failed", "none", "out of paper"}}) {
+    Report report;
+    StepResult step;
+    step.name = "evaluation";
+    step.status = StepStatus::failed;
+    step.failures = {failure};
+    report.verify.steps = {step};
+    report.verify.failures = {"evaluation: " + failure.line()};
+    const Markup page = page_of(report);
+    CHECK(contains(page.text, "Failed: " + failure.line() + " (step evaluation)"));
+    CHECK_FALSE(contains(page.text, "does not answer like"));
+  }
+}
+
+TEST_CASE("every metric that a step or a tile shows is explained where it stands") {
+  Report report = full_report();
+  StepMetrics& metrics = report.verify.steps[0].metrics;
+  metrics.identical_prefix = 3;
+  metrics.tokens = 4;
+  metrics.token_agreement = metrics.top1_agreement = metrics.top5_agreement = 0.5;
+  metrics.original_perplexity = metrics.quantized_perplexity = 2;
+  metrics.original_accuracy = metrics.quantized_accuracy = 1;
+  metrics.original_cache_difference = metrics.quantized_cache_difference = 0;
+  for (const char* what : {"vision rows' relative error", "KL in the first half", "KL in the second half",
+                           "logits in a batch against alone"})
+    metrics.further.push_back({what, "original", 0.5});
+  int explained = 0;
+  for (const Element& element : page_of(report).elements) {
+    const auto look = element.attributes.find("class");
+    if (look == element.attributes.end() || !look->second.starts_with("metric") || look->second == "metrics") continue;
+    CHECK(element.name == "details");  // a span has nothing to say
+    ++explained;
+  }
+  CHECK(explained > 18);
+}
+
+TEST_CASE("speeds that were not compared are not shown") {
+  Report report = full_report();
+  report.verify.speed.compared = false;
+  report.verify.speed.why = "other programs were busy";
+  report.verify.speed.original_tokens_per_second = 123456;
+  const Markup page = page_of(report);
+  CHECK(contains(page.text, "not compared"));
+  CHECK(contains(page.text, "because other programs were busy"));
+  CHECK_FALSE(contains(page.text, "1.235e+05"));
+  CHECK_FALSE(contains(page.text, "tokens/s4"));
+}
+
+TEST_CASE("two reports of the same data are the same page") {
+  CHECK(full_report().to_html() == full_report().to_html());
+  CHECK(full_report().to_json().dump() == full_report().to_json().dump());
+}
+
 TEST_CASE("foreign text stays text, in every field") {
   Report report = full_report();
-  for (std::string* text : {&report.original_dir, &report.quantized_dir, &report.model_type, &report.octavo_version,
-                            &report.processor, &report.int8_backend, &report.notes[0]})
+  for (std::string* text :
+       {&report.original_dir, &report.quantized_dir, &report.model_type, &report.octavo_version, &report.date,
+        &report.command, &report.machine.processor, &report.machine.int8_backend, &report.machine.onednn,
+        &report.machine.onednn_isa, &report.machine.instruction_sets[0], &report.verify.speed.why, &report.notes[0]})
     *text = kHostile;
   VerifyResult& verify = report.verify;
   for (std::string& failure : verify.failures) failure = kHostile;
@@ -150,7 +219,7 @@ TEST_CASE("values that are not finite are said, not drawn") {
   Report report = full_report();
   for (const double value : {kNaN, kInfinity, -kInfinity}) {
     report.verify.kl = report.verify.token_agreement = report.verify.quantized_accuracy = value;
-    report.verify.original_tokens_per_second = report.verify.quantized_tokens_per_second = value;
+    report.verify.speed.original_tokens_per_second = report.verify.speed.quantized_tokens_per_second = value;
     report.verify.layers[2].relative_error = value;
     report.verify.steps[0].metrics.kl = report.verify.steps[0].metrics.logit_cosine = value;
     report.verify.seconds = report.seconds = value;

@@ -70,9 +70,9 @@ inline Report full_report() {
   report.quantized_dir = "/models/small-w8a8";
   report.model_type = "qwen2_5_vl";
   report.octavo_version = "9.8.7";
-  report.processor = "A Processor";
-  report.int8_backend = "portable";
-  report.threads = 13;
+  report.date = "2031-02-03T04:05:06+07:00";
+  report.command = "octavo verify original 'small w8a8'";
+  report.machine = {"A Processor", 17, 34'000'000'000, {"avx9", "amx_int9"}, "7.6.5", "avx9_core", "portable", 13};
   report.seconds = 12.5;
   report.notes = {"compare: something was in the way"};
   VerifyResult& verify = report.verify;
@@ -109,8 +109,11 @@ inline Report full_report() {
   verify.quantized_accuracy = 2.0 / 3;
   verify.kl = 0.0625;
   verify.token_agreement = 0.8125;
-  verify.original_tokens_per_second = 40;
-  verify.quantized_tokens_per_second = 55;
+  verify.accuracy = AccuracyComparison::of({2, 1, 0, 0});
+  verify.speed.original_tokens_per_second = 40;
+  verify.speed.quantized_tokens_per_second = 55;
+  verify.speed.compared = true;
+  verify.speed.why = "faster: a reason of its own";
   verify.original_bytes = 8'000'000;
   verify.quantized_bytes = 5'000'000;
   for (int i = 0; i < 4; ++i) {

@@ -20,8 +20,11 @@ TEST_CASE("the JSON holds the report, and its schema is documented") {
   const Report report = full_report();
   const Json json = Json::parse(report.to_json().dump(2), "report");
   CHECK(json.at("quantized").as_string() == "/models/small-w8a8");
-  CHECK(json.at("processor").as_string() == "A Processor");
-  CHECK(json.at("threads").as_int() == 13);
+  CHECK(json.at("date").as_string() == "2031-02-03T04:05:06+07:00");
+  CHECK(json.at("machine").at("processor").as_string() == "A Processor");
+  CHECK(json.at("machine").at("threads").as_int() == 13);
+  CHECK(json.at("verify").at("accuracy").at("original_only").as_int() == 1);
+  CHECK(json.at("verify").at("speed").at("compared").as_bool());
   CHECK(json.at("verify").at("kl").as_number() == 0.0625);
   CHECK(json.at("verify").at("answers").size() == 3);
   CHECK(json.at("compare").at("counts").at("wrong").as_int() == 1);
@@ -36,7 +39,7 @@ TEST_CASE("the JSON holds the report, and its schema is documented") {
     CHECK(contains(page, "\"" + std::string(key) + "\""));
   });
   std::set<std::string> keys;
-  for (const char* part : {"memory", "quantization", "compare"}) collect_keys(json.at(part), keys);
+  for (const char* part : {"machine", "memory", "quantization", "compare"}) collect_keys(json.at(part), keys);
   for (const std::string& key : keys) {
     CAPTURE(key);
     if (key != "rules") CHECK(contains(page, "\"" + key + "\""));  // a recipe's: docs/quantization.md
@@ -175,7 +178,13 @@ TEST_CASE("a report of the bundled model, made and failed") {
   CHECK(report.memory->original_decode > report.memory->original_weights);
   CHECK(report.notes.empty());
   CHECK(report.model_type == "qwen2_5_vl");
-  CHECK(report.threads >= 1);
+  CHECK(report.machine.threads >= 1);
+  CHECK(report.machine.memory_bytes > 0);
+  CHECK(report.date.size() == 25);  // 2026-11-26T11:00:00+01:00
+  CHECK(report.command.empty());
+  CHECK_FALSE(report.verify.speed.why.empty());
+  REQUIRE(report.verify.accuracy);
+  CHECK(report.verify.accuracy->counts.total() == 6);
   CHECK(report.quantization == test::read_file(scratch.path("q/octavo_report.json")));
   page_of(report);
   const auto added = std::find_if(report.compare->files.begin(), report.compare->files.end(),
@@ -187,11 +196,16 @@ TEST_CASE("a report of the bundled model, made and failed") {
   strict.verify.samples = test::kSamples;
   strict.verify.max_samples = 2;
   strict.verify.thresholds.max_kl = 0;
+  strict.date = "2031-02-03T04:05:06Z";
+  strict.machine = ReportMachine{};
   const Report failed = make_report(test::kModel, scratch.path("q"), strict);
   CHECK_FALSE(failed.verify.passed);
   CHECK(failed.attribution);  // nothing but a threshold failed: where it loses can be told
   const Markup page = page_of(failed);
-  CHECK(contains(page.text, "Failed"));
+  CHECK(contains(page.text, "Failed: KL divergence is "));
+  CHECK(contains(page.text, "this one was rounded to nearest"));  // as octavo_report.json says
+  CHECK(failed.date == "2031-02-03T04:05:06Z");
+  CHECK(failed.machine.threads == 0);
   CHECK(contains(page.text, "a step before it failed"));
 
   std::filesystem::resize_file(scratch.path("q/model.safetensors"), 1000);

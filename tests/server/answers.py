@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """octavo-server: what it answers, and what it refuses.   answers.py SERVER MODEL_DIR"""
+import json
+import math
 import shutil
 import tempfile
 import unittest
@@ -120,6 +122,55 @@ class Answers(unittest.TestCase):
         self.assertGreaterEqual(self.server.metric('octavo_responses_total{status="200"}'), 1)
         self.assertEqual(self.server.metric("octavo_requests_waiting"), 0)
 
+    def test_stop_texts_are_left_out(self):
+        body = question("Where is the purple circle?", "000.png")
+        whole = self.ask(body)["choices"][0]["message"]["content"]
+        for stop in ("bbox", ["never said", "bbox"]):
+            answer = self.ask({**body, "stop": stop})
+            self.assertEqual(answer["choices"][0]["message"]["content"], whole[:whole.index("bbox")])
+            self.assertEqual(answer["choices"][0]["finish_reason"], "stop")
+        events = self.server.events({**body, "stop": ["[", "2d\""]})
+        content = "".join(event["choices"][0]["delta"].get("content", "") for event in events[:-1])
+        self.assertEqual(content, whole[:whole.index("2d")])
+
+    def test_log_probabilities(self):
+        body = question("What colour is the small triangle?", "000.png", logprobs=True, top_logprobs=3)
+        whole = self.ask(body)
+        tokens = whole["choices"][0]["logprobs"]["content"]
+        self.assertEqual(bytes(sum((token["bytes"] for token in tokens), [])).decode(), "blue")
+        for token in tokens:
+            self.assertEqual(token["top_logprobs"][0]["token"], token["token"])  # greedy
+            self.assertLess(sum(math.exp(best["logprob"]) for best in token["top_logprobs"]), 1 + 1e-6)
+            self.assertEqual(len(token["top_logprobs"]), 3)
+        streamed = []
+        for event in self.server.events(body)[:-1]:
+            streamed += (event["choices"][0]["logprobs"] or {"content": []})["content"]
+        self.assertEqual(streamed, tokens)
+        self.assertEqual(self.ask({**body, "top_logprobs": None})["choices"][0]["logprobs"]["content"][0]["top_logprobs"], [])
+
+    def test_a_bias_forbids_a_token(self):
+        body = question("What colour is the small triangle?", "000.png", logprobs=True, top_logprobs=1, max_tokens=1)
+        first = self.ask(body)["choices"][0]["logprobs"]["content"][0]["token"]
+        vocabulary = json.loads((MODEL / "vocab.json").read_text())
+        other = self.ask({**body, "logit_bias": {str(vocabulary[first]): -100}})
+        self.assertNotEqual(other["choices"][0]["message"]["content"], first)
+
+    def test_answers_of_a_schema_parse(self):
+        schema = {"type": "object", "properties": {"colour": {"enum": ["red", "blue", "green"]}, "count": {"type": "integer"}},
+                  "required": ["colour", "count"], "additionalProperties": False}
+        wanted = {"type": "json_schema", "json_schema": {"name": "thing", "strict": True, "schema": schema}}
+        body = question("What colour is the small triangle?", "000.png", max_tokens=200, response_format=wanted)
+        for seed in range(4):
+            answer = json.loads(self.ask({**body, "temperature": 1.5, "seed": seed})["choices"][0]["message"]["content"])
+            self.assertEqual(set(answer), {"colour", "count"})
+            self.assertIn(answer["colour"], schema["properties"]["colour"]["enum"])
+            self.assertIsInstance(answer["count"], int)
+        unknown = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "dependentSchemas": {}}}}
+        for wrong in (unknown, {"type": "xml"}, {}, {"type": "json_schema"}, "json"):
+            status, error = self.server.refusal(response_format=wrong)
+            self.assertEqual(status, 400, wrong)
+            self.assertIn("response_format", error["message"])
+
     def test_nulls_are_defaults_and_what_changes_nothing_is_taken(self):
         self.ask(question("What is this?", max_tokens=1, n=None, stop=None, logprobs=None, tools=None))
         self.ask(question("What is this?", max_tokens=1, n=1, user="me", metadata={"a": "b"}, frequency_penalty=0,
@@ -135,7 +186,9 @@ class Answers(unittest.TestCase):
     def test_values_out_of_their_domain(self):
         for name, value in [("temperature", -0.1), ("temperature", 2.1), ("temperature", "hot"), ("top_p", 1.5),
                             ("max_tokens", 0), ("max_tokens", 1e9), ("max_tokens", 1.5), ("max_tokens", True),
-                            ("seed", "x"), ("stream", "yes"), ("n", "1"), ("stream_options", {"usage": True})]:
+                            ("seed", "x"), ("stream", "yes"), ("stop", 3), ("stop", ""), ("stop", [1]), ("stop", ["x"] * 17), ("top_logprobs", 3),
+                            ("logprobs", 1), ("logit_bias", {"x": 1}), ("logit_bias", {"5": 101}), ("logit_bias", []),
+                            ("tools", "x"), ("response_format", {"type": "grammar"}), ("n", "1"), ("stream_options", {"usage": True})]:
             status, error = self.server.refusal(**{name: value})
             self.assertEqual(status, 400, (name, value, error))
             self.assertIn(name, error["message"])
@@ -178,6 +231,20 @@ class Answers(unittest.TestCase):
     def test_a_prompt_beyond_the_context(self):
         status, error = self.server.refusal(messages=[{"role": "user", "content": "word " * 9000}])
         self.assertEqual((status, error["code"]), (400, "context_length_exceeded"))
+
+
+class Again(unittest.TestCase):
+    def test_what_comes_again_is_read_once(self):
+        with Server("--prefix-cache-mib", "64") as server:
+            body = question("What colour is the small triangle?", "000.png")
+            cached = []
+            for _ in range(2):
+                status, answer = server.chat(body)
+                self.assertEqual((status, answer["choices"][0]["message"]["content"]), (200, "blue"))
+                cached.append(answer["usage"]["prompt_tokens_details"]["cached_tokens"])
+            self.assertEqual(cached[0], 0)
+            self.assertGreater(cached[1], answer["usage"]["prompt_tokens"] // 2)
+            self.assertEqual(server.metric("octavo_reused_prompt_tokens_total"), cached[1])
 
 
 class Files(unittest.TestCase):

@@ -16,7 +16,8 @@ class Server:
     """A server of its own, on a port that is free; ends with the block."""
 
     def __init__(self, *options, env=None):
-        command = [SERVER, str(MODEL), "--port", "0", "--model-name", "tiny", *options]
+        command = [SERVER, str(MODEL), "--port", "0", "--model-name", "tiny",
+                   "--prefix-cache-mib", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(env or {})})
         line = self.process.stdout.readline()

@@ -61,15 +61,34 @@ const std::map<std::string, int> kLevels{
     {"metrics", 2}, {"output_form", 2}, {"text", 3},    {"image", 3},   {"quant", 3},      {"attention", 3},
     {"model", 4},   {"job", 5},         {"samples", 5}, {"check", 6},   {"compare", 6},    {"evaluation", 6},
     {"verify", 7},  {"attribution", 7}, {"report", 8},  {"quantize", 9}};
-const std::map<std::string, std::string> kModuleOfHeader{
-    {"version", "tensor"},     {"message", "tensor"},     {"error", "tensor"},
-    {"contract", "tensor"},    {"parallel", "tensor"},    {"build_info", "gemm"},
-    {"memory_pool", "tensor"}, {"ledger", "tensor"},      {"observer", "tensor"},
-    {"settings", "json"},      {"config", "checkpoint"},  {"generation_config", "checkpoint"},
-    {"plan", "model"},         {"structure", "model"},    {"sampling", "model"},
-    {"session", "model"},      {"blockwise", "model"},    {"model_contracts", "model"},
-    {"boxes", "model"},        {"prefix_cache", "model"}, {"nearest", "tensor"},
-    {"float_math", "tensor"},  {"running_batch", "model"}};
+const std::map<std::string, std::string> kModuleOfHeader{{"version", "tensor"},
+                                                         {"message", "tensor"},
+                                                         {"error", "tensor"},
+                                                         {"contract", "tensor"},
+                                                         {"parallel", "tensor"},
+                                                         {"build_info", "gemm"},
+                                                         {"memory_pool", "tensor"},
+                                                         {"ledger", "tensor"},
+                                                         {"observer", "tensor"},
+                                                         {"interval", "metrics"},
+                                                         {"settings", "json"},
+                                                         {"config", "checkpoint"},
+                                                         {"generation_config", "checkpoint"},
+                                                         {"plan", "model"},
+                                                         {"structure", "model"},
+                                                         {"sampling", "model"},
+                                                         {"session", "model"},
+                                                         {"blockwise", "model"},
+                                                         {"model_contracts", "model"},
+                                                         {"boxes", "model"},
+                                                         {"prefix_cache", "model"},
+                                                         {"nearest", "tensor"},
+                                                         {"float_math", "tensor"},
+                                                         {"allocator", "tensor"},
+                                                         {"files", "json"},
+                                                         {"model_info", "model"},
+                                                         {"quantized_writer", "quantize"},
+                                                         {"running_batch", "model"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

@@ -350,3 +350,30 @@ TEST_CASE("the table has a line per record and columns that align") {
         "0     prefill  layers.0.q_proj  linear     M=2 K=3 N=4   y f32 [2, 4]   0    7    4.183  0         0    0\n"
         "0     prefill  n                linear     M=12 K=3 N=1  y f32 [12, 1]  0    11   6.494  0         0    0\n");
 }
+
+TEST_CASE("records are handed to a callback instead of being kept and with a path to both") {
+  std::vector<std::string> heard;
+  const auto hear = [&](const octavo::TraceRecord& record) { heard.push_back(record.to_json().dump()); };
+  Trace alone({.on_record = hear});
+  {
+    const TraceScope scope(alone);
+    product(2, 3, 4, "first");
+    product(1, 3, 4, "second");
+  }
+  CHECK(alone.records().empty());
+  CHECK(alone.count() == 2);
+  REQUIRE(heard.size() == 2);
+  CHECK(octavo::TraceRecord::from_json(octavo::Json::parse(heard[1], "heard")).module_path == "second");
+
+  const TemporaryFile file;
+  Trace both({.path = file.path(), .on_record = hear});
+  {
+    const TraceScope scope(both);
+    product(2, 3, 4, "third");
+  }
+  both.close();
+  CHECK(heard.size() == 3);
+  const std::vector<octavo::TraceRecord> written = octavo::read_trace(file.path());
+  REQUIRE(written.size() == 1);
+  CHECK(written[0].to_json().dump() == heard[2]);
+}

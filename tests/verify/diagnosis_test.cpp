@@ -1,8 +1,11 @@
 // Diagnoses from measurements made by hand: faults that a sound runtime cannot be made to show.
+#include <algorithm>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "../../lib/verify/probe.hpp"
+#include "../../lib/verify/tried.hpp"
 #include "../../lib/verify/verification.hpp"
 #include "catch.hpp"
 #include "jobs.hpp"
@@ -73,7 +76,7 @@ TEST_CASE("cached tokens that differ point at positions and cache, and at the ru
   const StepResult step = failed("cached", Expectation::same_cached, "tokens with the cache (original)");
   Evidence evidence;
   evidence.cache = RunDifference{"original", 7, 0.4, 0.2, 0.5};
-  const Diagnosis said = explain(step, evidence, nullptr);
+  const Diagnosis said = explain(step, evidence, nullptr, {});
   CHECK(said.kind == DiagnosisKind::cache);
   CHECK(test::contains(said.causes.front(), "positions or cache at token 7 of the original model"));
   CHECK(test::contains(said.causes.back(), "the runtime's"));
@@ -84,7 +87,7 @@ TEST_CASE("a batch that gives other tokens points at the batch, and at the runti
   const StepResult step = failed("batch", Expectation::same_batched, "tokens of prompt 2 in a batch of 6 (original)");
   Evidence evidence;
   evidence.batch = RunDifference{"original", 3, 0.4, 0.2, 0.5};
-  const Diagnosis said = explain(step, evidence, nullptr);
+  const Diagnosis said = explain(step, evidence, nullptr, {});
   CHECK(said.kind == DiagnosisKind::batch);
   CHECK(test::contains(said.causes.front(), "at token 3 its logits differ by 40 % from those it gets alone"));
   CHECK(test::contains(said.causes.back(), "the runtime's"));
@@ -125,7 +128,7 @@ TEST_CASE("weights that fit but outputs that do not are outliers, and the linear
   probe.blocks = language_blocks({0.02, 0.6, 0.02});
   probe.linears = {{"model.layers.1.mlp.up_proj", 0.01}, {"model.layers.1.mlp.down_proj", 0.5}};
   probe.tensors = {{"model.layers.1.mlp.down_proj.weight", true, 0.008, 1, 0}};
-  const Diagnosis said = explain(failed("text", Expectation::bound), {}, &probe);
+  const Diagnosis said = explain(failed("text", Expectation::bound), {}, &probe, {});
   CHECK(said.kind == DiagnosisKind::module);
   CHECK(said.module == "model.layers.1.mlp.down_proj");
   CHECK(test::contains(said.causes.back(), "outliers"));
@@ -136,7 +139,7 @@ TEST_CASE("an original that is not finite is told apart from the quantization") 
   Probe probe;
   probe.blocks = language_blocks({0, std::numeric_limits<double>::quiet_NaN()});
   probe.blocks[1].original_finite = probe.blocks[1].quantized_finite = false;
-  const Diagnosis said = explain(failed("text", Expectation::finite, "logits (original)"), {}, &probe);
+  const Diagnosis said = explain(failed("text", Expectation::finite, "logits (original)"), {}, &probe, {});
   CHECK(said.kind == DiagnosisKind::not_finite);
   CHECK(said.module == "model.layers.1");
   CHECK(test::contains(said.causes.front(), "of the original itself"));
@@ -145,21 +148,21 @@ TEST_CASE("an original that is not finite is told apart from the quantization") 
 TEST_CASE("no module that stands out: error that gathers over layers, over tokens, or comes in with the pictures") {
   Probe probe;
   probe.blocks = language_blocks({0.05, 0.06, 0.05, 0.06});
-  Diagnosis said = explain(failed("text", Expectation::bound), {}, &probe);
+  Diagnosis said = explain(failed("text", Expectation::bound), {}, &probe, {});
   CHECK(said.kind == DiagnosisKind::accumulated);
   CHECK(said.module.empty());
   Evidence drift;
   drift.measurements = {{"KL in the first half", "", 0.01}, {"KL in the second half", "", 0.3}};
-  said = explain(failed("long", Expectation::bound, "KL divergence"), drift, &probe);
+  said = explain(failed("long", Expectation::bound, "KL divergence"), drift, &probe, {});
   CHECK(said.kind == DiagnosisKind::accumulated);
   CHECK(test::contains(said.causes.front(), "grows with the answer"));
-  said = explain(failed("evaluation", Expectation::bound, "accuracy drop"), {}, &probe);
+  said = explain(failed("evaluation", Expectation::bound, "accuracy drop"), {}, &probe, {});
   CHECK(said.kind == DiagnosisKind::quality);
   probe.has_pictures = true;
   probe.vision_error = 0.5;
   probe.blocks.insert(probe.blocks.begin(),
                       {block(Tower::vision, "visual.blocks.0", 0.3), block(Tower::vision, "visual.blocks.1", 0.3)});
-  said = explain(failed("image", Expectation::bound), {}, &probe);
+  said = explain(failed("image", Expectation::bound), {}, &probe, {});
   CHECK(said.kind == DiagnosisKind::vision);
 }
 
@@ -173,4 +176,66 @@ TEST_CASE("pictures made here are the same every time and have the sizes asked f
   const Image stripes = synthetic_picture(2, 3, 2);
   CHECK(stripes.rgb == std::vector<std::uint8_t>{255, 255, 255, 0, 0, 0, 255, 255, 255,  //
                                                  255, 255, 255, 0, 0, 0, 255, 255, 255});
+}
+
+TEST_CASE("what was tried is not advised again") {
+  const auto says = [](const std::vector<std::string>& next, const char* text) {
+    return std::any_of(next.begin(), next.end(), [&](const std::string& line) { return test::contains(line, text); });
+  };
+  Tried tried;
+  tried.profile = "default";
+  std::vector<std::string> next = advice(tried, "");
+  CHECK(says(next, "if that was not done"));  // how it was made is not known
+  CHECK(says(next, "--suggest"));
+  CHECK(says(next, "--profile lenient"));
+  CHECK_FALSE(says(next, "--recipe w8a16"));
+
+  tried.known = true;  // rounded to nearest
+  next = advice(tried, "");
+  CHECK(says(next, "rounded to nearest"));
+  CHECK(says(next, "--recipe w8a16"));
+
+  tried.gptq = true;
+  tried.calibration_samples = 12;
+  next = advice(tried, "");
+  CHECK_FALSE(says(next, "quantize with GPTQ"));
+  CHECK(says(next, "this one saw 12"));
+
+  tried.calibration_samples = 512;
+  tried.suggests = true;
+  tried.profile = "lenient";
+  next = advice(tried, "model.layers.3.mlp.down_proj");
+  CHECK(next.size() == 1);
+  CHECK(says(next, "keep model.layers.3.mlp.down_proj in W8A16"));
+  tried.w8a16 = true;
+  CHECK(says(advice(tried, ""), "everything known here was tried"));
+
+  Probe probe;
+  probe.blocks = {block(Tower::vision, "visual.blocks.0", 0.3), block(Tower::vision, "visual.blocks.1", 0.3),
+                  block(Tower::language, "model.layers.0", 0.05)};
+  probe.has_pictures = true;
+  probe.vision_error = 0.5;
+  CHECK_FALSE(says(explain(failed("image", Expectation::bound), {}, &probe, tried).next, "leave the vision tower"));
+  tried.int8_vision = true;
+  CHECK(says(explain(failed("image", Expectation::bound), {}, &probe, tried).next, "leave the vision tower"));
+}
+
+TEST_CASE("what was tried is read from octavo_report.json") {
+  const test::Scratch scratch;
+  const auto tried = [&](const std::string& report) {
+    scratch.write("octavo_report.json", report);
+    return tried_before(scratch.path(), {});
+  };
+  CHECK_FALSE(tried("{").known);
+  const Tried rtn =
+      tried(R"({"recipe": {"rules": [{"scheme": "w8a8"}]}, "layers": [{"module": "a", "method": "rtn"}]})");
+  CHECK(rtn.known);
+  CHECK_FALSE(rtn.gptq);
+  CHECK_FALSE(rtn.w8a16);
+  const Tried gptq = tried(R"({"calibration_samples": 64, "recipe": {"rules": [{"scheme": "w8a16"}]},
+                               "layers": [{"module": "visual.blocks.0.mlp.up_proj", "method": "gptq"}]})");
+  CHECK(gptq.gptq);
+  CHECK(gptq.w8a16);
+  CHECK(gptq.int8_vision);
+  CHECK(gptq.calibration_samples == 64);
 }

@@ -53,8 +53,15 @@ OCTAVO_S8 = 3
 OCTAVO_U8 = 4
 OCTAVO_S32 = 5
 OCTAVO_I64 = 6
+OCTAVO_POOLING_NONE = 0
+OCTAVO_POOLING_MEAN = 1
+OCTAVO_POOLING_LAST = 2
 OCTAVO_METHOD_GPTQ = 0
 OCTAVO_METHOD_RTN = 1
+OCTAVO_TOWER_VISION = 0
+OCTAVO_TOWER_LANGUAGE = 1
+OCTAVO_SCHEME_W8A8 = 1
+OCTAVO_SCHEME_W8A16 = 2
 
 
 class octavo_shape_error(Structure):
@@ -66,6 +73,7 @@ class octavo_shape_error(Structure):
     dim: int
     expected: int
     actual: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("op", c_char_p),
@@ -78,18 +86,104 @@ class octavo_shape_error(Structure):
     ]
 
 
+octavo_allocate_fn = CFUNCTYPE(c_void_p, c_size_t, c_size_t, c_void_p)
+
+
+octavo_free_fn = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
+
+
+octavo_progress_fn = CFUNCTYPE(c_int32, c_char_p, c_int64, c_int64, c_void_p)
+
+
 class octavo_model_options(Structure):
     struct_size: int
     vision_math: int
     language_math: int
     lm_head: int
     reserved0: int
+    progress: Any
+    user_data: int | None
+    cancel: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("vision_math", c_int32),
         ("language_math", c_int32),
         ("lm_head", c_int32),
         ("reserved0", c_int32),
+        ("progress", octavo_progress_fn),
+        ("user_data", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
+
+class octavo_memory_file(Structure):
+    name: bytes | None
+    data: int | None
+    size: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("name", c_char_p),
+        ("data", c_void_p),
+        ("size", c_size_t),
+    ]
+
+
+class octavo_descriptor_file(Structure):
+    name: bytes | None
+    descriptor: int
+    reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("name", c_char_p),
+        ("descriptor", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+class octavo_model_info(Structure):
+    struct_size: int
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    vision_num_blocks: int
+    vision_hidden_size: int
+    patch_size: int
+    merge_size: int
+    num_parameters: int
+    stored_bytes: int
+    resident_bytes: int
+    num_w8a8: int
+    num_w8a16: int
+    num_float: int
+    image_token_id: int
+    is_quantized: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("vocab_size", c_int64),
+        ("hidden_size", c_int64),
+        ("num_layers", c_int64),
+        ("num_heads", c_int64),
+        ("num_kv_heads", c_int64),
+        ("head_dim", c_int64),
+        ("max_position_embeddings", c_int64),
+        ("vision_num_blocks", c_int64),
+        ("vision_hidden_size", c_int64),
+        ("patch_size", c_int64),
+        ("merge_size", c_int64),
+        ("num_parameters", c_int64),
+        ("stored_bytes", c_uint64),
+        ("resident_bytes", c_uint64),
+        ("num_w8a8", c_int64),
+        ("num_w8a16", c_int64),
+        ("num_float", c_int64),
+        ("image_token_id", c_int32),
+        ("is_quantized", c_int32),
     ]
 
 
@@ -99,6 +193,7 @@ class octavo_decode_options(Structure):
     transparency: int
     max_pixels: int
     max_bytes: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("ignore_orientation", c_int32),
@@ -112,6 +207,7 @@ class octavo_token_bias(Structure):
     id: int
     reserved0: int
     bias: float
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("id", c_int32),
         ("reserved0", c_int32),
@@ -123,6 +219,7 @@ class octavo_token_log_prob(Structure):
     id: int
     reserved0: int
     log_prob: float
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("id", c_int32),
         ("reserved0", c_int32),
@@ -139,6 +236,7 @@ class octavo_token_event(Structure):
     text_size: int
     log_prob: float
     top: Any
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("sequence", c_size_t),
@@ -164,6 +262,7 @@ class octavo_form_options(Structure):
     struct_size: int
     spacing: int
     fence: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("spacing", c_int32),
@@ -207,6 +306,7 @@ class octavo_generate_options(Structure):
     top_log_probs: int
     reserved1: int
     form: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("max_new_tokens", c_int64),
@@ -251,6 +351,7 @@ class octavo_picture_size(Structure):
     height: int
     original_width: int
     original_height: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("width", c_int64),
         ("height", c_int64),
@@ -279,6 +380,7 @@ class octavo_generate_result(Structure):
     log_probs: Any
     top_log_probs: Any
     top_count: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("prompt_tokens", c_int64),
@@ -309,6 +411,7 @@ class octavo_pixel_layout(Structure):
     channels: int
     transparency: int
     row_stride: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("width", c_int64),
@@ -325,12 +428,61 @@ class octavo_chat_options(Structure):
     add_vision_id: int
     control_tokens_as_text: int
     reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("no_generation_prompt", c_int32),
         ("add_vision_id", c_int32),
         ("control_tokens_as_text", c_int32),
         ("reserved0", c_int32),
+    ]
+
+
+class octavo_session_options(Structure):
+    struct_size: int
+    capacity: int
+    prefill_chunk: int
+    cache_dtype: int
+    reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("capacity", c_int64),
+        ("prefill_chunk", c_int64),
+        ("cache_dtype", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+class octavo_sampling_options(Structure):
+    struct_size: int
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    repetition_penalty: float
+    seed: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("temperature", c_double),
+        ("top_p", c_double),
+        ("top_k", c_int64),
+        ("min_p", c_double),
+        ("repetition_penalty", c_double),
+        ("seed", c_uint64),
+    ]
+
+
+class octavo_batch_options(Structure):
+    struct_size: int
+    max_sequences: int
+    prompt_tokens: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_sequences", c_int64),
+        ("prompt_tokens", c_int64),
     ]
 
 
@@ -341,6 +493,7 @@ class octavo_plan_options(Structure):
     prompt_tokens: int
     max_new_tokens: int
     tensor_parallel: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("image_sizes", POINTER(c_int64)),
@@ -349,9 +502,6 @@ class octavo_plan_options(Structure):
         ("max_new_tokens", c_int64),
         ("tensor_parallel", c_int64),
     ]
-
-
-octavo_progress_fn = CFUNCTYPE(c_int32, c_char_p, c_int64, c_int64, c_void_p)
 
 
 class octavo_quantize_options(Structure):
@@ -369,6 +519,7 @@ class octavo_quantize_options(Structure):
     picture_prompt: bytes | None
     skip_bad_samples: int
     reserved1: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("recipe", c_char_p),
@@ -406,6 +557,7 @@ class octavo_verify_options(Structure):
     model: Any
     cache_dtype: int
     reserved1: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("samples", c_char_p),
@@ -435,6 +587,7 @@ class octavo_compare_options(Structure):
     progress: Any
     user_data: int | None
     cancel: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("skip_values", c_int32),
@@ -461,6 +614,7 @@ class octavo_attribute_options(Structure):
     picture_prompt: bytes | None
     skip_bad_samples: int
     boxes: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("samples", c_char_p),
@@ -480,14 +634,22 @@ class octavo_attribute_options(Structure):
     ]
 
 
+octavo_line_fn = CFUNCTYPE(None, c_char_p, c_void_p)
+
+
 class octavo_trace_options(Structure):
     struct_size: int
     values: int
     reserved0: int
+    on_record: Any
+    user_data: int | None
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("values", c_int32),
         ("reserved0", c_int32),
+        ("on_record", octavo_line_fn),
+        ("user_data", c_void_p),
     ]
 
 
@@ -497,12 +659,17 @@ class octavo_gptq_options(Structure):
     no_act_order: int
     damp_percent: float
     block_size: int
+    scale_dtype: int
+    reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("method", c_int32),
         ("no_act_order", c_int32),
         ("damp_percent", c_double),
         ("block_size", c_int64),
+        ("scale_dtype", c_int32),
+        ("reserved0", c_int32),
     ]
 
 
@@ -512,6 +679,7 @@ class octavo_gptq_result(Structure):
     rtn_loss: float
     damp_used: float
     dead_columns: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
         ("loss", c_double),
@@ -521,11 +689,49 @@ class octavo_gptq_result(Structure):
     ]
 
 
+class octavo_linear_info(Structure):
+    struct_size: int
+    module_path: bytes | None
+    input_group: bytes | None
+    in_features: int
+    out_features: int
+    has_bias: int
+    reserved0: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("module_path", c_char_p),
+        ("input_group", c_char_p),
+        ("in_features", c_int64),
+        ("out_features", c_int64),
+        ("has_bias", c_int32),
+        ("reserved0", c_int32),
+    ]
+
+
+octavo_block_input_fn = CFUNCTYPE(c_int32, c_char_p, c_char_p, c_void_p, c_void_p)
+
+
+class octavo_writer_options(Structure):
+    struct_size: int
+    overwrite: int
+    reserved0: int
+    max_shard_bytes: int
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("overwrite", c_int32),
+        ("reserved0", c_int32),
+        ("max_shard_bytes", c_uint64),
+    ]
+
+
 class octavo_box(Structure):
     x1: float
     y1: float
     x2: float
     y2: float
+    __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("x1", c_double),
         ("y1", c_double),
@@ -544,6 +750,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_string_release": (None, [c_void_p]),
     "octavo_build_info": (c_int32, [POINTER(c_void_p)]),
     "octavo_set_num_threads": (c_int32, [c_int32]),
+    "octavo_set_allocator": (c_int32, [octavo_allocate_fn, octavo_free_fn, c_void_p]),
     "octavo_thread_pool_create": (c_int32, [c_int32, c_int32, POINTER(c_void_p)]),
     "octavo_thread_pool_use": (c_int32, [c_void_p]),
     "octavo_thread_pool_release": (None, [c_void_p]),
@@ -553,8 +760,13 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_cancel_release": (None, [c_void_p]),
     "octavo_model_open": (c_int32, [c_char_p, POINTER(c_void_p)]),
     "octavo_model_open_with": (c_int32, [c_char_p, POINTER(octavo_model_options), POINTER(c_void_p)]),
+    "octavo_model_open_memory": (c_int32, [c_char_p, POINTER(octavo_memory_file), c_size_t, POINTER(octavo_model_options), POINTER(c_void_p)]),
+    "octavo_model_open_descriptors": (c_int32, [c_char_p, POINTER(octavo_descriptor_file), c_size_t, POINTER(octavo_model_options), POINTER(c_void_p)]),
     "octavo_model_release": (None, [c_void_p]),
     "octavo_model_notes": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_model_get_info": (c_int32, [c_void_p, POINTER(octavo_model_info)]),
+    "octavo_model_describe": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_model_config": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_prefix_cache_create": (c_int32, [c_size_t, c_size_t, POINTER(c_void_p)]),
     "octavo_prefix_cache_release": (None, [c_void_p]),
     "octavo_output_form_json_schema": (c_int32, [c_char_p, POINTER(octavo_form_options), POINTER(c_void_p)]),
@@ -602,6 +814,32 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_text_stream_push": (c_int32, [c_void_p, c_int32, POINTER(c_char_p)]),
     "octavo_text_stream_finish": (c_int32, [c_void_p, POINTER(c_char_p)]),
     "octavo_text_stream_release": (None, [c_void_p]),
+    "octavo_session_create": (c_int32, [c_void_p, POINTER(octavo_session_options), POINTER(c_void_p)]),
+    "octavo_session_feed": (c_int32, [c_void_p, c_void_p]),
+    "octavo_session_feed_ids": (c_int32, [c_void_p, POINTER(c_int32), c_size_t]),
+    "octavo_session_continue": (c_int32, [c_void_p, c_void_p, POINTER(c_int64)]),
+    "octavo_sessions_feed": (c_int32, [POINTER(c_void_p), POINTER(c_void_p), c_size_t]),
+    "octavo_session_generate": (c_int32, [c_void_p, POINTER(octavo_generate_options), POINTER(octavo_generate_result)]),
+    "octavo_session_logits": (c_int32, [c_void_p, POINTER(POINTER(c_float)), POINTER(c_size_t)]),
+    "octavo_session_tokens": (c_int32, [c_void_p, POINTER(POINTER(c_int32)), POINTER(c_size_t)]),
+    "octavo_session_truncate": (c_int32, [c_void_p, c_int64]),
+    "octavo_session_reset": (c_int32, [c_void_p]),
+    "octavo_session_fork": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_session_save": (c_int32, [c_void_p, c_char_p]),
+    "octavo_session_restore": (c_int32, [c_void_p, c_char_p, c_int64, POINTER(c_void_p)]),
+    "octavo_session_to_bytes": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_session_from_bytes": (c_int32, [c_void_p, c_void_p, c_size_t, c_int64, POINTER(c_void_p)]),
+    "octavo_session_release": (None, [c_void_p]),
+    "octavo_sampler_create": (c_int32, [POINTER(octavo_sampling_options), POINTER(c_void_p)]),
+    "octavo_sampler_next": (c_int32, [c_void_p, c_void_p, POINTER(c_int32)]),
+    "octavo_sampler_release": (None, [c_void_p]),
+    "octavo_batch_create": (c_int32, [c_void_p, POINTER(octavo_batch_options), POINTER(c_void_p)]),
+    "octavo_batch_join": (c_int32, [c_void_p, c_void_p, POINTER(octavo_generate_options), POINTER(c_uint64)]),
+    "octavo_batch_leave": (c_int32, [c_void_p, c_uint64]),
+    "octavo_batch_step": (c_int32, [c_void_p, POINTER(c_size_t)]),
+    "octavo_batch_take": (c_int32, [c_void_p, POINTER(c_uint64), POINTER(c_int32), POINTER(c_char_p), POINTER(octavo_generate_result)]),
+    "octavo_batch_size": (c_int32, [c_void_p, POINTER(c_size_t), POINTER(c_size_t)]),
+    "octavo_batch_release": (None, [c_void_p]),
     "octavo_check": (c_int32, [c_char_p, POINTER(c_int64), POINTER(c_void_p)]),
     "octavo_plan": (c_int32, [c_char_p, POINTER(octavo_plan_options), POINTER(c_void_p)]),
     "octavo_quantize": (c_int32, [c_char_p, c_char_p, POINTER(octavo_quantize_options), POINTER(c_void_p)]),
@@ -617,9 +855,20 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_tensor_dtype": (c_int32, [c_void_p, POINTER(c_int32)]),
     "octavo_tensor_rank": (c_int32, [c_void_p, POINTER(c_size_t)]),
     "octavo_tensor_dim": (c_int32, [c_void_p, c_size_t, POINTER(c_int64)]),
+    "octavo_tensor_stride": (c_int32, [c_void_p, c_size_t, POINTER(c_int64)]),
+    "octavo_tensor_contiguous": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_tensor_data": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_tensor_read": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "octavo_tensor_to_dlpack": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_tensor_to_dlpack_unversioned": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_tensor_from_dlpack": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_tensor_from_dlpack_unversioned": (c_int32, [c_void_p, POINTER(c_void_p)]),
     "octavo_image_load": (c_int32, [c_char_p, POINTER(octavo_decode_options), POINTER(c_void_p)]),
+    "octavo_model_encode_images": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_model_hidden_states": (c_int32, [c_void_p, c_void_p, POINTER(c_int64), c_size_t, POINTER(c_void_p)]),
+    "octavo_model_last_hidden_state": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(c_void_p)]),
     "octavo_model_logits": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
+    "octavo_model_logits_prompt": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
     "octavo_contract_check": (c_int32, [c_char_p, c_char_p, POINTER(c_char_p), POINTER(c_void_p), c_size_t, POINTER(c_char_p), POINTER(c_int64), c_size_t]),
     "octavo_hessian_create": (c_int32, [c_int64, POINTER(c_void_p)]),
     "octavo_hessian_add": (c_int32, [c_void_p, c_void_p]),
@@ -629,6 +878,27 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_linear_forward": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
     "octavo_linear_release": (None, [c_void_p]),
     "octavo_linear_w8a16_create": (c_int32, [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_create": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_count": (c_int32, [c_void_p, c_int32, POINTER(c_int64)]),
+    "octavo_blocks_begin_vision": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_finish_vision": (c_int32, [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_begin_language": (c_int32, [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "octavo_blocks_release": (None, [c_void_p]),
+    "octavo_block_state_clone": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_block_state_hidden": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "octavo_block_state_release": (None, [c_void_p]),
+    "octavo_block_load": (c_int32, [c_void_p, c_int32, c_int64, POINTER(c_void_p)]),
+    "octavo_block_linear_count": (c_int32, [c_void_p, POINTER(c_size_t)]),
+    "octavo_block_linear": (c_int32, [c_void_p, c_size_t, POINTER(octavo_linear_info)]),
+    "octavo_block_weight": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p)]),
+    "octavo_block_bias": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p)]),
+    "octavo_block_forward": (c_int32, [c_void_p, c_void_p, octavo_block_input_fn, c_void_p]),
+    "octavo_block_replace": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "octavo_block_release": (None, [c_void_p]),
+    "octavo_writer_create": (c_int32, [c_char_p, c_char_p, POINTER(octavo_writer_options), POINTER(c_void_p)]),
+    "octavo_writer_add": (c_int32, [c_void_p, c_char_p, c_int32, c_void_p, c_void_p]),
+    "octavo_writer_finish": (c_int32, [c_void_p]),
+    "octavo_writer_release": (None, [c_void_p]),
     "octavo_kv_cache_create": (c_int32, [c_int64, c_int64, c_int64, c_int64, POINTER(c_void_p)]),
     "octavo_kv_cache_create_typed": (c_int32, [c_int64, c_int64, c_int64, c_int64, c_int32, POINTER(c_void_p)]),
     "octavo_kv_cache_length": (c_int32, [c_void_p, POINTER(c_int64)]),

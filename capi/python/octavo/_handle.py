@@ -21,6 +21,7 @@ class Owned:
         self._as_parameter_ = ctypes.c_void_p(pointer)
         self._release = release
         self._keep = keep
+        self.borrowed = False  # of a tensor: the memory is a Python object's
         self.read_only = False
 
     @classmethod
@@ -61,14 +62,19 @@ def sized(kind: type[Struct]) -> Struct:
     return kind(struct_size=ctypes.sizeof(kind))
 
 
-def taken_string(pointer: Optional[int]) -> str:
-    """The text of a `char*` that the library gave away, which is released."""
+def taken_bytes(pointer: Optional[int], size: int = -1) -> bytes:
+    """The bytes of a `char*` that the library gave away, which is released. Without a size, up to the 0."""
     if not pointer:
-        return ""
+        return b""
     try:
-        return ctypes.string_at(pointer).decode(errors="replace")
+        return ctypes.string_at(pointer, size)
     finally:
         lib.octavo_string_release(ctypes.c_void_p(pointer))
+
+
+def taken_string(pointer: Optional[int]) -> str:
+    """The same as text."""
+    return taken_bytes(pointer).decode(errors="replace")
 
 
 def taken_document(pointer: ctypes.c_void_p) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import queue
+import signal
 import threading
-from typing import Any, Callable, Optional, TypeVar
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional, TypeVar
 
 from ._handle import Handle, Owned
 from ._library import lib
@@ -35,6 +37,19 @@ class Cancel(Handle):
         """Stops the jobs, soon: they look before every layer and every part of a calibration."""
         lib.octavo_cancel_request(self._handle)
 
+    def reset(self) -> None:
+        """Takes the request back: jobs that begin from now on run."""
+        lib.octavo_cancel_reset(self._handle)
+
+
+class OnThisThread(threading.local):
+    """Whether jobs of this thread must run on it, because of what the library keeps for it."""
+
+    wanted = False
+
+
+on_this_thread = OnThisThread()
+
 
 class Failure:
     """The first exception that a callback raised; ctypes itself would print it and go on."""
@@ -55,17 +70,44 @@ class Failure:
 
 def run(work: Callable[[Emit], T], cancel: Cancel, handler: Callable[[Event], object] = EXPECTS_NOTHING) -> T:
     """`work` makes the C call, with the function for its callbacks; `handler` gets their events on this thread."""
-    if threading.current_thread() is threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if main and not on_this_thread.wanted:
         return _run_beside(work, cancel, handler)
     failure = Failure()
     try:
-        result = work(lambda event: failure.guard(lambda: handler(event)))
+        if main:
+            with _interrupts_request(cancel):
+                result = work(lambda event: failure.guard(lambda: handler(event)))
+        else:
+            result = work(lambda event: failure.guard(lambda: handler(event)))
     except Exception:
         if failure.raised is None:
             raise
     if failure.raised is not None:
         raise failure.raised
     return result
+
+
+@contextmanager
+def _interrupts_request(cancel: Cancel) -> Iterator[None]:
+    """For a call that the main thread makes itself. Python runs the handler of SIGINT at the beginning of the call's next
+    callback, where ctypes would drop what it raises; so it only cancels, and this raises afterwards."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    interrupted = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        interrupted.set()
+        cancel.request()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
 
 
 def _run_beside(work: Callable[[Emit], T], cancel: Cancel, handler: Callable[[Event], object]) -> T:

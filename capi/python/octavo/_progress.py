@@ -1,9 +1,14 @@
 """Progress of a job: a bar of tqdm, or calls of the caller's function."""
 from __future__ import annotations
 
+import ctypes
 import importlib
 import sys
 from typing import Any, Callable, Optional, Union
+
+from . import _abi
+from ._job import Cancel, Emit, Event, run
+from .errors import check
 
 #: `progress` of a job. "auto": a bar where tqdm is installed and somebody sees it (a terminal or a notebook).
 #: True: a bar; False: none. A function: called with stage, done and total; False from it cancels the job.
@@ -52,3 +57,22 @@ class Progress:
 def _seen() -> bool:
     """Whether standard error is a terminal, or this is a notebook's kernel."""
     return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def run_job(options: Any, call: Callable[[Any], int], title: str, progress: ProgressLike, cancel: Optional[Cancel]) -> None:
+    """Makes a call whose options have `progress` and `cancel`."""
+    reports, token = Progress(progress, title), cancel or Cancel()
+
+    def handle(event: Event) -> object:
+        return reports(*event)
+
+    def work(emit: Emit) -> None:
+        options.progress = _abi.octavo_progress_fn(
+            lambda stage, done, total, user_data: emit((stage.decode(errors="replace"), done, total)))
+        options.cancel = token._handle.address
+        check(call(ctypes.byref(options)))
+
+    try:
+        run(work, token, handle)
+    finally:
+        reports.close()

@@ -21,13 +21,13 @@ class InvalidArgumentError(Error, ValueError):
 class ShapeError(Error, ValueError):
     """A shape contract is broken: dimension `dim` of `argument` should be `expected` and is `actual`."""
 
-    op: str  #: the operation, "attention"
-    module: str  #: module path in the model, may be ""
-    argument: str  #: "mask"
-    dim_name: str  #: "Lk (kv_len)"
-    dim: Optional[int]  #: index, outermost first; None when the rank or the element type is at fault
-    expected: int
-    actual: int
+    op: str = ""  #: the operation, "attention"
+    module: str = ""  #: module path in the model, may be ""
+    argument: str = ""  #: "mask"
+    dim_name: str = ""  #: "Lk (kv_len)"
+    dim: Optional[int] = None  #: index, outermost first; None when the rank or the element type is at fault
+    expected: int = 0
+    actual: int = 0
 
 
 class DTypeError(Error, TypeError):
@@ -88,11 +88,16 @@ for _status, _class in _CLASSES.items():
     _class.status = _status
 
 
+def error_of(status: int, message: str) -> Error:
+    """The exception that stands for a status other than OCTAVO_OK."""
+    return _CLASSES.get(status, InternalError)(message)
+
+
 def check(status: int) -> None:
     """Raises what a status stands for. On the thread that made the call: the last error is a thread's own."""
     if status == _abi.OCTAVO_OK:
         return
-    error = _CLASSES.get(status, InternalError)(lib.octavo_last_error().decode(errors="replace"))
+    error = error_of(status, lib.octavo_last_error().decode(errors="replace"))
     fields = _abi.octavo_shape_error(struct_size=ctypes.sizeof(_abi.octavo_shape_error))
     if isinstance(error, ShapeError) and lib.octavo_last_shape_error(ctypes.byref(fields)) == _abi.OCTAVO_OK:
         for name in ("op", "module", "argument", "dim_name"):

@@ -5,14 +5,14 @@ import ctypes
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 from . import _abi
 from ._handle import sized, taken_document, taken_string
-from ._job import Cancel, Emit, Event, run
+from ._job import Cancel
 from ._library import lib
 from ._options import boxes_number, model_options
-from ._progress import Progress, ProgressLike
+from ._progress import ProgressLike, run_job
 from .errors import check as _check
 from .results import AttributeResult, CheckResult, CompareResult, QuantizeResult, VerifyResult
 from .tensor import dtype_number
@@ -26,25 +26,6 @@ def _path(path: Optional[PathLike]) -> Optional[bytes]:
 
 def _text(text: Optional[str]) -> Optional[bytes]:
     return None if text is None else text.encode()
-
-
-def _run(options: Any, call: Callable[[Any], int], title: str, progress: ProgressLike, cancel: Optional[Cancel]) -> None:
-    """Makes a call whose options have `progress` and `cancel`."""
-    reports, token = Progress(progress, title), cancel or Cancel()
-
-    def handle(event: Event) -> object:
-        return reports(*event)
-
-    def work(emit: Emit) -> None:
-        options.progress = _abi.octavo_progress_fn(
-            lambda stage, done, total, user_data: emit((stage.decode(errors="replace"), done, total)))
-        options.cancel = token._handle.address
-        _check(call(ctypes.byref(options)))
-
-    try:
-        run(work, token, handle)
-    finally:
-        reports.close()
 
 
 def check(directory: PathLike) -> CheckResult:
@@ -95,7 +76,7 @@ def quantize(model: PathLike, out: PathLike, *, recipe: Optional[PathLike] = Non
     options.recipe, options.calibration, options.max_samples = _path(recipe), _path(calibration), max_samples
     options.pictures, options.picture_prompt = _path(pictures), _text(picture_prompt)
     options.overwrite, options.skip_bad_samples = overwrite, skip_bad_samples
-    _run(options, lambda given: int(lib.octavo_quantize(os.fsencode(model), os.fsencode(out), given,
+    run_job(options, lambda given: int(lib.octavo_quantize(os.fsencode(model), os.fsencode(out), given,
                                                         ctypes.byref(document))), "quantize", progress, cancel)
     report = taken_document(document)
     return QuantizeResult(Path(out), report["layers"], report["warnings"], report)
@@ -128,12 +109,12 @@ def verify(original: PathLike, quantized: PathLike, *, samples: Optional[PathLik
     first, second = os.fsencode(original), os.fsencode(quantized)
     if report is None:
         out = ctypes.c_void_p()
-        _run(options, lambda given: int(lib.octavo_verify(first, second, given, ctypes.byref(passed),
+        run_job(options, lambda given: int(lib.octavo_verify(first, second, given, ctypes.byref(passed),
                                                           ctypes.byref(out))), "verify", progress, cancel)
         document, page = taken_document(out), None
     else:
         page = Path(report)
-        _run(options, lambda given: int(lib.octavo_report(first, second, given, os.fsencode(page),
+        run_job(options, lambda given: int(lib.octavo_report(first, second, given, os.fsencode(page),
                                                           ctypes.byref(passed))), "verify", progress, cancel)
         document = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["verify"]
     return VerifyResult(bool(passed.value), document["verdict"], document["failures"], document["diagnosis"], document,
@@ -145,7 +126,7 @@ def compare(original: PathLike, quantized: PathLike, *, values: bool = True, pro
     """Compares a quantized model with its original: shapes, types, config, files, and, unless `values` is False, weights."""
     options, wrong, out = sized(_abi.octavo_compare_options), ctypes.c_int32(), ctypes.c_void_p()
     options.skip_values = not values
-    _run(options, lambda given: int(lib.octavo_compare(os.fsencode(original), os.fsencode(quantized), given,
+    run_job(options, lambda given: int(lib.octavo_compare(os.fsencode(original), os.fsencode(quantized), given,
                                                        ctypes.byref(wrong), ctypes.byref(out))),
          "compare", progress, cancel)
     document = taken_document(out)
@@ -172,7 +153,7 @@ def attribute(original: PathLike, quantized: PathLike, *, samples: Optional[Path
     options.pictures, options.picture_prompt = _path(pictures), _text(picture_prompt)
     options.profile, options.exact, options.no_suggestion = _path(profile), exact, not suggest
     options.skip_bad_samples, options.boxes = skip_bad_samples, boxes_number(boxes)
-    _run(options, lambda given: int(lib.octavo_attribute(os.fsencode(original), os.fsencode(quantized), given,
+    run_job(options, lambda given: int(lib.octavo_attribute(os.fsencode(original), os.fsencode(quantized), given,
                                                          ctypes.byref(suggestion), ctypes.byref(recipe),
                                                          ctypes.byref(out))), "attribute", progress, cancel)
     document = taken_document(out)

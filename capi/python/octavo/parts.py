@@ -43,17 +43,20 @@ class QuantizedLayer:
 
 
 def gptq_quantize_layer(weight: TensorLike, hessian: Optional[Hessian] = None, *, method: str = "gptq",
-                        act_order: bool = True, damp_percent: float = 0.01, block_size: int = 128) -> QuantizedLayer:
+                        act_order: bool = True, damp_percent: float = 0.01, block_size: int = 128,
+                        scale_dtype: str = "f32") -> QuantizedLayer:
     """Quantizes weight[N, K], f32, f16 or bf16, to int8 with a scale per row (Frantar et al. 2022, arXiv:2210.17323).
 
     method: "gptq" needs the Hessian of its inputs, which takes no more rows then; with "rtn" (round to nearest) it may be
-    absent, and the losses are those of H = I.
+    absent, and the losses are those of H = I. scale_dtype: "f32", "bf16" or "f16", what scales are rounded to before
+    quantizing; they are still given as f32.
     """
     if method not in ("gptq", "rtn"):
         raise ValueError(f"method is {method!r}, known are gptq and rtn")
     options, result = sized(_abi.octavo_gptq_options), sized(_abi.octavo_gptq_result)
     options.method = _abi.OCTAVO_METHOD_GPTQ if method == "gptq" else _abi.OCTAVO_METHOD_RTN
     options.no_act_order, options.damp_percent, options.block_size = not act_order, damp_percent, block_size
+    options.scale_dtype = dtype_number(scale_dtype)
     quantized, scales = ctypes.c_void_p(), ctypes.c_void_p()
     check(lib.octavo_gptq_quantize_layer(as_tensor(weight)._handle, _handle_of(hessian),
                                          ctypes.byref(options), ctypes.byref(quantized), ctypes.byref(scales),

@@ -5,6 +5,7 @@ import ctypes
 from typing import Any, Optional, Sequence, Union
 
 from . import _abi
+from ._dlpack import CPU, capsule_of, taken
 from ._handle import Handle, Owned, SharedMemory
 from ._library import lib
 from .errors import check
@@ -36,6 +37,8 @@ class Tensor(Handle):
     def __init__(self, source: Any) -> None:
         if isinstance(source, Tensor):
             self._owned = source._handle
+        elif hasattr(source, "__dlpack__") and self._take(source):
+            pass
         elif hasattr(source, "__array_interface__"):
             self._borrow(source)
         else:
@@ -50,11 +53,25 @@ class Tensor(Handle):
         return cls._taken(handle)
 
     @classmethod
-    def _taken(cls, handle: ctypes.c_void_p) -> Tensor:
-        """Over a handle that the C library gave away."""
+    def _taken(cls, handle: ctypes.c_void_p, release: bool = True) -> Tensor:
+        """Over a handle that the C library gave away, or, without `release`, lent."""
         tensor = cls.__new__(cls)
-        tensor._owned = Owned.of(handle, lib.octavo_tensor_release)
+        tensor._owned = Owned.of(handle, lib.octavo_tensor_release if release else lambda pointer: None)
         return tensor
+
+    def _take(self, source: Any) -> bool:
+        """By DLPack. False where the object has another way for memory that DLPack refuses, as old NumPy for read-only."""
+        if tuple(source.__dlpack_device__())[0] != CPU[0]:
+            raise ValueError("the tensor is not in the CPU's memory: pass x.cpu()")
+        try:
+            handle = taken(source)
+        except BufferError:
+            if hasattr(source, "__array_interface__"):
+                return False
+            raise
+        self._owned = Owned.of(handle, lib.octavo_tensor_release)
+        _require_contiguous(self.shape, self._strides(), 1)
+        return True
 
     def _borrow(self, source: Any) -> None:
         interface = source.__array_interface__
@@ -68,7 +85,7 @@ class Tensor(Handle):
         check(lib.octavo_tensor_borrow(interface["data"][0], dtype_number(dtype), _dims(shape), len(shape),
                                        ctypes.byref(handle)))
         self._owned = Owned.of(handle, lib.octavo_tensor_release, keep=source)
-        self._owned.read_only = interface["data"][1]
+        self._owned.borrowed, self._owned.read_only = True, interface["data"][1]
 
     @property
     def dtype(self) -> str:
@@ -88,6 +105,26 @@ class Tensor(Handle):
             sizes.append(size.value)
         return tuple(sizes)
 
+    def _strides(self) -> list[int]:
+        """Of each dimension, in elements."""
+        stride, strides = ctypes.c_int64(), []
+        for index in range(len(self.shape)):
+            check(lib.octavo_tensor_stride(self._handle, index, ctypes.byref(stride)))
+            strides.append(stride.value)
+        return strides
+
+    def __dlpack__(self, *, stream: object = None, max_version: Optional[tuple[int, int]] = None,
+                   dl_device: Optional[tuple[int, int]] = None, copy: Optional[bool] = None) -> Any:
+        """For torch.from_dlpack, numpy.from_dlpack and their like: the tensor's own memory, on the CPU."""
+        if copy or dl_device not in (None, CPU):
+            raise BufferError("a tensor of Octavo is shared on the CPU, without a copy")
+        if self._handle.borrowed:
+            raise BufferError("the memory is another object's: share that one")
+        return capsule_of(self._handle, max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return CPU
+
     @property
     def nbytes(self) -> int:
         """Size of the elements in bytes."""
@@ -96,15 +133,22 @@ class Tensor(Handle):
     def _memory(self) -> tuple[int, int]:
         """Address of the first element (0 of an empty tensor), size in bytes."""
         data, size = ctypes.c_void_p(), ctypes.c_size_t()
-        check(lib.octavo_tensor_data(self._handle, ctypes.byref(data), ctypes.byref(size)))
+        check(lib.octavo_tensor_read(self._handle, ctypes.byref(data), ctypes.byref(size)))
         return data.value or 0, size.value
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the memory must not be written: a weight that is mapped, a read-only array."""
+        data = ctypes.c_void_p()
+        return self._handle.read_only or lib.octavo_tensor_data(
+            self._handle, ctypes.byref(data), None) == _abi.OCTAVO_INVALID_ARGUMENT
 
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> Any:
         name = self.dtype
         if name not in _TYPESTRINGS:
             raise TypeError(f"NumPy has no {name}; torch.from_dlpack takes it")
         return SharedMemory(self._handle, self.shape, _TYPESTRINGS[name], self._memory()[0],
-                            self._handle.read_only).array(dtype, copy)
+                            self.read_only).array(dtype, copy)
 
     def numpy(self) -> Any:
         """The tensor as a NumPy array over the same memory, which it keeps alive."""
@@ -142,13 +186,13 @@ def _dims(shape: Sequence[int]) -> Any:
     return (ctypes.c_int64 * len(shape))(*shape)
 
 
-def _require_contiguous(shape: Sequence[int], strides: Optional[Sequence[int]], item_bytes: int) -> None:
-    """Strides in bytes; those of dimensions of size 1 say nothing, nor do any when there is no element."""
+def _require_contiguous(shape: Sequence[int], strides: Optional[Sequence[int]], item_size: int) -> None:
+    """Strides in the unit of item_size; those of dimensions of size 1 say nothing, nor do any when there is no element."""
     if strides is None or 0 in shape:
         return
-    expected = item_bytes
+    expected = item_size
     for size, stride in zip(reversed(shape), reversed(strides)):
         if size != 1 and stride != expected:
             raise ValueError("the array is not contiguous in row-major order, and nothing is copied here: pass "
-                             "numpy.ascontiguousarray(x)")
+                             "numpy.ascontiguousarray(x), or x.contiguous() in torch")
         expected *= size

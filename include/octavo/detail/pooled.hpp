@@ -9,14 +9,22 @@
 #include <utility>
 #include <vector>
 
+#include "octavo/allocator.hpp"
 #include "octavo/memory_pool.hpp"
 
 namespace octavo::detail {
 
-using Pool = std::shared_ptr<MemoryPool::State>;
-/// Of this thread, or null.
-const Pool& current_pool() noexcept;
-/// Aligned to 64 bytes, from the heap where `pool` is null; null when there is no more.
+/// A MemoryPool, or the allocator alone where the state is null.
+struct Pool {
+  std::shared_ptr<MemoryPool::State> state;
+  const Allocator* allocator = nullptr;
+  friend bool operator==(const Pool&, const Pool&) noexcept = default;
+};
+/// Of this thread.
+Pool current_pool() noexcept;
+/// For what outlives the call that makes it: packed weights.
+inline Pool no_pool() noexcept { return {nullptr, &current_allocator()}; }
+/// Aligned to 64 bytes; null when there is no more.
 void* take(const Pool& pool, std::size_t bytes);
 void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept;
 

@@ -151,7 +151,8 @@ class LanguageEnds {
   Tensor embed(std::span<const SequenceCall> sequences) const;
   /// Plans every sequence from its own state; pads from `generated_from` on count as text.
   LanguageContext context(std::span<const SequenceCall> sequences) const;
-  Tensor logits(const Tensor& hidden) const;          // [rows, H] -> [rows, V]
+  Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
+  Tensor normed(const Tensor& hidden) const { return norm_(hidden); }
   CallPlan plan(const SequenceCall& sequence) const;  ///< as Architecture's
   LinearInfo lm_head_info() const { return lm_head_.info; }
   SequenceState new_state() const;
@@ -175,7 +176,8 @@ std::vector<Grid> grids_of(const ModelInput& input);
 /// blockwise.cpp
 std::unique_ptr<BlockwiseModel> open_qwen2_5_vl_blockwise(const Checkpoint& checkpoint, const ModelOptions& options);
 /// runtime.cpp
-std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options);
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options,
+                                              const OpenWatch& watch);
 std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint);
 
 }  // namespace octavo::model

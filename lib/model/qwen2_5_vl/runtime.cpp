@@ -16,18 +16,25 @@ namespace {
 
 class Qwen25Vl final : public Architecture {
  public:
-  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config, const ModelOptions& options)
-      : config_(config), vision_(source, config.vision, options.vision_math), language_(source, config, options) {
+  Qwen25Vl(const WeightSource& source, const Qwen25VlConfig& config, const ModelOptions& options,
+           OpenSteps steps = OpenSteps())
+      : config_(config),
+        vision_(source, config.vision, options.vision_math),
+        language_((steps.begin("lm_head"), source), config, options) {
     for (std::int64_t i = 0; i < config.vision.depth; ++i) {
+      steps.begin("visual.blocks." + std::to_string(i));
       blocks_.push_back(std::make_shared<VisionBlock>(source, config.vision, i, options.vision_math));
     }
     for (std::int64_t i = 0; i < config.text.num_hidden_layers; ++i) {
+      steps.begin("model.layers." + std::to_string(i));
       layers_.push_back(std::make_shared<DecoderLayer>(source, config.text, i, options.language_math));
     }
+    steps.begin("ready");
   }
 
   std::int64_t vocab_size() const noexcept override { return config_.text.vocab_size; }
   std::int64_t max_position_embeddings() const noexcept override { return config_.text.max_position_embeddings; }
+  std::int64_t num_layers() const noexcept override { return static_cast<std::int64_t>(layers_.size()); }
   std::int32_t image_token_id() const noexcept override { return static_cast<std::int32_t>(config_.image_token_id); }
   std::int64_t tokens_of(const Grid& grid) const noexcept override {
     return grid.t * grid.h * grid.w / (config_.vision.spatial_merge_size * config_.vision.spatial_merge_size);
@@ -161,8 +168,9 @@ class Qwen25Vl final : public Architecture {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       call.cancel.check();
       layers_[i]->run(hidden, context, static_cast<std::int64_t>(i), nullptr);
-      if (call.hidden_states != nullptr) call.hidden_states->push_back(hidden.clone());
+      if (call.hidden_states != nullptr && wants(call.hidden_layers, i)) call.hidden_states->push_back(hidden.clone());
     }
+    if (call.last_hidden_state != nullptr) *call.last_hidden_state = language_.normed(hidden);
     Tensor logits;
     if (const Tensor wanted = logit_rows(hidden, context.parts); wanted.defined()) {
       logits = language_.logits(wanted);
@@ -174,6 +182,10 @@ class Qwen25Vl final : public Architecture {
       call.sequences[i].state->commit(part.plan);
     }
     return logits;
+  }
+
+  static bool wants(std::span<const std::int64_t> layers, std::size_t layer) {
+    return layers.empty() || std::binary_search(layers.begin(), layers.end(), static_cast<std::int64_t>(layer));
   }
 
   /// The last rows of each sequence whose logits are wanted: [rows, hidden]; undefined without any.
@@ -203,8 +215,11 @@ class Qwen25Vl final : public Architecture {
 
 }  // namespace
 
-std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options) {
-  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), qwen2_5_vl_config(checkpoint), options);
+std::unique_ptr<Architecture> open_qwen2_5_vl(const Checkpoint& checkpoint, const ModelOptions& options,
+                                              const OpenWatch& watch) {
+  const Qwen25VlConfig config = qwen2_5_vl_config(checkpoint);
+  const OpenSteps steps(watch, 1 + config.vision.depth + config.text.num_hidden_layers);
+  return std::make_unique<Qwen25Vl>(CheckpointWeights(checkpoint), config, options, steps);
 }
 
 std::unique_ptr<Architecture> open_qwen2_5_vl_without_data(const Checkpoint& checkpoint) {

@@ -47,10 +47,17 @@ std::string resources_html(const Report& report) {
            " and up to " + html::plural(memory.max_new_tokens, "new token") +
            ": weights, cache and activations; attention&#39;s scores excluded.</p>";
   }
-  if (verify.original_tokens_per_second > 0 || verify.quantized_tokens_per_second > 0)
-    rows += row("decoding, tokens/s", html::number(verify.original_tokens_per_second),
-                html::number(verify.quantized_tokens_per_second),
-                share(verify.quantized_tokens_per_second, verify.original_tokens_per_second));
+  const DecodingSpeed& speed = verify.speed;
+  if (speed.original_read > 0)
+    rows += size_row("weights that a token reads", speed.original_read, speed.quantized_read);
+  if (speed.compared) {
+    rows += row("decoding, tokens/s", html::number(speed.original_tokens_per_second),
+                html::number(speed.quantized_tokens_per_second),
+                share(speed.quantized_tokens_per_second, speed.original_tokens_per_second));
+    plan += "<p class=\"soft\">Decoding: " + escaped(speed.why) + ".</p>";
+  } else if (!speed.why.empty()) {
+    plan += "<p class=\"soft\">Decoding speed is not compared, because " + escaped(speed.why) + ".</p>";
+  }
   if (rows.empty()) return "";
   return "<div class=\"card scroll\"><table class=\"figures\"><thead><tr><th></th><th>original</th><th>quantized</th>"
          "<th>of the original</th></tr></thead><tbody>\n" +
@@ -58,11 +65,23 @@ std::string resources_html(const Report& report) {
 }
 
 std::string provenance_html(const Report& report) {
+  const ReportMachine& machine = report.machine;
+  std::string sets;
+  for (const std::string& set : machine.instruction_sets) sets += (sets.empty() ? "" : " ") + escaped(set);
+  std::string onednn = escaped(machine.onednn);
+  if (!machine.onednn_isa.empty()) onednn += ", using " + escaped(machine.onednn_isa);
   std::string out = "<div class=\"card\"><dl class=\"facts\">";
-  out += fact("Octavo", escaped(report.octavo_version)) + fact("model type", html::code(report.model_type));
-  out += fact("processor", escaped(report.processor)) + fact("int8 products", escaped(report.int8_backend));
-  if (report.threads > 0) out += fact("threads", std::to_string(report.threads));
-  if (report.seconds > 0) out += fact("time", html::seconds_text(report.seconds));
+  out += fact("made", escaped(report.date)) + fact("by", html::code(report.command));
+  if (report.seconds > 0) out += fact("in", html::seconds_text(report.seconds));
+  out += fact("Octavo", escaped(report.octavo_version)) + fact("oneDNN", onednn);
+  out += fact("int8 products", escaped(machine.int8_backend));
+  out += fact("processor", escaped(machine.processor)) + fact("instruction sets", sets);
+  if (machine.processors > 0)
+    out +=
+        fact("processors", std::to_string(machine.processors) +
+                               (machine.threads > 0 ? ", " + html::plural(machine.threads, "thread") + " used" : ""));
+  if (machine.memory_bytes > 0) out += fact("memory", html::size_text(machine.memory_bytes));
+  out += fact("model type", html::code(report.model_type));
   if (const std::string run = report.verify.run_text(); !run.empty())
     out += fact("quantized model run with", html::code(run));
   out += fact("profile", escaped(report.verify.profile.name)) + "</dl>";

@@ -5,6 +5,7 @@
 #include "html.hpp"
 #include "picture.hpp"
 #include "sections.hpp"
+#include "words.hpp"
 
 namespace octavo::report {
 namespace {
@@ -189,10 +190,17 @@ std::string samples_html(const VerifyResult& verify) {
         "<div class=\"card scroll\"><table class=\"figures\"><thead><tr><th>task</th><th>samples</th><th>original "
         "right</th>"
         "<th>quantized right</th></tr></thead><tbody>\n";
+    const auto cell = [](std::int64_t right, std::int64_t total) {
+      return "<td>" + std::to_string(right) + " <small class=\"soft\">" + interval_text(share_interval(right, total)) +
+             "</small></td>";
+    };
     for (const TaskScore& task : verify.tasks)
-      out += "<tr><td>" + escaped(task.task) + "</td><td>" + std::to_string(task.total) + "</td><td>" +
-             std::to_string(task.original_right) + "</td><td>" + std::to_string(task.quantized_right) + "</td></tr>\n";
-    out += "</tbody></table></div>\n";
+      out += "<tr><td>" + escaped(task.task) + "</td><td>" + std::to_string(task.total) + "</td>" +
+             cell(task.original_right, task.total) + cell(task.quantized_right, task.total) + "</tr>\n";
+    out += "</tbody></table>" +
+           explained("interval",
+                     "beside each count: what the share may be, with " + html::percent(kConfidence) + " confidence") +
+           "</div>\n";
   }
   std::size_t room = kPictureRoom;
   out += "<h3>Furthest from the original</h3>" + cards(choice.worst, room);

@@ -1,5 +1,6 @@
 #include "html.hpp"
 #include "sections.hpp"
+#include "words.hpp"
 
 namespace octavo::report {
 namespace {
@@ -16,12 +17,13 @@ class Metrics {
     const bool close = *value > 0.999 && *value < 1;
     const std::string digits = close ? html::fixed(*value, 7) : number(*value);
     const bool missed = bound && !(least ? *value >= *bound : *value <= *bound);
-    out_ += "<span class=\"metric" + std::string(missed ? " missed" : "") + "\"><i>" + escaped(name) + "</i> " + digits;
-    if (bound) out_ += " <small>" + std::string(least ? "&ge; " : "&le; ") + number(*bound) + "</small>";
-    out_ += missed ? " &#10007;</span> " : "</span> ";
+    std::string shown = "<i>" + escaped(name) + "</i> " + digits;
+    if (bound) shown += " <small>" + std::string(least ? "&ge; " : "&le; ") + number(*bound) + "</small>";
+    out_ += explained(name, missed ? shown + " &#10007;" : shown, missed ? "missed" : "");
   }
-  void add_text(const std::string& name, const std::string& value) {
-    out_ += "<span class=\"metric\"><i>" + escaped(name) + "</i> " + escaped(value) + "</span> ";
+  void add_text(const std::string& name, const std::string& value, const std::string& where = "") {
+    out_ +=
+        explained(name, "<i>" + escaped(where.empty() ? name : name + " (" + where + ")") + "</i> " + escaped(value));
   }
   std::string take() { return std::move(out_); }
 
@@ -52,8 +54,7 @@ std::string metrics_html(const StepResult& step) {
   }
   out.add("cache difference", metrics.original_cache_difference, bounds.max_cache_difference);
   out.add("of quantized", metrics.quantized_cache_difference, bounds.max_cache_difference_quantized);
-  for (const Measurement& entry : metrics.further)
-    out.add_text(entry.what + (entry.where.empty() ? "" : " (" + entry.where + ")"), number(entry.value));
+  for (const Measurement& entry : metrics.further) out.add_text(entry.what, number(entry.value), entry.where);
   return out.take();
 }
 
@@ -82,7 +83,9 @@ Look look_of(StepStatus status) {
 
 std::string steps_html(const VerifyResult& verify) {
   if (verify.steps.empty()) return "";
-  std::string out = "<ol class=\"card steps\">\n";
+  std::string out =
+      "<p>From simple to hard; each figure stands beside the bound that it must keep, and opens to say what it "
+      "means.</p>\n<ol class=\"card steps\">\n";
   for (const StepResult& step : verify.steps) {
     const Look look = look_of(step.status);
     out += "<li><div class=\"step\">" + html::tag(look.kind, look.word) + "<b>" + escaped(step.title) + "</b>" +

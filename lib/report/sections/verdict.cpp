@@ -3,6 +3,7 @@
 
 #include "html.hpp"
 #include "sections.hpp"
+#include "words.hpp"
 
 namespace octavo::report {
 namespace {
@@ -46,15 +47,22 @@ std::string diagnosis_html(const Diagnosis& diagnosis) {
   return out + "</div>\n";
 }
 
+std::string capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
 struct Tile {
+  std::string_view metric;  // whose meaning stands behind the label
   std::string label, value, note;
   bool missed = false;
+  std::string more = {};  // markup
 };
 
 std::string tile_html(const Tile& tile) {
-  return "<div class=\"card tile" + std::string(tile.missed ? " missed" : "") + "\"><b>" + escaped(tile.label) +
-         "</b><strong>" + tile.value + "</strong><span>" + escaped(tile.note) +
-         (tile.missed ? " &#10007; missed" : "") + "</span></div>\n";
+  return "<div class=\"card tile" + std::string(tile.missed ? " missed" : "") + "\">" +
+         explained(tile.metric, "<b>" + escaped(tile.label) + "</b>") + "<strong>" + tile.value + "</strong><span>" +
+         escaped(tile.note) + (tile.missed ? " &#10007; missed" : "") + "</span>" + tile.more + "</div>\n";
 }
 
 std::string change(const std::string& before, const std::string& after) {
@@ -70,25 +78,45 @@ std::string bound_note(const char* word, std::optional<double> bound) {
   return bound ? std::string(word) + " " + number(*bound) : "";
 }
 
+/// How sure the shares are, and whether the samples can tell the two models apart.
+std::string confidence_html(const AccuracyComparison& accuracy) {
+  const double drop = static_cast<double>(accuracy.counts.first_only - accuracy.counts.second_only) /
+                      static_cast<double>(accuracy.counts.total());
+  const bool told_apart = accuracy.drop.low > 0 || accuracy.drop.high < 0;
+  const std::string head = html::percent(kConfidence) + " confidence: original " + interval_text(accuracy.original) +
+                           ", quantized " + interval_text(accuracy.quantized);
+  return explained("interval", escaped(head)) + "<span>A drop of " + points_text(drop) + ", between " +
+         html::fixed(100 * accuracy.drop.low, 1) + " and " + points_text(accuracy.drop.high) + "; " +
+         html::plural(accuracy.counts.first_only, "answer") + " lost, " + std::to_string(accuracy.counts.second_only) +
+         " gained (p = " + number(accuracy.p) + "). " +
+         (told_apart ? "" : "These samples cannot tell it from no difference.") + "</span>";
+}
+
 void add_evaluation(const VerifyResult& verify, std::vector<Tile>& tiles) {
   if (verify.samples == 0) return;
   const VerifyThresholds& bounds = verify.thresholds;
   if (!verify.tasks.empty()) {
     const double drop = verify.original_accuracy - verify.quantized_accuracy;
-    tiles.push_back({"Right answers", change(percent(verify.original_accuracy), percent(verify.quantized_accuracy)),
+    tiles.push_back({"accuracy", "Right answers",
+                     change(percent(verify.original_accuracy), percent(verify.quantized_accuracy)),
                      bounds.max_accuracy_drop ? "may drop by " + percent(*bounds.max_accuracy_drop) : "",
-                     bounds.max_accuracy_drop && !(drop <= *bounds.max_accuracy_drop)});
+                     bounds.max_accuracy_drop && !(drop <= *bounds.max_accuracy_drop),
+                     verify.accuracy ? confidence_html(*verify.accuracy) : ""});
   }
-  tiles.push_back({"KL divergence, nats", number(verify.kl), bound_note("at most", bounds.max_kl),
+  tiles.push_back({"KL", "KL divergence, nats", number(verify.kl), bound_note("at most", bounds.max_kl),
                    bounds.max_kl && !(verify.kl <= *bounds.max_kl)});
-  tiles.push_back({"Token agreement", percent(verify.token_agreement),
+  tiles.push_back({"token agreement", "Token agreement", percent(verify.token_agreement),
                    bounds.min_token_agreement ? "at least " + percent(*bounds.min_token_agreement) : "",
                    bounds.min_token_agreement && !(verify.token_agreement >= *bounds.min_token_agreement)});
-  tiles.push_back({"Decoding, tokens/s",
-                   change(number(std::round(verify.original_tokens_per_second)),
-                          number(std::round(verify.quantized_tokens_per_second))),
-                   ratio(verify.quantized_tokens_per_second, verify.original_tokens_per_second, "of the speed"),
-                   false});
+  const DecodingSpeed& speed = verify.speed;
+  if (speed.compared)
+    tiles.push_back({"decoding", "Decoding, tokens/s",
+                     change(number(std::round(speed.original_tokens_per_second)),
+                            number(std::round(speed.quantized_tokens_per_second))),
+                     ratio(speed.quantized_tokens_per_second, speed.original_tokens_per_second, "of the speed"), false,
+                     "<span>" + escaped(speed.why) + "</span>"});
+  else if (!speed.why.empty())
+    tiles.push_back({"decoding", "Decoding, tokens/s", "<i>not compared</i>", "because " + speed.why});
 }
 
 }  // namespace
@@ -104,18 +132,13 @@ std::string verdict_html(const Report& report) {
   std::string out = "<div class=\"card verdict" + std::string(verify.passed ? "" : " bad") + "\"><strong>" +
                     (verify.passed             ? "&#10003; Passed: the quantized model answers like the original"
                      : verify.failures.empty() ? "&#10007; Cannot judge: the original itself does not answer right"
-                                               : "&#10007; Failed: the quantized model does not answer like the "
-                                                 "original") +
+                                               : "&#10007; " + escaped(capitalised(verify.verdict()))) +
                     "</strong><span>" + escaped(facts) + "</span></div>\n";
   if (!verify.not_judged.empty()) out += "<div class=\"card find\"><p>" + escaped(verify.not_judged) + "</p></div>\n";
-  if (!verify.passed && !verify.failures.empty()) {
-    out += "<div class=\"card find\"><p>" + escaped(verify.failures.front()) + "</p>";
-    if (verify.failures.size() > 1)
-      out += "<details><summary>" +
-             html::plural(static_cast<std::int64_t>(verify.failures.size()) - 1, "further failure") + "</summary>" +
-             list("ul", {verify.failures.begin() + 1, verify.failures.end()}) + "</details>";
-    out += "</div>\n";
-  }
+  if (verify.failures.size() > 1)
+    out += "<div class=\"card find\"><details><summary>" +
+           html::plural(static_cast<std::int64_t>(verify.failures.size()) - 1, "further failure") + "</summary>" +
+           list("ul", {verify.failures.begin() + 1, verify.failures.end()}) + "</details></div>\n";
   if (verify.diagnosis) out += diagnosis_html(*verify.diagnosis);
   out += "<div class=\"sides\"><div class=\"card\"><b>Original</b>" + html::code(report.original_dir) +
          "</div><div class=\"card\"><b>Quantized</b>" + html::code(report.quantized_dir) + "</div></div>\n";
@@ -131,12 +154,12 @@ std::string figures_html(const Report& report) {
     after = report.compare->quantized_bytes;
   }
   if (before > 0)
-    tiles.push_back({"Size", change(html::size_text(before), html::size_text(after)),
+    tiles.push_back({"size", "Size", change(html::size_text(before), html::size_text(after)),
                      ratio(static_cast<double>(after), static_cast<double>(before), "of the original")});
   add_evaluation(verify, tiles);
   if (report.memory && report.memory->original_decode > 0)
     tiles.push_back(
-        {"Memory, by plan",
+        {"memory", "Memory, by plan",
          change(html::size_text(report.memory->original_decode), html::size_text(report.memory->quantized_decode)),
          "after " + html::plural(report.memory->prompt_tokens, "prompt token") + " and " +
              std::to_string(report.memory->max_new_tokens) + " new ones"});

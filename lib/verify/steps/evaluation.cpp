@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "speed.hpp"
 #include "verification.hpp"
 
 namespace octavo::detail {
@@ -26,12 +27,6 @@ class Evaluation {
   }
 
  private:
-  struct Speed {
-    double seconds = 0;
-    std::int64_t tokens = 0;
-    double rate() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
-  };
-
   ModelInput prepare(const Sample& sample) const {
     try {
       ModelInput input = prepare_question(*verification_.original, sample);
@@ -42,20 +37,21 @@ class Evaluation {
     }
   }
 
-  GenerateResult answer(const Sample& sample, bool quantized, const ModelInput& input, Speed& speed) {
+  GenerateResult answer(const Sample& sample, bool quantized, const ModelInput& input) {
     verification_.steps.stage("evaluation: " + sample.id + ": " + side(quantized));
     GenerateResult result =
         generate(verification_, quantized, input, {.max_new_tokens = verification_.options.max_new_tokens});
     verification_.steps.advance();
-    speed.seconds += result.decode_seconds;
-    speed.tokens +=
+    DecodingSpeed& speed = result_.speed;
+    (quantized ? speed.quantized_seconds : speed.original_seconds) += result.decode_seconds;
+    (quantized ? speed.quantized_tokens : speed.original_tokens) +=
         std::max<std::int64_t>(0, static_cast<std::int64_t>(result.tokens.size()) - 1);  // the first is prefill's
     return result;
   }
 
   void compare(const Sample& sample, const ModelInput& input, bool with_layers) {
-    const GenerateResult a = answer(sample, false, input, original_speed_);
-    const GenerateResult b = answer(sample, true, input, quantized_speed_);
+    const GenerateResult a = answer(sample, false, input);
+    const GenerateResult b = answer(sample, true, input);
     SampleResult answered = score_sample(sample, input, a.text, b.text, verification_.options.boxes);
     score(answered);
     step_.metrics.add_answers(a.tokens, b.tokens);
@@ -81,6 +77,7 @@ class Evaluation {
                              [&](const TaskScore& t) { return t.task == answered.task; });
     if (task == result_.tasks.end()) task = result_.tasks.insert(task, {answered.task, 0, 0, 0});
     ++task->total;
+    pairs_.add(answered.original_right, answered.quantized_right);
     task->original_right += answered.original_right ? 1 : 0;
     task->quantized_right += answered.quantized_right ? 1 : 0;
   }
@@ -114,6 +111,7 @@ class Evaluation {
     if (all.total > 0) {
       metrics.original_accuracy = static_cast<double>(all.original_right) / static_cast<double>(all.total);
       metrics.quantized_accuracy = static_cast<double>(all.quantized_right) / static_cast<double>(all.total);
+      result_.accuracy = AccuracyComparison::of(pairs_);
       judge_original(all);
     }
     result_.samples = static_cast<std::int64_t>(verification_.samples.size());
@@ -127,8 +125,7 @@ class Evaluation {
     result_.quantized_perplexity = logits_.quantized_perplexity();
     result_.original_accuracy = metrics.original_accuracy.value_or(0);
     result_.quantized_accuracy = metrics.quantized_accuracy.value_or(0);
-    result_.original_tokens_per_second = original_speed_.rate();
-    result_.quantized_tokens_per_second = quantized_speed_.rate();
+    measure_speed();
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       LayerReport layer;
       layer.module_path = "model.layers." + std::to_string(i);
@@ -139,10 +136,21 @@ class Evaluation {
     }
   }
 
+  void measure_speed() {
+    DecodingSpeed& speed = result_.speed;
+    const SpeedSetting setting = speed_setting();
+    speed.original_read = bytes_per_token(*verification_.original);
+    speed.quantized_read = bytes_per_token(*verification_.quantized);
+    speed.processors = setting.processors;
+    speed.other_load = load_.other_load();
+    judge_speed(speed, setting);
+  }
+
   Verification& verification_;
   StepResult& step_;
   VerifyResult& result_;
-  Speed original_speed_, quantized_speed_;
+  const LoadWatch load_;
+  PairedCounts pairs_;
   std::int64_t exact_ = 0;
   LogitComparison logits_;
   std::vector<OutputError> layers_;

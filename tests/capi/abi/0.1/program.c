@@ -247,7 +247,7 @@ static void test_gptq_and_linear(void) {
 static void test_struct_growth(void) {
   struct {
     octavo_gptq_options known;
-    int64_t future;
+    int64_t future[64]; /* more than any version is likely to add */
   } newer;
   const int64_t wd[2] = {2, 4};
   octavo_tensor *w = filled(OCTAVO_F32, wd, 2, 6), *qw = NULL, *qs = NULL;
@@ -257,7 +257,7 @@ static void test_struct_growth(void) {
   CHECK(octavo_gptq_quantize_layer(w, NULL, &newer.known, &qw, &qs, NULL) == OCTAVO_OK);
   octavo_tensor_release(qw);
   octavo_tensor_release(qs);
-  newer.future = 1;
+  newer.future[63] = 1;
   qw = qs = NULL;
   CHECK(octavo_gptq_quantize_layer(w, NULL, &newer.known, &qw, &qs, NULL) == OCTAVO_UNSUPPORTED);
   newer.known.struct_size = 0;
