@@ -1,4 +1,5 @@
 """A model and its answers. The bundled model's answers are held against what its pictures were drawn from."""
+import gc
 import json
 import os
 import struct
@@ -8,6 +9,7 @@ import tempfile
 import threading
 import time
 import unittest
+import weakref
 
 import octavo
 from support import MODEL, samples
@@ -129,6 +131,23 @@ class ModelTest(unittest.TestCase):
         again = self.model.generate(prompt, [picture], prefix_cache=cache)
         self.assertEqual((first.reused_tokens, again.text), (0, first.text))
         self.assertGreater(again.reused_tokens, 0)
+
+    def test_what_a_call_was_given_goes_with_it(self):
+        gc.collect()
+        gc.disable()  # by counting alone, without a search for cycles
+        try:
+            for stream in (False, True):
+                cache = octavo.PrefixCache()
+                held = weakref.ref(cache._handle)
+                answer = self.model.generate("Hello", prefix_cache=cache, max_new_tokens=3, stream=stream, log_probs=True,
+                                             on_logits=lambda *values: None)
+                if stream:
+                    self.assertEqual(answer.result.new_tokens, 3)
+                    answer._thread.join()
+                cache.close()
+                self.assertIsNone(held(), stream)
+        finally:
+            gc.enable()
 
     def test_the_gil_is_released(self):
         counted = [0]

@@ -133,13 +133,14 @@ def set_callbacks(options: Any, answering: Callbacks) -> None:
     """The C callbacks over functions that answer 0 to go on. The options keep them."""
     answer_token, answer_logits = answering
     if answer_token is not None:
+        with_log_probs = bool(options.log_probs)  # not from the options in the callback: they hold it
 
         def on_event(pointer: Any, user_data: object) -> int:
             event = pointer.contents
             top = tuple(TokenLogProb(best.id, best.log_prob) for best in event.top[:event.top_count]) if event.top else ()
             text = event.text[:event.text_size] if event.text else b""
             return answer_token(Token(event.id, text.decode(errors="replace"), event.sequence,
-                                      event.log_prob if options.log_probs else None, top))
+                                      event.log_prob if with_log_probs else None, top))
 
         options.on_event = _abi.octavo_event_fn(on_event)
     if answer_logits is not None:
