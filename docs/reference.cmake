@@ -7,7 +7,8 @@ if(NOT OCTAVO_DOXYGEN)
 endif()
 file(GLOB octavo_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/*.md ${PROJECT_SOURCE_DIR}/docs/*.md)
 set(octavo_reference_input ${PROJECT_SOURCE_DIR}/include/octavo ${PROJECT_SOURCE_DIR}/capi/octavo.h ${octavo_pages}
-    ${PROJECT_SOURCE_DIR}/examples/models/octavo-tiny-vl/README.md)
+    ${PROJECT_SOURCE_DIR}/examples/README.md ${PROJECT_SOURCE_DIR}/examples/models/octavo-tiny-vl/README.md
+    ${PROJECT_SOURCE_DIR}/capi/go/README.md ${PROJECT_SOURCE_DIR}/capi/rust/README.md)
 list(JOIN octavo_reference_input " " octavo_reference_input)
 configure_file(${PROJECT_SOURCE_DIR}/docs/Doxyfile.in ${PROJECT_BINARY_DIR}/Doxyfile @ONLY)
 add_custom_target(reference

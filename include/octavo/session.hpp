@@ -83,8 +83,7 @@ class Session {
   /// The same as a file, which is complete or as before. An old file is replaced when it is a saved session.
   /// @throws Error  as check_new_file; io.
   void save(const std::string& path) const;
-  /// A session that goes on bit for bit as the saved one would have.
-  /// @param capacity  0: that of the saved one.
+  /// A session that goes on bit for bit as the saved one would have; `capacity` 0 is that of the saved one.
   /// @throws Error  format: damaged, cut short, or no saved session; invalid_argument: of another model (other weights,
   ///                other ModelOptions), or of more tokens than `capacity`; unsupported: of a newer version; not_found,
   ///                io. Weights are told apart by samples of each tensor; a model made by with_linears knows its own

@@ -179,15 +179,21 @@ void place_tokens(const model::Architecture& architecture, SequenceState& state,
         tokens.subspan(static_cast<std::size_t>(state.past()), static_cast<std::size_t>(end - state.past())));
     call.grids = grids;
     if (grids.empty()) call.generated_from = 0;
-    state.commit(architecture.plan(call));
+    const CallPlan plan = architecture.plan(call);
+    state.commit(plan);
+    return plan;
   };
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     const model::PromptKey::Image& image = pictures[i].place;
-    if (image.begin < state.past() || image.end <= image.begin || image.end > cached)
-      refuse("its picture " + std::to_string(i) + " stands at [" + std::to_string(image.begin) + ", " +
-             std::to_string(image.end) + ") of " + std::to_string(cached) + " tokens");
+    const auto check = [&](bool right) {
+      if (!right)
+        refuse("its picture " + std::to_string(i) + " stands at [" + std::to_string(image.begin) + ", " +
+               std::to_string(image.end) + ") of " + std::to_string(cached) + " tokens");
+    };
+    check(image.begin >= state.past() && image.end > image.begin && image.end <= cached);
     if (image.begin > state.past()) place(image.begin, {});
-    place(image.end, {&pictures[i].grid, 1});
+    const CallPlan plan = place(image.end, {&pictures[i].grid, 1});
+    check(plan.images.front().begin == image.begin && plan.images.front().end == image.end);
   }
   if (cached > state.past()) place(cached, {});
 }

@@ -21,7 +21,7 @@ constexpr int kMostIndent = 32;  // spaces or tabs after a line break
 
 class JsonGrammar {
  public:
-  JsonGrammar(const Values& values, const FormOptions& options) : values_(values), options_(options) {
+  JsonGrammar(const Values& values, const FormOptions& options) : options_(options) {
     for (std::size_t i = 0; i < values.size(); ++i) rules_.push_back(grammar_.new_rule());
     for (ValueId id = 0; id < values.size(); ++id) {
       const StateId start = grammar_.start_of(rules_[id]);
@@ -236,7 +236,6 @@ class JsonGrammar {
 
   static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
-  const Values& values_;
   const FormOptions& options_;
   Grammar grammar_;
   std::vector<RuleId> rules_;  // of the values

@@ -197,10 +197,7 @@ TEST_CASE("numbers of a session that lie are refused however well they are signe
   const std::size_t picture = tokens + 4 * one.ids.size();
   for (std::size_t field = 0; field < 5; ++field)
     for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{1} << 62, INT64_MAX}) {
-      std::int64_t own = 0;
-      std::memcpy(&own, bytes.data() + picture + 8 * field, sizeof(own));
-      if (value == own) continue;  // which is no lie
-      INFO("number " << field << " of the picture is " << value << ", not " << own);
+      INFO("number " << field << " of the picture is " << value);
       REQUIRE(code_of(model, with(bytes, picture + 8 * field, value)) == ErrorCode::format);
     }
 }

@@ -53,7 +53,7 @@ TEST_CASE("an automaton that forgets goes on as one that does not") {
   }
 }
 
-TEST_CASE("a form that can be read in too many ways is an error in a second or two") {
+TEST_CASE("a form that can be read in too many ways is an error within a second") {
   // Where each x began is another reading of all that follows.
   const OutputForm form = OutputForm::pattern("[xy]*x[xy]{20000}");
   std::vector<std::string> tokens;
@@ -64,14 +64,11 @@ TEST_CASE("a form that can be read in too many ways is an error in a second or t
     tokens.push_back(token);
   }
   FormState state(form, FormVocabulary(tokens), {});
+  for (std::int32_t id = 0; id < 300; ++id) state.take(id);
   std::vector<float> logits(tokens.size());
   ErrorCode code{};
   try {
-    for (int step = 0; step < 1000; ++step) {
-      std::fill(logits.begin(), logits.end(), 0.0F);
-      state.mask(logits);
-      state.take(static_cast<std::int32_t>(step));
-    }
+    state.mask(logits);
   } catch (const Error& error) {
     code = error.code();
   }

@@ -156,7 +156,7 @@ TEST_CASE("a recipe is a text where it begins with a brace") {
   const Recipe recipe = Recipe::open("\n {\"rules\": [{\"match\": \"lm_head\", \"scheme\": \"w8a16\"}]}");
   REQUIRE(recipe.rules.size() == 1);
   CHECK(recipe.rule_for("lm_head").scheme == Scheme::w8a16);
-  CHECK(message_of([] { Recipe::open("{\"rules\": 3}"); }).find("recipe: rules") == 0);
+  CHECK(message_of([] { Recipe::open("{\"rules\": 3}"); }).find("recipe: \"rules\" must be a list") == 0);
   CHECK_FALSE(Recipe::is_text("default"));
   CHECK_FALSE(Recipe::is_text(""));
 }
