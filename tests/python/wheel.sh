@@ -13,9 +13,9 @@ tools=$scratch/tools fresh=$scratch/fresh
 "$tools/bin/mypy" --strict --cache-dir "$scratch/mypy" capi/python/octavo tests/python/typed.py
 
 rm -rf "$scratch/wheel" "$scratch/repaired" "$fresh"
-# Compilers and flags by the names that the preset ci has, so that ccache has the objects.
+# Compilers and flags by the names that the preset ci has, in a directory as deep, so that ccache has the objects.
 CC=cc CXX=c++ "$tools/bin/pip" wheel -q --no-deps -w "$scratch/wheel" -C cmake.define.OCTAVO_WARNINGS_AS_ERRORS=ON \
-  -C build-dir="$scratch/build" capi/python
+  -C build-dir="$PWD/build/wheel" capi/python
 PATH=$tools/bin:$PATH "$tools/bin/auditwheel" repair -w "$scratch/repaired" "$scratch"/wheel/octavo-*-py3-none-linux_*.whl
 wheel=$(echo "$scratch"/repaired/octavo-*-py3-none-manylinux_*.whl)
 held=$(python3 -m zipfile -l "$wheel")  # whole: a reader that has seen enough would break its pipe
