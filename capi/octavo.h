@@ -1,9 +1,10 @@
 /** @file
  * octavo.h: the C interface of Octavo, which quantizes vision-language models to W8A8 and runs them on a CPU.
  *
- * Reads as a course: a model and its answers, then what a directory holds, quantizing and verifying, watching what
- * runs, and last the parts that all of it is made of (tensors, shape contracts, GPTQ of one layer, the int8 linear,
- * attention with a cache).
+ * Reads as a course. A program that asks a model needs section 1; sections 2 to 5 are for those that hold pictures in
+ * memory, conversations, sessions and batches; 6 to 8 look at directories, quantize, verify and trace; from 9 on stand
+ * the parts that all of it is made of (tensors, shape contracts, GPTQ of one layer, the int8 linear, a calibration
+ * loop, attention with a cache). docs/c_answers.md, c_sessions.md and c_parts.md teach them with a program each.
  *
  * Rules that hold for every function:
  *  - Status. A function that can fail returns octavo_status; 0 is OCTAVO_OK. Out-parameters are written on success
@@ -21,7 +22,7 @@
  *    anything but the job that called them; an exception must not leave them.
  *  - No function writes to standard output or error, and none ends the process.
  *
- * C99. Since 0.1: everything below.
+ * C99. A program built with an earlier header of the same ABI version runs with this library: docs/abi.md.
  */
 #ifndef OCTAVO_H
 #define OCTAVO_H
@@ -39,7 +40,7 @@
 extern "C" {
 #endif
 
-/* ---- Versions --------------------------------------------------------------------------------------------- */
+/* ---- Versions -------------------------------------------------------------------------------------------------- */
 
 /** Of this header; octavo_version() tells the library's. */
 #define OCTAVO_VERSION_MAJOR 0
@@ -54,7 +55,7 @@ OCTAVO_API const char* octavo_version(void);
 /** OCTAVO_ABI_VERSION of the library that is loaded. */
 OCTAVO_API int32_t octavo_abi_version(void);
 
-/* ---- Status and errors ----------------------------------------------------------------------------------- */
+/* ---- Status and errors ----------------------------------------------------------------------------------------- */
 
 typedef int32_t octavo_status; /**< fixed width; values are pinned */
 enum {
@@ -130,7 +131,7 @@ OCTAVO_API octavo_status octavo_thread_pool_use(const octavo_thread_pool* pool);
 /** Threads that use the pool keep it until they end or use another. */
 OCTAVO_API void octavo_thread_pool_release(octavo_thread_pool* pool);
 
-/* ---- 1. A model and its answers -------------------------------------------------------------------------- */
+/* ---- 1. A model and its answers -------------------------------------------------------------------------------- */
 
 /** Asks running jobs to stop, from any thread or signal handler. */
 typedef struct octavo_cancel octavo_cancel;
@@ -426,7 +427,7 @@ OCTAVO_API octavo_status octavo_generate_batch(const octavo_model* model, const 
                                                size_t count, const octavo_generate_options* options,
                                                octavo_generate_result* out_results);
 
-/* ---- 1a. What is asked: pictures, messages, prompts ------------------------------------------------------ */
+/* ---- 2. What is asked: pictures, messages, prompts ------------------------------------------------------------- */
 
 /** A picture: 8 bits a channel, RGB. Immutable, may be shared by threads. */
 typedef struct octavo_image octavo_image;
@@ -510,7 +511,7 @@ OCTAVO_API octavo_status octavo_generate_prompts(const octavo_model* model, cons
                                                  size_t count, const octavo_generate_options* options,
                                                  octavo_generate_result* out_results);
 
-/* ---- 1b. Text and tokens --------------------------------------------------------------------------------- */
+/* ---- 3. Text and tokens ---------------------------------------------------------------------------------------- */
 
 /** How many ids a model gives logits of: the width of what octavo_logits_fn sees. */
 OCTAVO_API octavo_status octavo_model_vocab_size(const octavo_model* model, int64_t* out);
@@ -541,7 +542,7 @@ OCTAVO_API octavo_status octavo_text_stream_push(octavo_text_stream* stream, int
 OCTAVO_API octavo_status octavo_text_stream_finish(octavo_text_stream* stream, const char** out_text);
 OCTAVO_API void octavo_text_stream_release(octavo_text_stream* stream);
 
-/* ---- 1c. Sessions: several turns on one cache ------------------------------------------------------------- */
+/* ---- 4. Sessions: several turns on one cache ------------------------------------------------------------------- */
 
 /** A conversation's state: its tokens, and their keys and values, each read once. One thread at a time; distinct
  * sessions are independent, and may share a model, whose handle they outlive. */
@@ -619,7 +620,7 @@ OCTAVO_API octavo_status octavo_sampler_create(const octavo_sampling_options* op
 OCTAVO_API octavo_status octavo_sampler_next(octavo_sampler* sampler, octavo_session* session, int32_t* out_token);
 OCTAVO_API void octavo_sampler_release(octavo_sampler* sampler);
 
-/* ---- 1d. Batches that sequences join and leave ------------------------------------------------------------ */
+/* ---- 5. Batches that sequences join and leave ------------------------------------------------------------------ */
 
 /** Sequences that are generated together, each from when it joins to when it finishes or leaves: what a server needs.
  * Each gets the tokens that octavo_generate_prompt gives it alone. One thread at a time; distinct batches are
@@ -656,7 +657,7 @@ OCTAVO_API octavo_status octavo_batch_take(octavo_batch* batch, uint64_t* out_se
 OCTAVO_API octavo_status octavo_batch_size(const octavo_batch* batch, size_t* out_size, size_t* out_waiting);
 OCTAVO_API void octavo_batch_release(octavo_batch* batch);
 
-/* ---- 2. What is known of a directory without reading a weight -------------------------------------------- */
+/* ---- 6. What is known of a directory without reading a weight -------------------------------------------------- */
 
 /** Structure of a checkpoint directory from config.json and the safetensors headers alone. *out_problems counts the
  * fatal ones; *out_json (may be NULL) receives a document {"ok", "problems": [...]}. Where there is no
@@ -681,7 +682,7 @@ typedef struct octavo_plan_options {
  * among them. */
 OCTAVO_API octavo_status octavo_plan(const char* model_dir, const octavo_plan_options* options, char** out_json);
 
-/* ---- 3. Quantizing and verifying ------------------------------------------------------------------------- */
+/* ---- 7. Quantizing and verifying ------------------------------------------------------------------------------- */
 
 typedef struct octavo_quantize_options {
   size_t struct_size;
@@ -788,7 +789,7 @@ OCTAVO_API octavo_status octavo_attribute(const char* original_dir, const char* 
                                           const octavo_attribute_options* options, int32_t* out_suggestion,
                                           char** out_recipe, char** out_json);
 
-/* ---- 4. Watching what runs: traces ----------------------------------------------------------------------- */
+/* ---- 8. Watching what runs: traces ----------------------------------------------------------------------------- */
 
 /** A line of text without its end, borrowed during the call, on the thread that works. */
 typedef void (*octavo_line_fn)(const char* line, void* user_data);
@@ -811,7 +812,7 @@ OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace
  * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */
 OCTAVO_API octavo_status octavo_trace_end(void);
 
-/* ---- 5. Parts: tensors ----------------------------------------------------------------------------------- */
+/* ---- 9. Parts: tensors ----------------------------------------------------------------------------------------- */
 
 enum { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2, OCTAVO_S8 = 3, OCTAVO_U8 = 4, OCTAVO_S32 = 5, OCTAVO_I64 = 6 };
 
@@ -878,7 +879,7 @@ OCTAVO_API octavo_status octavo_model_logits(const octavo_model* model, const ch
 OCTAVO_API octavo_status octavo_model_logits_prompt(const octavo_model* model, const octavo_prompt* prompt,
                                                     octavo_tensor** out);
 
-/* ---- 6. Parts: shape contracts --------------------------------------------------------------------------- */
+/* ---- 10. Parts: shape contracts -------------------------------------------------------------------------------- */
 
 /** Checks `count` named tensors against a contract such as "linear: x[M,K] w[N,K] -> y[M,N]". A NULL tensor is an
  * absent optional argument. `module_path` (may be NULL) is quoted in the message. Letters that no argument shows come
@@ -888,7 +889,7 @@ OCTAVO_API octavo_status octavo_contract_check(const char* contract, const char*
                                                const char* const* dim_names, const int64_t* dim_values,
                                                size_t dim_count);
 
-/* ---- 7. Parts: GPTQ of one layer ------------------------------------------------------------------------- */
+/* ---- 11. Parts: GPTQ of one layer ------------------------------------------------------------------------------ */
 
 /** H = 2/n sum x^T x over n samples, each of which is one octavo_hessian_add. */
 typedef struct octavo_hessian octavo_hessian;
@@ -924,7 +925,7 @@ OCTAVO_API octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight,
                                                     const octavo_gptq_options* options, octavo_tensor** out_weight,
                                                     octavo_tensor** out_scales, octavo_gptq_result* out_result);
 
-/* ---- 8. Parts: the int8 linear --------------------------------------------------------------------------- */
+/* ---- 12. Parts: the int8 linear -------------------------------------------------------------------------------- */
 
 /** y = x W^T + b with per-token int8 activations. Packed at creation; the tensors may be released after. */
 typedef struct octavo_linear octavo_linear;
@@ -940,7 +941,7 @@ OCTAVO_API void octavo_linear_release(octavo_linear* linear);
 OCTAVO_API octavo_status octavo_linear_w8a16_create(const octavo_tensor* weight, const octavo_tensor* weight_scale,
                                                     const octavo_tensor* bias, octavo_linear** out);
 
-/* ---- 8a. Parts: a calibration loop of your own ----------------------------------------------------------- */
+/* ---- 13. Parts: a calibration loop of your own ----------------------------------------------------------------- */
 
 /** A model as two towers of blocks, loaded one at a time. Immutable. May be shared by threads. */
 typedef struct octavo_blocks octavo_blocks;
@@ -1025,7 +1026,7 @@ OCTAVO_API octavo_status octavo_writer_finish(octavo_writer* writer);
 /** Without octavo_writer_finish, nothing is left of out_dir. */
 OCTAVO_API void octavo_writer_release(octavo_writer* writer);
 
-/* ---- 9. Parts: attention with a cache -------------------------------------------------------------------- */
+/* ---- 14. Parts: attention with a cache ------------------------------------------------------------------------- */
 
 typedef struct octavo_kv_cache octavo_kv_cache;
 OCTAVO_API octavo_status octavo_kv_cache_create(int64_t num_layers, int64_t num_kv_heads, int64_t head_dim,
@@ -1048,7 +1049,7 @@ OCTAVO_API octavo_status octavo_attention(const octavo_tensor* q, const octavo_t
                                           const octavo_tensor* mask, int32_t causal, octavo_kv_cache* cache,
                                           int64_t layer, octavo_tensor** out);
 
-/* ---- Parts: boxes in answers ------------------------------------------------------------------------------ */
+/* ---- 15. Parts: boxes in answers ------------------------------------------------------------------------------- */
 
 /** Left, upper, right and lower edge in pixels. */
 typedef struct octavo_box {
