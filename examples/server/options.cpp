@@ -89,7 +89,7 @@ Options parse_command_line(int argc, char** argv) {
       throw CLI::ValidationError("--host " + options.host +
                                  ": others can reach it, and there is no key: set OCTAVO_API_KEY, or say --no-api-key");
   } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
+    std::exit(app.exit(error) == 0 ? 0 : 2);  // as octavo does; 0 after --help
   }
   options.limits.max_body_bytes = body_mib << 20;
   options.limits.max_picture_bytes = picture_mib << 20;
