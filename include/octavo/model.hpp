@@ -179,6 +179,7 @@ class Model {
   std::int64_t vocab_size() const;                      ///< rows of the embedding; may exceed the tokenizer's
   std::int64_t max_position_embeddings() const;
   bool takes_pictures() const;         ///< has a vision tower
+  bool is_pad(std::int32_t id) const;  ///< stands for a picture's or a video's rows; never without a tower
   std::size_t resident_bytes() const;  ///< bytes of weights a run touches: packed, converted or mapped
 
   /// Chat template + tokenizer + image processor. `images` are those of the image parts that do not bring theirs, in

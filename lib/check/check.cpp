@@ -53,17 +53,18 @@ void look_on(const std::string& directory, CheckResult& result) {
 std::vector<Grid> grids_for(const std::string& directory, const Qwen25VlConfig& config, const CheckOptions& options,
                             std::vector<CheckProblem>& problems) {
   ImageProcessorConfig processor;
-  processor.patch_size = config.vision.patch_size;
-  processor.merge_size = config.vision.spatial_merge_size;
-  processor.temporal_patch_size = config.vision.temporal_patch_size;
   try {
     // Its patches are config.json's here; where the two differ, check_files says so.
     const ImageProcessorConfig stated = ImageProcessorConfig::open(directory);
+    processor.temporal_patch_size = stated.temporal_patch_size;
     processor.min_pixels = stated.min_pixels;
     processor.max_pixels = stated.max_pixels;
   } catch (const Error&) {
     // check_files has said so; the usual limits do for a plan
   }
+  processor.patch_size = config.vision.patch_size;
+  processor.merge_size = config.vision.spatial_merge_size;
+  if (config.vision.temporal_patch_size > 0) processor.temporal_patch_size = config.vision.temporal_patch_size;
   std::vector<ImageSize> sizes = options.images;
   const bool asked = !sizes.empty();
   if (!asked) sizes.push_back(kUsualPicture);

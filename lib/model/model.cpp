@@ -77,6 +77,11 @@ std::size_t Model::resident_bytes() const { return impl_->runtime->weight_bytes(
 
 bool Model::takes_pictures() const { return impl_->runtime->vision() != nullptr; }
 
+bool Model::is_pad(std::int32_t id) const {
+  const ImageLayout layout = impl_->runtime->image_layout();
+  return id >= 0 && (id == layout.image_token_id || id == layout.video_token_id);
+}
+
 std::vector<LinearInfo> Model::linears() const { return impl_->runtime->linears(); }
 
 const Linear& Model::linear(std::string_view module_path) const { return impl_->runtime->linear(module_path); }

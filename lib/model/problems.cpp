@@ -232,7 +232,9 @@ void quantization_remarks(const Checkpoint& checkpoint, const std::vector<Expect
   for (CheckProblem& problem : setting_problems(quantization_notes(checkpoint.config()), where))
     problems.push_back(std::move(problem));
   const std::string program = checkpoint.other_naming();
-  if (program.empty() || read_architecture(checkpoint.config())->vision() == nullptr) return;  // text models keep names
+  const bool has_tower = std::any_of(expected.begin(), expected.end(),
+                                     [](const ExpectedTensor& tensor) { return tensor.name.starts_with("visual."); });
+  if (program.empty() || !has_tower) return;  // models of text alone have one naming
   problems.push_back({"the expressions of quantization_config fit the stored weights by the module names of " +
                           program +
                           " alone; under those of transformers from 4.52 on (\"model.visual.*\", "

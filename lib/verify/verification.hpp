@@ -151,9 +151,7 @@ std::string ids_text(std::span<const std::int32_t> ids);  ///< "12 7 404", at mo
 
 /// First row after the last picture's pads; 0 without pictures.
 std::int64_t first_row_after_pictures(const Verification& verification, const ModelInput& input);
-inline bool is_pad(const Verification& verification, std::int32_t id) {
-  return octavo::is_pad(*verification.original, id);
-}
+inline bool is_pad(const Verification& verification, std::int32_t id) { return verification.original->is_pad(id); }
 
 // --- Steps (steps/*.cpp) ---------------------------------------------------------------------------------------------
 
