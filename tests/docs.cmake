@@ -7,7 +7,7 @@ if(TARGET octavo_cli AND TARGET octavo_capi AND NOT OCTAVO_SANITIZE)  # a plain 
 endif()
 find_program(octavo_python3 python3)
 if(octavo_python3)
-  add_test(NAME "docs: programs of the pages on C" COMMAND ${octavo_python3} ${CMAKE_CURRENT_SOURCE_DIR}/docs/programs.py
+  add_test(NAME "docs: programs of the pages" COMMAND ${octavo_python3} ${CMAKE_CURRENT_SOURCE_DIR}/docs/programs.py
                                                            ${PROJECT_SOURCE_DIR})
-  set_tests_properties("docs: programs of the pages on C" PROPERTIES LABELS fast)
+  set_tests_properties("docs: programs of the pages" PROPERTIES LABELS fast)
 endif()

@@ -109,7 +109,7 @@ Batch generate_batch(const GenerateCommand& command, const octavo::GenerateOptio
       put_system(*command.question.system, sample.messages);
     }
   const octavo::Model model = open_model(command);
-  octavo::check_pictures(batch.set, model.image_processor(), source.skip_bad);
+  octavo::check_pictures(batch.set, model.checkpoint(), source.skip_bad);
   std::vector<octavo::ModelInput> inputs;
   for (const octavo::Sample& sample : batch.set.samples)
     inputs.push_back(octavo::prepare_question(model, sample, command.chat));

@@ -115,6 +115,12 @@ struct Qwen25VlConfig {
   void validate(const std::string& origin = "config") const;
 };
 
+/// What any architecture's config.json says of its head, at the top or in text_config: true when either says so
+/// (transformers 5); absent when none states it. @throws Error  format where it is no bool.
+std::optional<bool> stated_tie(const Json& config);
+/// torch_dtype or dtype, of either level; absent when unstated, "auto" or anything but f32, bf16 and f16.
+std::optional<DType> stated_dtype(const Json& config);
+
 /// What is done with each key: of config.json, of its text_config (or of the top level, where that holds the text
 /// model), and of its vision_config.
 std::span<const SettingsTable> config_settings();

@@ -168,8 +168,6 @@ struct ForcedInput {
   std::vector<std::int32_t> targets;  ///< what rows first .. predict
 };
 ForcedInput force_answer(const Model& model, const ModelInput& prompt, std::span<const std::int32_t> answer);
-/// The id is a picture's or a video's pad.
-bool is_pad(const Model& model, std::int32_t id);
 /// logits[L, vocab]: one row.
 std::span<const float> row_of(const Tensor& logits, std::int64_t row);
 

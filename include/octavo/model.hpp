@@ -166,7 +166,8 @@ class Model {
   /// are read when first needed: a directory without them still runs on token ids.
   /// `files`: a directory's path, or files in memory or behind descriptors (files.hpp).
   /// @throws Error  format with every missing or misshapen tensor, its expected and actual shape and the config field
-  ///                behind it; unsupported for another architecture; cancelled by the watch.
+  ///                behind it; unsupported for an architecture that is not registered (architecture.hpp); cancelled by
+  ///                the watch.
   static Model open(const FileSource& files, const ModelOptions& options = {}, const OpenWatch& watch = {});
 
   const ModelOptions& options() const noexcept;  ///< as opened with
@@ -177,10 +178,13 @@ class Model {
   const ImageProcessorConfig& image_processor() const;  ///< preprocessor_config.json
   std::int64_t vocab_size() const;                      ///< rows of the embedding; may exceed the tokenizer's
   std::int64_t max_position_embeddings() const;
+  bool takes_pictures() const;         ///< has a vision tower
+  bool is_pad(std::int32_t id) const;  ///< stands for a picture's or a video's rows; never without a tower
   std::size_t resident_bytes() const;  ///< bytes of weights a run touches: packed, converted or mapped
 
   /// Chat template + tokenizer + image processor. `images` are those of the image parts that do not bring theirs, in
   /// order.
+  /// @throws Error  invalid_argument for a picture where the model takes none.
   ModelInput prepare(std::span<const ChatMessage> messages, std::span<const Image> images = {},
                      const ChatOptions& options = {}) const;
   /// @throws Error  invalid_argument where pads stand in the texts themselves: a pad is a picture's place.

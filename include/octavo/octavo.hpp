@@ -41,7 +41,10 @@
 #include "octavo/prefix_cache.hpp"  // prompts that begin alike, read once
 #include "octavo/blockwise.hpp"   // one block in memory at a time
 #include "octavo/model_contracts.hpp"  // contracts of what only models have
+#include "octavo/model_operations.hpp"  // norms, activations, heads
+#include "octavo/linear_block.hpp"  // what an architecture's blocks are made of
 #include "octavo/plan.hpp"        // what is known of a model without reading a weight
+#include "octavo/architecture.hpp"  // architectures of your own
 #include "octavo/interval.hpp"    // how sure a share of few samples is
 #include "octavo/metrics.hpp"     // how far two runs are apart
 #include "octavo/samples.hpp"     // samples files of every form, folders of pictures

@@ -104,6 +104,10 @@ Sample parse_conversation(std::string_view json, const std::string& origin, cons
 /// @throws Error  what the first sample at fault has, naming it; invalid_argument when none is left.
 std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
                                          const std::function<void(const Sample&)>& before_each = {});
+/// The same by the image processor of a model's directory. Where the architecture takes text alone (architecture.hpp),
+/// every picture is at fault, and no image processor is read.
+std::vector<std::int64_t> check_pictures(SampleSet& set, const Checkpoint& model, bool skip_bad,
+                                         const std::function<void(const Sample&)>& before_each = {});
 
 /// Pictures of a sample, decoded. @throws Error  as load_image.
 std::vector<Image> load_images(const Sample& sample);

@@ -63,7 +63,7 @@ class Attributor {
     original_ = Model::open(original_dir);
     quantized_ = Model::open(quantized_dir);
     require_comparable(original_dir);
-    check_pictures(set_, original_.image_processor(), options.samples.skip_bad,
+    check_pictures(set_, original_.checkpoint(), options.samples.skip_bad,
                    [&](const Sample&) { steps_.check_cancelled(); });
     found_.skipped = set_.skipped;
   }

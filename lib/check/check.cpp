@@ -22,13 +22,6 @@ void add_once(std::vector<CheckProblem>& problems, CheckProblem problem) {
   if (!known) problems.push_back(std::move(problem));
 }
 
-/// The fields that other files are held against; 0 where one could not be read, or the model is another architecture.
-Qwen25VlConfig readable_part(const Json& json) {
-  std::vector<ConfigProblem> told;
-  bool tensors_known = false;
-  return Qwen25VlConfig::parse_all(json, told, tensors_known);
-}
-
 /// Opening stopped at the first thing wrong with a file. What the others have to say does not depend on it.
 void look_on(const std::string& directory, CheckResult& result) {
   std::error_code failed;
@@ -50,7 +43,7 @@ void look_on(const std::string& directory, CheckResult& result) {
     for (CheckProblem& problem : config_problems(json)) add_once(result.problems, std::move(problem));
     if (!json.is_object()) return;
     detail::note_use_cache(json, result.problems);
-    detail::check_files(directory, json, readable_part(json), result.problems);
+    detail::check_files(directory, json, detail::known_config(json), result.problems);
   } catch (const Error& error) {
     add_once(result.problems, {error.what(), config, "copy config.json from the model it was made from"});
   }
@@ -60,17 +53,18 @@ void look_on(const std::string& directory, CheckResult& result) {
 std::vector<Grid> grids_for(const std::string& directory, const Qwen25VlConfig& config, const CheckOptions& options,
                             std::vector<CheckProblem>& problems) {
   ImageProcessorConfig processor;
-  processor.patch_size = config.vision.patch_size;
-  processor.merge_size = config.vision.spatial_merge_size;
-  processor.temporal_patch_size = config.vision.temporal_patch_size;
   try {
     // Its patches are config.json's here; where the two differ, check_files says so.
     const ImageProcessorConfig stated = ImageProcessorConfig::open(directory);
+    processor.temporal_patch_size = stated.temporal_patch_size;
     processor.min_pixels = stated.min_pixels;
     processor.max_pixels = stated.max_pixels;
   } catch (const Error&) {
     // check_files has said so; the usual limits do for a plan
   }
+  processor.patch_size = config.vision.patch_size;
+  processor.merge_size = config.vision.spatial_merge_size;
+  if (config.vision.temporal_patch_size > 0) processor.temporal_patch_size = config.vision.temporal_patch_size;
   std::vector<ImageSize> sizes = options.images;
   const bool asked = !sizes.empty();
   if (!asked) sizes.push_back(kUsualPicture);
@@ -101,9 +95,16 @@ bool told_of_module(const std::vector<CheckProblem>& problems, const Error& erro
 
 /// The model's small pictures and short contexts must not make the plan fail where nobody asked for a size.
 void make_plan(const Checkpoint& checkpoint, const CheckOptions& options, CheckResult& result) {
-  const Qwen25VlConfig config = readable_part(checkpoint.config());
+  const detail::KnownConfig known = detail::known_config(checkpoint.config());
+  const Qwen25VlConfig& config = known.fields;
   PlanOptions planned;
-  planned.grids = grids_for(checkpoint.directory(), config, options, result.problems);
+  if (known.takes_pictures)
+    planned.grids = grids_for(checkpoint.directory(), config, options, result.problems);
+  else if (!options.images.empty())
+    result.problems.push_back(
+        {"a plan with pictures was asked for, but the model has no vision tower and takes text "
+         "alone",
+         "the planned prompt", "leave the pictures out"});
   planned.prompt_tokens = options.prompt_tokens;
   planned.max_new_tokens = options.max_new_tokens;
   planned.every_block = options.keep_plan;  // a broken block has shapes of its own, so it is bound in any case
@@ -179,7 +180,7 @@ CheckResult check(const std::string& model_dir, const CheckOptions& options) {
     const bool usable =
         std::none_of(of_config.begin(), of_config.end(), [](const CheckProblem& problem) { return problem.fatal; });
     detail::note_use_cache(checkpoint->config(), result.problems);
-    detail::check_files(model_dir, checkpoint->config(), readable_part(checkpoint->config()), result.problems);
+    detail::check_files(model_dir, checkpoint->config(), detail::known_config(checkpoint->config()), result.problems);
     // A field that the tensors contradict has been told, and so have names that a wrapper changed (of the directory as
     // a whole); the plan would say so again, of every module.
     const std::string of_fields = checkpoint->config().where() + ": ";

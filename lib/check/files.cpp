@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "octavo/architecture.hpp"
 #include "octavo/generation_config.hpp"
 #include "octavo/settings.hpp"
 #include "octavo/text.hpp"
@@ -60,6 +61,16 @@ std::optional<Vocabulary> read_vocabulary(const std::string& directory) {
   return vocabulary;
 }
 
+void compare_size(const Json& json, std::int64_t vocab_size, const Vocabulary& vocabulary,
+                  std::vector<CheckProblem>& problems) {
+  if (vocab_size <= 0 || vocabulary.size <= vocab_size) return;
+  problems.push_back({json.where() + ": vocab_size is " + std::to_string(vocab_size) + ", smaller than the " +
+                          std::to_string(vocabulary.size) + " ids of " + vocabulary.file,
+                      json.where() + ": vocab_size",
+                      "the embedding has a row per id (it may have more): use the tokenizer the model was trained "
+                      "with"});
+}
+
 void compare_tokens(const Json& json, const Qwen25VlConfig& config, const Vocabulary& vocabulary,
                     std::vector<CheckProblem>& problems) {
   const auto special = [&](const char* key, const char* token, std::int64_t id) {
@@ -81,12 +92,6 @@ void compare_tokens(const Json& json, const Qwen25VlConfig& config, const Vocabu
     if (vocabulary.added.count(token) == 0)
       problems.push_back({std::string(token) + " is not among the added tokens of " + vocabulary.file, vocabulary.file,
                           "the chat template needs it: copy the tokenizer files of the model it was made from"});
-  if (config.text.vocab_size > 0 && vocabulary.size > config.text.vocab_size)
-    problems.push_back(
-        {json.where() + ": vocab_size is " + std::to_string(config.text.vocab_size) + ", smaller than the " +
-             std::to_string(vocabulary.size) + " ids of " + vocabulary.file,
-         json.where() + ": vocab_size",
-         "the embedding has a row per id (it may have more): use the tokenizer the model was trained with"});
 }
 
 /// What a reader of the file does not throw for: named settings, and keys that are not known.
@@ -96,26 +101,27 @@ void add_findings(const std::string& path, const SettingsTable& table, std::vect
                         finding.kind == SettingFinding::Kind::refused});
 }
 
-void check_template(const std::string& directory, std::vector<CheckProblem>& problems) {
+void check_template(const std::string& directory, bool is_built_in, std::vector<CheckProblem>& problems) {
   try {
     const ChatTemplate chat = ChatTemplate::open(directory);
     const std::string& where = chat.origin();
     if (!chat.problem().empty())
       problems.push_back({chat.problem(), where, "compare answers with transformers before relying on them", false});
-    if (!chat.difference().empty())
+    if (is_built_in && !chat.difference().empty())
       problems.push_back({chat.difference(), where, "nothing, if the model was trained with it", false});
   } catch (const Error& error) {
     problems.push_back({error.what(), directory, "copy the chat template of the model it was made from"});
   }
 }
 
-void check_tokenizer(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+void check_tokenizer(const std::string& directory, const Json& json, const KnownConfig& config,
                      std::vector<CheckProblem>& problems) {
   try {
     if (exists(directory, "tokenizer_config.json"))
       add_findings(path_of(directory, "tokenizer_config.json"), tokenizer_settings(), problems);
     if (const std::optional<Vocabulary> vocabulary = read_vocabulary(directory)) {
-      compare_tokens(json, config, *vocabulary, problems);
+      if (config.is_built_in) compare_tokens(json, config.fields, *vocabulary, problems);
+      compare_size(json, config.fields.text.vocab_size, *vocabulary, problems);
     } else {
       problems.push_back({"no tokenizer: neither tokenizer.json nor vocab.json is there", directory,
                           "copy the tokenizer files of the model it was made from"});
@@ -223,12 +229,34 @@ void check_generation(const std::string& directory, const Json& json, const Qwen
 
 }  // namespace
 
-void check_files(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+KnownConfig known_config(const Json& json) {
+  KnownConfig known;
+  std::vector<ConfigProblem> told;
+  bool tensors_known = false;
+  known.fields = Qwen25VlConfig::parse_all(json, told, tensors_known);
+  const std::string type = json.get_string("model_type", "");
+  const std::vector<std::string> registered = registered_architectures();
+  if (type == "qwen2_5_vl" || std::find(registered.begin(), registered.end(), type) == registered.end()) return known;
+  known.is_built_in = false;
+  try {
+    const std::shared_ptr<const Architecture> architecture = read_architecture(json);
+    known.fields.text = architecture->text();
+    known.takes_pictures = architecture->vision() != nullptr;
+    if (!known.takes_pictures) return known;
+    known.fields.vision.patch_size = architecture->vision()->layout().patch_size;
+    known.fields.vision.spatial_merge_size = architecture->vision()->layout().merge_size;
+  } catch (const Error&) {
+    known.takes_pictures = false;  // config_problems tells; nothing is known to hold files against
+  }
+  return known;
+}
+
+void check_files(const std::string& directory, const Json& json, const KnownConfig& config,
                  std::vector<CheckProblem>& problems) {
   check_tokenizer(directory, json, config, problems);
-  check_template(directory, problems);
-  check_processor(directory, config.vision, problems);
-  check_generation(directory, json, config, problems);
+  check_template(directory, config.is_built_in, problems);
+  if (config.takes_pictures) check_processor(directory, config.fields.vision, problems);
+  check_generation(directory, json, config.fields, problems);
   if (exists(directory, "adapter_config.json"))
     problems.push_back(
         {"adapter_config.json lies beside the model's own weights, which are taken for merged ones; "

@@ -13,7 +13,16 @@ namespace octavo::detail {
 
 /// Tokenizer, image processor and generation_config.json: missing, unreadable, or at odds with config.json. `config`
 /// holds 0 for what could not be read; nothing is compared with that.
-void check_files(const std::string& directory, const Json& json, const Qwen25VlConfig& config,
+/// What other files are held against: 0 where a field could not be read, or is not known of an architecture that the
+/// caller registered.
+struct KnownConfig {
+  Qwen25VlConfig fields;
+  bool is_built_in = true;     ///< Qwen2.5-VL, with the special tokens and the chat template that it was trained with
+  bool takes_pictures = true;  ///< so that there must be picture settings
+};
+KnownConfig known_config(const Json& json);
+
+void check_files(const std::string& directory, const Json& json, const KnownConfig& config,
                  std::vector<CheckProblem>& problems);
 
 /// `use_cache: false` on any level.

@@ -225,20 +225,35 @@ void add_refused(const Json& config, std::vector<ConfigProblem>& problems) {
   }
 }
 
-std::optional<DType> read_dtype(const TextFields& fields) {
-  std::optional<Json> stated = fields.find_anywhere("dtype");
-  if (!stated) stated = fields.find_anywhere("torch_dtype");
-  if (!stated || !stated->is_string()) return std::nullopt;
-  if (stated->as_string() == "bfloat16") return DType::bf16;
-  if (stated->as_string() == "float16") return DType::f16;
-  if (stated->as_string() == "float32") return DType::f32;
-  return std::nullopt;
-}
-
 }  // namespace
 
 bool VisionConfig::is_full_attention(std::int64_t block) const noexcept {
   return std::find(fullatt_block_indexes.begin(), fullatt_block_indexes.end(), block) != fullatt_block_indexes.end();
+}
+
+std::optional<bool> stated_tie(const Json& config) {
+  std::optional<bool> stated;
+  // 4.52 to 4.57 write it into text_config alone.
+  for (const Json& level : {config, TextFields(config).home()}) {
+    if (const std::optional<Json> tied = present(level, "tie_word_embeddings"))
+      stated = tied->as_bool() || stated.value_or(false);
+  }
+  return stated;
+}
+
+std::optional<DType> stated_dtype(const Json& config) {
+  for (const char* key : {"dtype", "torch_dtype"}) {
+    std::optional<Json> stated = present(config, key);
+    if (const std::optional<Json> text = config.find("text_config"); text && present(*text, key))
+      stated = present(*text, key);
+    if (!stated) continue;
+    if (!stated->is_string()) return std::nullopt;
+    if (stated->as_string() == "bfloat16") return DType::bf16;
+    if (stated->as_string() == "float16") return DType::f16;
+    if (stated->as_string() == "float32") return DType::f32;
+    return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 Qwen25VlConfig Qwen25VlConfig::parse(const Json& config) {
@@ -292,18 +307,12 @@ Qwen25VlConfig Qwen25VlConfig::parse_all(const Json& config, std::vector<ConfigP
   token_id("video_token_id", parsed.video_token_id, kDefaultVideoTokenId);
   token_id("vision_start_token_id", parsed.vision_start_token_id, kDefaultVisionStartTokenId);
   token_id("vision_end_token_id", parsed.vision_end_token_id, kDefaultVisionEndTokenId);
-  read.field("tie_word_embeddings", [&] {
-    // Either level may say so (transformers 5); 4.52 to 4.57 write it into text_config alone.
-    for (const Json& level : {config, fields->home()}) {
-      if (const std::optional<Json> tied = present(level, "tie_word_embeddings"))
-        parsed.tie_word_embeddings = tied->as_bool() || parsed.tie_word_embeddings.value_or(false);
-    }
-  });
+  read.field("tie_word_embeddings", [&] { parsed.tie_word_embeddings = stated_tie(config); });
   read.field("use_cache", [&] {
     if (const std::optional<Json> cache = fields->find_anywhere("use_cache"))
       parsed.use_cache_stated = cache->as_bool();
   });
-  read.field("torch_dtype", [&] { parsed.dtype = read_dtype(*fields); });
+  read.field("torch_dtype", [&] { parsed.dtype = stated_dtype(config); });
   tensors_known = validate_config(parsed, read, vision.has_value());
   add_refused(config, problems);
   return parsed;

@@ -47,7 +47,7 @@ bool is_int8_weight(const TensorComparison& tensor) {
 bool has_tied_head(const Checkpoint& checkpoint) {
   std::optional<bool> stated;
   try {
-    stated = Qwen25VlConfig::parse(checkpoint.config()).tie_word_embeddings;
+    stated = stated_tie(checkpoint.config());
   } catch (const Error&) {
     // compare_config says what is wrong with it
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <map>
 
+#include "octavo/architecture.hpp"
 #include "parts.hpp"
 
 namespace octavo::detail {
@@ -35,30 +36,43 @@ std::string list_json(const List& values) {
 
 std::string json(const JsonBuilder& value) { return value.dump(); }
 
-/// What the arithmetic reads, under the name a reader knows it by.
-Fields parsed_fields(const Qwen25VlConfig& config, bool tied) {
+bool is_built_in(const Json& config) { return config.get_string("model_type", "") == "qwen2_5_vl"; }
+
+/// What the arithmetic reads, under the name a reader knows it by. Of an architecture that the caller registered only
+/// what every language model has is known; the rest is compared as written.
+Fields parsed_fields(const Checkpoint& checkpoint) {
   Fields fields;
-  const TextConfig& text = config.text;
+  const Json& stated = checkpoint.config();
+  const bool built_in = is_built_in(stated);
+  const Qwen25VlConfig config = built_in ? Qwen25VlConfig::parse(stated) : Qwen25VlConfig{};
+  const TextConfig text = built_in ? config.text : read_architecture(stated)->text();
   const VisionConfig& vision = config.vision;
   const auto number = [&](const char* key, std::int64_t value) { fields.set(key, std::to_string(value)); };
-  fields.set("model_type", json(config.model_type));
-  number("image_token_id", config.image_token_id);
-  number("video_token_id", config.video_token_id);
-  number("vision_start_token_id", config.vision_start_token_id);
-  number("vision_end_token_id", config.vision_end_token_id);
-  fields.set("tie_word_embeddings", tied ? "true" : "false");
+  fields.set("model_type", json(stated.get_string("model_type", "")));
+  if (built_in) {
+    number("image_token_id", config.image_token_id);
+    number("video_token_id", config.video_token_id);
+    number("vision_start_token_id", config.vision_start_token_id);
+    number("vision_end_token_id", config.vision_end_token_id);
+  }
+  fields.set("tie_word_embeddings", has_tied_head(checkpoint) ? "true" : "false");
   number("text_config.hidden_size", text.hidden_size);
   number("text_config.num_hidden_layers", text.num_hidden_layers);
   number("text_config.num_attention_heads", text.num_attention_heads);
   number("text_config.num_key_value_heads", text.num_key_value_heads);
   number("text_config.head_dim", text.head_dim);
-  number("text_config.intermediate_size", text.intermediate_size);
-  fields.set("text_config.hidden_act", json(text.hidden_act));
+  if (built_in) {
+    number("text_config.intermediate_size", text.intermediate_size);
+    fields.set("text_config.hidden_act", json(text.hidden_act));
+  }
   number("text_config.vocab_size", text.vocab_size);
   fields.set("text_config.rms_norm_eps", json(text.rms_norm_eps));
-  fields.set("text_config.rope_theta", json(text.rope_theta));
-  fields.set("text_config.rope_scaling.mrope_section", list_json(text.mrope_section));
+  if (built_in) {
+    fields.set("text_config.rope_theta", json(text.rope_theta));
+    fields.set("text_config.rope_scaling.mrope_section", list_json(text.mrope_section));
+  }
   number("text_config.max_position_embeddings", text.max_position_embeddings);
+  if (!built_in) return fields;
   number("vision_config.depth", vision.depth);
   number("vision_config.hidden_size", vision.hidden_size);
   number("vision_config.num_heads", vision.num_heads);
@@ -138,7 +152,7 @@ std::string why_harmless(const std::string& key) {
   if (key == "eos_token_id" || key == "bos_token_id" || key == "pad_token_id") {
     return "generation follows generation_config.json, which is compared on its own";
   }
-  return "the arithmetic does not read it";
+  return "";
 }
 
 class ConfigPart {
@@ -146,14 +160,13 @@ class ConfigPart {
   ConfigPart(const ComparedPair& pair, CompareResult& result) : pair_(pair), result_(result) {}
 
   void run() {
-    const Fields original =
-        parsed_fields(Qwen25VlConfig::parse(pair_.original.config()), has_tied_head(pair_.original));
+    const Fields original = parsed_fields(pair_.original);
     Fields quantized;
     bool parses = true;
     const Fields written_original = written_fields(pair_.original.config());
     const Fields written_quantized = written_fields(pair_.quantized.config());
     try {
-      quantized = parsed_fields(Qwen25VlConfig::parse(pair_.quantized.config()), has_tied_head(pair_.quantized));
+      quantized = parsed_fields(pair_.quantized);
     } catch (const Error& error) {
       parses = false;
       result_.differences.push_back({Verdict::wrong, "config.json", error.what(), "", "",
@@ -167,7 +180,8 @@ class ConfigPart {
     }
     for (const Fields* fields : {&written_original, &written_quantized}) {
       for (const std::string& key : fields->keys()) {
-        if (original.has(key) || key == "text_config.rope_scaling.rope_type") continue;  // by value, above; by parse
+        if (original.has(key)) continue;  // by value, above
+        if (key == "text_config.rope_scaling.rope_type" && is_built_in(pair_.original.config())) continue;  // by parse
         if (fields == &written_quantized && written_original.has(key)) continue;
         unread(key, written_original.get(key), written_quantized.get(key));
       }
@@ -202,11 +216,14 @@ class ConfigPart {
 
   void unread(const std::string& key, const std::string& original, const std::string& quantized) {
     const bool same = original == quantized;
-    result_.config.push_back({key, original, quantized, same ? Verdict::same : Verdict::harmless});
-    if (!same) {
-      result_.differences.push_back(
-          {Verdict::harmless, "config.json: " + key, why_harmless(key), original, quantized, ""});
-    }
+    std::string why = why_harmless(key);
+    const bool may_be_read = why.empty() && !is_built_in(pair_.original.config());
+    const Verdict differs = may_be_read ? Verdict::wrong : Verdict::harmless;
+    result_.config.push_back({key, original, quantized, same ? Verdict::same : differs});
+    if (same) return;
+    if (why.empty()) why = may_be_read ? "the architecture may read it" : "the arithmetic does not read it";
+    result_.differences.push_back({differs, "config.json: " + key, std::move(why), original, quantized,
+                                   may_be_read ? "set it back to " + original : ""});
   }
 
   void quantization() {

@@ -4,11 +4,6 @@
 
 namespace octavo {
 
-bool is_pad(const Model& model, std::int32_t id) {
-  const Json& config = model.checkpoint().config();
-  return id == config.get_int("image_token_id", -1) || id == config.get_int("video_token_id", -1);
-}
-
 std::span<const float> row_of(const Tensor& logits, std::int64_t row) {
   const auto vocab = static_cast<std::size_t>(logits.dim(1));
   return logits.values<float>().subspan(static_cast<std::size_t>(row) * vocab, vocab);
@@ -19,7 +14,7 @@ ForcedInput force_answer(const Model& model, const ModelInput& prompt, std::span
   forced.input = prompt;
   forced.first = static_cast<std::int64_t>(prompt.ids.size()) - 1;
   // A pad that the model wrote itself is text to generate, but a picture's place to forward.
-  const auto pad = std::find_if(answer.begin(), answer.end(), [&](std::int32_t id) { return is_pad(model, id); });
+  const auto pad = std::find_if(answer.begin(), answer.end(), [&](std::int32_t id) { return model.is_pad(id); });
   forced.targets.assign(answer.begin(), pad);
   if (!forced.targets.empty())
     forced.input.ids.insert(forced.input.ids.end(), forced.targets.begin(), forced.targets.end() - 1);

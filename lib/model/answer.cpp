@@ -88,7 +88,7 @@ std::optional<FormState> form_of(const Model::Impl& model, const GenerateOptions
 /// A bias is that of a sequence of one.
 GenerationRules rules_and_bias(const Model::Impl& model, const GenerateOptions& options) {
   GenerationRules rules = rules_of(model, options);
-  const std::int64_t vocab = model.architecture->vocab_size();
+  const std::int64_t vocab = model.runtime->vocab_size();
   constexpr double kMost = std::numeric_limits<float>::max();
   for (const TokenBias& entry : options.logit_bias) {
     if (entry.id < 0 || entry.id >= vocab)
@@ -112,7 +112,7 @@ std::vector<std::string> stop_texts_of(const Model::Impl& model, const GenerateO
 
 /// @throws Error  invalid_argument: log_probs outside 0 .. vocab.
 void check_log_probs(const Model::Impl& model, const GenerateOptions& options) {
-  const std::int64_t vocab = model.architecture->vocab_size();
+  const std::int64_t vocab = model.runtime->vocab_size();
   if (options.log_probs && (*options.log_probs < 0 || *options.log_probs > vocab))
     throw Error(ErrorCode::invalid_argument,
                 "generate: log_probs asks for the " + std::to_string(*options.log_probs) +
@@ -139,10 +139,10 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
       limit_(checked_limit(model, input, options.max_new_tokens, positions)),
       finished_(limit_ == 0),
       stops_(stops_of(model.generation, options)),
-      sampler_(sampling_of(model.generation, options),
-               TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_,
-                          model.architecture->vocab_size()),
-               form_of(model, options, stops_)),
+      sampler_(
+          sampling_of(model.generation, options),
+          TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_, model.runtime->vocab_size()),
+          form_of(model, options, stops_)),
       stop_strings_(rules_of(model, options).stop_strings, model.find_tokenizer(), input.ids),
       stop_text_(stop_texts_of(model, options)) {
   check_log_probs(model, options);

@@ -9,8 +9,8 @@
 
 namespace octavo::model {
 
-PartedCall::PartedCall(const Architecture& architecture, const SequenceCall& whole)
-    : whole_(whole), plan_(architecture.plan(whole)) {}
+PartedCall::PartedCall(const RuntimeModel& runtime, const SequenceCall& whole)
+    : whole_(whole), plan_(runtime.plan(whole)) {}
 
 SequenceCall PartedCall::next(std::int64_t rows) {
   const std::int64_t begin = whole_.state->past() - plan_.past;
@@ -41,7 +41,7 @@ void PartedCall::undo() const {
 
 namespace {
 
-Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std::span<PartedCall> sequences,
+Tensor run_parts(const RuntimeModel& runtime, const LanguageCall& call, std::span<PartedCall> sequences,
                  std::int64_t chunk) {
   std::int64_t wanted = 0;
   std::int64_t left = 0;
@@ -62,7 +62,7 @@ Tensor run_parts(const Architecture& architecture, const LanguageCall& call, std
     LanguageCall part;
     part.sequences = calls;
     part.cancel = call.cancel;
-    const Tensor logits = architecture.run(part);
+    const Tensor logits = runtime.run(part);
     if (!logits.defined()) continue;
     if (logits.dim(0) == wanted && left == 0) return logits;
     if (!all.defined()) all = Tensor::empty(DType::f32, {wanted, logits.dim(1)});
@@ -80,19 +80,19 @@ void check_prefill_chunk(std::int64_t chunk) {
                                                  ", it must be 0 (a prompt runs whole) or a number of tokens");
 }
 
-Tensor run_in_chunks(const Architecture& architecture, const LanguageCall& call, std::int64_t chunk) {
+Tensor run_in_chunks(const RuntimeModel& runtime, const LanguageCall& call, std::int64_t chunk) {
   std::int64_t rows = 0;
   bool cached = true;
   for (const SequenceCall& sequence : call.sequences) {
     rows += sequence.ids.dim(0);
     cached = cached && sequence.cache != nullptr;
   }
-  if (chunk == 0 || rows <= chunk || !cached) return architecture.run(call);
+  if (chunk == 0 || rows <= chunk || !cached) return runtime.run(call);
   detail::PooledVector<PartedCall> sequences;
   sequences.reserve(call.sequences.size());
-  for (const SequenceCall& sequence : call.sequences) sequences.emplace_back(architecture, sequence);
+  for (const SequenceCall& sequence : call.sequences) sequences.emplace_back(runtime, sequence);
   try {
-    return run_parts(architecture, call, sequences, chunk);
+    return run_parts(runtime, call, sequences, chunk);
   } catch (...) {
     for (const PartedCall& sequence : sequences) sequence.undo();
     throw;

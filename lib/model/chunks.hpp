@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "architecture.hpp"
+#include "runtime_model.hpp"
 
 namespace octavo::model {
 
@@ -17,7 +17,7 @@ void check_prefill_chunk(std::int64_t chunk);
 class PartedCall {
  public:
   /// What `whole` refers to must outlive it.
-  PartedCall(const Architecture& architecture, const SequenceCall& whole);
+  PartedCall(const RuntimeModel& runtime, const SequenceCall& whole);
   std::int64_t left() const noexcept { return plan_.kv_len - whole_.state->past(); }  ///< rows
   /// The next `rows` of them, 1 .. left(); valid until the next.
   SequenceCall next(std::int64_t rows);
@@ -29,10 +29,10 @@ class PartedCall {
   CallPlan plan_, part_;
 };
 
-/// As architecture.run, in calls of at most `chunk` rows, each sequence's rows in order and the sequences one behind
+/// As RuntimeModel::run, in calls of at most `chunk` rows, each sequence's rows in order and the sequences one behind
 /// the other. 0: one call; so is a call of a sequence without cache, whose rows must all be there at once.
 ///
 /// A call that throws, in whatever part, leaves states and caches as they were.
-Tensor run_in_chunks(const Architecture& architecture, const LanguageCall& call, std::int64_t chunk);
+Tensor run_in_chunks(const RuntimeModel& runtime, const LanguageCall& call, std::int64_t chunk);
 
 }  // namespace octavo::model

@@ -17,7 +17,7 @@ class Generation {
  public:
   /// @param named  Errors say which sequence they are about.
   Generation(const Model::Impl& model, std::span<const ModelInput> inputs, const GenerateOptions& options, bool named)
-      : steps_(*model.architecture), options_(options), cancel_(options.cancel), named_(named) {
+      : steps_(*model.runtime), options_(options), cancel_(options.cancel), named_(named) {
     model::check_options(options);
     for (std::size_t i = 0; i < inputs.size(); ++i)
       about(i, [&] { sequences_.emplace_back(model, inputs[i], options, i); });

@@ -9,11 +9,12 @@ namespace octavo {
 
 Model Model::open(const FileSource& files, const ModelOptions& options, const OpenWatch& watch) {
   Checkpoint checkpoint = Checkpoint::open(files);
-  const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
+  const model::FoundArchitecture found = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
   Model model;
-  model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options, watch),
-                                             GenerationConfig::read(files, checkpoint.config()));
+  model.impl_ =
+      std::make_shared<const Impl>(checkpoint, options, model::RuntimeModel::open(checkpoint, found, options, watch),
+                                   GenerationConfig::read(files, checkpoint.config()));
   return model;
 }
 
@@ -70,25 +71,32 @@ const ImageProcessorConfig& Model::image_processor() const {
   return *impl_->image_processor;
 }
 
-std::int64_t Model::vocab_size() const { return impl_->architecture->vocab_size(); }
-std::int64_t Model::max_position_embeddings() const { return impl_->architecture->max_position_embeddings(); }
-std::size_t Model::resident_bytes() const { return impl_->architecture->weight_bytes(); }
+std::int64_t Model::vocab_size() const { return impl_->runtime->vocab_size(); }
+std::int64_t Model::max_position_embeddings() const { return impl_->runtime->max_position_embeddings(); }
+std::size_t Model::resident_bytes() const { return impl_->runtime->weight_bytes(); }
 
-std::vector<LinearInfo> Model::linears() const { return impl_->architecture->linears(); }
+bool Model::takes_pictures() const { return impl_->runtime->vision() != nullptr; }
 
-const Linear& Model::linear(std::string_view module_path) const { return impl_->architecture->linear(module_path); }
+bool Model::is_pad(std::int32_t id) const {
+  const ImageLayout layout = impl_->runtime->image_layout();
+  return id >= 0 && (id == layout.image_token_id || id == layout.video_token_id);
+}
+
+std::vector<LinearInfo> Model::linears() const { return impl_->runtime->linears(); }
+
+const Linear& Model::linear(std::string_view module_path) const { return impl_->runtime->linear(module_path); }
 
 Model Model::with_linears(std::span<const Linear> replacements) const {
   Model model;
   model.impl_ = std::make_shared<const Impl>(impl_->checkpoint, impl_->options,
-                                             impl_->architecture->with_linears(replacements), impl_->generation, true);
+                                             impl_->runtime->with_linears(replacements), impl_->generation, true);
   return model;
 }
 
 Tensor Model::encode_images(const ModelInput& input) const {
   const model::CallPool pool;
-  impl_->architecture->check_input(input);
-  return impl_->architecture->encode_images(input, model::CancelToken());
+  impl_->runtime->check_input(input);
+  return impl_->runtime->encode_images(input, model::CancelToken());
 }
 
 }  // namespace octavo

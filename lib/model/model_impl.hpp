@@ -9,16 +9,16 @@
 #include <string>
 #include <utility>
 
-#include "architecture.hpp"
+#include "runtime_model.hpp"
 
 namespace octavo {
 
 struct Model::Impl {
-  Impl(Checkpoint opened, const ModelOptions& asked, std::unique_ptr<model::Architecture> built,
+  Impl(Checkpoint opened, const ModelOptions& asked, std::unique_ptr<model::RuntimeModel> built,
        GenerationConfig defaults, bool other_linears = false)
       : checkpoint(std::move(opened)),
         options(asked),
-        architecture(std::move(built)),
+        runtime(std::move(built)),
         generation(std::move(defaults)),
         linears_replaced(other_linears) {}
 
@@ -30,7 +30,7 @@ struct Model::Impl {
   const std::uint64_t id = next_id();
   Checkpoint checkpoint;
   ModelOptions options;
-  std::unique_ptr<model::Architecture> architecture;
+  std::unique_ptr<model::RuntimeModel> runtime;
   GenerationConfig generation;
   const bool linears_replaced;  ///< by Model::with_linears: the checkpoint does not say all
 

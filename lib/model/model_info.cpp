@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "model_impl.hpp"
-#include "octavo/config.hpp"
+#include "octavo/architecture.hpp"
 #include "octavo/structure.hpp"
 
 namespace octavo {
@@ -42,21 +42,26 @@ bool is_scale(std::string_view name) {
 
 ModelInfo model_info(const Model& model) {
   const Checkpoint& checkpoint = model.checkpoint();
-  const Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
+  const std::shared_ptr<const Architecture> architecture = read_architecture(checkpoint.config());
+  const TextConfig& text = architecture->text();
   ModelInfo info;
-  info.model_type = config.model_type;
+  info.model_type = checkpoint.config().get_string("model_type", "");
   info.dtype = dtype_name(running_dtype(checkpoint));
   info.vocab_size = model.vocab_size();
-  info.hidden_size = config.text.hidden_size;
-  info.num_layers = config.text.num_hidden_layers;
-  info.num_heads = config.text.num_attention_heads;
-  info.num_kv_heads = config.text.num_key_value_heads;
-  info.head_dim = config.text.head_dim;
+  info.hidden_size = text.hidden_size;
+  info.num_layers = text.num_hidden_layers;
+  info.num_heads = text.num_attention_heads;
+  info.num_kv_heads = text.num_key_value_heads;
+  info.head_dim = text.head_dim;
   info.max_position_embeddings = model.max_position_embeddings();
-  info.vision_num_blocks = config.vision.depth;
-  info.vision_hidden_size = config.vision.hidden_size;
-  info.patch_size = config.vision.patch_size;
-  info.merge_size = config.vision.spatial_merge_size;
+  if (const VisionTower* tower = architecture->vision()) {
+    const ImageLayout layout = tower->layout();
+    info.vision_num_blocks = tower->num_blocks();
+    info.vision_hidden_size = layout.hidden_size;
+    info.patch_size = layout.patch_size;
+    info.merge_size = layout.merge_size;
+    info.image_token_id = layout.image_token_id;
+  }
   info.stored_bytes = checkpoint.total_bytes();
   info.resident_bytes = model.resident_bytes();
   for (const std::string& name : checkpoint.names())
@@ -69,7 +74,6 @@ ModelInfo model_info(const Model& model) {
                                                                : info.num_float;
     ++count;
   }
-  info.image_token_id = static_cast<std::int32_t>(config.image_token_id);
   const GenerationConfig generation = GenerationConfig::read(checkpoint.files(), checkpoint.config());
   for (const std::int64_t id : generation.eos_token_ids) info.eos_token_ids.push_back(static_cast<std::int32_t>(id));
   if (checkpoint.files().has("tokenizer.json") || checkpoint.files().has("vocab.json")) {

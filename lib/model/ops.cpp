@@ -8,7 +8,7 @@
 #include "octavo/model_contracts.hpp"
 #include "octavo/parallel.hpp"
 
-namespace octavo::model {
+namespace octavo {
 namespace {
 
 // Rows below this many elements are not worth a thread.
@@ -52,6 +52,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, std::string_v
 
 void add_in_place(Tensor& x, const Tensor& y, std::string_view module_path) {
   if (!x.is_meta()) {
+    if (x.shape() != y.shape()) Binder(kResidualContract, module_path).arg("x", x).arg("y", y).check();
     float* out = x.mutable_data<float>();
     const float* in = y.data<float>();
     parallel_for(x.numel(), kGrainElements,
@@ -64,6 +65,7 @@ void add_in_place(Tensor& x, const Tensor& y, std::string_view module_path) {
 
 void silu_multiply(Tensor& gate, const Tensor& up, std::string_view module_path) {
   if (!gate.is_meta()) {
+    if (gate.shape() != up.shape()) Binder(kSwigluContract, module_path).arg("gate", gate).arg("up", up).check();
     float* g = gate.mutable_data<float>();
     const float* u = up.data<float>();
     parallel_for(gate.numel(), kGrainElements / 2, [&](std::int64_t begin, std::int64_t end) {
@@ -97,6 +99,8 @@ Tensor join_heads(const Tensor& x, std::string_view module_path) {
                         Shape{rows.dim(0) * rows.dim(1), rows.dim(2) * rows.dim(3)},
                         [&](Binder& binder) { binder.arg("x", x); });
 }
+
+namespace model {
 
 Tensor gather_groups(const Tensor& x, const Tensor& order, std::int64_t group) {
   const std::int64_t count = order.dim(0);
@@ -135,4 +139,5 @@ void read_row(const Tensor& table, std::int64_t index, float* out) {
   }
 }
 
-}  // namespace octavo::model
+}  // namespace model
+}  // namespace octavo

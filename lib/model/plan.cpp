@@ -3,8 +3,8 @@
 #include <array>
 #include <string>
 
-#include "architecture.hpp"
 #include "plan_calls.hpp"
+#include "runtime_model.hpp"
 
 namespace octavo {
 
@@ -25,14 +25,14 @@ std::uint64_t ModelPlan::total_bytes(const PlannedCall& call) const noexcept {
 }
 
 ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options, std::vector<Error>& problems) {
-  const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
-  std::unique_ptr<model::Architecture> architecture = entry.open_without_data(checkpoint);
+  const model::FoundArchitecture found = model::find_architecture(checkpoint);
+  std::unique_ptr<model::RuntimeModel> runtime = model::RuntimeModel::open_without_data(checkpoint, found);
   ModelPlan plan;
-  plan.model_type = entry.model_type;
-  plan.weight_bytes = architecture->weight_bytes();
-  plan.kv_cache_bytes_per_position = architecture->new_cache(1).size_bytes();
-  if (!options.every_block) architecture = architecture->with_distinct_blocks();
-  model::PlanCalls(*architecture, options, plan, problems).run();
+  plan.model_type = found.model_type;
+  plan.weight_bytes = runtime->weight_bytes();
+  plan.kv_cache_bytes_per_position = runtime->new_cache(1).size_bytes();
+  if (!options.every_block) runtime = runtime->with_distinct_blocks();
+  model::PlanCalls(*runtime, options, plan, problems).run();
   return plan;
 }
 
@@ -48,7 +48,9 @@ std::vector<ParallelDim> tensor_parallel_dims(const Checkpoint& checkpoint, std:
     throw Error(ErrorCode::invalid_argument,
                 "tensor parallel: " + std::to_string(ranks) + " ranks were asked for, it must be 1 to 1024");
   }
-  return model::find_architecture(checkpoint).tensor_parallel_dims(checkpoint, ranks);
+  const std::shared_ptr<const Architecture> architecture = read_architecture(checkpoint.config());
+  model::require_plausible_blocks(checkpoint, *architecture);
+  return architecture->tensor_parallel_dims(checkpoint, ranks);
 }
 
 }  // namespace octavo

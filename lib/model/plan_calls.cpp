@@ -42,17 +42,14 @@ ModelInput images_of(const std::vector<Grid>& grids, const ImageLayout& layout) 
 
 }  // namespace
 
-PlanCalls::PlanCalls(const Architecture& architecture, const PlanOptions& options, ModelPlan& plan,
+PlanCalls::PlanCalls(const RuntimeModel& runtime, const PlanOptions& options, ModelPlan& plan,
                      std::vector<Error>& problems)
-    : architecture_(architecture),
-      options_(options),
-      layout_(architecture.image_layout()),
-      plan_(plan),
-      problems_(problems) {
+    : runtime_(runtime), options_(options), layout_(runtime.image_layout()), plan_(plan), problems_(problems) {
   check_options();
 }
 
 void PlanCalls::check_options() {
+  if (!options_.grids.empty() && runtime_.vision() == nullptr) refuse_pictures(runtime_.model_type());
   const std::int64_t merge = layout_.merge_size;
   constexpr std::int64_t kMost = std::int64_t{1} << 20;
   constexpr std::int64_t kMostPatches = std::int64_t{1} << 31;
@@ -85,7 +82,7 @@ void PlanCalls::check_options() {
       options_.batch * static_cast<std::int64_t>(options_.grids.size()) > kMost)
     refuse("a batch of " + std::to_string(options_.batch) + " such prompts has too many patches: plan a smaller one");
   image_tokens_ = patches / (merge * merge);
-  const std::int64_t most = architecture_.max_position_embeddings();
+  const std::int64_t most = runtime_.max_position_embeddings();
   plan_.prompt_tokens = options_.prompt_tokens;
   if (plan_.prompt_tokens == 0) plan_.prompt_tokens = std::min(64 + needed(), std::max(needed(), most));
   if (plan_.prompt_tokens < needed()) {
@@ -117,7 +114,7 @@ void PlanCalls::run() {
   }
   chunks(prompt, capacity);
   // The answer's last token is not in the cache yet: it is fed first.
-  const std::int64_t room = architecture_.max_position_embeddings() - capacity;
+  const std::int64_t room = runtime_.max_position_embeddings() - capacity;
   const std::int64_t turn = std::min(options_.second_turn_tokens, room);
   if (fresh >= 1) {
     forward(add(CallKind::second_turn, 1, capacity - 1, 1 + turn, capacity + turn,
@@ -149,10 +146,10 @@ void PlanCalls::forward(PlannedCall& call, const std::vector<Grid>& grids, bool 
   const Tensor ids = Tensor::meta(DType::s32, {call.q_len});
   std::vector<Planned> planned;
   for (std::int64_t i = 0; i < call.batch; ++i) {
-    planned.push_back({architecture_.new_state(), {}, {}});
+    planned.push_back({runtime_.new_state(), {}, {}});
     planned.back().state.skip(call.past);
     if (call.cache_capacity == 0) continue;
-    planned.back().cache = architecture_.new_cache(call.cache_capacity);
+    planned.back().cache = runtime_.new_cache(call.cache_capacity);
     planned.back().cache->skip(call.past);
   }
   const Ledger ledger;
@@ -163,7 +160,7 @@ void PlanCalls::forward(PlannedCall& call, const std::vector<Grid>& grids, bool 
     std::vector<SequenceCall> sequences;
     for (Planned& one : planned) {
       announce_sequence(static_cast<std::int64_t>(sequences.size()));
-      if (!grids.empty()) one.vision = architecture_.encode_images(input, CancelToken());
+      if (!grids.empty()) one.vision = runtime_.encode_images(input, CancelToken());
       if (call.kind == CallKind::uncached && image_tokens_ > 0)
         one.vision = Tensor::meta(DType::f32, {image_tokens_, layout_.row_width});
       SequenceCall sequence;
@@ -178,7 +175,7 @@ void PlanCalls::forward(PlannedCall& call, const std::vector<Grid>& grids, bool 
     announce_sequence(-1);
     LanguageCall language;
     language.sequences = sequences;
-    architecture_.run(language);
+    runtime_.run(language);
   }
   call.steps = trace.take_records();
   for (const TraceRecord& step : call.steps)
@@ -200,7 +197,7 @@ void PlanCalls::chunks(std::int64_t prompt, std::int64_t capacity) {
     grids.clear();
   };
   for (const Grid& grid : options_.grids) {
-    const std::int64_t whole = architecture_.tokens_of(grid) + layout_.delimiters;
+    const std::int64_t whole = runtime_.tokens_of(grid) + layout_.delimiters;
     if (taken > 0 && taken + whole > most) feed();
     taken += whole;
     grids.push_back(grid);

@@ -5,17 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "architecture.hpp"
+#include "runtime_model.hpp"
 
 namespace octavo::model {
 
 class PlanCalls {
  public:
-  /// @param architecture  Opened without data; its blocks are those that the plan binds.
+  /// @param runtime  Opened without data; its blocks are those that the plan binds.
   /// Resolves the plan's prompt_tokens and max_new_tokens. @throws Error  invalid_argument for options out of their
   /// domain.
-  PlanCalls(const Architecture& architecture, const PlanOptions& options, ModelPlan& plan,
-            std::vector<Error>& problems);
+  PlanCalls(const RuntimeModel& runtime, const PlanOptions& options, ModelPlan& plan, std::vector<Error>& problems);
   /// Appends every call to the plan, and one problem per broken operation.
   void run();
 
@@ -29,7 +28,7 @@ class PlanCalls {
   void chunks(std::int64_t prompt, std::int64_t capacity);
   void batched(std::int64_t prompt, std::int64_t capacity);
 
-  const Architecture& architecture_;
+  const RuntimeModel& runtime_;
   const PlanOptions& options_;
   const ImageLayout layout_;
   ModelPlan& plan_;

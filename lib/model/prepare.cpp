@@ -53,20 +53,25 @@ ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const
   ModelInput input;
   std::vector<std::int64_t> counts;
   const std::vector<const Image*> pictures = pictures_of(messages, images);
+  if (!pictures.empty() && !takes_pictures()) model::refuse_pictures(impl_->runtime->model_type());
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     input.images.push_back(
         in_context("image " + std::to_string(i), [&] { return patchify(*pictures[i], image_processor()); }));
-    counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));
+    counts.push_back(impl_->runtime->tokens_of(input.images.back().grid));
   }
-  const std::int32_t pad = impl_->architecture->image_token_id();
-  const std::vector<std::int32_t> ids = tokenizer().encode(text, literal);
-  const auto pads = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), pad));
-  const auto video = tokenizer().token_to_id("<|video_pad|>");
-  const bool videos = video && std::find(ids.begin(), ids.end(), *video) != ids.end();
-  if (!options.control_tokens_as_text && (pads != counts.size() || videos))
-    refuse_pads_in_text(messages, tokenizer(), pad);
-  input.ids = expand_pads(ids, pad, counts);
-  impl_->architecture->check_input(input);
+  const std::int32_t pad = impl_->runtime->image_token_id();
+  std::vector<std::int32_t> ids = tokenizer().encode(text, literal);
+  if (takes_pictures()) {
+    const auto pads = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), pad));
+    const auto video = tokenizer().token_to_id("<|video_pad|>");
+    const bool videos = video && std::find(ids.begin(), ids.end(), *video) != ids.end();
+    if (!options.control_tokens_as_text && (pads != counts.size() || videos))
+      refuse_pads_in_text(messages, tokenizer(), pad);
+    input.ids = expand_pads(ids, pad, counts);
+  } else {
+    input.ids = std::move(ids);
+  }
+  impl_->runtime->check_input(input);
   input.preprocess_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return input;
 }

@@ -5,8 +5,9 @@
 #include <set>
 #include <string>
 
-#include "architecture.hpp"
+#include "octavo/architecture.hpp"
 #include "octavo/message.hpp"
+#include "registry.hpp"
 #include "wrapped_names.hpp"
 
 namespace octavo {
@@ -111,7 +112,52 @@ std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const st
   return problems;
 }
 
+void head_notes(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems) {
+  const std::optional<bool> stated = stated_tie(checkpoint.config());
+  const bool tied = embedding_is_head(checkpoint, stated);
+  const TensorInfo* head = checkpoint.find("lm_head.weight");
+  const TensorInfo* table = checkpoint.find("model.embed_tokens.weight");
+  if (table != nullptr && table->name.ends_with("lm_head.weight"))
+    problems.push_back(
+        {"model.embed_tokens.weight: is stored as lm_head.weight alone, which serves for both, as for "
+         "transformers 5; transformers 4 would start from a random embedding",
+         table->file + ": " + table->name, "rename the tensor to model.embed_tokens.weight", false});
+  const std::string place = head == nullptr ? checkpoint.config().where() : head->file + ": " + head->name;
+  if (stated.value_or(false) && head != nullptr) {
+    if (tied) {
+      problems.push_back(
+          {"lm_head.weight: is stored, though tie_word_embeddings is true: a copy equal to the embedding", place,
+           "harmless; drop the tensor to save its bytes", false});
+    } else {
+      problems.push_back(
+          {"lm_head.weight: holds other values than the embedding, though tie_word_embeddings is true: it "
+           "is used, as by transformers 5; transformers 4 uses the embedding",
+           place, "set tie_word_embeddings to false if it was trained apart; else drop the tensor", false});
+    }
+  } else if (!stated && head == nullptr) {
+    problems.push_back(
+        {"config.json does not state tie_word_embeddings and there is no lm_head.weight: the embedding is "
+         "used in its place; transformers would start from a random one",
+         place, "set tie_word_embeddings to true", false});
+  }
+}
+
 namespace {
+
+/// The tensors to compare with; false when config.json does not let them be told.
+bool known_tensors(const Checkpoint& checkpoint, const ArchitectureEntry& entry, std::vector<ExpectedTensor>& expected,
+                   std::vector<CheckProblem>& problems) {
+  if (entry.known_tensors) return entry.known_tensors(checkpoint, expected, problems);
+  try {
+    const std::shared_ptr<const Architecture> architecture = read_architecture(checkpoint.config());
+    head_notes(checkpoint, problems);
+    expected = expected_tensors(checkpoint, *architecture, &problems);
+  } catch (const Error& error) {  // of config.json itself config_problems has told
+    if (problems.empty()) problems.push_back({error.what(), checkpoint.config().where(), ""});
+    return false;
+  }
+  return true;
+}
 
 /// Octavo widens every scale to float32; transformers makes weights of them that do not fit the activations.
 void other_scales(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems) {
@@ -186,7 +232,9 @@ void quantization_remarks(const Checkpoint& checkpoint, const std::vector<Expect
   for (CheckProblem& problem : setting_problems(quantization_notes(checkpoint.config()), where))
     problems.push_back(std::move(problem));
   const std::string program = checkpoint.other_naming();
-  if (program.empty()) return;
+  const bool has_tower = std::any_of(expected.begin(), expected.end(),
+                                     [](const ExpectedTensor& tensor) { return tensor.name.starts_with("visual."); });
+  if (program.empty() || !has_tower) return;  // models of text alone have one naming
   problems.push_back({"the expressions of quantization_config fit the stored weights by the module names of " +
                           program +
                           " alone; under those of transformers from 4.52 on (\"model.visual.*\", "
@@ -246,18 +294,25 @@ std::vector<CheckProblem> capped(std::vector<CheckProblem> problems) {
 
 std::vector<CheckProblem> config_problems(const Json& config) {
   try {
-    return model::find_architecture(config).config_problems(config);
+    const ArchitectureEntry entry = model::find_entry(config);
+    if (entry.config_problems) return entry.config_problems(config);
   } catch (const Error& error) {
-    return {{error.what(), config.where() + ": model_type", "this build runs Qwen2.5-VL alone"}};
+    return {{error.what(), config.where() + ": model_type",
+             "take a model of these types; a program can register others (octavo/architecture.hpp)"}};
+  }
+  try {
+    static_cast<void>(read_architecture(config));
+    return {};
+  } catch (const Error& error) {
+    return {{error.what(), config.where(), "correct the field, or take the config.json that the model was saved with"}};
   }
 }
 
 std::vector<CheckProblem> model_problems(const Checkpoint& checkpoint) {
   std::vector<CheckProblem> problems = config_problems(checkpoint.config());
   try {
-    const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
     std::vector<ExpectedTensor> expected;
-    if (!entry.known_tensors(checkpoint, expected, problems)) {
+    if (!model::known_tensors(checkpoint, model::find_entry(checkpoint.config()), expected, problems)) {
       problems.push_back({"the tensors were not compared: config.json does not give their shapes",
                           checkpoint.config().where(), "correct the fields above first", false});
       return problems;

@@ -11,4 +11,7 @@ namespace octavo::model {
 /// Missing, misshapen, mistyped and unexpected tensors: each keeps the model from opening.
 std::vector<CheckProblem> tensor_problems(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected);
 
+/// Which head is used, where the file and the tensors leave room for doubt.
+void head_notes(const Checkpoint& checkpoint, std::vector<CheckProblem>& problems);
+
 }  // namespace octavo::model

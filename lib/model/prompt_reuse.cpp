@@ -35,7 +35,7 @@ PromptReuse::PromptReuse(const PrefixCache& cache, const Model::Impl& model, con
     : kept_(*cache.impl_), model_(model), input_(input) {
   std::vector<Grid> grids;
   for (const PixelPatches& image : input.images) grids.push_back(image.grid);
-  SequenceState state = model.architecture->new_state();
+  SequenceState state = model.runtime->new_state();
   key_.model = model.id;
   key_.dtype = cache_dtype;
   key_.ids = input.ids;
@@ -70,7 +70,7 @@ Tensor PromptReuse::image_rows(const CancelToken& cancel) const {
   }
   kept_.reused_images += count - unknown.images.size();
   kept_.encoded_images += unknown.images.size();
-  const Tensor encoded = model_.architecture->encode_images(unknown, cancel);
+  const Tensor encoded = model_.runtime->encode_images(unknown, cancel);
   std::int64_t first = 0;
   std::int64_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -95,7 +95,7 @@ Tensor PromptReuse::image_rows(const CancelToken& cancel) const {
 void PromptReuse::keep(std::span<const std::int32_t> ids, const SequenceState& state, const KvCache& cache) {
   // A pad that the model uttered is text, and would be taken for a picture's.
   const auto answer = ids.begin() + static_cast<std::ptrdiff_t>(key_.ids.size());
-  const auto spelled = std::find(answer, ids.end(), model_.architecture->image_token_id());
+  const auto spelled = std::find(answer, ids.end(), model_.runtime->image_token_id());
   const std::size_t position = cache.size_bytes() / static_cast<std::size_t>(cache.capacity());
   const auto room = static_cast<std::int64_t>(kept_.prompts.limit() / position);
   const std::int64_t end =
@@ -107,7 +107,7 @@ void PromptReuse::keep(std::span<const std::int32_t> ids, const SequenceState& s
   if (kept_.prompts.holds(key)) return;
   const MemoryPool own;  // not that of the generation, which goes before
   const MemoryPoolScope scope(own);
-  KvCache rows = model_.architecture->new_cache(end - restored_, key.dtype);
+  KvCache rows = model_.runtime->new_cache(end - restored_, key.dtype);
   rows.append_copy(cache, restored_, end);
   std::vector<KeptPrompts::Part> parts = parts_;
   parts.push_back({std::make_shared<KeptPrompts::Piece>(KeptPrompts::Piece{rows, rows.size_bytes()}), end - restored_});

@@ -65,7 +65,7 @@ void require_positive(const char* name, std::int64_t value) {
 
 struct RunningBatch::Impl {
   Impl(std::shared_ptr<const Model::Impl> opened, const RunningBatchOptions& asked)
-      : model(std::move(opened)), options(asked), steps(*model->architecture) {}
+      : model(std::move(opened)), options(asked), steps(*model->runtime) {}
 
   std::shared_ptr<const Model::Impl> model;
   RunningBatchOptions options;

@@ -25,16 +25,16 @@ void check_options(const GenerateOptions& options) {
 namespace {
 
 const ModelInput& checked(const Model::Impl& model, const ModelInput& input) {
-  model.architecture->check_input(input);
+  model.runtime->check_input(input);
   return input;
 }
 
 }  // namespace
 
 Sequence::Sequence(const Model::Impl& model, const ModelInput& input, const GenerateOptions& options, std::size_t index)
-    : answer(model, checked(model, input), options, index, model.architecture->max_position_embeddings()),
+    : answer(model, checked(model, input), options, index, model.runtime->max_position_embeddings()),
       model_(model),
-      architecture_(*model.architecture),
+      runtime_(*model.runtime),
       options_(options),
       cancel_(options.cancel),
       index_(index),
@@ -46,7 +46,7 @@ Sequence::Sequence(const Model::Impl& model, const ModelInput& prompt, const Gen
                    SequenceState& state, KvCache& cache)
     : answer(model, prompt, options, 0, cache.capacity()),
       model_(model),
-      architecture_(*model.architecture),
+      runtime_(*model.runtime),
       options_(options),
       cancel_(options.cancel),
       index_(0),
@@ -57,13 +57,13 @@ Sequence::Sequence(const Model::Impl& model, const ModelInput& prompt, const Gen
 void Sequence::begin() {
   const Stopwatch watch;
   if (options_.prefix_cache) reuse_.emplace(*options_.prefix_cache, model_, answer.prompt(), options_.cache_dtype);
-  SequenceState state = architecture_.new_state();
+  SequenceState state = runtime_.new_state();
   if (options_.use_cache) {
-    own_cache_.emplace(architecture_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(),
-                                               options_.cache_dtype));
+    own_cache_.emplace(runtime_.new_cache(static_cast<std::int64_t>(answer.prompt().ids.size()) + answer.limit(),
+                                          options_.cache_dtype));
     if (reuse_) answer.result.reused_tokens = reuse_->restore(state, *own_cache_);
   }
-  vision_ = reuse_ ? reuse_->image_rows(cancel_) : architecture_.encode_images(answer.prompt(), cancel_);
+  vision_ = reuse_ ? reuse_->image_rows(cancel_) : runtime_.encode_images(answer.prompt(), cancel_);
   own_state_.emplace(std::move(state));
   state_ = &*own_state_;
   if (own_cache_) cache_ = &*own_cache_;
@@ -75,7 +75,7 @@ void Sequence::begin() {
   prompt.ids = ids_over(answer.ids().subspan(static_cast<std::size_t>(state_->past())));
   prompt.grids = std::span(grids_).subspan(reuse_ ? reuse_->restored_images() : 0);
   prompt.vision = vision_;
-  reading_.emplace(architecture_, prompt);
+  reading_.emplace(runtime_, prompt);
 }
 
 SequenceCall Sequence::read(std::int64_t most_rows) {
@@ -99,7 +99,7 @@ SequenceCall Sequence::next_call(std::size_t most_draft) {
     const auto left = static_cast<std::size_t>(answer.limit()) - answer.result.tokens.size() - 1;
     const auto wanted = static_cast<std::size_t>(options_.lookup->draft);
     look_up(answer.ids(), options_.lookup->ngram, std::min({most_draft, wanted, left, reach_}),
-            architecture_.image_token_id(), draft_);
+            runtime_.image_token_id(), draft_);
   }
   if (!draft_.empty()) {
     fed_.assign(ids.begin(), ids.end());

@@ -63,7 +63,7 @@ class Sequence {
 
  private:
   const Model::Impl& model_;
-  const Architecture& architecture_;
+  const RuntimeModel& runtime_;
   const GenerateOptions& options_;
   CancelToken cancel_;
   std::size_t index_;

@@ -13,13 +13,13 @@ namespace octavo {
 namespace model {
 namespace {
 
-KvCache checked_cache(const Architecture& architecture, std::int64_t capacity, DType dtype) {
-  if (capacity < 1 || capacity > architecture.max_position_embeddings()) {
+KvCache checked_cache(const RuntimeModel& runtime, std::int64_t capacity, DType dtype) {
+  if (capacity < 1 || capacity > runtime.max_position_embeddings()) {
     throw Error(ErrorCode::invalid_argument, "session: capacity is " + std::to_string(capacity) +
                                                  ", it must lie in 1 .. max_position_embeddings = " +
-                                                 std::to_string(architecture.max_position_embeddings()));
+                                                 std::to_string(runtime.max_position_embeddings()));
   }
-  return architecture.new_cache(capacity, dtype);
+  return runtime.new_cache(capacity, dtype);
 }
 
 void check_room(std::size_t fed, std::int64_t past, std::int64_t capacity) {
@@ -31,13 +31,13 @@ void check_room(std::size_t fed, std::int64_t past, std::int64_t capacity) {
 
 }  // namespace
 
-std::vector<HeldPicture> pictures_of(const Architecture& architecture, const ModelInput& input, std::int64_t past) {
+std::vector<HeldPicture> pictures_of(const RuntimeModel& runtime, const ModelInput& input, std::int64_t past) {
   std::vector<HeldPicture> pictures;
   auto at = input.ids.begin();
   for (const PixelPatches& image : input.images) {
-    at = std::find(at, input.ids.end(), architecture.image_token_id());
+    at = std::find(at, input.ids.end(), runtime.image_token_id());
     const std::int64_t begin = past + (at - input.ids.begin());
-    const std::int64_t tokens = architecture.tokens_of(image.grid);
+    const std::int64_t tokens = runtime.tokens_of(image.grid);
     pictures.push_back({{begin, begin + tokens, digest_of(image)}, image.grid, {image.original, image.resized}});
     at += tokens;
   }
@@ -49,22 +49,22 @@ std::vector<HeldPicture> pictures_of(const Architecture& architecture, const Mod
 Session::Impl::Impl(std::shared_ptr<const Model::Impl> opened, std::int64_t capacity, DType cache_dtype,
                     std::int64_t chunk)
     : model(std::move(opened)),
-      state(model->architecture->new_state()),
-      cache(model::checked_cache(*model->architecture, capacity, cache_dtype)),
+      state(model->runtime->new_state()),
+      cache(model::checked_cache(*model->runtime, capacity, cache_dtype)),
       prefill_chunk(chunk) {
   tokens.reserve(static_cast<std::size_t>(capacity));
-  logits.reserve(static_cast<std::size_t>(model->architecture->vocab_size()));
+  logits.reserve(static_cast<std::size_t>(model->runtime->vocab_size()));
 }
 
 Session::Impl::Feeding Session::Impl::begin_feed(const ModelInput& input) {
-  architecture().check_input(input);
+  runtime().check_input(input);
   model::check_room(input.ids.size(), past(), cache.capacity());
-  const std::int32_t pad = architecture().image_token_id();
+  const std::int32_t pad = runtime().image_token_id();
   // A pad that the model uttered is text; in one call with the input's it would be taken for a picture's.
   if (std::find(tokens.begin() + state.past(), tokens.end(), pad) != tokens.end()) read();
   Feeding feeding;
   for (const PixelPatches& image : input.images) feeding.grids.push_back(image.grid);
-  feeding.pictures = model::pictures_of(architecture(), input, past());
+  feeding.pictures = model::pictures_of(runtime(), input, past());
   feeding.call.state = &state;
   feeding.call.cache = &cache;
   feeding.call.ids = model::ids_over(input.ids);
@@ -74,7 +74,7 @@ Session::Impl::Feeding Session::Impl::begin_feed(const ModelInput& input) {
     feeding.call.ids = model::ids_over(feeding.ids);
   }
   feeding.call.grids = feeding.grids;
-  feeding.call.vision = architecture().encode_images(input, model::CancelToken());
+  feeding.call.vision = runtime().encode_images(input, model::CancelToken());
   pictures.reserve(pictures.size() + feeding.pictures.size());  // so that fed() can't fail
   return feeding;
 }
@@ -121,7 +121,7 @@ void Session::Impl::read() {
   sequence.generated_from = 0;
   model::LanguageCall call;
   call.sequences = {&sequence, 1};
-  const Tensor last = architecture().run(call);
+  const Tensor last = runtime().run(call);
   logits.assign(last.values<float>().begin(), last.values<float>().end());
 }
 
@@ -135,9 +135,9 @@ Tensor Session::feed(const ModelInput& input) {
   Impl::Feeding feeding = impl_->begin_feed(input);
   model::LanguageCall call;
   call.sequences = {&feeding.call, 1};
-  const Tensor logits = model::run_in_chunks(impl_->architecture(), call, impl_->prefill_chunk);
+  const Tensor logits = model::run_in_chunks(impl_->runtime(), call, impl_->prefill_chunk);
   impl_->fed(input, feeding, logits.values<float>());
-  return logits.reshape(Shape{impl_->architecture().vocab_size()});
+  return logits.reshape(Shape{impl_->runtime().vocab_size()});
 }
 
 Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelInput> inputs) {
@@ -166,8 +166,7 @@ Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelIn
     });
   model::LanguageCall call;
   call.sequences = sequences;
-  const Tensor logits =
-      model::run_in_chunks(sessions[0]->impl_->architecture(), call, sessions[0]->impl_->prefill_chunk);
+  const Tensor logits = model::run_in_chunks(sessions[0]->impl_->runtime(), call, sessions[0]->impl_->prefill_chunk);
   for (std::size_t i = 0; i < sessions.size(); ++i)
     sessions[i]->impl_->fed(inputs[i], feedings[i], logits.select(0, static_cast<std::int64_t>(i)).values<float>());
   return logits;
@@ -175,7 +174,7 @@ Tensor Session::feed(std::span<Session* const> sessions, std::span<const ModelIn
 
 Session::Continued Session::continue_with(const ModelInput& whole) {
   Impl& impl = *impl_;
-  impl.architecture().check_input(whole);
+  impl.runtime().check_input(whole);
   model::check_room(whole.ids.size(), 0, impl.cache.capacity());
   const auto key_of = [](std::span<const std::int32_t> ids, const std::vector<model::HeldPicture>& pictures) {
     model::PromptKey key;
@@ -183,7 +182,7 @@ Session::Continued Session::continue_with(const ModelInput& whole) {
     for (const model::HeldPicture& picture : pictures) key.images.push_back(picture.place);
     return key;
   };
-  const model::PromptKey wanted = key_of(whole.ids, model::pictures_of(impl.architecture(), whole, 0));
+  const model::PromptKey wanted = key_of(whole.ids, model::pictures_of(impl.runtime(), whole, 0));
   const model::PromptKey held = key_of(impl.tokens, impl.pictures);
   const auto count = static_cast<std::int64_t>(whole.ids.size());
   std::int64_t common = model::common_tokens(wanted, held, count);
@@ -207,7 +206,7 @@ Session::Continued Session::continue_with(const ModelInput& whole) {
 Tensor Session::logits() {
   const MemoryPoolScope scope(impl_->pool);
   impl_->read();
-  return Tensor::from<float>(impl_->logits, Shape{impl_->architecture().vocab_size()});
+  return Tensor::from<float>(impl_->logits, Shape{impl_->runtime().vocab_size()});
 }
 
 std::int64_t Session::past() const noexcept { return impl_->past(); }

@@ -170,7 +170,7 @@ Extents extents_of(const KvCache& cache) {
 }
 
 /// Positions of the first `cached` tokens, planned anew: what stands in no picture is text, whatever it spells.
-void place_tokens(const model::Architecture& architecture, SequenceState& state, std::span<const std::int32_t> tokens,
+void place_tokens(const model::RuntimeModel& runtime, SequenceState& state, std::span<const std::int32_t> tokens,
                   std::span<const model::HeldPicture> pictures, std::int64_t cached) {
   const auto place = [&](std::int64_t end, std::span<const Grid> grids) {
     model::SequenceCall call;
@@ -179,7 +179,7 @@ void place_tokens(const model::Architecture& architecture, SequenceState& state,
         tokens.subspan(static_cast<std::size_t>(state.past()), static_cast<std::size_t>(end - state.past())));
     call.grids = grids;
     if (grids.empty()) call.generated_from = 0;
-    const CallPlan plan = architecture.plan(call);
+    const CallPlan plan = runtime.plan(call);
     state.commit(plan);
     return plan;
   };
@@ -245,13 +245,13 @@ void Session::save(const std::string& path) const {
 }
 
 Session Session::from_bytes(const Model& model, std::span<const std::byte> bytes, std::int64_t capacity) {
-  const model::Architecture& architecture = *model.impl_->architecture;
+  const model::RuntimeModel& runtime = *model.impl_->runtime;
   DType dtype{};
   Reader reader = open_envelope(bytes, model.impl_->fingerprint(), dtype);
   const auto saved = reader.number<Extents>();
-  if (saved.capacity < 1 || saved.capacity > architecture.max_position_embeddings() || saved.tokens < 0 ||
+  if (saved.capacity < 1 || saved.capacity > runtime.max_position_embeddings() || saved.tokens < 0 ||
       saved.tokens > saved.capacity || saved.cached < 0 || saved.cached > saved.tokens || saved.prefill_chunk < 0 ||
-      (saved.logits != 0 && saved.logits != architecture.vocab_size()))
+      (saved.logits != 0 && saved.logits != runtime.vocab_size()))
     refuse("its numbers of tokens, positions and logits do not go together");
   if (capacity != 0 && capacity < saved.tokens)
     throw Error(ErrorCode::invalid_argument, "saved session: it holds " + std::to_string(saved.tokens) +
@@ -264,7 +264,7 @@ Session Session::from_bytes(const Model& model, std::span<const std::byte> bytes
     refuse("its cache has other extents than the model's");
   reader.values(impl->tokens, saved.tokens);
   for (const std::int32_t id : impl->tokens)
-    if (id < 0 || id >= architecture.vocab_size()) refuse("it holds the token " + std::to_string(id));
+    if (id < 0 || id >= runtime.vocab_size()) refuse("it holds the token " + std::to_string(id));
   for (std::int64_t i = 0; i < saved.pictures; ++i) {
     const auto n = reader.number<PictureNumbers>();
     const std::string digest(reader.text(kDigits));
@@ -272,7 +272,7 @@ Session Session::from_bytes(const Model& model, std::span<const std::byte> bytes
   }
   reader.values(impl->logits, saved.logits);
   try {
-    place_tokens(architecture, impl->state, impl->tokens, impl->pictures, saved.cached);
+    place_tokens(runtime, impl->state, impl->tokens, impl->pictures, saved.cached);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::format) throw;
     refuse(error.what());

@@ -42,7 +42,7 @@ GenerateResult Session::generate(const GenerateOptions& options) {
   impl.unread_last();
   const std::int64_t before = impl.state.past();
   model::Sequence sequence(*impl.model, prompt, options, impl.state, impl.cache);
-  model::Steps steps(impl.architecture());
+  model::Steps steps(impl.runtime());
   const auto rethrow_failure = [&] {
     if (sequence.failure) std::rethrow_exception(sequence.failure);
   };
@@ -52,7 +52,7 @@ GenerateResult Session::generate(const GenerateOptions& options) {
   };
   try {
     if (impl.unread() == 0 && !sequence.finished())
-      steps.take(sequence, Tensor::borrow(impl.logits.data(), DType::f32, {1, impl.architecture().vocab_size()}), 0);
+      steps.take(sequence, Tensor::borrow(impl.logits.data(), DType::f32, {1, impl.runtime().vocab_size()}), 0);
     rethrow_failure();
     model::Sequence* const running[] = {&sequence};
     while (!sequence.finished()) {

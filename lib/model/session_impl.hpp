@@ -39,7 +39,7 @@ struct Session::Impl {
 
   std::int64_t past() const noexcept { return static_cast<std::int64_t>(tokens.size()); }
   std::int64_t unread() const noexcept { return past() - state.past(); }
-  const model::Architecture& architecture() const noexcept { return *model->architecture; }
+  const model::RuntimeModel& runtime() const noexcept { return *model->runtime; }
 
   /// A call that feeds an input, and what it refers to.
   struct Feeding {
@@ -63,7 +63,7 @@ struct Session::Impl {
 namespace model {
 
 /// The pictures of an input that was checked, behind `past` tokens. Reads their pixels once, for the digests.
-std::vector<HeldPicture> pictures_of(const Architecture& architecture, const ModelInput& input, std::int64_t past);
+std::vector<HeldPicture> pictures_of(const RuntimeModel& runtime, const ModelInput& input, std::int64_t past);
 
 }  // namespace model
 }  // namespace octavo

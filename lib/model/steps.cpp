@@ -30,7 +30,7 @@ void Steps::run(std::span<Sequence* const> sequences, std::int64_t prompt_rows, 
   LanguageCall call;
   call.sequences = calls_;
   call.cancel = cancel;
-  const Tensor logits = architecture_.run(call);
+  const Tensor logits = runtime_.run(call);
   std::int64_t row = 0;
   for (std::size_t i = 0; i < part_.size(); ++i) {
     if (part_[i].sequence->settle_prompt()) take(*part_[i].sequence, logits, row);

@@ -11,7 +11,7 @@ namespace octavo::model {
 
 class Steps {
  public:
-  explicit Steps(const Architecture& architecture) : architecture_(architecture) {}
+  explicit Steps(const RuntimeModel& runtime) : runtime_(runtime) {}
 
   /// One call for `sequences`, which have begun and are not finished. Those that read their prompts read at most
   /// `prompt_rows` rows of them together, in order; 0: all. Each that is through with its prompt gets a token, and as
@@ -26,7 +26,7 @@ class Steps {
     Sequence* sequence;
     bool before_answer;  // it had no token yet
   };
-  const Architecture& architecture_;
+  const RuntimeModel& runtime_;
   std::vector<Member> part_;  // that are in the call
   std::vector<SequenceCall> calls_;
   double callback_seconds_ = 0;  // of the step

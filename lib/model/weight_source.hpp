@@ -1,57 +1,59 @@
-// Where an architecture's weights come from: a checkpoint's data, or its headers alone.
+// The three places that an architecture's weights come from: a checkpoint's data, its headers, or nowhere.
 #pragma once
 
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "octavo/model.hpp"
+#include "octavo/linear_block.hpp"
+#include "octavo/plan.hpp"
 
 namespace octavo::model {
 
-/// Tensors by their published name.
-class WeightSource {
- public:
-  virtual ~WeightSource() = default;
-  virtual bool has(const std::string& name) const = 0;
-  /// As stored. @throws Error  not_found
-  virtual Tensor tensor(const std::string& name) const = 0;
-  /// The shape that config.json implies; the stored one where nothing but that is let in.
-  virtual Shape promised(const std::string& name) const = 0;
-  virtual StoredScheme scheme_of(const std::string& module_path) const = 0;  ///< of a linear
-};
-
-/// Mapped data. The checkpoint must outlive it.
+/// Mapped data of a checkpoint that fits. It must outlive this.
 class CheckpointWeights final : public WeightSource {
  public:
   explicit CheckpointWeights(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
-  bool has(const std::string& name) const override { return checkpoint_.find(name) != nullptr; }
-  Tensor tensor(const std::string& name) const override { return checkpoint_.tensor(name); }
-  Shape promised(const std::string& name) const override { return checkpoint_.info(name).shape; }
-  StoredScheme scheme_of(const std::string& module_path) const override { return checkpoint_.scheme_of(module_path); }
+  Tensor tensor(const std::string& name, const Shape& shape, const std::string& because) override;
+  StoredLinear linear(const std::string& path, const Extent& out, const Extent& in, bool bias) override;
 
  private:
   const Checkpoint& checkpoint_;
 };
 
-/// Tensors without data: of what config.json promises, what the headers say; the promise where one is missing.
+/// Tensors without data: what the headers say of what is asked for; the promise where one is missing.
 class HeaderWeights final : public WeightSource {
  public:
-  HeaderWeights(const Checkpoint& checkpoint, const std::vector<ExpectedTensor>& expected);
-  bool has(const std::string& name) const override { return weights_.contains(name); }
-  Tensor tensor(const std::string& name) const override;
-  Shape promised(const std::string& name) const override { return at(name).promised; }
-  StoredScheme scheme_of(const std::string& module_path) const override { return at(module_path + ".weight").scheme; }
+  explicit HeaderWeights(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  Tensor tensor(const std::string& name, const Shape& shape, const std::string& because) override;
+  StoredLinear linear(const std::string& path, const Extent& out, const Extent& in, bool bias) override;
+  /// Types and shapes of what was asked for since the last time, spelled out.
+  std::string take_stored();
 
  private:
-  struct Weight {
-    DType dtype = DType::f32;
-    Shape shape, promised;
-    StoredScheme scheme = StoredScheme::none;
-  };
-  const Weight& at(const std::string& name) const;
+  Tensor stored(const std::string& name, DType promised_dtype, const Shape& promised);
 
-  std::unordered_map<std::string, Weight> weights_;
+  const Checkpoint& checkpoint_;
+  std::string stored_;
+};
+
+/// No tensor at all: a list of what is asked for.
+class ListedWeights final : public WeightSource {
+ public:
+  /// With `problems`, a scheme that cannot be run is reported, once each, and how the linear is stored left open.
+  explicit ListedWeights(const Checkpoint& checkpoint, std::vector<CheckProblem>* problems = nullptr)
+      : checkpoint_(checkpoint), problems_(problems) {}
+  Tensor tensor(const std::string& name, const Shape& shape, const std::string& because) override;
+  StoredLinear linear(const std::string& path, const Extent& out, const Extent& in, bool bias) override;
+
+  std::vector<ExpectedTensor> tensors;
+
+ private:
+  std::optional<StoredScheme> scheme_of(const std::string& path);
+
+  const Checkpoint& checkpoint_;
+  std::vector<CheckProblem>* problems_;
+  std::set<std::string> told_;
 };
 
 }  // namespace octavo::model

@@ -15,15 +15,15 @@ namespace {
 /// One uncached call over a whole prompt.
 class WholePrompt {
  public:
-  WholePrompt(const model::Architecture& architecture, const ModelInput& input)
-      : architecture_(architecture), state_(architecture.new_state()) {
-    architecture.check_input(input);
+  WholePrompt(const model::RuntimeModel& runtime, const ModelInput& input)
+      : runtime_(runtime), state_(runtime.new_state()) {
+    runtime.check_input(input);
     for (const PixelPatches& image : input.images) grids_.push_back(image.grid);
     sequence_.state = &state_;
     sequence_.ids = model::ids_over(input.ids);
     sequence_.grids = grids_;
     sequence_.logit_rows = 0;
-    sequence_.vision = architecture.encode_images(input, model::CancelToken());
+    sequence_.vision = runtime.encode_images(input, model::CancelToken());
     call_.sequences = {&sequence_, 1};
   }
   WholePrompt(const WholePrompt&) = delete;
@@ -31,11 +31,11 @@ class WholePrompt {
 
   model::SequenceCall& sequence() { return sequence_; }
   model::LanguageCall& call() { return call_; }
-  Tensor run() { return architecture_.run(call_); }
+  Tensor run() { return runtime_.run(call_); }
 
  private:
   const model::CallPool pool_;  // of what the call makes on its way
-  const model::Architecture& architecture_;
+  const model::RuntimeModel& runtime_;
   SequenceState state_;
   std::vector<Grid> grids_;
   model::SequenceCall sequence_;
@@ -46,9 +46,9 @@ class WholePrompt {
 
 Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_states,
                       std::optional<DType> cache_dtype) const {
-  WholePrompt prompt(*impl_->architecture, input);
+  WholePrompt prompt(*impl_->runtime, input);
   std::optional<KvCache> cache;
-  if (cache_dtype) cache = impl_->architecture->new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
+  if (cache_dtype) cache = impl_->runtime->new_cache(static_cast<std::int64_t>(input.ids.size()), *cache_dtype);
   prompt.sequence().cache = cache ? &*cache : nullptr;
   prompt.sequence().logit_rows = prompt.sequence().ids.dim(0);
   std::vector<Tensor> states;
@@ -59,7 +59,7 @@ Tensor Model::forward(const ModelInput& input, std::vector<Tensor>* hidden_state
 }
 
 std::vector<Tensor> Model::hidden_states(const ModelInput& input, std::span<const std::int64_t> layers) const {
-  const std::int64_t count = impl_->architecture->num_layers();
+  const std::int64_t count = impl_->runtime->num_layers();
   std::vector<std::int64_t> asked, wanted;
   for (const std::int64_t layer : layers) {
     if (layer < -count || layer >= count)
@@ -71,7 +71,7 @@ std::vector<Tensor> Model::hidden_states(const ModelInput& input, std::span<cons
   wanted = asked;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  WholePrompt prompt(*impl_->architecture, input);
+  WholePrompt prompt(*impl_->runtime, input);
   std::vector<Tensor> states, in_order;
   prompt.call().hidden_states = &states;
   prompt.call().hidden_layers = wanted;
@@ -83,7 +83,7 @@ std::vector<Tensor> Model::hidden_states(const ModelInput& input, std::span<cons
 }
 
 Tensor Model::last_hidden_state(const ModelInput& input) const {
-  WholePrompt prompt(*impl_->architecture, input);
+  WholePrompt prompt(*impl_->runtime, input);
   Tensor rows;
   prompt.call().last_hidden_state = &rows;
   prompt.run();

@@ -41,7 +41,7 @@ std::vector<std::string> with_vllm_head(std::vector<std::string> names) {
 /// 4 would use the embedding in its place, where transformers 5 uses the head. So is one that gets a head in int8.
 Json config_of(const Checkpoint& source, bool own_head) {
   const Json& config = source.config();
-  const std::optional<bool> tied = Qwen25VlConfig::parse(config).tie_word_embeddings;
+  const std::optional<bool> tied = stated_tie(config);
   const bool by_embedding = embedding_is_head(source, tied);
   if (own_head ? !by_embedding && !tied.value_or(false) : !tied.value_or(false) || by_embedding) return config;
   JsonBuilder untied(config);

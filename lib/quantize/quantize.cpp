@@ -11,6 +11,7 @@
 
 #include "calibration.hpp"
 #include "cost.hpp"
+#include "octavo/architecture.hpp"
 #include "octavo/config.hpp"
 #include "octavo/metrics.hpp"
 #include "output.hpp"
@@ -25,10 +26,11 @@ constexpr std::int64_t kVisionChunk = 16;
 constexpr std::int64_t kRowsPerColumn = 2;
 
 /// Tokens are those of the texts and of the pictures' rows after merging; what the chat template adds is left out.
-std::vector<SampleSize> sizes_of(const std::string& model_dir, const std::vector<Sample>& samples,
+std::vector<SampleSize> sizes_of(const Checkpoint& checkpoint, const std::vector<Sample>& samples,
                                  const std::vector<std::int64_t>& patches) {
-  const Tokenizer tokenizer = Tokenizer::open(model_dir);
-  const std::int64_t merge = ImageProcessorConfig::open(model_dir).merge_size;
+  const Tokenizer tokenizer = Tokenizer::open(checkpoint.files());
+  const std::shared_ptr<const Architecture> architecture = read_architecture(checkpoint.config());
+  const std::int64_t merge = architecture->vision() != nullptr ? architecture->vision()->layout().merge_size : 1;
   std::vector<SampleSize> sizes;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     SampleSize size{patches[i], patches[i] / (merge * merge)};
@@ -58,11 +60,10 @@ class Quantizer {
     plan_ = make_plan(*checkpoint_, recipe_);
     if (!options.calibration.empty()) {
       set_ = read_samples(options.calibration, options.max_samples, options.decode);
-      const std::vector<std::int64_t> patches =
-          check_pictures(set_, ImageProcessorConfig::open(model_dir), options.calibration.skip_bad,
-                         [&](const Sample&) { steps_.check_cancelled(); });
+      const std::vector<std::int64_t> patches = check_pictures(set_, *checkpoint_, options.calibration.skip_bad,
+                                                               [&](const Sample&) { steps_.check_cancelled(); });
       result_.skipped = set_.skipped;
-      costs_ = StepCosts(rates_here(math_), sizes_of(model_dir, set_.samples, patches));
+      costs_ = StepCosts(rates_here(math_), sizes_of(*checkpoint_, set_.samples, patches));
     } else if (plan_.needs_calibration) {
       throw Error(ErrorCode::invalid_argument,
                   "quantize: recipe \"" + options.recipe +
@@ -188,7 +189,7 @@ class Quantizer {
   void quantize_head(const LinearPlan& plan) {
     steps_.stage("lm_head: quantize");
     const Checkpoint source = Checkpoint::open(checkpoint_->directory());  // a mapping of its own, dropped behind it
-    const bool tied = embedding_is_head(source, Qwen25VlConfig::parse(source.config()).tie_word_embeddings);
+    const bool tied = embedding_is_head(source, stated_tie(source.config()));
     const Tensor weight = source.tensor(tied ? "model.embed_tokens.weight" : "lm_head.weight");
     report_and_write(plan, quantize_layer_rtn(weight, plan.rule.options, plan.info.module_path), {});
     steps_.advance(costs_.quantize(plan));

@@ -6,6 +6,7 @@
 #include <span>
 #include <sstream>
 
+#include "octavo/architecture.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/job.hpp"
 #include "octavo/report.hpp"
@@ -77,8 +78,10 @@ std::uint64_t bytes_of_last(const ModelPlan& plan, CallKind kind) {
 ReportMemory plan_memory(const std::string& original_dir, const std::string& quantized_dir) {
   PlanOptions options;
   options.every_block = false;
-  options.grids.push_back(grid_of(kUsualPicture, ImageProcessorConfig::open(original_dir)));
-  const ModelPlan original = plan_model(Checkpoint::open(original_dir), options);
+  const Checkpoint checkpoint = Checkpoint::open(original_dir);
+  if (read_architecture(checkpoint.config())->vision() != nullptr)
+    options.grids.push_back(grid_of(kUsualPicture, ImageProcessorConfig::open(original_dir)));
+  const ModelPlan original = plan_model(checkpoint, options);
   const ModelPlan quantized = plan_model(Checkpoint::open(quantized_dir), options);
   ReportMemory memory;
   memory.original_weights = original.weight_bytes;

@@ -6,6 +6,7 @@
 
 #include "folder.hpp"
 #include "forms.hpp"
+#include "octavo/architecture.hpp"
 #include "records.hpp"
 #include "words.hpp"
 
@@ -119,8 +120,11 @@ SampleSet read_samples(const SampleSource& source, std::int64_t limit, const Dec
   return set;
 }
 
-std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
-                                         const std::function<void(const Sample&)>& before_each) {
+namespace {
+
+/// `processor`: null where the model takes no pictures.
+std::vector<std::int64_t> check_all(SampleSet& set, const ImageProcessorConfig* processor, bool skip_bad,
+                                    const std::function<void(const Sample&)>& before_each) {
   std::vector<Sample> good;
   std::vector<std::int64_t> patches;
   for (Sample& sample : set.samples) {
@@ -128,10 +132,13 @@ std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorCon
     std::int64_t count = 0;
     try {
       in_context(sample.name(), [&] {
+        if (processor == nullptr && !sample.images.empty())
+          throw Error(ErrorCode::invalid_argument,
+                      "it has a picture, but the model has no vision tower and takes text alone: leave it out");
         for (const SampleImage& picture : sample.images) {
           const Image image = load_image(picture, sample.decode);
           in_context(picture.name, [&] {
-            const Grid grid = grid_of({image.height, image.width}, processor);
+            const Grid grid = grid_of({image.height, image.width}, *processor);
             count += grid.t * grid.h * grid.w;
           });
         }
@@ -147,6 +154,19 @@ std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorCon
   set.samples = std::move(good);
   require_some(set, "the source");
   return patches;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> check_pictures(SampleSet& set, const ImageProcessorConfig& processor, bool skip_bad,
+                                         const std::function<void(const Sample&)>& before_each) {
+  return check_all(set, &processor, skip_bad, before_each);
+}
+
+std::vector<std::int64_t> check_pictures(SampleSet& set, const Checkpoint& model, bool skip_bad,
+                                         const std::function<void(const Sample&)>& before_each) {
+  if (read_architecture(model.config())->vision() == nullptr) return check_all(set, nullptr, skip_bad, before_each);
+  return check_pictures(set, ImageProcessorConfig::open(model.files()), skip_bad, before_each);
 }
 
 std::vector<Image> load_images(const Sample& sample) {

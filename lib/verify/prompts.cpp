@@ -93,6 +93,7 @@ std::string picture_question(const Verification& verification) {
 
 std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& step, std::size_t limit) {
   std::vector<ModelInput> prompts;
+  if (!verification.original->takes_pictures()) return prompts;
   for (const Sample& sample : verification.samples) {
     if (sample.images.empty() || prompts.size() == limit) continue;
     std::vector<Image> images;

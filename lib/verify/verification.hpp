@@ -89,7 +89,8 @@ inline std::optional<double> cache_bound(const VerifyThresholds& bounds, bool qu
 
 /// The first distinct prompts of the samples, without their pictures, else built-in ones.
 const std::vector<ModelInput>& text_prompts(Verification& verification);
-/// Up to `limit` of the samples that have pictures; a built-in picture and prompt when there is none.
+/// Up to `limit` of the samples that have pictures; a built-in picture and prompt when there is none. None where the
+/// model takes no pictures.
 std::vector<ModelInput> picture_prompts(Verification& verification, StepResult& step, std::size_t limit);
 /// The prompt text that goes with pictures made here.
 std::string picture_question(const Verification& verification);
@@ -150,9 +151,7 @@ std::string ids_text(std::span<const std::int32_t> ids);  ///< "12 7 404", at mo
 
 /// First row after the last picture's pads; 0 without pictures.
 std::int64_t first_row_after_pictures(const Verification& verification, const ModelInput& input);
-inline bool is_pad(const Verification& verification, std::int32_t id) {
-  return octavo::is_pad(*verification.original, id);
-}
+inline bool is_pad(const Verification& verification, std::int32_t id) { return verification.original->is_pad(id); }
 
 // --- Steps (steps/*.cpp) ---------------------------------------------------------------------------------------------
 

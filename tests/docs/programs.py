@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The programs that the pages on C show are those of examples/c, which tests/examples runs.  programs.py SOURCE_DIR"""
+"""The programs that the pages show are those of examples, which tests/examples runs.  programs.py SOURCE_DIR"""
 import pathlib
 import re
 import sys
@@ -19,6 +19,10 @@ for page in sorted((root / "docs").glob("c_*.md")):
         else:
             print(f"{page.name}: the program that begins with {block.splitlines()[0]!r} is no file of examples/c")
             failures += 1
+if "```cpp\n" + (root / "examples/cpp/own_architecture.cpp").read_text() + "```" not in \
+        (root / "docs/architectures.md").read_text():
+    print("docs/architectures.md does not show examples/cpp/own_architecture.cpp as it is")
+    failures += 1
 for name in sorted(set(programs.values()) - shown):
     print(f"examples/c/{name} stands on no page")
     failures += 1

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "architecture.hpp"
 #include "bundled.hpp"
 #include "golden.hpp"
 #include "prompt_lookup.hpp"
+#include "runtime_model.hpp"
 
 using golden::message_of;
 using golden::Values;
@@ -75,15 +75,15 @@ TEST_CASE("a row has the same logits alone and among up to seven others, bit for
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
   octavo::ModelOptions options;
   options.language_math = GENERATE(octavo::FloatMath::f32, octavo::FloatMath::bf16);
-  const std::unique_ptr<octavo::model::Architecture> in_float =
-      octavo::model::find_architecture(checkpoint).open(checkpoint, options, {});
-  const std::unique_ptr<octavo::model::Architecture> in_int8 =
+  const std::unique_ptr<octavo::model::RuntimeModel> in_float =
+      octavo::model::RuntimeModel::open(checkpoint, octavo::model::find_architecture(checkpoint), options, {});
+  const std::unique_ptr<octavo::model::RuntimeModel> in_int8 =
       in_float->with_linears(golden::linears_in_w8a8(checkpoint, in_float->linears()));
   const Ids answer{4, 6, 2, 6, 4, 3, 3, 8};
   std::int64_t compared = 0;
-  const auto compare = [&](const octavo::model::Architecture& architecture, std::size_t prompt, octavo::DType dtype) {
-    octavo::SequenceState state = architecture.new_state();
-    octavo::KvCache cache = architecture.new_cache(static_cast<std::int64_t>(prompt + answer.size()), dtype);
+  const auto compare = [&](const octavo::model::RuntimeModel& model, std::size_t prompt, octavo::DType dtype) {
+    octavo::SequenceState state = model.new_state();
+    octavo::KvCache cache = model.new_cache(static_cast<std::int64_t>(prompt + answer.size()), dtype);
     const auto run = [&](const Ids& ids) {
       octavo::model::SequenceCall sequence;
       sequence.state = &state;
@@ -92,7 +92,7 @@ TEST_CASE("a row has the same logits alone and among up to seven others, bit for
       sequence.logit_rows = static_cast<std::int64_t>(ids.size());
       octavo::model::LanguageCall call;
       call.sequences = {&sequence, 1};
-      return architecture.run(call);
+      return model.run(call);
     };
     Ids ids;
     for (std::size_t i = 0; i < prompt; ++i) ids.push_back(static_cast<std::int32_t>(2 + (i * 37) % 300));
@@ -114,13 +114,13 @@ TEST_CASE("a row has the same logits alone and among up to seven others, bit for
   for (const octavo::BackendInfo& backend : octavo::float_backends()) {
     if (!backend.available) continue;
     octavo::force_float_backend(backend.name);
-    for (const auto* architecture : {in_float.get(), in_int8.get()})
+    for (const auto* model : {in_float.get(), in_int8.get()})
       for (const octavo::DType dtype : {octavo::DType::f32, octavo::DType::bf16, octavo::DType::s8})
         for (const std::size_t prompt : {19U, 508U}) {  // the keys of the second are divided among threads on the way
           INFO((options.language_math == octavo::FloatMath::bf16 ? "math in bf16, " : "")
-               << backend.name << (architecture == in_int8.get() ? ", W8A8, " : ", float, ")
+               << backend.name << (model == in_int8.get() ? ", W8A8, " : ", float, ")
                << octavo::dtype_name(dtype) << ", behind " << prompt << " tokens");
-          compare(*architecture, prompt, dtype);
+          compare(*model, prompt, dtype);
         }
   }
   octavo::force_float_backend("");

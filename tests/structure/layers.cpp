@@ -88,7 +88,10 @@ const std::map<std::string, std::string> kModuleOfHeader{{"version", "tensor"},
                                                          {"files", "json"},
                                                          {"model_info", "model"},
                                                          {"quantized_writer", "quantize"},
-                                                         {"running_batch", "model"}};
+                                                         {"running_batch", "model"},
+                                                         {"architecture", "model"},
+                                                         {"linear_block", "model"},
+                                                         {"model_operations", "model"}};
 
 std::string module_of_header(const std::string& include) {  // "octavo/gemm.hpp" -> "gemm"
   if (include.rfind("octavo/", 0) != 0) return "";

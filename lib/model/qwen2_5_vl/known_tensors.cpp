@@ -1,4 +1,4 @@
-// The tensors that config.json promises, for check: which head is used, and what the shapes say of the fields.
+// The tensors that config.json promises, for check: what the shapes say of the fields.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -7,40 +7,10 @@
 
 #include "problems.hpp"
 #include "qwen2_5_vl.hpp"
+#include "registry.hpp"
 
 namespace octavo::model {
 namespace {
-
-/// Settles which head is used, and says so where the file and the tensors leave room for doubt.
-void head_notes(const Checkpoint& checkpoint, Qwen25VlConfig& config, std::vector<CheckProblem>& problems) {
-  const std::optional<bool> stated = config.tie_word_embeddings;
-  config.tie_word_embeddings = embedding_is_head(checkpoint, stated);
-  const TensorInfo* head = checkpoint.find("lm_head.weight");
-  const TensorInfo* table = checkpoint.find("model.embed_tokens.weight");
-  if (table != nullptr && table->name.ends_with("lm_head.weight"))
-    problems.push_back(
-        {"model.embed_tokens.weight: is stored as lm_head.weight alone, which serves for both, as for "
-         "transformers 5; transformers 4 would start from a random embedding",
-         table->file + ": " + table->name, "rename the tensor to model.embed_tokens.weight", false});
-  const std::string place = head == nullptr ? checkpoint.config().where() : head->file + ": " + head->name;
-  if (stated.value_or(false) && head != nullptr) {
-    if (*config.tie_word_embeddings) {
-      problems.push_back(
-          {"lm_head.weight: is stored, though tie_word_embeddings is true: a copy equal to the embedding", place,
-           "harmless; drop the tensor to save its bytes", false});
-    } else {
-      problems.push_back(
-          {"lm_head.weight: holds other values than the embedding, though tie_word_embeddings is true: it "
-           "is used, as by transformers 5; transformers 4 uses the embedding",
-           place, "set tie_word_embeddings to false if it was trained apart; else drop the tensor", false});
-    }
-  } else if (!stated && head == nullptr) {
-    problems.push_back(
-        {"config.json does not state tie_word_embeddings and there is no lm_head.weight: the embedding is "
-         "used in its place; transformers would start from a random one",
-         place, "set tie_word_embeddings to true", false});
-  }
-}
 
 bool is_left_out(const Qwen25VlConfig& config, const std::string& field) {
   return std::find(config.left_out.begin(), config.left_out.end(), field) != config.left_out.end();
@@ -64,7 +34,7 @@ void add_contradictions(const Checkpoint& checkpoint, const Qwen25VlConfig& conf
 bool tells_more(const Checkpoint& checkpoint, const Qwen25VlConfig& config, const std::vector<ExpectedTensor>& stated,
                 const Qwen25VlConfig& shown, const std::vector<Contradiction>& contradictions) {
   std::vector<CheckProblem> told_below;
-  const std::vector<ExpectedTensor> by_shapes = expected_tensors(checkpoint, shown, &told_below);
+  const std::vector<ExpectedTensor> by_shapes = expected_tensors(checkpoint, *make_qwen2_5_vl(shown), &told_below);
   const std::size_t as_stated = tensor_problems(checkpoint, stated).size();
   const std::size_t as_shown = tensor_problems(checkpoint, by_shapes).size() + contradictions.size();
   const bool left_out = std::any_of(contradictions.begin(), contradictions.end(),
@@ -80,22 +50,23 @@ bool known_qwen2_5_vl_tensors(const Checkpoint& checkpoint, std::vector<Expected
   bool known = false;
   Qwen25VlConfig config = Qwen25VlConfig::parse_all(checkpoint.config(), told, known);
   if (!known) return false;
-  head_notes(checkpoint, config, problems);
+  head_notes(checkpoint, problems);
   Qwen25VlConfig shown = config;
   const std::vector<Contradiction> contradictions = follow_tensors(checkpoint, shown);
-  if (!is_plausible(checkpoint, shown)) {
-    problems.push_back({implausible(checkpoint, config), checkpoint.config().where() + ": num_hidden_layers",
+  if (!implausible_blocks(checkpoint, shown.text.num_hidden_layers, shown.vision.depth).empty()) {
+    problems.push_back({implausible_blocks(checkpoint, config.text.num_hidden_layers, config.vision.depth),
+                        checkpoint.config().where() + ": num_hidden_layers",
                         "num_hidden_layers and vision_config.depth count blocks: take them from the original"});
     return false;
   }
-  if (is_plausible(checkpoint, config)) {
-    expected = expected_tensors(checkpoint, config, &problems);
+  if (implausible_blocks(checkpoint, config.text.num_hidden_layers, config.vision.depth).empty()) {
+    expected = expected_tensors(checkpoint, *make_qwen2_5_vl(config), &problems);
     if (contradictions.empty() || tells_more(checkpoint, config, expected, shown, contradictions)) return true;
   }
   add_contradictions(checkpoint, config, contradictions, problems);
   constexpr std::size_t kOfAnotherModel = 4;  // fields: what else does not fit is not worth a list
   if (contradictions.size() >= kOfAnotherModel) return false;
-  expected = expected_tensors(checkpoint, shown, &problems);
+  expected = expected_tensors(checkpoint, *make_qwen2_5_vl(shown), &problems);
   return true;
 }
 

@@ -8,13 +8,6 @@
 namespace octavo::model {
 namespace {
 
-// The convolution's kernel equals its stride: it is one matrix product over flattened patches.
-Linear make_patch_embed(const Tensor& kernel, const VisionConfig& config, FloatMath math) {
-  if (kernel.is_meta()) return {};
-  return Linear::floating("visual.patch_embed.proj", kernel.reshape(Shape{config.hidden_size, config.patch_elements()}),
-                          {}, math);
-}
-
 /// x[G,H] in window order, as the images are: row i goes to row index[i].
 Tensor in_image_order(const Tensor& x, const Tensor& index) {
   Tensor y = Tensor::empty_like(x, DType::f32, x.shape());
@@ -31,19 +24,25 @@ Tensor in_image_order(const Tensor& x, const Tensor& index) {
   return y;
 }
 
+Extent merged(const VisionConfig& config) {
+  return {config.merged_size(), "vision_config.spatial_merge_size^2 * hidden_size"};
+}
+
 }  // namespace
 
-VisionEnds::VisionEnds(const WeightSource& source, const VisionConfig& config, FloatMath math)
+GroupMerger::GroupMerger(WeightSource& weights, const VisionConfig& config, FloatMath math)
     : config_(config),
-      kernel_(source.tensor("visual.patch_embed.proj.weight")),
-      patch_embed_(make_patch_embed(kernel_, config, math)),
-      ln_q_(load_norm(source, "visual.merger.ln_q", VisionConfig::kRmsNormEps)),
-      merge1_(load_linear(source, "visual.merger.mlp.0", "visual.merger.mlp.0_input", math)),
-      merge2_(load_linear(source, "visual.merger.mlp.2", "visual.merger.mlp.2_input", math)) {}
+      ln_q_(load_norm(weights, "visual.merger.ln_q", {config.hidden_size, "vision_config.hidden_size"},
+                      VisionConfig::kRmsNormEps)),
+      merge1_(load_linear(weights, "visual.merger.mlp.0", "visual.merger.mlp.0_input", merged(config), merged(config),
+                          true, math)),
+      merge2_(load_linear(weights, "visual.merger.mlp.2", "visual.merger.mlp.2_input",
+                          {config.out_hidden_size, "vision_config.out_hidden_size"}, merged(config), true, math)) {}
 
-Tensor VisionEnds::finish(const Tensor& hidden, const VisionContext& context) const {
+Tensor GroupMerger::finish(const BlockState& state) const {
+  const auto& context = *static_cast<const VisionContext*>(state.context.get());
   const std::int64_t groups = context.window_index.dim(0);
-  const Tensor normed = ln_q_(hidden);  // per patch, before the concatenation
+  const Tensor normed = ln_q_(state.hidden);  // per patch, before the concatenation
   const Tensor joined = view_operation(
       kMergeGroupsContract, "visual.merger", normed, Shape{groups, config_.merged_size()}, [&](Binder& binder) {
         binder.dim("merge", config_.spatial_merge_size, "spatial_merge_size").dim("G", groups, "the merge groups");
@@ -59,11 +58,8 @@ Tensor VisionEnds::finish(const Tensor& hidden, const VisionContext& context) co
   return in_image_order(merge2_.linear.forward(inner), context.window_index);
 }
 
-std::vector<LinearInfo> VisionEnds::linears() const { return {merge1_.info, merge2_.info}; }
-
-std::size_t VisionEnds::weight_bytes() const noexcept {
-  return kernel_.size_bytes() + ln_q_.weight.size_bytes() + merge1_.linear.weight_bytes() +
-         merge2_.linear.weight_bytes();
+std::size_t GroupMerger::weight_bytes() const noexcept {
+  return ln_q_.weight.size_bytes() + merge1_.linear.weight_bytes() + merge2_.linear.weight_bytes();
 }
 
 }  // namespace octavo::model

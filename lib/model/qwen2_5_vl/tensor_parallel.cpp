@@ -183,9 +183,8 @@ class Dims {
 
 }  // namespace
 
-std::vector<ParallelDim> qwen2_5_vl_parallel_dims(const Checkpoint& checkpoint, std::int64_t ranks) {
-  const Qwen25VlConfig config = Qwen25VlConfig::parse(checkpoint.config());
-  require_plausible_blocks(checkpoint, config);
+std::vector<ParallelDim> qwen2_5_vl_parallel_dims(const Checkpoint& checkpoint, const Qwen25VlConfig& config,
+                                                  std::int64_t ranks) {
   const TextConfig& text = config.text;
   const VisionConfig& vision = config.vision;
   const Tower language{"model.layers.",          text.num_hidden_layers,   text.hidden_size,

@@ -1,9 +1,10 @@
-// The vision tower's blocks and its first end; the other is merger.cpp.
+// The vision tower's blocks and what comes before them; what comes behind is merger.cpp.
 #include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "check_input.hpp"
 #include "finite.hpp"
 #include "octavo/model_contracts.hpp"
 #include "ops.hpp"
@@ -28,22 +29,42 @@ Tensor concatenate_patches(const ModelInput& input, std::int64_t columns) {
   return all;
 }
 
+Extent width(const VisionConfig& config) { return {config.hidden_size, "vision_config.hidden_size"}; }
+Extent inner(const VisionConfig& config) { return {config.intermediate_size, "vision_config.intermediate_size"}; }
+
+Tensor load_kernel(WeightSource& weights, const VisionConfig& config) {
+  const Extent channels{config.in_channels, "vision_config.in_channels"};
+  const Extent frames{config.temporal_patch_size, "vision_config.temporal_patch_size"};
+  const Extent patch{config.patch_size, "vision_config.patch_size"};
+  return weights.tensor(
+      "visual.patch_embed.proj.weight", {config.hidden_size, channels.size, frames.size, patch.size, patch.size},
+      width(config).reason() + ", " + channels.reason() + ", " + frames.reason() + ", " + patch.reason());
+}
+
+// The convolution's kernel equals its stride: it is one matrix product over flattened patches.
+Linear make_patch_embed(const Tensor& kernel, const VisionConfig& config, FloatMath math) {
+  if (kernel.is_meta()) return {};
+  return Linear::floating("visual.patch_embed.proj", kernel.reshape(Shape{config.hidden_size, config.patch_elements()}),
+                          {}, math);
+}
+
 }  // namespace
 
-VisionBlock::VisionBlock(const WeightSource& source, const VisionConfig& config, std::int64_t index, FloatMath math)
-    : LinearBlock("visual.blocks." + std::to_string(index), math),
+VisionBlock::VisionBlock(WeightSource& weights, const VisionConfig& config, std::int64_t index, FloatMath math)
+    : VisionLayer(index, math),
       heads_(config.num_heads),
       head_dim_(config.head_dim()),
       full_attention_(config.is_full_attention(index)),
       attention_path_(module_path() + ".attn"),
       mlp_path_(module_path() + ".mlp"),
-      norm1_(load_norm(source, module_path() + ".norm1", VisionConfig::kRmsNormEps)),
-      norm2_(load_norm(source, module_path() + ".norm2", VisionConfig::kRmsNormEps)),
-      qkv_(add(source, "attn.qkv", "attn.qkv_input")),
-      proj_(add(source, "attn.proj", "attn.proj_input")),
-      gate_(add(source, "mlp.gate_proj", "mlp.gate_up_input")),
-      up_(add(source, "mlp.up_proj", "mlp.gate_up_input")),
-      down_(add(source, "mlp.down_proj", "mlp.down_input")) {}
+      norm1_(add_norm(weights, "norm1", width(config), VisionConfig::kRmsNormEps)),
+      qkv_(add(weights, "attn.qkv", "attn.qkv_input", {3 * config.hidden_size, "3 * vision_config.hidden_size"},
+               width(config), true)),
+      proj_(add(weights, "attn.proj", "attn.proj_input", width(config), width(config), true)),
+      norm2_(add_norm(weights, "norm2", width(config), VisionConfig::kRmsNormEps)),
+      gate_(add(weights, "mlp.gate_proj", "mlp.gate_up_input", inner(config), width(config), true)),
+      up_(add(weights, "mlp.up_proj", "mlp.gate_up_input", inner(config), width(config), true)),
+      down_(add(weights, "mlp.down_proj", "mlp.down_input", width(config), inner(config), true)) {}
 
 VisionBlock::Heads VisionBlock::split(const Tensor& x) const {
   const std::int64_t rows = x.dim(0);
@@ -67,10 +88,8 @@ VisionBlock::Heads VisionBlock::split(const Tensor& x) const {
   return heads;
 }
 
-Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, LinearObserver* observer,
-                           Tensor& hidden) const {
-  observe(observer, qkv_, x);
-  Heads heads = split(apply(qkv_, x));
+Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, const BlockCall& call, Tensor& hidden) const {
+  Heads heads = split(apply(qkv_, x, call));
   apply_rotary(heads.q, context.rotary, attention_path_);
   apply_rotary(heads.k, context.rotary, attention_path_);
   // A score of -infinity would hide its key without a trace.
@@ -88,41 +107,26 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, Linear
   const Tensor out = attention(heads.q.reshape(one).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
                                heads.k.reshape(one).permute({0, 2, 1, 3}), heads.v.permute({0, 2, 1, 3}), options);
   const Tensor joined = join_heads(out, attention_path_);
-  observe(observer, proj_, joined);
-  if (current_observer() != nullptr) return apply(proj_, joined);
-  at(proj_).forward_add(joined, hidden);
+  if (current_observer() != nullptr) return apply(proj_, joined, call);
+  apply_add(proj_, joined, hidden, call);
   return {};
 }
 
-void VisionBlock::run(Tensor& hidden, const VisionContext& context, LinearObserver* observer) const {
+void VisionBlock::run(BlockState& state, const BlockCall& call) const {
+  Tensor& hidden = state.hidden;
   {
-    const Tensor attended = attend(norm1_(hidden), context, observer, hidden);
+    const auto& context = *static_cast<const VisionContext*>(state.context.get());
+    const Tensor attended = attend(norm1_(hidden), context, call, hidden);
     if (attended.defined()) add_in_place(hidden, attended, module_path());  // the normed rows are gone
   }
-  const Tensor normed = norm2_(hidden);
-  observe(observer, gate_, normed);
-  const Tensor gate = apply_gated(gate_, up_, normed, mlp_path_);
-  observe(observer, down_, gate);
-  apply_add(down_, gate, hidden);
+  const Tensor gate = apply_gated(gate_, up_, norm2_(hidden), mlp_path_, call);
+  apply_add(down_, gate, hidden, call);
 }
 
-std::size_t VisionBlock::weight_bytes() const noexcept {
-  return LinearBlock::weight_bytes() + norm1_.weight.size_bytes() + norm2_.weight.size_bytes();
-}
+WindowedPatches::WindowedPatches(WeightSource& weights, const VisionConfig& config, FloatMath math)
+    : config_(config), kernel_(load_kernel(weights, config)), patch_embed_(make_patch_embed(kernel_, config, math)) {}
 
-std::string VisionBlock::stored_as() const {
-  return LinearBlock::stored_as() + norm1_.stored_as() + norm2_.stored_as();
-}
-
-void VisionBlock::forward(BlockState& state, LinearObserver* observer) const {
-  if (!state.hidden.defined()) return;  // no images
-  FirstNotFinite finite;
-  const ObserverScope scope(&finite);
-  run(state.hidden, *static_cast<const VisionContext*>(state.context.get()), observer);
-}
-
-BlockState VisionEnds::begin(const ModelInput& input) const {
-  if (input.images.empty()) return {};
+BlockState WindowedPatches::begin(const ModelInput& input) const {
   const std::vector<Grid> grids = grids_of(input);
   const std::int64_t group = config_.spatial_merge_size * config_.spatial_merge_size;
   const bool has_data = !input.images.front().pixel_values.is_meta();
@@ -149,7 +153,7 @@ BlockState VisionEnds::begin(const ModelInput& input) const {
   return state;
 }
 
-RotaryTable VisionEnds::rotary_table(const std::vector<Grid>& grids, bool has_data) const {
+RotaryTable WindowedPatches::rotary_table(const std::vector<Grid>& grids, bool has_data) const {
   std::int64_t patches = 0;
   for (const Grid& grid : grids) patches += grid.t * grid.h * grid.w;
   const Shape shape{patches, config_.head_dim()};
@@ -163,7 +167,7 @@ RotaryTable VisionEnds::rotary_table(const std::vector<Grid>& grids, bool has_da
   return table;
 }
 
-Tensor VisionEnds::embed_patches(const Tensor& pixels) const {
+Tensor WindowedPatches::embed_patches(const Tensor& pixels) const {
   Binder binder(kPatchEmbedContract, "visual.patch_embed.proj");
   binder.given("pixels", pixels).weight("w", kernel_).check();
   Tensor embedded;

@@ -8,6 +8,14 @@
 namespace octavo::detail {
 namespace {
 
+/// Nothing to look at.
+bool skipped_without_tower(const Verification& verification, StepResult& step) {
+  if (verification.original->takes_pictures()) return false;
+  step.status = StepStatus::skipped;
+  step.note = "the model takes no pictures";
+  return true;
+}
+
 constexpr std::int64_t kShortAnswer = 16;
 constexpr std::size_t kPicturePrompts = 2;
 
@@ -45,6 +53,7 @@ void answer_and_compare(Verification& verification, StepResult& step, const Mode
 }  // namespace
 
 void step_image(Verification& verification, StepResult& step) {
+  if (skipped_without_tower(verification, step)) return;
   const std::vector<ModelInput> prompts = picture_prompts(verification, step, kPicturePrompts);
   LogitComparison logits;
   for (const ModelInput& prompt : prompts) answer_and_compare(verification, step, prompt, logits);
@@ -53,6 +62,7 @@ void step_image(Verification& verification, StepResult& step) {
 }
 
 void step_images(Verification& verification, StepResult& step) {
+  if (skipped_without_tower(verification, step)) return;
   const std::string question = picture_question(verification);
   std::vector<Image> pictures;
   std::vector<ModelInput> prompts;

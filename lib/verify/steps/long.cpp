@@ -12,6 +12,7 @@ constexpr std::int64_t kShortAnswer = 16;
 constexpr std::uint64_t kSeed = 20240817;
 
 ModelInput first_picture_prompt(Verification& verification, StepResult& step) {
+  if (!verification.original->takes_pictures()) return text_prompts(verification).front();
   return picture_prompts(verification, step, 1).front();
 }
 

@@ -92,7 +92,7 @@ void check_sample_pictures(Verification& verification) {
   SampleSet set{std::move(verification.samples), std::move(verification.result.skipped)};
   if (set.samples.empty()) return;
   try {
-    check_pictures(set, verification.original->image_processor(), verification.options.samples.skip_bad,
+    check_pictures(set, verification.original->checkpoint(), verification.options.samples.skip_bad,
                    [&](const Sample&) { verification.steps.check_cancelled(); });
   } catch (const Error& error) {
     if (error.code() == ErrorCode::cancelled) throw;
@@ -126,7 +126,7 @@ void step_open(Verification& verification, StepResult& step) {
   for (const Model* model : {&a, &b}) {  // read now, so that a broken file fails here
     in_context(side(model == &b), [&] {
       model->tokenizer();
-      model->image_processor();
+      if (model->takes_pictures()) model->image_processor();
     });
   }
   check_sample_pictures(verification);

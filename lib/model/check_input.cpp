@@ -1,17 +1,16 @@
-// What a ModelInput must satisfy before any arithmetic starts.
-#include <string>
+#include "check_input.hpp"
 
-#include "qwen2_5_vl.hpp"
+#include "octavo/message.hpp"
 
 namespace octavo::model {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::invalid_argument, "model input: " + what); }
 
-void check_image(const VisionConfig& config, const PixelPatches& image, std::size_t index) {
+void check_image(const ImageLayout& layout, const PixelPatches& image, std::size_t index) {
   const std::string name = "image " + std::to_string(index);
   const Grid& grid = image.grid;
-  const std::int64_t merge = config.spatial_merge_size;
+  const std::int64_t merge = layout.merge_size;
   constexpr std::int64_t kMaxExtent = std::int64_t{1} << 20;  // products stay far from overflow
   const std::string spelled =
       "grid " + std::to_string(grid.t) + " x " + std::to_string(grid.h) + " x " + std::to_string(grid.w);
@@ -20,7 +19,7 @@ void check_image(const VisionConfig& config, const PixelPatches& image, std::siz
     refuse(name + ": " + spelled + ", rows and columns must be positive multiples of spatial_merge_size " +
            std::to_string(merge));
   }
-  const Shape expected{grid.t * grid.h * grid.w, config.patch_elements()};
+  const Shape expected{grid.t * grid.h * grid.w, layout.patch_elements};
   if (!image.pixel_values.defined() || image.pixel_values.dtype() != DType::f32 ||
       !(image.pixel_values.shape() == expected)) {
     const std::string actual = image.pixel_values.defined() ? std::string(dtype_name(image.pixel_values.dtype())) +
@@ -40,25 +39,36 @@ std::vector<Grid> grids_of(const ModelInput& input) {
   return grids;
 }
 
-void check_qwen2_5_vl_input(const Qwen25VlConfig& config, const ModelInput& input) {
+ImageLayout layout_of(const Architecture& architecture) {
+  const VisionTower* tower = architecture.vision();
+  return tower != nullptr ? tower->layout() : ImageLayout{};
+}
+
+void refuse_pictures(const std::string& model_type) {
+  throw Error(ErrorCode::invalid_argument, "the architecture " + in_quotes(model_type) +
+                                               " has no vision tower: the model takes text alone, leave the pictures "
+                                               "out");
+}
+
+void check_input(const TextConfig& text, const ImageLayout& layout, const std::string& model_type,
+                 const ModelInput& input) {
   if (input.ids.empty()) refuse("the prompt is empty, it must hold at least one token");
+  if (!input.images.empty() && !takes_pictures(layout)) refuse_pictures(model_type);
   std::int64_t pads = 0;
   for (std::size_t i = 0; i < input.ids.size(); ++i) {
     const std::int32_t id = input.ids[i];
-    if (id < 0 || id >= config.text.vocab_size) {
+    if (id < 0 || id >= text.vocab_size) {
       refuse("token " + std::to_string(i) + " is " + std::to_string(id) + ", outside the vocabulary of " +
-             std::to_string(config.text.vocab_size));
+             std::to_string(text.vocab_size));
     }
-    if (id == config.video_token_id)
+    if (id == layout.video_token_id)
       refuse("token " + std::to_string(i) + " is a video pad; videos are given as images");
-    pads += id == config.image_token_id ? 1 : 0;
+    pads += id == layout.image_token_id ? 1 : 0;
   }
   std::int64_t needed = 0;
-  const std::int64_t group = config.vision.spatial_merge_size * config.vision.spatial_merge_size;
   for (std::size_t i = 0; i < input.images.size(); ++i) {
-    check_image(config.vision, input.images[i], i);
-    const Grid& grid = input.images[i].grid;
-    needed += grid.t * grid.h * grid.w / group;
+    check_image(layout, input.images[i], i);
+    needed += layout.tokens_of(input.images[i].grid);
   }
   if (pads != needed) {
     refuse("the prompt holds " + std::to_string(pads) + " image pads, its " + std::to_string(input.images.size()) +

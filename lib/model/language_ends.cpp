@@ -1,0 +1,156 @@
+#include "language_ends.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "int8_copy.hpp"
+#include "octavo/model_contracts.hpp"
+#include "ops.hpp"
+
+namespace octavo::model {
+
+SequenceState new_state(const ImageLayout& layout) {
+  SequenceState::Tokens tokens;
+  tokens.image_token_id = layout.image_token_id;
+  tokens.video_token_id = layout.video_token_id;
+  tokens.spatial_merge_size = layout.merge_size;
+  tokens.tokens_per_second = layout.tokens_per_second;
+  return SequenceState(tokens);
+}
+
+CallPlan plan_call(const ImageLayout& layout, const SequenceCall& sequence) {
+  if (sequence.ids.is_meta()) return sequence.state->plan(sequence.ids.dim(0));
+  const std::span<const std::int32_t> ids = sequence.ids.values<std::int32_t>();
+  const auto is_pad = [&](std::int32_t id) { return id == layout.image_token_id || id == layout.video_token_id; };
+  const auto generated = ids.subspan(std::min(sequence.generated_from, ids.size()));
+  if (std::none_of(generated.begin(), generated.end(), is_pad)) return sequence.state->plan(ids, sequence.grids);
+  // A model may utter the id of a pad; it gets a text position. Any id that is no pad stands in for it.
+  std::vector<std::int32_t> spelled(ids.begin(), ids.end());
+  std::int32_t text_id = 0;
+  while (is_pad(text_id)) ++text_id;
+  std::fill(spelled.begin() + static_cast<std::ptrdiff_t>(sequence.generated_from), spelled.end(), text_id);
+  return sequence.state->plan(spelled, sequence.grids);
+}
+
+namespace {
+
+/// The positions [3, rows] of all parts, side by side; each part's own are a view of them from then on.
+Tensor join_positions(std::span<LanguagePart> parts) {
+  if (parts.size() == 1) return parts.front().plan.positions;
+  const std::int64_t rows = parts.back().first + parts.back().plan.q_len;
+  Tensor joined = Tensor::empty_like(parts.front().plan.positions, DType::i64, Shape{3, rows});
+  for (LanguagePart& part : parts) {
+    Tensor& own = part.plan.positions;
+    for (std::int64_t axis = 0; axis < 3 && !joined.is_meta(); ++axis)
+      std::copy_n(own.data<std::int64_t>() + axis * part.plan.q_len, part.plan.q_len,
+                  joined.mutable_data<std::int64_t>() + axis * rows + part.first);
+    own = joined.slice(1, part.first, part.first + part.plan.q_len);
+  }
+  return joined;
+}
+
+}  // namespace
+
+LanguageContext context_of(const Architecture& architecture, const ImageLayout& layout,
+                           std::span<const SequenceCall> sequences) {
+  LanguageContext context;
+  std::int64_t rows = 0;
+  for (const SequenceCall& sequence : sequences) {
+    context.parts.push_back({sequence.plan != nullptr ? *sequence.plan : plan_call(layout, sequence), sequence.cache,
+                             rows, sequence.logit_rows});
+    rows += context.parts.back().plan.q_len;
+  }
+  context.rotary = architecture.rotary(join_positions(context.parts));
+  return context;
+}
+
+TokenEmbedding::TokenEmbedding(WeightSource& weights, const TextConfig& text, std::int32_t image_token_id)
+    : width_(text.hidden_size),
+      image_token_id_(image_token_id),
+      table_(weights.tensor(
+          "model.embed_tokens.weight", Shape{text.vocab_size, text.hidden_size},
+          Extent{text.vocab_size, "vocab_size"}.reason() + ", " + Extent{text.hidden_size, "hidden_size"}.reason())) {}
+
+float* TokenEmbedding::embed_sequence(const SequenceCall& sequence, float* out) const {
+  const Tensor& vision = sequence.vision;
+  const std::span<const std::int32_t> ids = sequence.ids.values<std::int32_t>();
+  std::int64_t next_row = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i, out += width_) {
+    if (ids[i] == image_token_id_ && i < sequence.generated_from) {
+      if (!vision.defined() || next_row >= vision.dim(0)) {
+        throw Error(ErrorCode::invalid_argument, "model.embed_tokens: position " + std::to_string(i) +
+                                                     " is an image pad, but there are only " +
+                                                     std::to_string(next_row) + " vision rows");
+      }
+      std::memcpy(out, vision.data<float>() + next_row++ * width_, static_cast<std::size_t>(width_) * sizeof(float));
+    } else {
+      read_row(table_, ids[i], out);
+    }
+  }
+  return out;
+}
+
+Tensor TokenEmbedding::embed(std::span<const SequenceCall> sequences) const {
+  std::int64_t rows = 0;
+  std::int64_t vision_rows = 0;
+  std::int64_t vision_width = 0;
+  for (const SequenceCall& sequence : sequences) {
+    rows += sequence.ids.dim(0);
+    if (!sequence.vision.defined()) continue;
+    vision_rows += sequence.vision.dim(0);
+    vision_width = sequence.vision.dim(1);
+  }
+  Binder binder(kEmbeddingContract, "model.embed_tokens");
+  binder.given("ids", DType::s32, Shape{rows}).weight("table", table_);
+  if (vision_rows > 0) binder.arg("vision", DType::f32, Shape{vision_rows, vision_width});
+  binder.check();
+  Tensor hidden = binder.output("x", DType::f32, Shape{rows, width_});
+  if (!hidden.is_meta()) {
+    float* out = hidden.mutable_data<float>();
+    for (const SequenceCall& sequence : sequences) out = embed_sequence(sequence, out);
+  }
+  binder.done({{"x", hidden}});
+  return hidden;
+}
+
+namespace {
+
+LoadedLinear load_lm_head(WeightSource& weights, const TextConfig& text, const Tensor& table, bool tied,
+                          FloatMath math) {
+  const Extent vocab{text.vocab_size, "vocab_size"};
+  const Extent width{text.hidden_size, "hidden_size"};
+  if (!tied) return load_linear(weights, "lm_head", "lm_head_input", vocab, width, false, math);
+  LoadedLinear head;
+  head.stored.weight = table;
+  head.linear = table.is_meta() ? Linear::meta("lm_head", LinearKind::floating, table, {}, {}, {vocab.size, width.size})
+                                : Linear::floating("lm_head", table, {}, math);
+  head.info = {"lm_head", "lm_head_input", width.size, vocab.size, false};
+  return head;
+}
+
+}  // namespace
+
+LanguageHead::LanguageHead(WeightSource& weights, const TextConfig& text, const Tensor& table, bool tied,
+                           const ModelOptions& options)
+    : norm_(load_norm(weights, "model.norm", {text.hidden_size, "hidden_size"}, text.rms_norm_eps)),
+      head_is_table_(tied),
+      lm_head_(load_lm_head(weights, text, table, tied, options.language_math)) {
+  if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || table.is_meta()) return;
+  lm_head_.linear = int8_copy(lm_head_.linear.module_path(), lm_head_.stored.weight, options.language_math);
+  head_is_table_ = false;
+}
+
+Tensor LanguageHead::logits(const Tensor& hidden) const {
+  const Tensor normed = norm_(hidden);
+  if (head_is_table_) announce_note([] { return "tied: the embedding's table"; });
+  return lm_head_.linear.forward(normed);
+}
+
+std::size_t LanguageHead::weight_bytes() const noexcept {
+  return norm_.weight.size_bytes() + (head_is_table_ ? 0 : lm_head_.linear.weight_bytes());
+}
+
+}  // namespace octavo::model
