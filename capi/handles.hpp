@@ -22,7 +22,7 @@
 #include "octavo.h"
 
 struct octavo_cancel {
-  std::atomic<bool> flag{false};
+  std::shared_ptr<std::atomic<bool>> flag = std::make_shared<std::atomic<bool>>(false);  // also of threads that use it
 };
 struct octavo_image {
   std::shared_ptr<const octavo::Image> value;
@@ -75,7 +75,7 @@ struct octavo_batch {
 namespace octavo::capi {
 
 inline const std::atomic<bool>* flag_of(const octavo_cancel* cancel) {
-  return cancel == nullptr ? nullptr : &cancel->flag;
+  return cancel == nullptr ? nullptr : cancel->flag.get();
 }
 const Tensor& tensor_of(const octavo_tensor* tensor, const char* name);
 /// Of OCTAVO_F32 .. OCTAVO_I64. @throws Error  invalid_argument for any other number.

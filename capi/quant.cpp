@@ -1,5 +1,6 @@
 #include "guard.hpp"
 #include "handles.hpp"
+#include "options.hpp"
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
@@ -48,7 +49,7 @@ octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hes
     octavo::GptqOptions gptq;
     gptq.method = given.method == OCTAVO_METHOD_RTN ? octavo::QuantMethod::rtn : octavo::QuantMethod::gptq;
     gptq.act_order = given.no_act_order == 0;
-    if (given.reserved0 != 0) throw octavo::Error(octavo::ErrorCode::invalid_argument, "options.reserved0 must be 0");
+    require_zero(given.reserved0);
     gptq.scale_dtype = dtype_from(given.scale_dtype);  // 0 is f32, as which scales are handed out
     if (*gptq.scale_dtype != octavo::DType::f32 && *gptq.scale_dtype != octavo::DType::bf16 &&
         *gptq.scale_dtype != octavo::DType::f16)

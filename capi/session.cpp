@@ -51,6 +51,12 @@ octavo_status octavo_session_feed_ids(octavo_session* session, const int32_t* id
   return guarded([&] {
     require(session, "session");
     require(ids, "ids");
+    const auto room = static_cast<size_t>(session->value.capacity() - session->value.past());
+    if (count > room)  // before they are read
+      throw octavo::Error(octavo::ErrorCode::invalid_argument, "session: " + std::to_string(count) + " tokens after " +
+                                                                   std::to_string(session->value.past()) +
+                                                                   " exceed its capacity of " +
+                                                                   std::to_string(session->value.capacity()));
     octavo::ModelInput input;
     input.ids.assign(ids, ids + count);
     session->value.feed(input);

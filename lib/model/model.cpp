@@ -4,16 +4,20 @@
 
 #include "call_pool.hpp"
 #include "model_impl.hpp"
+#include "open_log.hpp"
+#include "stopwatch.hpp"
 
 namespace octavo {
 
 Model Model::open(const FileSource& files, const ModelOptions& options, const OpenWatch& watch) {
+  const model::Stopwatch opening;
   Checkpoint checkpoint = Checkpoint::open(files);
   const model::ArchitectureEntry& entry = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
   Model model;
   model.impl_ = std::make_shared<const Impl>(checkpoint, options, entry.open(checkpoint, options, watch),
                                              GenerationConfig::read(files, checkpoint.config()));
+  model::log_opened(model, opening.seconds());
   return model;
 }
 

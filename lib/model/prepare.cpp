@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model_impl.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/settings.hpp"
 
 namespace octavo {
@@ -54,6 +55,7 @@ ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const
   std::vector<std::int64_t> counts;
   const std::vector<const Image*> pictures = pictures_of(messages, images);
   for (std::size_t i = 0; i < pictures.size(); ++i) {
+    check_cancelled();
     input.images.push_back(
         in_context("image " + std::to_string(i), [&] { return patchify(*pictures[i], image_processor()); }));
     counts.push_back(impl_->architecture->tokens_of(input.images.back().grid));

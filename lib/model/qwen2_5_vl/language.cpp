@@ -6,6 +6,7 @@
 
 #include "finite.hpp"
 #include "int8_copy.hpp"
+#include "octavo/log.hpp"
 #include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 #include "qwen2_5_vl.hpp"
@@ -143,6 +144,9 @@ LanguageEnds::LanguageEnds(const WeightSource& source, const Qwen25VlConfig& con
       norm_(load_norm(source, "model.norm", config.text.rms_norm_eps)),
       head_is_table_(is_tied(config, source.has("lm_head.weight"))),
       lm_head_(load_lm_head(source, table_, head_is_table_, options.language_math)) {
+  if (head_is_table_ && has_data())
+    log_line(LogLevel::info, "model",
+             [] { return std::string("lm_head is tied: it multiplies by the embedding's table"); });
   if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || !has_data()) return;
   lm_head_.linear = int8_copy(lm_head_.linear.module_path(), lm_head_.weight, options.language_math);
   head_is_table_ = false;
