@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "in_use.hpp"
 #include "octavo.h"
 
 struct octavo_cancel {
@@ -39,12 +40,14 @@ struct octavo_tensor {
 struct octavo_hessian {
   octavo::HessianAccumulator value;
   octavo::Tensor sums{};  // [K,K] since it was used
+  octavo::capi::Caller caller{};
 };
 struct octavo_linear {
   octavo::Linear value;
 };
 struct octavo_kv_cache {
   octavo::KvCache value;
+  octavo::capi::Caller caller{};
 };
 struct octavo_prefix_cache {
   std::shared_ptr<octavo::PrefixCache> value;
@@ -61,6 +64,7 @@ struct octavo_model {
 struct octavo_session {
   octavo::Session value;
   octavo::Tensor logits{};  // that were last asked for
+  mutable octavo::capi::Caller caller{};
 };
 struct octavo_sampler {
   octavo::TokenSampler value;
@@ -70,6 +74,7 @@ struct octavo_batch {
   std::map<std::uint64_t, std::unique_ptr<octavo_generate_options>> options{};  // which callbacks refer to
   std::deque<octavo::RunningBatch::Finished> finished{};                        // and not taken yet
   std::string message{};                                                        // of the last that was taken
+  mutable octavo::capi::Caller caller{};
 };
 
 namespace octavo::capi {

@@ -18,8 +18,9 @@
  *    where the _INIT macro of octavo_generate_options has another number; a NULL for options means the _INIT macro.
  *    A larger struct from a newer header is accepted as long as the bytes that this library does not know are zero.
  *  - Threads. Distinct handles are independent. An octavo_model and an octavo_linear are immutable and may be shared;
- *    a cache or a Hessian belongs to one thread at a time. Callbacks run on the calling thread and may call
- *    anything but the job that called them; an exception must not leave them.
+ *    a cache or a Hessian belongs to one thread at a time: sessions, batches, caches and Hessians answer a second call
+ *    meanwhile, of another thread or of a callback, with INVALID_ARGUMENT. Callbacks run on the calling thread and may
+ *    call anything but the job that called them; an exception must not leave them.
  *  - No function writes to standard output or error, and none ends the process.
  *
  * C99. A program built with an earlier header of the same ABI version runs with this library: docs/abi.md.

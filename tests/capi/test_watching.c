@@ -169,6 +169,48 @@ static void test_generate(Host* host) {
   CHECK(octavo_session_reset(host->session) == OCTAVO_OK);
 }
 
+/* A second call of a session, by a callback or by another thread, is told so, and spoils nothing. */
+typedef struct {
+  Host* host;
+  octavo_status nested, beside;
+} Second;
+static void* call_beside(void* data) {
+  Second* second = data;
+  second->beside = octavo_session_truncate(second->host->session, 0);
+  SAYS("session is in a call of another thread");
+  return NULL;
+}
+static int32_t call_again(const octavo_token_event* event, void* data) {
+  Second* second = data;
+  pthread_t thread;
+  size_t count = 0;
+  (void)event;
+  second->nested = feed(second->host);
+  SAYS("session is in a call already, whose callback called it again");
+  CHECK(octavo_session_tokens(second->host->session, NULL, &count) == OCTAVO_OK && count > 0);
+  CHECK(pthread_create(&thread, NULL, call_beside, second) == 0);
+  pthread_join(thread, NULL);
+  return 0;
+}
+static void test_second_call(Host* host) {
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result expected = OCTAVO_GENERATE_RESULT_INIT, result = OCTAVO_GENERATE_RESULT_INIT;
+  Second second = {NULL, OCTAVO_OK, OCTAVO_OK};
+  second.host = host;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  options.max_new_tokens = 4;
+  CHECK(octavo_generate_prompt(host->model, host->prompt, &options, &expected) == OCTAVO_OK);
+  CHECK(feed(host) == OCTAVO_OK);
+  options.on_event = call_again;
+  options.user_data = &second;
+  CHECK(octavo_session_generate(host->session, &options, &result) == OCTAVO_OK);
+  CHECK(second.nested == OCTAVO_INVALID_ARGUMENT && second.beside == OCTAVO_INVALID_ARGUMENT);
+  CHECK(expected.text != NULL && result.text != NULL && strcmp(expected.text, result.text) == 0);
+  octavo_generate_result_release(&expected);
+  octavo_generate_result_release(&result);
+  CHECK(octavo_session_reset(host->session) == OCTAVO_OK);
+}
+
 /* Requested beforehand: nothing is done, and nothing is lost. */
 static void test_parts(const char* model_dir, const char* out_dir, Host* host, octavo_cancel* cancel) {
   enum { K = 64, N = 8, T = 200 };
@@ -372,6 +414,7 @@ int main(int argc, char** argv) {
     CHECK(octavo_session_create(host.model, NULL, &host.session) == OCTAVO_OK);
     test_calls(&host, cancel);
     test_generate(&host);
+    test_second_call(&host);
     test_parts(argv[1], argv[3], &host, cancel);
     test_lines(argv[1]);
     test_threads(argv[1]);
