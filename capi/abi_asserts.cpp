@@ -20,6 +20,7 @@ static_assert(sizeof(void*) != 8 || offsetof(octavo_compare_options, progress) =
 static_assert(sizeof(void*) != 8 || sizeof(octavo_attribute_options) == 104,
               "0.1: 72 bytes, then 80 with decode, then 104 with pictures to boxes");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_attribute_options, progress) == 48, "0.1");
+static_assert(OCTAVO_LOG_DEBUG == 0 && OCTAVO_LOG_INFO == 1 && OCTAVO_LOG_WARNING == 2, "0.1");
 static_assert(OCTAVO_SUGGESTION_FOUND == 1 && OCTAVO_SUGGESTION_OUT_OF_REACH == 2, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_generate_options) == 240,
               "0.1: 88 bytes, then 104 with decode, control_tokens_as_text and boxes, then 136 with prefill_chunk to "

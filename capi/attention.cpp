@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <optional>
+
 #include "guard.hpp"
 #include "handles.hpp"
 
@@ -32,6 +35,7 @@ octavo_status octavo_kv_cache_length(const octavo_kv_cache* cache, int64_t* out)
 octavo_status octavo_kv_cache_commit(octavo_kv_cache* cache, int64_t new_positions) {
   return guarded([&] {
     require(cache, "cache");
+    const InUse use(cache->caller, "cache");
     cache->value.commit(new_positions);
   });
 }
@@ -39,6 +43,7 @@ octavo_status octavo_kv_cache_commit(octavo_kv_cache* cache, int64_t new_positio
 octavo_status octavo_kv_cache_truncate(octavo_kv_cache* cache, int64_t length) {
   return guarded([&] {
     require(cache, "cache");
+    const InUse use(cache->caller, "cache");
     cache->value.truncate(length);
   });
 }
@@ -57,7 +62,9 @@ octavo_status octavo_attention(const octavo_tensor* q, const octavo_tensor* k, c
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
                           "a mask excludes `causal` and a cache, which say who sees whom themselves");
     octavo::AttentionOptions options;
+    std::optional<InUse> use;
     if (cache != nullptr) {
+      use.emplace(cache->caller, "cache");
       options.past = cache->value.length();
       options.mask = octavo::Mask::causal(options.past);
       const octavo::KvCache::View view = cache->value.append(layer, keys, values, "");

@@ -29,6 +29,7 @@ octavo_status octavo_batch_join(octavo_batch* batch, const octavo_prompt* prompt
     require(batch, "batch");
     require(prompt, "prompt");
     require(out_sequence, "out_sequence");
+    const InUse use(batch->caller, "batch", true);
     auto given = std::make_unique<octavo_generate_options>(read_generate_options(options));
     refuse_reading_options(*given);
     if (given->prefill_chunk != 0)
@@ -49,6 +50,7 @@ octavo_status octavo_batch_join(octavo_batch* batch, const octavo_prompt* prompt
 octavo_status octavo_batch_leave(octavo_batch* batch, uint64_t sequence) {
   return guarded([&] {
     require(batch, "batch");
+    const InUse use(batch->caller, "batch", true);
     batch->value.leave(sequence);
     batch->options.erase(sequence);
   });
@@ -57,6 +59,7 @@ octavo_status octavo_batch_leave(octavo_batch* batch, uint64_t sequence) {
 octavo_status octavo_batch_step(octavo_batch* batch, size_t* out_finished) {
   return guarded([&] {
     require(batch, "batch");
+    const InUse use(batch->caller, "batch", true);
     for (octavo::RunningBatch::Finished& finished : batch->value.step()) {
       batch->options.erase(finished.id);
       batch->finished.push_back(std::move(finished));
@@ -72,6 +75,7 @@ octavo_status octavo_batch_take(octavo_batch* batch, uint64_t* out_sequence, oct
     require(out_sequence, "out_sequence");
     require(out_status, "out_status");
     require_generate_result(out_result);
+    const InUse use(batch->caller, "batch", true);
     if (batch->finished.empty())
       throw octavo::Error(octavo::ErrorCode::not_found, "batch: no sequence has finished that was not taken");
     const octavo::RunningBatch::Finished& first = batch->finished.front();
@@ -89,6 +93,7 @@ octavo_status octavo_batch_take(octavo_batch* batch, uint64_t* out_sequence, oct
 octavo_status octavo_batch_size(const octavo_batch* batch, size_t* out_size, size_t* out_waiting) {
   return guarded([&] {
     require(batch, "batch");
+    const InUse use(batch->caller, "batch", true);
     if (out_size != nullptr) *out_size = batch->value.size();
     if (out_waiting != nullptr) *out_waiting = batch->value.waiting();
   });

@@ -1,6 +1,7 @@
 // A model block by block, for calibration loops.
 #include <memory>
 #include <octavo/blockwise.hpp>
+#include <octavo/cancel.hpp>
 #include <octavo/error.hpp>
 #include <string>
 #include <utility>
@@ -191,6 +192,7 @@ octavo_status octavo_block_forward(const octavo_block* block, octavo_block_state
   return guarded([&] {
     require(block, "block");
     require(state, "state");
+    octavo::check_cancelled();  // the state is as before
     InputTeller teller(on_input, user_data);
     block->value->forward(state->value, on_input == nullptr ? nullptr : &teller);
   });

@@ -112,18 +112,4 @@ octavo_status octavo_last_shape_error(octavo_shape_error* out) {
 
 void octavo_string_release(char* string) { std::free(string); }
 
-octavo_status octavo_cancel_create(octavo_cancel** out) {
-  return guarded([&] {
-    require(out, "out");
-    *out = new octavo_cancel;
-  });
-}
-void octavo_cancel_request(octavo_cancel* cancel) {
-  if (cancel != nullptr) cancel->flag.store(true, std::memory_order_relaxed);
-}
-void octavo_cancel_reset(octavo_cancel* cancel) {
-  if (cancel != nullptr) cancel->flag.store(false, std::memory_order_relaxed);
-}
-void octavo_cancel_release(octavo_cancel* cancel) { delete cancel; }
-
 }  // extern "C"

@@ -19,10 +19,11 @@
 #include <string>
 #include <vector>
 
+#include "in_use.hpp"
 #include "octavo.h"
 
 struct octavo_cancel {
-  std::atomic<bool> flag{false};
+  std::shared_ptr<std::atomic<bool>> flag = std::make_shared<std::atomic<bool>>(false);  // also of threads that use it
 };
 struct octavo_image {
   std::shared_ptr<const octavo::Image> value;
@@ -39,12 +40,14 @@ struct octavo_tensor {
 struct octavo_hessian {
   octavo::HessianAccumulator value;
   octavo::Tensor sums{};  // [K,K] since it was used
+  octavo::capi::Caller caller{};
 };
 struct octavo_linear {
   octavo::Linear value;
 };
 struct octavo_kv_cache {
   octavo::KvCache value;
+  octavo::capi::Caller caller{};
 };
 struct octavo_prefix_cache {
   std::shared_ptr<octavo::PrefixCache> value;
@@ -61,6 +64,7 @@ struct octavo_model {
 struct octavo_session {
   octavo::Session value;
   octavo::Tensor logits{};  // that were last asked for
+  mutable octavo::capi::Caller caller{};
 };
 struct octavo_sampler {
   octavo::TokenSampler value;
@@ -70,12 +74,13 @@ struct octavo_batch {
   std::map<std::uint64_t, std::unique_ptr<octavo_generate_options>> options{};  // which callbacks refer to
   std::deque<octavo::RunningBatch::Finished> finished{};                        // and not taken yet
   std::string message{};                                                        // of the last that was taken
+  mutable octavo::capi::Caller caller{};
 };
 
 namespace octavo::capi {
 
 inline const std::atomic<bool>* flag_of(const octavo_cancel* cancel) {
-  return cancel == nullptr ? nullptr : &cancel->flag;
+  return cancel == nullptr ? nullptr : cancel->flag.get();
 }
 const Tensor& tensor_of(const octavo_tensor* tensor, const char* name);
 /// Of OCTAVO_F32 .. OCTAVO_I64. @throws Error  invalid_argument for any other number.

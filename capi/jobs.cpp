@@ -24,6 +24,7 @@ octavo::VerifyOptions verify_job(const octavo_verify_options& given) {
   job.decode = decode_options(given.decode);
   job.max_samples = given.max_samples;
   if (given.max_new_tokens != 0) job.max_new_tokens = given.max_new_tokens;
+  require_zero(given.reserved0);
   require_zero(given.reserved1);
   job.model = model_options(given.model);
   job.cache_dtype = dtype_from(given.cache_dtype);
@@ -42,6 +43,8 @@ octavo_status octavo_quantize(const char* model_dir, const char* out_dir, const 
     require(model_dir, "model_dir");
     require(out_dir, "out_dir");
     const octavo_quantize_options given = read_options(options, "options");
+    require_zero(given.reserved0);
+    require_zero(given.reserved1);
     octavo::QuantizeOptions job;
     if (given.recipe != nullptr) job.recipe = given.recipe;
     job.calibration = source_of(given.calibration, given.pictures, given.picture_prompt, given.skip_bad_samples);
@@ -95,6 +98,7 @@ octavo_status octavo_compare(const char* original_dir, const char* quantized_dir
     require(quantized_dir, "quantized_dir");
     require(out_wrong, "out_wrong");
     const octavo_compare_options given = read_options(options, "options");
+    require_zero(given.reserved0);
     octavo::CompareOptions job;
     job.values = given.skip_values == 0;
     job.progress = progress_of(given.progress, given.user_data);

@@ -18,8 +18,9 @@
  *    where the _INIT macro of octavo_generate_options has another number; a NULL for options means the _INIT macro.
  *    A larger struct from a newer header is accepted as long as the bytes that this library does not know are zero.
  *  - Threads. Distinct handles are independent. An octavo_model and an octavo_linear are immutable and may be shared;
- *    a cache or a Hessian belongs to one thread at a time. Callbacks run on the calling thread and may call
- *    anything but the job that called them; an exception must not leave them.
+ *    a cache or a Hessian belongs to one thread at a time: sessions, batches, caches and Hessians answer a second call
+ *    meanwhile, of another thread or of a callback, with INVALID_ARGUMENT. Callbacks run on the calling thread and may
+ *    call anything but the job that called them; an exception must not leave them.
  *  - No function writes to standard output or error, and none ends the process.
  *
  * C99. A program built with an earlier header of the same ABI version runs with this library: docs/abi.md.
@@ -99,8 +100,8 @@ OCTAVO_API void octavo_string_release(char* string);
 
 /** What this library is and finds on this machine: *out_json receives what `octavo --version --json` prints,
  * {"version", "compiler", "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"},
- * "instruction_sets": [...], "threads", "int8_backend": {"name", "why"}, "int8_backends": [{"name", "available",
- * "detail"}], "float_backends": [...]}. */
+ * "instruction_sets": [...], "threads", "int8_backend": {"name", "why"}, "float_backend": {...}, "int8_backends":
+ * [{"name", "available", "detail"}], "float_backends": [...]}. */
 OCTAVO_API octavo_status octavo_build_info(char** out_json);
 
 /** Threads that loops run on in every thread that uses no pool of its own, the calling one among them. 0: as many as
@@ -111,11 +112,28 @@ OCTAVO_API octavo_status octavo_set_num_threads(int32_t count);
 /** At least `size` bytes (never 0) at a multiple of `alignment`, a power of two; NULL when there is no more. */
 typedef void* (*octavo_allocate_fn)(size_t size, size_t alignment, void* user_data);
 typedef void (*octavo_free_fn)(void* memory, size_t size, void* user_data);
-/** Where large buffers come from that are made from now on: tensors, caches, packed weights; not weights that stay
- * mapped, nor what threads keep between products. Each goes back to the functions that it came from, so what they
- * refer to must outlive the last. They are called from any thread and must not call Octavo. Both NULL: the system's
- * memory again. */
+/** Where large buffers come from that are made from now on: tensors, caches, activations, logits, weights that are
+ * packed or copied, what GPTQ works in, and what threads keep between products. Not: weights that stay mapped, pictures
+ * as they are decoded, the tables of tokenizers, strings and bytes that are handed out, small things, and what oneDNN
+ * keeps for itself. Each buffer goes back to the functions that it came from, so what they refer to must outlive the
+ * last: those of handles go with them; what the calling thread and Octavo's own threads keep goes when this is called
+ * with other functions; what another thread of yours keeps, at its next product or when it ends. The functions are
+ * called from any thread and must not call Octavo. Both NULL: the system's memory again. Waits for loops that are under
+ * way. */
 OCTAVO_API octavo_status octavo_set_allocator(octavo_allocate_fn allocate, octavo_free_fn release, void* user_data);
+
+/** How much a line of the log matters: what happens many times (a weight packed, a prompt that a prefix cache lets go);
+ * what is decided once (backends, threads, a model opened); what is asked for and not done (settings of a model's
+ * files, samples left out). */
+enum { OCTAVO_LOG_DEBUG = 0, OCTAVO_LOG_INFO = 1, OCTAVO_LOG_WARNING = 2 };
+/** A line without its end, and the module that it is about ("gemm", "model"); borrowed during the call. Called on the
+ * thread that decides, at once from several. Must return soon, must not call Octavo, and must not wait for a thread
+ * that does. */
+typedef void (*octavo_log_fn)(int32_t level, const char* module, const char* line, void* user_data);
+/** What the library decides from now on is told to `callback`, of `level` and above; NULL: to nobody, as at the start.
+ * Of the process. When it returns, the callback before is not running, and is never called again. docs/log.md lists the
+ * lines; they are for people, and change. INVALID_ARGUMENT from inside a callback. */
+OCTAVO_API octavo_status octavo_set_log(octavo_log_fn callback, void* user_data, int32_t level);
 
 /* A pool of threads for the jobs of some threads of the host. Idle threads of a pool sleep; they block all signals but
  * those that the hardware raises, so that handlers of the host never run on them. After fork(), the child's pools start
@@ -139,6 +157,13 @@ OCTAVO_API octavo_status octavo_cancel_create(octavo_cancel** out);
 OCTAVO_API void octavo_cancel_request(octavo_cancel* cancel);
 /** Takes the request back: jobs that begin from now on run. One under way may have seen it. From any thread. */
 OCTAVO_API void octavo_cancel_reset(octavo_cancel* cancel);
+/** From now on, whatever the calling thread asks Octavo to do looks at it as it goes, and at that of the options, too:
+ * before every layer of a model, every block of columns of GPTQ, every part of a directory that is opened, compared or
+ * written. So each function that takes long can be cancelled: it fails as CANCELLED, with what it was to change as
+ * after any other failure; octavo_generate and its like give the answer so far, as with options.cancel, and
+ * what octavo_batch_step works on goes on with the next step. NULL: at none. The thread keeps it until it uses another,
+ * whatever is released. */
+OCTAVO_API octavo_status octavo_cancel_use(const octavo_cancel* cancel);
 OCTAVO_API void octavo_cancel_release(octavo_cancel* cancel);
 
 /** Called with the stage's name, and how much of it is done; anything but 0 cancels the job. */
@@ -546,7 +571,8 @@ OCTAVO_API void octavo_text_stream_release(octavo_text_stream* stream);
 /* ---- 4. Sessions: several turns on one cache ------------------------------------------------------------------- */
 
 /** A conversation's state: its tokens, and their keys and values, each read once. One thread at a time; distinct
- * sessions are independent, and may share a model, whose handle they outlive. */
+ * sessions are independent, and may share a model, whose handle they outlive. Calls that read are cancelled through
+ * octavo_cancel_use. */
 typedef struct octavo_session octavo_session;
 typedef struct octavo_session_options {
   size_t struct_size;
@@ -592,7 +618,8 @@ OCTAVO_API octavo_status octavo_session_fork(const octavo_session* session, octa
 OCTAVO_API octavo_status octavo_session_save(const octavo_session* session, const char* path);
 /** A session that goes on bit for bit as the saved one would have. FORMAT: damaged, cut short, or no session;
  * INVALID_ARGUMENT: saved with another model, or more than `capacity` tokens (0: the capacity that it had);
- * UNSUPPORTED: of a newer Octavo. */
+ * UNSUPPORTED: of another version of the form. Models are the same when config.json, options and every value of their
+ * weights are: the first save or restore of a model reads all its weights for that, once. */
 OCTAVO_API octavo_status octavo_session_restore(const octavo_model* model, const char* path, int64_t capacity,
                                                 octavo_session** out);
 /** The same in memory; the bytes are yours: octavo_string_release. */
@@ -1024,7 +1051,8 @@ OCTAVO_API octavo_status octavo_writer_create(const char* model_dir, const char*
  * as scale_dtype: INVALID_ARGUMENT for scales that would be rounded. Copied. scheme: OCTAVO_SCHEME_*. */
 OCTAVO_API octavo_status octavo_writer_add(octavo_writer* writer, const char* module_path, int32_t scheme,
                                            const octavo_tensor* weight, const octavo_tensor* scales);
-/** Writes the rest; out_dir is complete then. UNSUPPORTED where linears that share an input have different schemes. */
+/** Writes the rest; out_dir is complete then. After a failure the writer is of no more use, and nothing is left of
+ * out_dir. UNSUPPORTED where linears that share an input have different schemes. */
 OCTAVO_API octavo_status octavo_writer_finish(octavo_writer* writer);
 /** Without octavo_writer_finish, nothing is left of out_dir. */
 OCTAVO_API void octavo_writer_release(octavo_writer* writer);

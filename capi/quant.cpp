@@ -1,5 +1,6 @@
 #include "guard.hpp"
 #include "handles.hpp"
+#include "options.hpp"
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
@@ -17,13 +18,14 @@ extern "C" {
 octavo_status octavo_hessian_create(int64_t in_features, octavo_hessian** out) {
   return guarded([&] {
     require(out, "out");
-    *out = new octavo_hessian{octavo::HessianAccumulator(in_features, "hessian"), octavo::Tensor()};
+    *out = new octavo_hessian{octavo::HessianAccumulator(in_features, "hessian")};
   });
 }
 
 octavo_status octavo_hessian_add(octavo_hessian* hessian, const octavo_tensor* x) {
   return guarded([&] {
     require(hessian, "hessian");
+    const InUse use(hessian->caller, "hessian");
     if (hessian->sums.defined())
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
                           "hessian takes no more rows since octavo_gptq_quantize_layer used it: create another");
@@ -48,7 +50,7 @@ octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hes
     octavo::GptqOptions gptq;
     gptq.method = given.method == OCTAVO_METHOD_RTN ? octavo::QuantMethod::rtn : octavo::QuantMethod::gptq;
     gptq.act_order = given.no_act_order == 0;
-    if (given.reserved0 != 0) throw octavo::Error(octavo::ErrorCode::invalid_argument, "options.reserved0 must be 0");
+    require_zero(given.reserved0);
     gptq.scale_dtype = dtype_from(given.scale_dtype);  // 0 is f32, as which scales are handed out
     if (*gptq.scale_dtype != octavo::DType::f32 && *gptq.scale_dtype != octavo::DType::bf16 &&
         *gptq.scale_dtype != octavo::DType::f16)
@@ -68,6 +70,7 @@ octavo_status octavo_gptq_quantize_layer(const octavo_tensor* weight, octavo_hes
                             "weight is " + w.shape().to_string() + ", but the Hessian has in_features " +
                                 std::to_string(hessian->value.in_features()),
                             weight_detail(w.shape(), hessian->value.in_features()));
+      const InUse use(hessian->caller, "hessian");
       if (!hessian->sums.defined()) hessian->sums = hessian->value.take();
       const octavo::PreparedHessian prepared(hessian->sums, gptq, "hessian");
       layer = octavo::quantize_layer(w, prepared, gptq, "weight");

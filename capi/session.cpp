@@ -1,6 +1,7 @@
 // Several turns on one cache.
 #include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,7 @@ octavo_status octavo_session_feed(octavo_session* session, const octavo_prompt* 
   return guarded([&] {
     require(session, "session");
     require(prompt, "prompt");
+    const InUse use(session->caller, "session");
     session->value.feed(prompt->value);
   });
 }
@@ -51,6 +53,13 @@ octavo_status octavo_session_feed_ids(octavo_session* session, const int32_t* id
   return guarded([&] {
     require(session, "session");
     require(ids, "ids");
+    const InUse use(session->caller, "session");
+    const auto room = static_cast<size_t>(session->value.capacity() - session->value.past());
+    if (count > room)  // before they are read
+      throw octavo::Error(octavo::ErrorCode::invalid_argument, "session: " + std::to_string(count) + " tokens after " +
+                                                                   std::to_string(session->value.past()) +
+                                                                   " exceed its capacity of " +
+                                                                   std::to_string(session->value.capacity()));
     octavo::ModelInput input;
     input.ids.assign(ids, ids + count);
     session->value.feed(input);
@@ -61,6 +70,7 @@ octavo_status octavo_session_continue(octavo_session* session, const octavo_prom
   return guarded([&] {
     require(session, "session");
     require(whole, "whole");
+    const InUse use(session->caller, "session");
     const std::int64_t reused = session->value.continue_with(whole->value).reused_tokens;
     if (out_reused != nullptr) *out_reused = reused;
   });
@@ -70,10 +80,13 @@ octavo_status octavo_sessions_feed(octavo_session* const* sessions, const octavo
   return guarded([&] {
     require(sessions, "sessions");
     require(prompts, "prompts");
+    std::deque<InUse> uses;
     std::vector<octavo::Session*> fed;
     std::vector<octavo::ModelInput> inputs;
     for (size_t i = 0; i < count; ++i) {
       require(prompts[i], "a prompt in prompts");
+      if (sessions[i] != nullptr && std::find(sessions, sessions + i, sessions[i]) == sessions + i)
+        uses.emplace_back(sessions[i]->caller, "session");
       fed.push_back(sessions[i] == nullptr ? nullptr : &sessions[i]->value);  // whose index is then told
       inputs.push_back(prompts[i]->value);
     }
@@ -86,6 +99,7 @@ octavo_status octavo_session_generate(octavo_session* session, const octavo_gene
   return guarded([&] {
     require(session, "session");
     require_generate_result(out_result);
+    const InUse use(session->caller, "session");
     const octavo_generate_options given = read_generate_options(options);
     refuse_reading_options(given);
     const octavo::GenerateResult generated = session->value.generate(generate_options(given));
@@ -97,6 +111,7 @@ octavo_status octavo_session_logits(octavo_session* session, const float** out_l
   return guarded([&] {
     require(session, "session");
     require(out_logits, "out_logits");
+    const InUse use(session->caller, "session");
     session->logits = session->value.logits();
     *out_logits = session->logits.data<float>();
     if (out_count != nullptr) *out_count = static_cast<size_t>(session->logits.numel());
@@ -114,6 +129,7 @@ octavo_status octavo_session_tokens(const octavo_session* session, const int32_t
 octavo_status octavo_session_truncate(octavo_session* session, int64_t past) {
   return guarded([&] {
     require(session, "session");
+    const InUse use(session->caller, "session");
     session->value.truncate(past);
   });
 }
@@ -124,6 +140,7 @@ octavo_status octavo_session_fork(const octavo_session* session, octavo_session*
   return guarded([&] {
     require(session, "session");
     require(out, "out");
+    const InUse use(session->caller, "session");
     *out = new octavo_session{session->value.fork()};
   });
 }
@@ -132,6 +149,7 @@ octavo_status octavo_session_save(const octavo_session* session, const char* pat
   return guarded([&] {
     require(session, "session");
     require(path, "path");
+    const InUse use(session->caller, "session");
     session->value.save(path);
   });
 }
@@ -151,6 +169,7 @@ octavo_status octavo_session_to_bytes(const octavo_session* session, char** out_
     require(session, "session");
     require(out_bytes, "out_bytes");
     require(out_size, "out_size");
+    const InUse use(session->caller, "session");
     const std::vector<std::byte> bytes = session->value.to_bytes();
     *out_bytes = new_bytes(bytes.data(), bytes.size());
     *out_size = bytes.size();
@@ -192,6 +211,7 @@ octavo_status octavo_sampler_next(octavo_sampler* sampler, octavo_session* sessi
     require(sampler, "sampler");
     require(session, "session");
     require(out_token, "out_token");
+    const InUse use(session->caller, "session");
     *out_token = sampler->value.next(session->value.logits().values<float>(), session->value.tokens());
   });
 }

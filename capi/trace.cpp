@@ -2,6 +2,7 @@
 #include <octavo/trace.hpp>
 
 #include "guard.hpp"
+#include "options.hpp"
 
 using namespace octavo::capi;  // NOLINT(google-build-using-namespace): this file is the namespace's C face
 
@@ -22,7 +23,7 @@ octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* o
   return guarded([&] {
     const octavo_trace_options given = read_options(options, "options");
     if (given.on_record == nullptr) require(path, "path");
-    if (given.reserved0 != 0) throw octavo::Error(octavo::ErrorCode::invalid_argument, "options.reserved0 must be 0");
+    require_zero(given.reserved0);
     if (running)
       throw octavo::Error(octavo::ErrorCode::invalid_argument,
                           "this thread is being traced already: call octavo_trace_end first");

@@ -16,7 +16,7 @@ target_link_libraries(test_capi PRIVATE octavo::capi octavo_build_flags m)
 add_test(NAME "capi: nothing left of an earlier run"
          COMMAND ${CMAKE_COMMAND} -E rm -rf ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out ${CMAKE_CURRENT_BINARY_DIR}/ctypes_out
                  ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out ${CMAKE_CURRENT_BINARY_DIR}/capi_0.1_out
-                 ${CMAKE_CURRENT_BINARY_DIR}/capi_parts_out)
+                 ${CMAKE_CURRENT_BINARY_DIR}/capi_parts_out ${CMAKE_CURRENT_BINARY_DIR}/capi_watching_out)
 set_tests_properties("capi: nothing left of an earlier run" PROPERTIES FIXTURES_SETUP capi_scratch LABELS fast)
 add_test(NAME "capi: C program" COMMAND test_capi ${model_dir} ${picture} ${model_dir}/calib/calibration.jsonl
                                         ${CMAKE_CURRENT_BINARY_DIR}/capi_c_out)
@@ -33,14 +33,15 @@ add_test(NAME "capi: sessions and running batches"
 set_tests_properties("capi: sessions and running batches" PROPERTIES LABELS model)
 set_tests_properties("capi: what is asked" "capi: what answers take and give" PROPERTIES LABELS model)
 if(TARGET example_messages)
-  add_test(NAME "capi: the lesson on messages" COMMAND example_messages ${model_dir} ${picture} "What is in the picture?")
-  set_tests_properties("capi: the lesson on messages" PROPERTIES LABELS model
-                       PASS_REGULAR_EXPRESSION "[0-9]+ +[0-9]+[.][0-9] %  \"")
+  add_test(NAME "capi: the lesson on messages"
+           COMMAND ${PROJECT_SOURCE_DIR}/tests/prints.sh "[0-9]+ +[0-9]+[.][0-9] %  \"" $<TARGET_FILE:example_messages>
+                   ${model_dir} ${picture} "What is in the picture?")
+  set_tests_properties("capi: the lesson on messages" PROPERTIES LABELS model)
 endif()
 add_executable(test_capi_parts capi/test_parts.c)
 target_compile_features(test_capi_parts PRIVATE c_std_99)
-target_compile_definitions(test_capi_parts PRIVATE _POSIX_C_SOURCE=200809L)
-target_link_libraries(test_capi_parts PRIVATE octavo::capi octavo_build_flags m)
+target_compile_definitions(test_capi_parts PRIVATE _DEFAULT_SOURCE _POSIX_C_SOURCE=200809L)
+target_link_libraries(test_capi_parts PRIVATE octavo::capi octavo_build_flags m Threads::Threads)
 add_test(NAME "capi: parts" COMMAND test_capi_parts ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_parts_out)
 set_tests_properties("capi: parts" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 add_executable(test_capi_forms capi/test_forms.c)
@@ -62,6 +63,12 @@ target_link_libraries(test_capi_threads PRIVATE octavo::capi octavo_build_flags 
 add_test(NAME "capi: C program with threads"
          COMMAND test_capi_threads ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_threads_out)
 set_tests_properties("capi: C program with threads" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
+
+add_executable(test_capi_watching capi/test_watching.c)
+target_link_libraries(test_capi_watching PRIVATE octavo::capi octavo_build_flags Threads::Threads)
+add_test(NAME "capi: cancelled from outside and the log"
+         COMMAND test_capi_watching ${model_dir} ${picture} ${CMAKE_CURRENT_BINARY_DIR}/capi_watching_out)
+set_tests_properties("capi: cancelled from outside and the log" PROPERTIES LABELS model FIXTURES_REQUIRED capi_scratch)
 
 add_executable(test_capi_extremes capi/test_extremes.c)
 target_compile_features(test_capi_extremes PRIVATE c_std_99)

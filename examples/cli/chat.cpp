@@ -4,6 +4,7 @@
 
 #include "commands.hpp"
 #include "conversation.hpp"
+#include "log.hpp"
 #include "run_options.hpp"
 #include "token_choice.hpp"
 
@@ -27,7 +28,7 @@ int run(ChatCommand& command) {
   job.cache_dtype = command.run.cache_dtype();
   job.sampling = command.choice.sampling();
   const octavo::Model model = octavo::Model::open(command.model, command.run.model());
-  for (const std::string& note : model.notes()) std::fprintf(stderr, "octavo: %s\n", note.c_str());
+  print_notes(model);
   return Conversation(model, command.settings).run();
 }
 

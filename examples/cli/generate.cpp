@@ -9,6 +9,7 @@
 #include "answer_form.hpp"
 #include "commands.hpp"
 #include "draw.hpp"
+#include "log.hpp"
 #include "question.hpp"
 #include "run_options.hpp"
 #include "sources.hpp"
@@ -62,7 +63,7 @@ Results traced(const GenerateCommand& command, const std::function<Results()>& j
 // Opens the model, and says what its files ask for that is not done.
 octavo::Model open_model(const GenerateCommand& command) {
   octavo::Model model = octavo::Model::open(command.model, command.run.model());
-  for (const std::string& note : model.notes()) std::fprintf(stderr, "octavo: %s\n", note.c_str());
+  print_notes(model);
   return model;
 }
 

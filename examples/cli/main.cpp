@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "completion.hpp"
 #include "help.hpp"
+#include "log.hpp"
 #include "man.hpp"
 #include "signals.hpp"
 #include "streams.hpp"
@@ -15,6 +16,7 @@ namespace cli {
 namespace {
 
 int run(int argc, const char* const* argv) {
+  log_as_asked();
   Program program;
   add_quantize(program);
   add_verify(program);

@@ -79,6 +79,7 @@ std::string page(const Program& program) {
          ".SH EXIT STATUS\n.TP\n.B 0\nFine.\n.TP\n.B 1\nThe job failed, or found a difference.\n.TP\n.B 2\nWrong "
          "usage.\n"
          ".SH ENVIRONMENT\n.TP\n.B OCTAVO_INT8_BACKEND\nThe int8 backend to use; octavo \\-\\-version lists them.\n"
+         ".TP\n.B OCTAVO_LOG\ndebug, info or warning: what the library decides goes to standard error.\n"
          ".TP\n.B OCTAVO_NUM_THREADS\nThreads, where \\-\\-threads is not given.\n"
          ".TP\n.B NO_COLOR\nSet to anything but nothing: no colours on a terminal.\n";
 }

@@ -19,21 +19,6 @@ using octavo::Json;
 constexpr std::array kIgnored{"user",         "metadata", "safety_identifier",   "prompt_cache_key",
                               "service_tier", "store",    "parallel_tool_calls", "tool_choice"};
 
-octavo::SamplingOptions sampling_of(const octavo::GenerationConfig& file) {
-  octavo::SamplingOptions sampling;
-  sampling.repetition_penalty = file.repetition_penalty;
-  if (!file.do_sample) return sampling;
-  sampling.do_sample = true;
-  sampling.temperature = file.temperature;
-  sampling.top_k = file.top_k;
-  sampling.top_p = file.top_p;
-  sampling.min_p = file.min_p;
-  sampling.typical_p = file.typical_p;
-  sampling.epsilon_cutoff = file.epsilon_cutoff;
-  sampling.eta_cutoff = file.eta_cutoff;
-  return sampling;
-}
-
 double number_in(const Json& value, double low, double high) {
   const double number = value.as_number();
   if (!(number >= low && number <= high))

@@ -34,10 +34,13 @@ struct BackendChoice {
   std::string name, why;
 };
 BackendChoice int8_backend_choice();
+/// The same of the engine that float products run on now.
+BackendChoice float_backend_choice();
 
 /// All of it as one document, with threads and backends: what `octavo --version --json` prints, {"version", "compiler",
 /// "cxx_standard", "build_type", "onednn": {"running", "built_against", "isa", "problem"}, "instruction_sets",
-/// "threads", "int8_backend": {"name", "why"}, "int8_backends": [{"name", "available", "detail"}], "float_backends"}.
+/// "threads", "int8_backend": {"name", "why"}, "float_backend": {"name", "why"}, "int8_backends": [{"name",
+/// "available", "detail"}], "float_backends"}.
 JsonBuilder build_json();
 
 }  // namespace octavo

@@ -36,7 +36,7 @@ class JobProgress {
   void stage(std::string name);
   void advance(std::int64_t count = 1);
   void advance_to(std::int64_t done);  ///< never back
-  void check_cancelled() const;        ///< looks at the flag alone
+  void check_cancelled() const;        ///< looks at the flag, and at that of the thread's CancelScope
 
  private:
   void report();

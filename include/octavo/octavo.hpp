@@ -6,6 +6,8 @@
 // clang-format off
 #include "octavo/version.hpp"     // which version this is
 #include "octavo/error.hpp"       // how failure is reported
+#include "octavo/cancel.hpp"      // ending what a thread is doing
+#include "octavo/log.hpp"         // what the library decided
 #include "octavo/nearest.hpp"     // the known word that a misspelt one is closest to
 #include "octavo/message.hpp"     // values out of files in messages
 #include "octavo/parallel.hpp"    // how loops are spread over cores

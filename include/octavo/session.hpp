@@ -27,7 +27,9 @@
 namespace octavo {
 
 /// A conversation's state: cache + positions, for callers that drive prefill and decode themselves. Positions, mask
-/// and cache length come from one SequenceState. One thread at a time; distinct sessions are independent.
+/// and cache length come from one SequenceState. One thread at a time; distinct sessions are independent. Each call
+/// looks before every layer at the flag of its thread's CancelScope (cancel.hpp), and then throws as for any other
+/// failure.
 class Session {
  public:
   /// `capacity`: positions the cache can hold, 1 .. max_position_embeddings. `cache_dtype`: f32, bf16 (half the memory)
@@ -85,8 +87,9 @@ class Session {
   void save(const std::string& path) const;
   /// A session that goes on bit for bit as the saved one would have; `capacity` 0 is that of the saved one.
   /// @throws Error  format: damaged, cut short, or no saved session; invalid_argument: of another model (other weights,
-  ///                other ModelOptions), or of more tokens than `capacity`; unsupported: of a newer version; not_found,
-  ///                io. Weights are told apart by samples of each tensor; a model made by with_linears knows its own
+  ///                other ModelOptions), or of more tokens than `capacity`; unsupported: of another version; not_found,
+  ///                io. Models are the same when config.json and every value of every tensor are: the first save or
+  ///                restore of a model reads all its weights for that, once. A model made by with_linears knows its own
   ///                sessions only, in this process.
   static Session restore(const Model& model, const std::string& path, std::int64_t capacity = 0);
   static Session from_bytes(const Model& model, std::span<const std::byte> bytes, std::int64_t capacity = 0);

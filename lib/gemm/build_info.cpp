@@ -55,6 +55,29 @@ JsonBuilder backends_json(const std::vector<BackendInfo>& backends) {
   return list;
 }
 
+JsonBuilder choice_json(const BackendChoice& chosen) {
+  return JsonBuilder::object().set("name", chosen.name).set("why", chosen.why);
+}
+
+/// Of `backends`, best first; `variable` may have named the one in use.
+BackendChoice choice(std::string (*in_use)(), const std::vector<BackendInfo>& backends, const std::string& variable) {
+  try {
+    const std::string name = in_use();
+    std::string best, lacking;
+    for (const BackendInfo& backend : backends) {
+      if (backend.available) {
+        best = backend.name;
+        break;
+      }
+      lacking += (lacking.empty() ? "" : "; ") + backend.name + " is not available, " + backend.detail;
+    }
+    if (name != best) return {name, "named by " + variable + "; " + best + " would be faster"};
+    return {name, lacking.empty() ? "the fastest" : "a fallback: " + lacking};
+  } catch (const Error& error) {
+    return {"none", error.what()};
+  }
+}
+
 }  // namespace
 
 BuildInfo build_info() {
@@ -71,24 +94,12 @@ BuildInfo build_info() {
   return info;
 }
 
-BackendChoice int8_backend_choice() {
-  try {
-    const std::vector<BackendInfo> backends = int8_backends();
-    const std::string name = int8_backend_in_use();
-    std::string best;
-    for (const BackendInfo& backend : backends)
-      if (backend.available && best.empty()) best = backend.name;
-    if (name != best) return {name, "named by OCTAVO_INT8_BACKEND; " + best + " would be faster"};
-    if (name == backends.front().name) return {name, "the fastest"};
-    return {name, "a fallback: " + backends.front().name + " is not available, " + backends.front().detail};
-  } catch (const Error& error) {
-    return {"none", error.what()};
-  }
-}
+BackendChoice int8_backend_choice() { return choice(int8_backend_in_use, int8_backends(), "OCTAVO_INT8_BACKEND"); }
+
+BackendChoice float_backend_choice() { return choice(float_backend_in_use, float_backends(), "OCTAVO_FLOAT_BACKEND"); }
 
 JsonBuilder build_json() {
   const BuildInfo info = build_info();
-  const BackendChoice chosen = int8_backend_choice();
   return JsonBuilder::object()
       .set("version", info.version)
       .set("compiler", info.compiler)
@@ -101,7 +112,8 @@ JsonBuilder build_json() {
                          .set("problem", info.onednn_problem))
       .set("instruction_sets", JsonBuilder::array_of(info.instruction_sets))
       .set("threads", num_threads())
-      .set("int8_backend", JsonBuilder::object().set("name", chosen.name).set("why", chosen.why))
+      .set("int8_backend", choice_json(int8_backend_choice()))
+      .set("float_backend", choice_json(float_backend_choice()))
       .set("int8_backends", backends_json(int8_backends()))
       .set("float_backends", backends_json(float_backends()));
 }

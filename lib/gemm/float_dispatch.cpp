@@ -71,6 +71,13 @@ std::vector<BackendInfo> float_backends() {
   return table;
 }
 
+std::string float_backend_in_use() {
+  const gemm::FloatEngine chosen = gemm::chosen_float_engine();
+  for (const gemm::Engine& engine : gemm::kEngines)
+    if (engine.engine == chosen) return engine.name;
+  return gemm::kEngines.back().name;
+}
+
 void force_float_backend(std::string_view name) { gemm::forced = name.empty() ? nullptr : &gemm::engine_named(name); }
 
 }  // namespace octavo

@@ -1,5 +1,11 @@
 #include "lazy_packed.hpp"
 
+#include <chrono>
+#include <string>
+
+#include "octavo/detail/amounts.hpp"
+#include "octavo/log.hpp"
+
 namespace octavo::gemm {
 
 LazyPacked::LazyPacked(const Backend& backend, const Tensor& weight)
@@ -15,7 +21,13 @@ const PackedS8& LazyPacked::get() const {
 }
 
 void LazyPacked::pack() const {
+  const auto begin = std::chrono::steady_clock::now();
   packed_ = backend_.pack(weight_.data<std::int8_t>(), weight_.dim(0), weight_.dim(1));
+  log_line(LogLevel::debug, "gemm", [&] {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    return "weight " + weight_.shape().to_string() + " packed for " + backend_.name + ": " +
+           detail::megabytes(packed_->size_bytes()) + " in " + detail::seconds(taken.count());
+  });
   weight_.drop_pages();
   weight_ = Tensor();
   ready_.store(packed_.get(), std::memory_order_release);

@@ -1,62 +1,23 @@
-// Memory aligned to cache lines, and working memory that a thread keeps between calls.
+// Memory aligned to cache lines, and working memory that a thread keeps between products.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
-#include <memory>
-#include <string>
 
-#include "octavo/allocator.hpp"
-#include "octavo/error.hpp"
+#include "octavo/detail/thread_memory.hpp"
 
 namespace octavo::gemm {
 
-struct ReleaseBytes {
-  const Allocator* allocator = nullptr;
-  std::size_t size_bytes = 0;
-  void operator()(std::byte* memory) const noexcept { allocator->release(memory, size_bytes, allocator->user_data); }
-};
-using AlignedBytes = std::unique_ptr<std::byte[], ReleaseBytes>;
+using detail::aligned_bytes;
+using detail::AlignedBytes;
 
-inline AlignedBytes aligned_bytes(std::size_t size_bytes, const Allocator& from = detail::current_allocator()) {
-  constexpr std::size_t kHugePage = std::size_t{1} << 21;
-  const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : 64;
-  const std::size_t rounded = (size_bytes + alignment) / alignment * alignment;
-  AlignedBytes memory(static_cast<std::byte*>(from.allocate(rounded, alignment, from.user_data)),
-                      ReleaseBytes{&from, rounded});
-  if (memory == nullptr)
-    throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
-#ifdef MADV_HUGEPAGE
-  if (alignment == kHugePage) madvise(memory.get(), rounded, MADV_HUGEPAGE);  // where it is refused: small pages
-#endif
-  return memory;
-}
-
-// At least size_bytes that stay the calling thread's; grown when too small, kept otherwise, so that steady work does
-// not allocate. One memory per Purpose: what is in use at the same time has different ones.
+// One memory per Purpose: what is in use at the same time has different ones.
 enum class Purpose : std::size_t { quantized, strip, rows, panels, widened, sums, onednn };
-inline constexpr std::size_t kPurposes = 7;
+static_assert(static_cast<std::size_t>(Purpose::onednn) < detail::kThreadMemories);
 
-inline std::byte* scratch_bytes(Purpose purpose, std::size_t size_bytes) {
-  struct Kept {
-    AlignedBytes memory;
-    std::size_t size_bytes = 0;
-  };
-  thread_local Kept kept[kPurposes];
-  Kept& own = kept[static_cast<std::size_t>(purpose)];
-  if (size_bytes > own.size_bytes || own.memory == nullptr) {
-    own.size_bytes = 0;
-    own.memory.reset();  // before the new one, so that both are never held
-    own.memory = aligned_bytes(size_bytes, detail::system_allocator());  // it ends with its thread
-    own.size_bytes = size_bytes;
-  }
-  return own.memory.get();
-}
-
+// At least `count` values that stay the calling thread's (detail::thread_memory).
 template <class T>
 T* scratch(Purpose purpose, std::size_t count) {
-  return reinterpret_cast<T*>(scratch_bytes(purpose, count * sizeof(T)));
+  return reinterpret_cast<T*>(detail::thread_memory(static_cast<std::size_t>(purpose), count * sizeof(T)));
 }
 
 }  // namespace octavo::gemm

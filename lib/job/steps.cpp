@@ -3,6 +3,7 @@
 #include <fstream>
 #include <utility>
 
+#include "octavo/cancel.hpp"
 #include "octavo/job.hpp"
 
 namespace octavo {
@@ -27,7 +28,7 @@ void JobProgress::advance_to(std::int64_t done) {
 }
 
 void JobProgress::check_cancelled() const {
-  if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) {
+  if ((cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) || cancel_requested()) {
     throw Error(ErrorCode::cancelled, job_ + ": cancelled at \"" + progress_.stage + "\"; " + outcome_);
   }
 }

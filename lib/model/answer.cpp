@@ -10,22 +10,8 @@
 namespace octavo::model {
 namespace {
 
-SamplingOptions file_sampling(const GenerationConfig& file) {
-  SamplingOptions sampling;
-  sampling.do_sample = file.do_sample;
-  sampling.temperature = file.temperature;
-  sampling.top_k = file.top_k;
-  sampling.top_p = file.top_p;
-  sampling.min_p = file.min_p;
-  sampling.typical_p = file.typical_p;
-  sampling.epsilon_cutoff = file.epsilon_cutoff;
-  sampling.eta_cutoff = file.eta_cutoff;
-  sampling.repetition_penalty = file.repetition_penalty;
-  return sampling;
-}
-
-SamplingOptions sampling_of(const GenerationConfig& file, const GenerateOptions& options) {
-  if (!options.sampling) return file_sampling(file);
+SamplingOptions asked_sampling(const GenerationConfig& file, const GenerateOptions& options) {
+  if (!options.sampling) return sampling_of(file);
   refuse_unused(*options.sampling);
   return *options.sampling;
 }
@@ -139,10 +125,10 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
       limit_(checked_limit(model, input, options.max_new_tokens, positions)),
       finished_(limit_ == 0),
       stops_(stops_of(model.generation, options)),
-      sampler_(
-          sampling_of(model.generation, options),
-          TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_, model.runtime->vocab_size()),
-          form_of(model, options, stops_)),
+      sampler_(asked_sampling(model.generation, options),
+               TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_,
+                          model.runtime->vocab_size()),
+               form_of(model, options, stops_)),
       stop_strings_(rules_of(model, options).stop_strings, model.find_tokenizer(), input.ids),
       stop_text_(stop_texts_of(model, options)) {
   check_log_probs(model, options);

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "octavo/cancel.hpp"
+#include "octavo/detail/amounts.hpp"
 #include "octavo/error.hpp"
+#include "octavo/log.hpp"
 #include "octavo/observer.hpp"
+#include "stopwatch.hpp"
 
 namespace octavo::model {
 
@@ -21,17 +25,23 @@ Linear int8_copy(const std::string& module_path, const Tensor& weight, FloatMath
   const std::int64_t k = weight.dim(1);
   const std::int64_t part =
       std::clamp<std::int64_t>(kPartValues / std::max<std::int64_t>(1, k), 1, std::max<std::int64_t>(1, n));
+  const Stopwatch watch;
   const ObserverScope quiet(nullptr);  // no operation of a run
   Tensor values = Tensor::empty(DType::s8, {n, k});
   Tensor scales = Tensor::empty(DType::f32, {n});
   in_context(module_path + ".weight, rounded to int8", [&] {
     for (std::int64_t begin = 0; begin < n; begin += part) {
+      check_cancelled();
       const Tensor rows = weight.slice(0, begin, std::min(n, begin + part));
       const QuantizedRows rounded = quantize_per_token(rows.to(DType::f32), TokenScale::absmax_127_5);
       std::memcpy(values.mutable_data<std::int8_t>() + begin * k, rounded.values.raw(), rounded.values.size_bytes());
       std::memcpy(scales.mutable_data<float>() + begin, rounded.scales.raw(), rounded.scales.size_bytes());
       rows.drop_pages();  // read for this alone
     }
+  });
+  log_line(LogLevel::info, "model", [&] {
+    return module_path + ": a copy in int8 of " + detail::megabytes(values.size_bytes()) + ", made of " +
+           detail::megabytes(weight.size_bytes()) + " in " + detail::seconds(watch.seconds());
   });
   return Linear::w8a16(module_path, values, scales, {}, math);
 }

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "octavo/detail/amounts.hpp"
 #include "octavo/detail/sha256.hpp"
+#include "octavo/log.hpp"
 #include "octavo/memory_pool.hpp"
 
 namespace octavo::model {
@@ -43,6 +46,10 @@ void KeptImages::keep(std::uint64_t model, const std::string& digest, const Tens
   bytes_ += kept.rows.size_bytes();
   images_.push_front(std::move(kept));
   while (bytes_ > limit_) {
+    log_line(LogLevel::debug, "model", [&] {
+      return "prefix cache: a picture of " + std::to_string(images_.back().rows.dim(0)) +
+             " tokens is let go: it holds " + detail::megabytes(bytes_) + ", of at most " + detail::megabytes(limit_);
+    });
     bytes_ -= images_.back().rows.size_bytes();
     images_.pop_back();
   }

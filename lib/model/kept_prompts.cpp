@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 #include <utility>
+
+#include "octavo/detail/amounts.hpp"
+#include "octavo/log.hpp"
 
 namespace octavo::model {
 
@@ -67,7 +71,14 @@ void KeptPrompts::keep(PromptKey key, std::vector<Part> parts) {
     prompt = common_tokens(prompt->key, key, tokens) == tokens ? drop(prompt) : std::next(prompt);
   }
   prompts_.push_front({std::move(key), std::move(parts)});
-  while (bytes_ > limit_) drop(std::prev(prompts_.end()));
+  while (bytes_ > limit_) {
+    const auto last = std::prev(prompts_.end());
+    log_line(LogLevel::debug, "model", [&] {
+      return "prefix cache: a prompt of " + std::to_string(last->key.ids.size()) + " tokens is let go: it holds " +
+             detail::megabytes(bytes_) + ", of at most " + detail::megabytes(limit_);
+    });
+    drop(last);
+  }
 }
 
 void KeptPrompts::clear() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "int8_copy.hpp"
+#include "octavo/log.hpp"
 #include "octavo/model_contracts.hpp"
 #include "ops.hpp"
 
@@ -138,6 +139,9 @@ LanguageHead::LanguageHead(WeightSource& weights, const TextConfig& text, const 
     : norm_(load_norm(weights, "model.norm", {text.hidden_size, "hidden_size"}, text.rms_norm_eps)),
       head_is_table_(tied),
       lm_head_(load_lm_head(weights, text, table, tied, options.language_math)) {
+  if (tied && !table.is_meta())
+    log_line(LogLevel::info, "model",
+             [] { return std::string("lm_head is tied: it multiplies by the embedding's table"); });
   if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || table.is_meta()) return;
   lm_head_.linear = int8_copy(lm_head_.linear.module_path(), lm_head_.stored.weight, options.language_math);
   head_is_table_ = false;

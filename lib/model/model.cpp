@@ -4,10 +4,13 @@
 
 #include "call_pool.hpp"
 #include "model_impl.hpp"
+#include "open_log.hpp"
+#include "stopwatch.hpp"
 
 namespace octavo {
 
 Model Model::open(const FileSource& files, const ModelOptions& options, const OpenWatch& watch) {
+  const model::Stopwatch opening;
   Checkpoint checkpoint = Checkpoint::open(files);
   const model::FoundArchitecture found = model::find_architecture(checkpoint);
   model::require_structure(checkpoint);
@@ -15,6 +18,7 @@ Model Model::open(const FileSource& files, const ModelOptions& options, const Op
   model.impl_ =
       std::make_shared<const Impl>(checkpoint, options, model::RuntimeModel::open(checkpoint, found, options, watch),
                                    GenerationConfig::read(files, checkpoint.config()));
+  model::log_opened(model, opening.seconds());
   return model;
 }
 

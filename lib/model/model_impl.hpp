@@ -39,7 +39,8 @@ struct Model::Impl {
 
   /// Made when first asked for. Throws not_found when the directory has no tokenizer files.
   const FormVocabulary& form_vocabulary() const;
-  /// Of what keys and values depend on: the checkpoint's config.json and tensors, the options. 64 hexadecimal digits.
+  /// Of what keys and values depend on: the checkpoint's config.json, every value of its tensors, the options. 64
+  /// hexadecimal digits. The first call reads all weights. @throws Error  cancelled.
   const std::string& fingerprint() const;
 
   // Read when first needed, so that a directory with weights alone still runs on token ids.
@@ -48,6 +49,7 @@ struct Model::Impl {
   mutable std::optional<FormVocabulary> forms;
   mutable std::optional<ChatTemplate> chat_template;
   mutable std::optional<ImageProcessorConfig> image_processor;
+  mutable std::mutex fingerprint_mutex;
   mutable std::string fingerprint_digits;
 };
 

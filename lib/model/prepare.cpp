@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model_impl.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/settings.hpp"
 
 namespace octavo {
@@ -55,6 +56,7 @@ ModelInput Model::prepare(std::span<const ChatMessage> messages, std::span<const
   const std::vector<const Image*> pictures = pictures_of(messages, images);
   if (!pictures.empty() && !takes_pictures()) model::refuse_pictures(impl_->runtime->model_type());
   for (std::size_t i = 0; i < pictures.size(); ++i) {
+    check_cancelled();
     input.images.push_back(
         in_context("image " + std::to_string(i), [&] { return patchify(*pictures[i], image_processor()); }));
     counts.push_back(impl_->runtime->tokens_of(input.images.back().grid));

@@ -1,6 +1,7 @@
 #include "octavo/running_batch.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <iterator>
 #include <list>
@@ -9,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "octavo/cancel.hpp"
 #include "octavo/memory_pool.hpp"
 #include "steps.hpp"
 
@@ -40,12 +42,17 @@ Error error_of(const std::exception_ptr& failure) {
   }
 }
 
+/// Whether it is the step that was to end, by its thread's CancelScope, and no sequence.
+bool ends_step(const Error& error) noexcept { return error.code() == ErrorCode::cancelled && cancel_requested(); }
+
 /// What `job` throws ends the sequence: as cancelled where the caller wanted that, else as its failure.
+/// @throws Error  cancelled, where the step ends.
 template <class Job>
 void ending(Sequence& sequence, Job&& job) {
   try {
     job();
   } catch (const Error& error) {
+    if (ends_step(error)) throw;
     if (sequence.cancelled_by(error))
       sequence.cancel();
     else
@@ -91,7 +98,8 @@ struct RunningBatch::Impl {
   /// Begins whose turn it is, and finds who runs.
   void begin() {
     for (Member& member : members)
-      if (member.sequence.cancel_token().requested()) member.sequence.cancel();
+      if (member.options.cancel != nullptr && member.options.cancel->load(std::memory_order_relaxed))
+        member.sequence.cancel();
     running.clear();
     bool looked = false;  // at pictures
     for (auto member = members.begin(); member != end_of_turn(); ++member) {
@@ -113,10 +121,17 @@ struct RunningBatch::Impl {
       return;
     }
     try {
-      steps.run(sequences, options.prompt_tokens, model::CancelToken());
+      return steps.run(sequences, options.prompt_tokens, model::CancelToken());
+    } catch (const Error& error) {
+      if (ends_step(error)) throw;
+      run_each(sequences);
     } catch (...) {
-      for (std::size_t i = 0; i < sequences.size(); ++i) run(sequences.subspan(i, 1));
+      run_each(sequences);
     }
+  }
+
+  void run_each(std::span<Sequence* const> sequences) {
+    for (std::size_t i = 0; i < sequences.size(); ++i) run(sequences.subspan(i, 1));
   }
 
   std::vector<Finished> take_finished() {

@@ -15,16 +15,19 @@
 #include "check_input.hpp"
 #include "language_ends.hpp"
 #include "octavo/architecture.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/model.hpp"
 #include "registry.hpp"
 
 namespace octavo::model {
 
-/// The caller's cancel flag, looked at between layers.
+/// The caller's cancel flag and that of the thread's CancelScope, looked at between layers.
 class CancelToken {
  public:
   explicit CancelToken(const std::atomic<bool>* flag = nullptr) : flag_(flag) {}
-  bool requested() const noexcept { return flag_ != nullptr && flag_->load(std::memory_order_relaxed); }
+  bool requested() const noexcept {
+    return (flag_ != nullptr && flag_->load(std::memory_order_relaxed)) || cancel_requested();
+  }
   /// Throws Error(cancelled).
   void check() const {
     if (requested()) throw Error(ErrorCode::cancelled, "cancelled by the caller");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "octavo/error.hpp"
+#include "octavo/generation_config.hpp"
 #include "sampling_filters.hpp"
 
 namespace octavo {
@@ -158,6 +159,21 @@ std::int32_t Sampler::draw(std::span<const float> logits, std::span<const std::i
 }
 
 }  // namespace model
+
+SamplingOptions sampling_of(const GenerationConfig& file) {
+  SamplingOptions sampling;
+  sampling.repetition_penalty = file.repetition_penalty;
+  if (!file.do_sample) return sampling;
+  sampling.do_sample = true;
+  sampling.temperature = file.temperature;
+  sampling.top_k = file.top_k;
+  sampling.top_p = file.top_p;
+  sampling.min_p = file.min_p;
+  sampling.typical_p = file.typical_p;
+  sampling.epsilon_cutoff = file.epsilon_cutoff;
+  sampling.eta_cutoff = file.eta_cutoff;
+  return sampling;
+}
 
 TokenSampler::TokenSampler(const SamplingOptions& options)
     : sampler_(std::make_unique<model::Sampler>(options, model::TokenRules())) {}

@@ -28,7 +28,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic("octavo session\n\0", 16);
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  // 1 knew models by samples of their weights
 constexpr std::size_t kDigits = 64;
 constexpr std::string_view kMark = kMagic.substr(0, 14);
 constexpr std::size_t kAround = kMagic.size() + 2 * sizeof(std::uint32_t) + sizeof(std::uint64_t) + 2 * kDigits;

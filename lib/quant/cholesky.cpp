@@ -2,11 +2,12 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "factor.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
+#include "octavo/tensor.hpp"
 
 namespace octavo::quant {
 namespace {
@@ -49,7 +50,8 @@ void copy_rows(const float* from, std::int64_t rows, std::int64_t columns, float
 
 // Left-looking: panel by panel, each first brought up to date by deep products, then block by block in itself.
 bool cholesky(float* a, std::int64_t n) {
-  std::vector<float> solved(static_cast<std::size_t>(n * std::min(n, kBlock)));
+  Tensor storage = Tensor::empty(DType::f32, {n, std::min(n, kBlock)});
+  auto* const solved = storage.mutable_data<float>();
   FloatRowMajor inverse;
   for (std::int64_t p = 0; p < n; p += kPanel) {
     const std::int64_t panel_end = std::min(n, p + kPanel);
@@ -57,6 +59,7 @@ bool cholesky(float* a, std::int64_t n) {
       subtract_product(a, n, j, panel_end, j, std::min(panel_end, j + kBlock), 0, p);
     subtract_product(a, n, panel_end, n, p, panel_end, 0, p);
     for (std::int64_t j = p; j < panel_end; j += kBlock) {
+      check_cancelled();
       const std::int64_t width = std::min(kBlock, panel_end - j);
       subtract_product(a, n, j, n, j, j + width, p, j);
       float* const block = a + j * n + j;
@@ -64,8 +67,8 @@ bool cholesky(float* a, std::int64_t n) {
       const std::int64_t below = n - j - width;
       if (below == 0) continue;
       float* under = block + width * n;  // L21 = A21 L11^{-T}
-      sgemm(below, width, width, under, n, inverse.data(), width, solved.data(), width, {.transpose_b = true});
-      copy_rows(solved.data(), below, width, under, n);
+      sgemm(below, width, width, under, n, inverse.data(), width, solved, width, {.transpose_b = true});
+      copy_rows(solved, below, width, under, n);
     }
   }
   return true;

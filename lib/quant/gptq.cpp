@@ -5,6 +5,7 @@
 
 #include "checks.hpp"
 #include "loss.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/detail/clones.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
@@ -66,12 +67,15 @@ class Sweep {
   /// Into q[rows,K], columns as stored.
   void run(std::int64_t block_size, std::int8_t* q) {
     const std::int64_t panel = std::max<std::int64_t>(1, kPanel / block_size) * block_size;
-    carried_.resize(static_cast<std::size_t>(rows_ * k_));
-    differences_.resize(static_cast<std::size_t>(rows_ * std::min(panel, k_)));
+    carried_storage_ = Tensor::zeros(DType::f32, {rows_, k_});
+    differences_storage_ = Tensor::empty(DType::f32, {rows_, std::min(panel, k_)});
+    carried_ = carried_storage_.mutable_data<float>();
+    differences_ = differences_storage_.mutable_data<float>();
     for (std::int64_t p = 0; p < k_; p += panel) {
       const std::int64_t panel_end = std::min(k_, p + panel);
       kept_columns_ = panel_end - p;
       for (std::int64_t b = p; b < panel_end; b += block_size) {
+        check_cancelled();
         const std::int64_t block_end = std::min(panel_end, b + block_size);
         sweep_block(p, b, block_end);
         carry(p, b, block_end, block_end, panel_end);
@@ -96,8 +100,8 @@ class Sweep {
   /// carried[:, to:to_end] += D[:, from:from_end] F[from:from_end, to:to_end]
   void carry(std::int64_t panel, std::int64_t from, std::int64_t from_end, std::int64_t to, std::int64_t to_end) {
     if (to == to_end) return;
-    sgemm(rows_, to_end - to, from_end - from, differences_.data() + (from - panel), kept_columns_, f_ + from * k_ + to,
-          k_, carried_.data() + to, k_, {.beta = 1.0F});
+    sgemm(rows_, to_end - to, from_end - from, differences_ + (from - panel), kept_columns_, f_ + from * k_ + to, k_,
+          carried_ + to, k_, {.beta = 1.0F});
   }
 
   void sweep_block(std::int64_t panel, std::int64_t begin, std::int64_t end) {
@@ -118,7 +122,7 @@ class Sweep {
     Lanes* const differences = levels + count;
     std::fill_n(carried, 2 * count, Lanes{});
     for (std::int64_t r = 0; r < used; ++r) {
-      const float* from = carried_.data() + (row + r) * k_ + begin;
+      const float* from = carried_ + (row + r) * k_ + begin;
       const float* w = ordered_ + (row + r) * k_ + begin;
       const auto lane = static_cast<std::size_t>(r);
       for (std::int64_t i = 0; i < count; ++i) {
@@ -128,7 +132,7 @@ class Sweep {
     }
     sweep_lanes(static_cast<std::size_t>(count), f_ + begin * k_ + begin, k_, scale, carried, levels, differences);
     for (std::int64_t r = 0; r < used; ++r) {
-      float* to = differences_.data() + (row + r) * kept_columns_ + begin - panel;
+      float* to = differences_ + (row + r) * kept_columns_ + begin - panel;
       float* w = ordered_ + (row + r) * k_ + begin;
       const auto lane = static_cast<std::size_t>(r);
       for (std::int64_t i = 0; i < count; ++i) {
@@ -144,9 +148,10 @@ class Sweep {
   const float* f_;                    // [K, K]
   const std::vector<float>& scales_;  // [rows]
   Tensor storage_;
-  float* ordered_;                  // [rows, K] W in sweep order, dead columns at 0; behind the sweep its integers
-  std::vector<float> carried_;      // [rows, K] sum_i d_i F[i,j]
-  std::vector<float> differences_;  // [rows, kept_columns_] of the panel
+  float* ordered_;  // [rows, K] W in sweep order, dead columns at 0; behind the sweep its integers
+  Tensor carried_storage_, differences_storage_;
+  float* carried_ = nullptr;      // [rows, K] sum_i d_i F[i,j]
+  float* differences_ = nullptr;  // [rows, kept_columns_] of the panel
   std::int64_t kept_columns_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "checks.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 #include "octavo/quant.hpp"
@@ -81,6 +82,7 @@ void HessianAccumulator::add(const Tensor& x) {
   }
   const std::int64_t rows = x.dim(0);
   if (rows == 0) return;
+  check_cancelled();  // not later: half a sample would be in the sums
   const Tensor dense = x.contiguous();
   const float* values = dense.data<float>();
   quant::check_finite(values, rows, k, "x", who);

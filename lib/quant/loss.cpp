@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "octavo/cancel.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
+#include "octavo/tensor.hpp"
 #include "scales.hpp"
 
 namespace octavo::quant {
@@ -26,6 +28,7 @@ double quadratic_error(const float* difference, std::int64_t rows, const float* 
   } else {  // diagonal blocks once, what lies below them twice
     std::vector<float> product(static_cast<std::size_t>(rows * std::min(k, kWidth)));
     for (std::int64_t j = 0; j < k; j += kWidth) {
+      check_cancelled();
       const std::int64_t width = std::min(kWidth, k - j);
       const std::int64_t below = j + width;
       sgemm(rows, width, width, difference + j, k, h + j * k + j, k, product.data(), width);
@@ -58,21 +61,24 @@ LossRows::LossRows(const float* w, std::int64_t n, std::int64_t k, const std::ve
 
 double LossRows::of(const std::int8_t* q, const float* h) const {
   if (taken_.empty()) return of_rows(q, h);
-  std::vector<std::int8_t> taken(taken_.size());
-  for (std::int64_t i = 0; i < count_; ++i) std::copy_n(q + row(i) * k_, k_, taken.begin() + i * k_);
-  return of_rows(taken.data(), h);
+  Tensor taken = Tensor::empty(DType::s8, {count_, k_});
+  auto* const to = taken.mutable_data<std::int8_t>();
+  for (std::int64_t i = 0; i < count_; ++i) std::copy_n(q + row(i) * k_, k_, to + i * k_);
+  return of_rows(to, h);
 }
 
 double LossRows::of_round_to_nearest(const float* h) const {
-  std::vector<std::int8_t> rounded(static_cast<std::size_t>(count_ * k_));
-  round_to_nearest(weights(), count_, k_, scales_, rounded.data());
-  return of_rows(rounded.data(), h);
+  Tensor rounded = Tensor::empty(DType::s8, {count_, k_});
+  auto* const q = rounded.mutable_data<std::int8_t>();
+  round_to_nearest(weights(), count_, k_, scales_, q);
+  return of_rows(q, h);
 }
 
 double LossRows::of_rows(const std::int8_t* q, const float* h) const {
-  std::vector<float> difference(static_cast<std::size_t>(count_ * k_));
-  subtract_dequantized(weights(), count_, k_, scales_, q, difference.data());
-  return quadratic_error(difference.data(), count_, h, k_) / share_;
+  Tensor difference = Tensor::empty(DType::f32, {count_, k_});
+  auto* const d = difference.mutable_data<float>();
+  subtract_dequantized(weights(), count_, k_, scales_, q, d);
+  return quadratic_error(d, count_, h, k_) / share_;
 }
 
 }  // namespace octavo::quant

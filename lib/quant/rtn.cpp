@@ -3,6 +3,7 @@
 
 #include "checks.hpp"
 #include "loss.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/quant.hpp"
 #include "scales.hpp"
 
@@ -29,6 +30,7 @@ QuantizedLayer quantize_layer_rtn(const Tensor& weight, const GptqOptions& optio
   layer.scales = Tensor::empty(DType::f32, {n});
   Tensor difference = Tensor::empty(DType::f32, {part, k});
   for (std::int64_t begin = 0; begin < n; begin += part) {
+    check_cancelled();
     const std::int64_t rows = std::min(part, n - begin);
     const Tensor values = weight.slice(0, begin, begin + rows).contiguous().to(DType::f32);
     const float* w = values.data<float>();

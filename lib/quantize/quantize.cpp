@@ -13,6 +13,7 @@
 #include "cost.hpp"
 #include "octavo/architecture.hpp"
 #include "octavo/config.hpp"
+#include "octavo/log.hpp"
 #include "octavo/metrics.hpp"
 #include "output.hpp"
 
@@ -264,11 +265,15 @@ class Quantizer {
     report.dead_columns = layer.dead_columns;
     report.fell_back_to_rtn = layer.fell_back_to_rtn;
     if (layer.fell_back_to_rtn) {
-      result_.warnings.push_back(path +
-                                 ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");
+      warn(path + ": no damping made the Hessian positive definite; rounded to nearest instead of GPTQ");
     }
     output_->add_quantized(*checkpoint_, path, layer, plan.rule);
     result_.layers.push_back(std::move(report));
+  }
+
+  void warn(std::string line) {
+    log_line(LogLevel::warning, "quantize", [&] { return line; });
+    result_.warnings.push_back(std::move(line));
   }
 
   Tensor bias_of(const std::string& module_path) const {
@@ -297,9 +302,8 @@ class Quantizer {
     std::for_each(plan_.vision.begin(), plan_.vision.end(), look);
     std::for_each(plan_.language.begin(), plan_.language.end(), look);
     if (affected > 0) {
-      result_.warnings.push_back(
-          "few calibration rows: " + std::to_string(affected) + " of " + std::to_string(plan_.quantized_linears) +
-          " linears saw fewer than twice their columns (" + example + "); add samples for a better result");
+      warn("few calibration rows: " + std::to_string(affected) + " of " + std::to_string(plan_.quantized_linears) +
+           " linears saw fewer than twice their columns (" + example + "); add samples for a better result");
     }
   }
 

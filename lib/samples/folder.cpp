@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "forms.hpp"
+#include "left_out.hpp"
 #include "words.hpp"
 
 namespace octavo::samples {
@@ -62,7 +63,7 @@ SampleSet read_folder(const SampleSource& source, std::int64_t limit) {
     if (ends(fs::path(name), kUnread)) {
       const std::string reason = path + ": pictures of this kind are not read; convert it to PNG, JPEG or WebP";
       if (!source.skip_bad) throw Error(ErrorCode::unsupported, reason);
-      set.skipped.push_back({name, path, reason});
+      leave_out(set.skipped, {name, path, reason});
       continue;
     }
     Sample sample;

@@ -6,6 +6,7 @@
 
 #include "folder.hpp"
 #include "forms.hpp"
+#include "left_out.hpp"
 #include "octavo/architecture.hpp"
 #include "records.hpp"
 #include "words.hpp"
@@ -66,7 +67,7 @@ SampleSet read_file(const SampleSource& source, std::int64_t limit) {
       set.samples.push_back(sample_of(*record, origin, base, id));
     } catch (const Error& error) {
       if (!source.skip_bad || !blames_sample(error)) throw;
-      set.skipped.push_back({samples::cut(id), origin, error.what()});
+      samples::leave_out(set.skipped, {samples::cut(id), origin, error.what()});
     }
   }
   return set;
@@ -145,7 +146,7 @@ std::vector<std::int64_t> check_all(SampleSet& set, const ImageProcessorConfig* 
       });
     } catch (const Error& error) {
       if (!skip_bad || !blames_sample(error)) throw;
-      set.skipped.push_back({samples::cut(sample.id), sample.where, error.what()});
+      samples::leave_out(set.skipped, {samples::cut(sample.id), sample.where, error.what()});
       continue;
     }
     good.push_back(std::move(sample));

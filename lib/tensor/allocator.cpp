@@ -5,7 +5,9 @@
 #include <deque>
 #include <mutex>
 
+#include "octavo/detail/thread_memory.hpp"
 #include "octavo/error.hpp"
+#include "thread_pool.hpp"
 
 namespace octavo {
 
@@ -23,19 +25,34 @@ constinit std::atomic<const Allocator*> current{&kSystem};
 
 }  // namespace
 
-void set_allocator(const Allocator& allocator) {
-  if (allocator.allocate == nullptr && allocator.release == nullptr) return current.store(&kSystem);
-  if (allocator.allocate == nullptr || allocator.release == nullptr)
-    throw Error(ErrorCode::invalid_argument, "set_allocator: one of the two functions is null");
-  // Kept for good, since buffers point to theirs: also while the process ends, when static objects are destroyed.
+namespace {
+
+/// Allocators are kept for good, since buffers point to theirs: also while the process ends, when static objects are
+/// destroyed.
+const Allocator& kept(const Allocator& allocator) {
+  if (allocator.allocate == nullptr && allocator.release == nullptr) return kSystem;
   static std::mutex mutex;
   static auto& known = *new std::deque<Allocator>;
   const std::lock_guard<std::mutex> lock(mutex);
   for (const Allocator& each : known)
     if (each.allocate == allocator.allocate && each.release == allocator.release &&
         each.user_data == allocator.user_data)
-      return current.store(&each);
-  current.store(&known.emplace_back(allocator));
+      return each;
+  return known.emplace_back(allocator);
+}
+
+}  // namespace
+
+void set_allocator(const Allocator& allocator) {
+  if ((allocator.allocate == nullptr) != (allocator.release == nullptr))
+    throw Error(ErrorCode::invalid_argument, "set_allocator: one of the two functions is null");
+  if (ThreadPool::State::inside_body())
+    throw Error(ErrorCode::invalid_argument, "set_allocator: called from inside a parallel loop; call it between jobs");
+  const Allocator& next = kept(allocator);
+  if (current.exchange(&next) == &next) return;
+  // What threads keep goes back now, where that can be: the pools' own end and start anew when they are needed.
+  ThreadPool::State::end_all_workers();
+  detail::release_thread_memory();
 }
 
 namespace detail {

@@ -1,5 +1,11 @@
 #include "octavo/detail/sha256.hpp"
 
+#include "octavo/detail/cpu.hpp"
+
+#ifdef OCTAVO_X86
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
 #include <bit>
 #include <fstream>
@@ -21,9 +27,9 @@ constexpr std::array<std::uint32_t, 64> kRounds{
     0x19a4c116U, 0x1e376c08U, 0x2748774cU, 0x34b0bcb5U, 0x391c0cb3U, 0x4ed8aa4aU, 0x5b9cca4fU, 0x682e6ff3U,
     0x748f82eeU, 0x78a5636fU, 0x84c87814U, 0x8cc70208U, 0x90befffaU, 0xa4506cebU, 0xbef9a3f7U, 0xc67178f2U};
 
-}  // namespace
+constexpr std::size_t kBlockBytes = 64;
 
-void Sha256::absorb(const unsigned char* block) {
+void absorb_block(std::array<std::uint32_t, 8>& state, const unsigned char* block) {
   std::array<std::uint32_t, 64> w{};
   for (std::size_t t = 0; t < 16; ++t) {
     w[t] = std::uint32_t{block[4 * t]} << 24 | std::uint32_t{block[4 * t + 1]} << 16 |
@@ -34,7 +40,7 @@ void Sha256::absorb(const unsigned char* block) {
     const std::uint32_t s1 = std::rotr(w[t - 2], 17) ^ std::rotr(w[t - 2], 19) ^ (w[t - 2] >> 10);
     w[t] = w[t - 16] + s0 + w[t - 7] + s1;
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  auto [a, b, c, d, e, f, g, h] = state;
   for (std::size_t t = 0; t < 64; ++t) {
     const std::uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
     const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + kRounds[t] + w[t];
@@ -50,18 +56,88 @@ void Sha256::absorb(const unsigned char* block) {
     a = t1 + t2;
   }
   const std::array<std::uint32_t, 8> rounds{a, b, c, d, e, f, g, h};
-  for (std::size_t i = 0; i < 8; ++i) state_[i] += rounds[i];
+  for (std::size_t i = 0; i < 8; ++i) state[i] += rounds[i];
 }
+
+#ifdef OCTAVO_X86
+struct Words {
+  __m128i four;
+};
+#endif
+
+}  // namespace
+
+Sha256::Sha256(bool portable) noexcept : absorb_(!portable && has_sha() ? absorb_by_instructions : absorb_portable) {}
+
+void Sha256::absorb_portable(State& state, const unsigned char* blocks, std::size_t count) {
+  for (; count > 0; --count, blocks += kBlockBytes) absorb_block(state, blocks);
+}
+
+#ifdef OCTAVO_X86
+
+// Intel, "Intel SHA Extensions" (2013): the state as two vectors, ABEF and CDGH; sha256rnds2 does two rounds, msg1 and
+// msg2 the next four words of the schedule.
+__attribute__((target("sha,sse4.1,ssse3"))) void Sha256::absorb_by_instructions(State& state,
+                                                                                const unsigned char* blocks,
+                                                                                std::size_t count) {
+  const auto load = [](const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); };
+  const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+  const __m128i cdab = _mm_shuffle_epi32(load(state.data()), 0xB1);
+  const __m128i efgh = _mm_shuffle_epi32(load(state.data() + 4), 0x1B);
+  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
+  __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xF0);
+  for (; count > 0; --count, blocks += kBlockBytes) {
+    const __m128i abef_before = abef, cdgh_before = cdgh;
+    std::array<Words, 4> w;  // the last 16 words of the schedule, four to a vector
+    for (std::size_t i = 0; i < 4; ++i) w[i].four = _mm_shuffle_epi8(load(blocks + 16 * i), big_endian);
+    for (std::size_t group = 0; group < 16; ++group) {
+      __m128i& oldest = w[group % 4].four;
+      if (group >= 4) {
+        const __m128i last = w[(group + 3) % 4].four;
+        const __m128i seven_before = _mm_alignr_epi8(last, w[(group + 2) % 4].four, 4);
+        oldest = _mm_sha256msg2_epu32(
+            _mm_add_epi32(_mm_sha256msg1_epu32(oldest, w[(group + 1) % 4].four), seven_before), last);
+      }
+      const __m128i terms = _mm_add_epi32(oldest, load(kRounds.data() + 4 * group));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, terms);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(terms, 0x0E));
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+  }
+  const __m128i feba = _mm_shuffle_epi32(abef, 0x1B);
+  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xB1);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_blend_epi16(feba, dchg, 0xF0));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data() + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+#else
+
+void Sha256::absorb_by_instructions(State& state, const unsigned char* blocks, std::size_t count) {
+  absorb_portable(state, blocks, count);
+}
+
+#endif
 
 void Sha256::update(std::string_view bytes) {
   length_ += bytes.size();
-  while (!bytes.empty()) {
-    const std::size_t taken = std::min(bytes.size(), pending_.size() - held_);
-    std::copy_n(bytes.begin(), taken, pending_.begin() + static_cast<std::ptrdiff_t>(held_));
+  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::size_t left = bytes.size();
+  while (left > 0) {
+    if (held_ == 0 && left >= kBlockBytes) {
+      const std::size_t blocks = left / kBlockBytes;
+      absorb_(state_, from, blocks);
+      from += blocks * kBlockBytes;
+      left -= blocks * kBlockBytes;
+      continue;
+    }
+    const std::size_t taken = std::min(left, pending_.size() - held_);
+    std::copy_n(from, taken, pending_.begin() + static_cast<std::ptrdiff_t>(held_));
     held_ += taken;
-    bytes.remove_prefix(taken);
+    from += taken;
+    left -= taken;
     if (held_ == pending_.size()) {
-      absorb(pending_.data());
+      absorb_(state_, pending_.data(), 1);
       held_ = 0;
     }
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "octavo/error.hpp"
+#include "octavo/log.hpp"
 #include "processors.hpp"
 
 namespace octavo {
@@ -169,6 +170,11 @@ bool ThreadPool::State::inside_body() noexcept { return inside_shared_body; }
 
 void ThreadPool::State::resize(int count) {
   const std::lock_guard<std::mutex> administration(registry().mutex);
+  shrink(count);
+}
+
+// Behind the registry's mutex.
+void ThreadPool::State::shrink(int count) {
   std::vector<pthread_t> ending;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -184,6 +190,15 @@ void ThreadPool::State::resize(int count) {
       pthread_detach(worker);  // a body ends the process
     else
       pthread_join(worker, nullptr);
+}
+
+void ThreadPool::State::end_all_workers() {
+  const std::lock_guard<std::mutex> administration(registry().mutex);
+  for (State* pool : registry().pools) {
+    const int count = pool->count();
+    pool->shrink(1);
+    pool->count_.store(count, std::memory_order_relaxed);
+  }
 }
 
 // Behind the mutex.
@@ -210,6 +225,10 @@ void ThreadPool::State::start_workers(int wanted) {
     pthread_attr_destroy(&attributes);
     if (refused != 0) {
       delete worker;
+      log_line(LogLevel::warning, "tensor", [&] {
+        return "the system refused a thread: loops run on " + std::to_string(index + 1) + " instead of " +
+               std::to_string(wanted + 1);
+      });
       break;
     }
     workers_.push_back(thread);

@@ -27,6 +27,9 @@ class ThreadPool::State {
   int count() const noexcept { return count_.load(std::memory_order_relaxed); }
   // Threads that are too many end before this returns. Not from inside a body: it waits for the others.
   void resize(int count);
+  // The workers of all pools, with what they keep, end before this returns; loops start new ones. Not from inside a
+  // body.
+  static void end_all_workers();
   // Whether the calling thread is inside a body that several threads share.
   static bool inside_body() noexcept;
   // The body on [0, count) in `chunks` > 1 ranges. On return no thread touches it any more.
@@ -40,6 +43,7 @@ class ThreadPool::State {
   };
 
   static void* serve(void* worker) noexcept;
+  void shrink(int count);
   void start_workers(int wanted);
   Loop* join_loop() noexcept;
   void leave(Loop& loop) noexcept;

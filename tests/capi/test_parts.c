@@ -2,9 +2,13 @@
  * is the number of failures.
  *   test_parts MODEL_DIR PICTURE OUT_DIR */
 #include <fcntl.h>
+#include <malloc.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +81,77 @@ static void test_allocator(const char* model_dir, const octavo_prompt* prompt) {
   octavo_string_release(result.text);
   octavo_model_release(model);
   octavo_tensor_release(tensor); /* goes back to the allocator that it came from */
+  CHECK(arena.blocks == 0 && arena.bytes == 0);
+}
+
+/* Memory of the system's own, which malloc does not count. */
+static void* map_pages(size_t size, size_t alignment, void* user_data) {
+  Arena* arena = user_data;
+  const size_t room = size + alignment;
+  char* memory = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  size_t skipped;
+  if (memory == MAP_FAILED) return NULL;
+  skipped = (alignment - (uintptr_t)memory % alignment) % alignment;
+  if (skipped >= 4096) munmap(memory, skipped / 4096 * 4096);
+  __atomic_add_fetch(&arena->blocks, 1, __ATOMIC_SEQ_CST);
+  __atomic_add_fetch(&arena->most, (long)size, __ATOMIC_SEQ_CST);
+  __atomic_add_fetch(&arena->bytes, (long)size, __ATOMIC_SEQ_CST);
+  return memory + skipped;
+}
+static void unmap_pages(void* memory, size_t size, void* user_data) {
+  Arena* arena = user_data;
+  __atomic_sub_fetch(&arena->blocks, 1, __ATOMIC_SEQ_CST);
+  __atomic_sub_fetch(&arena->bytes, (long)size, __ATOMIC_SEQ_CST);
+  munmap(memory, size);
+}
+
+/* The most that a run held that did not come from the allocator: its answer, and small things. */
+static long from_malloc(void) {
+  const struct mallinfo2 heap = mallinfo2();
+  return (long)(heap.uordblks + heap.hblkhd);
+}
+static int32_t measure(const octavo_token_event* event, void* user_data) {
+  long* most = user_data;
+  const long now = from_malloc();
+  (void)event;
+  if (now > *most) *most = now;
+  return 0;
+}
+typedef struct {
+  const octavo_model* model;
+  const octavo_prompt* prompt;
+  long most;
+} AllocatorJob;
+static void* answer_measured(void* data) {
+  AllocatorJob* job = data;
+  octavo_generate_options options = OCTAVO_GENERATE_OPTIONS_INIT;
+  octavo_generate_result result = OCTAVO_GENERATE_RESULT_INIT;
+  options.max_new_tokens = 4;
+  options.sampling = OCTAVO_SAMPLING_GREEDY;
+  options.on_event = measure;
+  options.user_data = &job->most;
+  CHECK(octavo_generate_prompt(job->model, job->prompt, &options, &result) == OCTAVO_OK);
+  octavo_generate_result_release(&result);
+  return NULL;
+}
+
+/* All large buffers of a run: activations, caches, what threads keep. */
+static void test_allocator_covers(const octavo_model* model, const octavo_prompt* prompt) {
+  static Arena arena;
+  AllocatorJob job = {model, prompt, 0};
+  pthread_t thread;
+  long before;
+  answer_measured(&job); /* what is made once: tables of the tokenizer, tests of backends */
+  CHECK(octavo_set_allocator(map_pages, unmap_pages, &arena) == OCTAVO_OK);
+  before = from_malloc();
+  job.most = 0;
+  answer_measured(&job);
+  CHECK(arena.most > 1000000);
+  CHECK(arena.bytes > 0); /* what threads keep */
+  CHECK(job.most - before < 65536);
+  CHECK(pthread_create(&thread, NULL, answer_measured, &job) == 0);
+  pthread_join(thread, NULL);
+  CHECK(octavo_set_allocator(NULL, NULL, NULL) == OCTAVO_OK);
   CHECK(arena.blocks == 0 && arena.bytes == 0);
 }
 
@@ -442,6 +517,7 @@ int main(int argc, char** argv) {
   test_hidden(model, prompt, text_prompt);
   test_trace(model, prompt);
   test_allocator(argv[1], prompt);
+  test_allocator_covers(model, prompt);
   test_calibration(argv[1], model, prompt, argv[3]);
   octavo_prompt_release(prompt);
   octavo_prompt_release(text_prompt);

@@ -48,6 +48,7 @@ assert names[-1] == "portable" and d["int8_backend"]["name"] in names, d
 assert d["onednn"]["running"].split(".")[0] == d["onednn"]["built_against"].split(".")[0] and d["threads"] >= 1, d' \
   "$work/out" || fail "--version --json"
 OCTAVO_INT8_BACKEND=portable shows "another backend" "portable (named by OCTAVO_INT8_BACKEND" --version
+OCTAVO_LOG=loud refused "an unknown level" 2 "OCTAVO_LOG is \"loud\", one of debug, info, warning is needed" --version
 OCTAVO_INT8_BACKEND=none shows "no such backend" "there is no int8 backend" --version
 
 # Commands: a suggestion only where the word is close.

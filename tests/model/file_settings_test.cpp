@@ -3,6 +3,7 @@
 #include <set>
 
 #include "golden.hpp"
+#include "octavo/log.hpp"
 #include "octavo/settings.hpp"
 
 using golden::message_of;
@@ -196,8 +197,15 @@ TEST_CASE("the file's chat template lays prompts out and one that cannot be read
        {"{% for m in messages %}", "{{ strftime_now('%Y') }}", "{% macro a() %}{% endmacro %}", "no pad"}) {
     copy.files().write("chat_template.json", octavo::JsonBuilder::object().set("chat_template", broken).dump());
     CHECK(text_of(copy.open()) == published);
-    const std::vector<std::string> notes = copy.open().notes();
+    std::vector<std::string> warnings;  // the log's are the same
+    octavo::set_log([&](octavo::LogLevel, std::string_view module,
+                        std::string_view text) { warnings.push_back(std::string(module) + ": " + std::string(text)); },
+                    octavo::LogLevel::warning);
+    const octavo::Model opened = copy.open();
+    octavo::set_log({});
+    const std::vector<std::string> notes = opened.notes();
     REQUIRE(notes.size() == 1);
+    CHECK(warnings == std::vector<std::string>{"model: " + notes[0]});
     CHECK(notes[0].find("this chat template is not used") != std::string::npos);
   }
 }

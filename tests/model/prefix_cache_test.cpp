@@ -10,6 +10,7 @@
 
 #include "bundled.hpp"
 #include "golden.hpp"
+#include "octavo/log.hpp"
 #include "prompt_reuse.hpp"
 #include "threads.hpp"
 
@@ -235,7 +236,14 @@ TEST_CASE("a prefix cache holds no more bytes than it may, and forgets the longe
   CHECK_FALSE(reused(0));
   CHECK_FALSE(reused(1));
   CHECK(reused(0));
+  std::vector<std::string> heard;
+  octavo::set_log([&](octavo::LogLevel, std::string_view, std::string_view text) { heard.emplace_back(text); },
+                  octavo::LogLevel::debug);
   CHECK_FALSE(reused(2));  // in the place of 1
+  octavo::set_log({});
+  REQUIRE(heard.size() == 2);
+  CHECK(heard[0].find("prefix cache: a picture of ") == 0);
+  CHECK(heard[1].find("prefix cache: a prompt of ") == 0);
   CHECK(reused(0));
   CHECK_FALSE(reused(1));  // in the place of 2
   CHECK(reused(0));

@@ -1,5 +1,6 @@
 // Sessions that are saved and restored: bit for bit the same, by the same model alone, and never from damaged bytes.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -9,6 +10,7 @@
 #include "bundled.hpp"
 #include "changed_model.hpp"
 #include "golden.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/detail/sha256.hpp"
 #include "octavo/session.hpp"
 
@@ -146,6 +148,33 @@ TEST_CASE("a session is refused by another model") {
   REQUIRE(Session::from_bytes(Model::open(golden::directory("nested")), bytes).past() == session.past());
   REQUIRE(message_of([&] { Session::from_bytes(model, bytes, 5); }).find("more than the capacity of 5") !=
           std::string::npos);
+}
+
+TEST_CASE("a model that differs in any one value is another") {
+  const Values values("nested");
+  const Model model = Model::open(golden::directory("nested"));
+  Session session(model, 60);
+  session.feed(values.input("one"));
+  const Bytes bytes = session.to_bytes();
+  // Two fine-tunes may have learned a few rows of the embedding apart from each other and nothing else.
+  for (const std::int64_t row :
+       {std::int64_t{0}, std::int64_t{1}, std::int64_t{13}, model.vocab_size() / 2 + 5, model.vocab_size() - 1}) {
+    INFO("row " << row << " of the embedding");
+    const golden::TemporaryDirectory place;
+    golden::write_with(place.path() + "/changed", "model.embed_tokens.weight", 0.25F, row);
+    REQUIRE(code_of(Model::open(place.path() + "/changed"), bytes) == ErrorCode::invalid_argument);
+  }
+}
+
+TEST_CASE("reading all weights for a session's model can be cancelled") {
+  const Model model = Model::open(golden::directory("nested"));
+  const Session session(model, 60);
+  const std::atomic<bool> flag{true};
+  {
+    const octavo::CancelScope scope(&flag);
+    REQUIRE_THROWS_WITH(session.to_bytes(), "cancelled by the caller");
+  }
+  REQUIRE(Session::from_bytes(model, session.to_bytes()).past() == 0);
 }
 
 TEST_CASE("cut and damaged sessions are refused") {

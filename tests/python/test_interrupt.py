@@ -37,6 +37,8 @@ print(model.generate("Where is the red circle?", max_new_tokens=3).new_tokens)
 JOBS = {
     # No callback until the first token: only a thread that waits can hear the signal.
     "prefill": "threading.Thread(target=later, daemon=True).start(); [model.logits('a b c d ' * 600) for _ in range(100)]",
+    "session": "threading.Thread(target=later, daemon=True).start(); "
+               "[octavo.Session(model).feed('a b c d ' * 600) for _ in range(100)]",
     "one long generation": "threading.Thread(target=later, daemon=True).start(); "
                            "model.generate('a b c d ' * 600, use_cache=False, max_new_tokens=400)",
     "stream": "[begun() for _ in model.generate('a b c d ' * 600, stream=True, use_cache=False, max_new_tokens=400)]",

@@ -30,6 +30,20 @@ class SessionTest(unittest.TestCase):
         self.assertEqual(session.tokens, prompt.ids + answer.tokens)
         self.assertEqual(len(session), len(session.tokens))
 
+    def test_reading_can_be_cancelled(self):
+        session, cancel = self.asked(), octavo.Cancel()
+        before = session.to_bytes()
+        cancel.request()
+        with self.assertRaises(octavo.CancelledError):
+            session.feed("And now?", cancel=cancel)
+        self.assertEqual(session.to_bytes(), before)
+        with self.assertRaises(octavo.CancelledError):
+            session.continue_with("And now?", cancel=cancel)
+        self.assertLess(len(session), len(octavo.Session.from_bytes(self.model, before)))  # what the two have in common
+        cancel.reset()
+        session.continue_with("And now?", cancel=cancel)
+        self.assertEqual(session.tokens, self.model.prompt("And now?").ids)
+
     def test_a_conversation_reads_what_is_new(self):
         session, messages = octavo.Session(self.model), [{"role": "user", "content": QUESTION}]
         self.assertEqual(session.continue_with(messages, [PICTURE]), 0)

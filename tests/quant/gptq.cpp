@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <numeric>
 
 #include "catch.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/parallel.hpp"
 #include "octavo/quantize.hpp"
 #include "support.hpp"
@@ -340,4 +342,26 @@ TEST_CASE("bf16 and f16 weights are what their float32 values are") {
   const Tensor w = random(5, 40, 60).to(DType::bf16);
   const Tensor h = hessian_of(correlated(100, 40, 61, 12));
   CHECK(integers(quantize(w, h, options_with(true))) == integers(quantize(w.to(DType::f32), h, options_with(true))));
+}
+
+TEST_CASE("quantizing a layer ends when its thread is cancelled and adds no half sample") {
+  const std::int64_t n = 24, k = 96;
+  const Tensor w = random(n, k, 3), x = correlated(300, k, 4, 9);
+  HessianAccumulator accumulator(k, "x");
+  std::atomic<bool> flag{true};
+  {
+    const CancelScope scope(&flag);
+    CHECK_THROWS_WITH(accumulator.add(x), "cancelled by the caller");
+  }
+  accumulator.add(x);
+  CHECK(accumulator.rows() == 300);
+  const Tensor hessian = accumulator.take();
+  const PreparedHessian prepared(hessian, {}, "x");
+  {
+    const CancelScope scope(&flag);
+    CHECK_THROWS_WITH(PreparedHessian(hessian, {}, "x"), "cancelled by the caller");
+    CHECK_THROWS_WITH(quantize_layer(w, prepared, {}, "w"), "cancelled by the caller");
+    CHECK_THROWS_WITH(quantize_layer_rtn(w, {}, "w"), "cancelled by the caller");
+  }
+  CHECK(quantize_layer(w, prepared, {}, "w").loss < quantize_layer(w, prepared, {}, "w").rtn_loss);
 }

@@ -1,13 +1,21 @@
 // Large buffers come from the allocator that is set, and go back to the one that they came from.
 #include "octavo/allocator.hpp"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "catch.hpp"
+#include "octavo/detail/thread_memory.hpp"
+#include "octavo/error.hpp"
 #include "octavo/memory_pool.hpp"
+#include "octavo/parallel.hpp"
 #include "octavo/tensor.hpp"
 
 using namespace octavo;
@@ -75,6 +83,45 @@ TEST_CASE("a pool keeps the allocator that it was made under") {
   }
   CHECK(counting.out.empty());
   CHECK(counting.is_true);
+}
+
+TEST_CASE("what threads keep goes back when another allocator is set") {
+  const Restored restored;
+  Counting counting;
+  set_allocator(counting.allocator());
+  set_num_threads(3);
+  std::atomic<int> arrived{0};
+  std::array<std::byte*, 3> first{}, again{};
+  const auto keep = [&](std::array<std::byte*, 3>& memories) {
+    arrived = 0;
+    parallel_for(3, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) memories[static_cast<std::size_t>(i)] = detail::thread_memory(1, 5000);
+      ++arrived;
+      while (arrived < 3) std::this_thread::yield();  // so that three threads have one index each
+    });
+  };
+  keep(first);
+  CHECK(counting.out.size() == 3);
+  keep(again);
+  std::sort(first.begin(), first.end());
+  std::sort(again.begin(), again.end());
+  CHECK(first == again);  // kept, not asked for again
+  CHECK(counting.out.size() == 3);
+  detail::thread_memory(1, 50000);  // more than it keeps
+  CHECK(counting.out.size() == 3);
+  CHECK_THROWS_AS(parallel_for(3, 1, [](std::int64_t, std::int64_t) { set_allocator({}); }), Error);
+  std::thread other([&] {
+    detail::thread_memory(0, 100);
+    CHECK(counting.out.size() == 4);
+  });
+  other.join();  // which ends
+  CHECK(counting.out.size() == 3);
+  set_allocator({});
+  CHECK(counting.out.empty());
+  CHECK(counting.is_true);
+  keep(again);  // the pool's threads started anew
+  CHECK(counting.out.empty());
+  set_num_threads(0);
 }
 
 TEST_CASE("an allocator without memory is out of memory and half of one is refused") {

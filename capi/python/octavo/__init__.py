@@ -7,8 +7,10 @@
     octavo.quantize("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8", calibration="samples.jsonl")
     octavo.verify("Qwen2.5-VL-3B-Instruct", "Qwen2.5-VL-3B-w8a8", samples="held_out.jsonl")
 
-Everything is computed by the C library; what this package adds is Python's forms. docs/python.md is its page.
+Everything is computed by the C library; what this package adds is Python's forms. What the library decides (backends,
+settings of a model that are not honoured) goes to the logger "octavo". docs/python.md is its page.
 """
+from . import _log
 from ._job import Cancel
 from ._library import lib as _lib
 from .blocks import Block, Blocks, BlockState, LinearInfo, Writer

@@ -21,6 +21,9 @@ OCTAVO_CANCELLED = 9
 OCTAVO_EXISTS = 10
 OCTAVO_NOT_FINITE = 11
 OCTAVO_INTERNAL = 99
+OCTAVO_LOG_DEBUG = 0
+OCTAVO_LOG_INFO = 1
+OCTAVO_LOG_WARNING = 2
 OCTAVO_THREADS_ANYWHERE = 0
 OCTAVO_THREADS_PINNED = 1
 OCTAVO_MATH_DEFAULT = 0
@@ -90,6 +93,9 @@ octavo_allocate_fn = CFUNCTYPE(c_void_p, c_size_t, c_size_t, c_void_p)
 
 
 octavo_free_fn = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
+
+
+octavo_log_fn = CFUNCTYPE(None, c_int32, c_char_p, c_char_p, c_void_p)
 
 
 octavo_progress_fn = CFUNCTYPE(c_int32, c_char_p, c_int64, c_int64, c_void_p)
@@ -755,12 +761,14 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "octavo_build_info": (c_int32, [POINTER(c_void_p)]),
     "octavo_set_num_threads": (c_int32, [c_int32]),
     "octavo_set_allocator": (c_int32, [octavo_allocate_fn, octavo_free_fn, c_void_p]),
+    "octavo_set_log": (c_int32, [octavo_log_fn, c_void_p, c_int32]),
     "octavo_thread_pool_create": (c_int32, [c_int32, c_int32, POINTER(c_void_p)]),
     "octavo_thread_pool_use": (c_int32, [c_void_p]),
     "octavo_thread_pool_release": (None, [c_void_p]),
     "octavo_cancel_create": (c_int32, [POINTER(c_void_p)]),
     "octavo_cancel_request": (None, [c_void_p]),
     "octavo_cancel_reset": (None, [c_void_p]),
+    "octavo_cancel_use": (c_int32, [c_void_p]),
     "octavo_cancel_release": (None, [c_void_p]),
     "octavo_model_open": (c_int32, [c_char_p, POINTER(c_void_p)]),
     "octavo_model_open_with": (c_int32, [c_char_p, POINTER(octavo_model_options), POINTER(c_void_p)]),

@@ -68,8 +68,34 @@ class Failure:
             return 1
 
 
-def run(work: Callable[[Emit], T], cancel: Cancel, handler: Callable[[Event], object] = EXPECTS_NOTHING) -> T:
-    """`work` makes the C call, with the function for its callbacks; `handler` gets their events on this thread."""
+class _Used(threading.local):
+    """What this thread's calls look at (octavo_cancel_use)."""
+
+    cancel: Optional[Cancel] = None
+
+
+_used = _Used()
+
+
+@contextmanager
+def _looking_at(cancel: Cancel) -> Iterator[None]:
+    """This thread's calls end when `cancel` is requested, also those whose options have none."""
+    before, _used.cancel = _used.cancel, cancel
+    check(lib.octavo_cancel_use(cancel._handle))
+    try:
+        yield
+    finally:
+        _used.cancel = before
+        check(lib.octavo_cancel_use(before._handle if before is not None else None))
+
+
+def run(job: Callable[[Emit], T], cancel: Cancel, handler: Callable[[Event], object] = EXPECTS_NOTHING) -> T:
+    """`job` makes the C call, with the function for its callbacks; `handler` gets their events on this thread."""
+
+    def work(emit: Emit) -> T:
+        with _looking_at(cancel):
+            return job(emit)
+
     main = threading.current_thread() is threading.main_thread()
     if main and not on_this_thread.wanted:
         return _run_beside(work, cancel, handler)

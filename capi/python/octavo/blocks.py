@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from . import _abi
 from ._handle import Handle, Owned, sized
-from ._job import Failure
+from ._job import Cancel, Failure, run
 from ._library import lib
 from ._options import choice
 from .errors import check
@@ -177,5 +177,5 @@ class Writer(Handle):
 
     def finish(self) -> None:
         """Writes the rest; the directory is complete then."""
-        check(lib.octavo_writer_finish(self._handle))
+        run(lambda emit: check(lib.octavo_writer_finish(self._handle)), Cancel())
         self.close()

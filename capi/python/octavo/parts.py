@@ -8,6 +8,7 @@ from typing import Any, Mapping, Optional, Union
 
 from . import _abi
 from ._handle import Handle, Owned, sized
+from ._job import Cancel, run
 from ._library import lib
 from .errors import check
 from .tensor import Tensor, TensorLike, as_optional_tensor, as_tensor, dtype_number
@@ -44,12 +45,12 @@ class QuantizedLayer:
 
 def gptq_quantize_layer(weight: TensorLike, hessian: Optional[Hessian] = None, *, method: str = "gptq",
                         act_order: bool = True, damp_percent: float = 0.01, block_size: int = 128,
-                        scale_dtype: str = "f32") -> QuantizedLayer:
+                        scale_dtype: str = "f32", cancel: Optional[Cancel] = None) -> QuantizedLayer:
     """Quantizes weight[N, K], f32, f16 or bf16, to int8 with a scale per row (Frantar et al. 2022, arXiv:2210.17323).
 
     method: "gptq" needs the Hessian of its inputs, which takes no more rows then; with "rtn" (round to nearest) it may be
     absent, and the losses are those of H = I. scale_dtype: "f32", "bf16" or "f16", what scales are rounded to before
-    quantizing; they are still given as f32.
+    quantizing; they are still given as f32. cancel: ends it from elsewhere; the Hessian can be used again.
     """
     if method not in ("gptq", "rtn"):
         raise ValueError(f"method is {method!r}, known are gptq and rtn")
@@ -58,9 +59,10 @@ def gptq_quantize_layer(weight: TensorLike, hessian: Optional[Hessian] = None, *
     options.no_act_order, options.damp_percent, options.block_size = not act_order, damp_percent, block_size
     options.scale_dtype = dtype_number(scale_dtype)
     quantized, scales = ctypes.c_void_p(), ctypes.c_void_p()
-    check(lib.octavo_gptq_quantize_layer(as_tensor(weight)._handle, _handle_of(hessian),
-                                         ctypes.byref(options), ctypes.byref(quantized), ctypes.byref(scales),
-                                         ctypes.byref(result)))
+    given, seen = as_tensor(weight), _handle_of(hessian)
+    run(lambda emit: check(lib.octavo_gptq_quantize_layer(given._handle, seen, ctypes.byref(options), ctypes.byref(quantized),
+                                                          ctypes.byref(scales), ctypes.byref(result))),
+        cancel or Cancel())
     return QuantizedLayer(Tensor._taken(quantized), Tensor._taken(scales), result.loss, result.rtn_loss,
                           result.damp_used, result.dead_columns)
 

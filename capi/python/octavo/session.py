@@ -54,18 +54,22 @@ class Session(Handle):
         session._keep(model, handle)
         return session
 
-    def feed(self, prompt: Union[PromptLike, Sequence[int]], images: Sequence[ImageLike] = ()) -> None:
-        """Reads a prompt, or token ids, behind what it holds. If that fails, the session is as before."""
+    def feed(self, prompt: Union[PromptLike, Sequence[int]], images: Sequence[ImageLike] = (), *,
+             cancel: Optional[Cancel] = None) -> None:
+        """Reads a prompt, or token ids, behind what it holds. If that fails, or is cancelled, the session is as before."""
         if not isinstance(prompt, (str, Prompt)) and all(isinstance(id, int) for id in prompt):
             prompt = Prompt.from_ids([id for id in prompt if isinstance(id, int)])
         asked = Prompt.of(self.model, prompt, images)  # type: ignore[arg-type]  # ids have become a Prompt
-        run(lambda emit: check(lib.octavo_session_feed(self._handle, asked._handle)), Cancel())
+        run(lambda emit: check(lib.octavo_session_feed(self._handle, asked._handle)), cancel or Cancel())
 
-    def continue_with(self, messages: PromptLike, images: Sequence[ImageLike] = ()) -> int:
+    def continue_with(self, messages: PromptLike, images: Sequence[ImageLike] = (), *,
+                      cancel: Optional[Cancel] = None) -> int:
         """Makes a conversation, from its beginning, what the session holds, and reads as little as that takes. Returns how
-        many tokens were not read again."""
+        many tokens were not read again. If it fails, or is cancelled, the session is as before, or holds the beginning
+        that the two have in common."""
         asked, reused = Prompt.of(self.model, messages, images), ctypes.c_int64()
-        run(lambda emit: check(lib.octavo_session_continue(self._handle, asked._handle, ctypes.byref(reused))), Cancel())
+        run(lambda emit: check(lib.octavo_session_continue(self._handle, asked._handle, ctypes.byref(reused))),
+            cancel or Cancel())
         return reused.value
 
     @overload
@@ -91,10 +95,11 @@ class Session(Handle):
 
         return answer(work, stream, on_token, settings.get("on_logits"), token)
 
-    def logits(self) -> Tensor:
+    def logits(self, *, cancel: Optional[Cancel] = None) -> Tensor:
         """f32 [vocab_size] of the last token, a copy."""
         values, count = ctypes.POINTER(ctypes.c_float)(), ctypes.c_size_t()
-        check(lib.octavo_session_logits(self._handle, ctypes.byref(values), ctypes.byref(count)))
+        run(lambda emit: check(lib.octavo_session_logits(self._handle, ctypes.byref(values), ctypes.byref(count))),
+            cancel or Cancel())
         copy = Tensor.zeros((count.value,))
         ctypes.memmove(copy._memory()[0], values, 4 * count.value)
         return copy
@@ -127,27 +132,27 @@ class Session(Handle):
 
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """To a file, which is complete or as before."""
-        check(lib.octavo_session_save(self._handle, os.fsencode(path)))
+        run(lambda emit: check(lib.octavo_session_save(self._handle, os.fsencode(path))), Cancel())
 
     @classmethod
     def restore(cls, model: Model, path: Union[str, "os.PathLike[str]"], *, capacity: int = 0) -> Session:
         """A session that goes on bit for bit as the saved one would have; refused by another model. capacity 0: the one
         that it had."""
         handle = ctypes.c_void_p()
-        check(lib.octavo_session_restore(model._handle, os.fsencode(path), capacity, ctypes.byref(handle)))
+        run(lambda emit: check(lib.octavo_session_restore(model._handle, os.fsencode(path), capacity, ctypes.byref(handle))), Cancel())
         return cls._of(model, handle)
 
     def to_bytes(self) -> bytes:
         """What `save` writes."""
         out, size = ctypes.c_void_p(), ctypes.c_size_t()
-        check(lib.octavo_session_to_bytes(self._handle, ctypes.byref(out), ctypes.byref(size)))
+        run(lambda emit: check(lib.octavo_session_to_bytes(self._handle, ctypes.byref(out), ctypes.byref(size))), Cancel())
         return taken_bytes(out.value, size.value)
 
     @classmethod
     def from_bytes(cls, model: Model, data: bytes, *, capacity: int = 0) -> Session:
         """The same as `restore`, of what `to_bytes` gave."""
         handle = ctypes.c_void_p()
-        check(lib.octavo_session_from_bytes(model._handle, data, len(data), capacity, ctypes.byref(handle)))
+        run(lambda emit: check(lib.octavo_session_from_bytes(model._handle, data, len(data), capacity, ctypes.byref(handle))), Cancel())
         return cls._of(model, handle)
 
 
