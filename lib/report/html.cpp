@@ -11,14 +11,14 @@ namespace {
 constexpr const char* kStyle = R"(
 :root{color-scheme:light dark;--bg:#fbfbfa;--card:#fff;--ink:#1d2125;--soft:#5d666f;--line:#e2e4e6;--code:#f2f3f4;
 --wrong:#b3261e;--wrong-bg:#fdecea;--harmless:#7a5b00;--harmless-bg:#fdf4d9;--expected:#175cb0;--expected-bg:#e8f1fc;
---same:#5d666f;--same-bg:#eff1f2;--good:#1b6e3c;--good-bg:#e6f5ec;--bar:#6aa3e0}
+--same:#5d666f;--same-bg:#eff1f2;--good:#1b6e3c;--good-bg:#e6f5ec;--bar:#4a8ad4}
 @media (prefers-color-scheme:dark){:root{--bg:#15181b;--card:#1d2125;--ink:#e4e7ea;--soft:#9aa4ad;--line:#333a40;
 --code:#262b30;--wrong:#ff9a90;--wrong-bg:#46201d;--harmless:#f0cf70;--harmless-bg:#3d3314;--expected:#8fc1ff;
 --expected-bg:#1a3250;--same:#9aa4ad;--same-bg:#2a3035;--good:#7fd7a1;--good-bg:#173826;--bar:#4a84c4}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}
-h1{font-size:1.5rem;margin:0 0 14px}h2{font-size:1.12rem;margin:34px 0 10px}
+h1{font-size:1.5rem;margin:0 0 14px;overflow-wrap:anywhere}h2{font-size:1.12rem;margin:34px 0 10px}
 code,.mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:.87em;overflow-wrap:anywhere}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
 .verdict{border-left:6px solid var(--good);display:flex;gap:8px 24px;flex-wrap:wrap;align-items:baseline}
@@ -44,7 +44,7 @@ gap:2px 12px;padding:4px 0 4px 10px;border-bottom:1px solid var(--line);margin-l
 .bar{height:7px;border-radius:4px;background:var(--bar);min-width:2px}.bar.bad{background:var(--wrong)}
 .count{color:var(--soft);font-size:.84rem;margin:0 6px;white-space:nowrap}
 footer{margin-top:36px;color:var(--soft);font-size:.84rem}
-@media (max-width:720px){main{padding:16px 12px 40px}.sides{grid-template-columns:1fr}.head{display:none}
+@media (max-width:720px){main{padding:16px 12px 40px}h1{font-size:1.25rem}.sides{grid-template-columns:1fr}.head{display:none}
 .row{grid-template-columns:1fr auto;margin-left:0}.row>:nth-child(1){grid-column:1}.row>:nth-child(5){grid-column:2;grid-row:1}
 .row>:nth-child(2),.row>:nth-child(3),.row>:nth-child(4){grid-column:1/3}
 .row>:nth-child(2):not(:empty)::before{content:"original ";color:var(--soft)}

@@ -72,10 +72,17 @@ std::vector<Section> sections_of(const Report& report) {
   return sections;
 }
 
-std::string title_of(const Report& report) {
-  std::string name = report.quantized_dir;
-  while (name.size() > 1 && name.back() == '/') name.pop_back();
-  return name.substr(name.find_last_of('/') + 1);  // npos + 1 is 0
+std::string last_name(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0
+}
+
+/// "2031-02-03 04:05 +07:00", of ISO 8601; another text as it is.
+std::string readable_date(const std::string& iso) {
+  constexpr std::size_t kDay = 10, kMinute = 16, kZone = 19;
+  if (iso.size() <= kZone || iso[kDay] != 'T') return iso;
+  return iso.substr(0, kDay) + " " + iso.substr(kDay + 1, kMinute - kDay - 1) + " " +
+         (iso.substr(kZone) == "+00:00" ? "UTC" : iso.substr(kZone));
 }
 
 }  // namespace
@@ -83,7 +90,7 @@ std::string title_of(const Report& report) {
 
 std::string Report::to_html() const {
   namespace html = html;
-  const std::string title = report::title_of(*this);
+  const std::string title = report::last_name(quantized_dir);
   std::string nav, body;
   for (const report::Section& section : report::sections_of(*this)) {
     if (section.body.empty() && section.absent.empty()) continue;
@@ -94,7 +101,8 @@ std::string Report::to_html() const {
   }
   std::string top = "<h1>" + html::escaped(title.empty() ? "Report" : title) + "</h1>\n";
   if (!date.empty())
-    top += "<p class=\"made\">" + html::escaped(date) + ", on " +
+    top += "<p class=\"made\">Verified against " + html::escaped(report::last_name(original_dir)) + ", " +
+           html::escaped(report::readable_date(date)) + ", on " +
            html::escaped(machine.processor.empty() ? "a processor of unknown name" : machine.processor) +
            "; <a href=\"#provenance\">command, versions and machine</a></p>\n";
   top += report::verdict_html(*this);

@@ -71,13 +71,15 @@ std::string explained(std::string_view metric, const std::string& markup, std::s
          html::escaped(text) + "</p></details> ";
 }
 
+std::string confidence_text() { return html::fixed(100 * kConfidence, 1) + "\xC2\xA0%"; }
+
 std::string interval_text(const Interval& interval) {
   return html::percent(interval.low) + " to " + html::percent(interval.high);
 }
 
 std::string points_text(double share) {
-  const std::string points = html::fixed(100 * share, 1);
-  return points + (points == "1" || points == "-1" ? " point" : " points");
+  const std::string points = (share > 0 ? "+" : "") + html::fixed(100 * share, 1);
+  return points + (points == "+1" || points == "-1" ? " point" : " points");
 }
 
 }  // namespace octavo::report

@@ -73,7 +73,7 @@ TEST_CASE("the page holds what the report holds") {
                            "17, 13 threads used",
                            "34.00 GB",
                            "faster: a reason of its own",
-                           "A drop of 33.3 points",
+                           "A change of -33.3 points",
                            "1 answer lost, 0 gained (p = 1)",
                            "cannot tell it from no difference",
                            "Failed: KL divergence is 0.77, expected at most 0.05 (step text; and 1 more)",

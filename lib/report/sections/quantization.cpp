@@ -69,18 +69,19 @@ std::string loss_charts(const std::vector<LinearLoss>& losses) {
   const std::string errors = charts(losses, "error", [](const LinearLoss& loss) { return loss.relative_error; });
   if (!errors.empty())
     out +=
-        "<h3>Error of each linear</h3><p><span class=\"formula\">||Y - Y&#39;|| / ||Y||</span> on calibration rows, "
-        "with int8 activations, by "
-        "block:</p>" +
+        "<h3>Error of each linear</h3><p>How far a linear&#39;s output with int8 weights and activations is from the "
+        "original&#39;s, on rows of the calibration: <span class=\"formula\">||Y - Y&#39;|| / ||Y||</span>. A chart "
+        "for "
+        "each kind, a bar for each block; a linear that stands out is the first to keep in W8A16 or float.</p>" +
         errors;
   const bool gptq =
       std::any_of(losses.begin(), losses.end(), [](const LinearLoss& loss) { return loss.method == "gptq"; });
   const std::string gains = gptq ? charts(losses, "loss", [](const LinearLoss& loss) { return loss.of_rtn(); }) : "";
   if (!gains.empty())
     out +=
-        "<h3>GPTQ against rounding</h3><p>The objective <span class=\"formula\">tr((W-Q) H (W-Q)<sup>T</sup>)</span> "
-        "after GPTQ, as a share of "
-        "round-to-nearest&#39;s with the same scales; lower is better:</p>" +
+        "<h3>GPTQ against rounding</h3><p>What is left of the error that rounding each weight to its nearest integer "
+        "would make, with the same scales: <span class=\"formula\">tr((W-Q) H (W-Q)<sup>T</sup>)</span> after GPTQ "
+        "over that after rounding. Lower is better; 100 % would be no gain.</p>" +
         gains;
   std::vector<std::vector<std::string>> rows;
   for (const LinearLoss& loss : losses)
@@ -139,7 +140,7 @@ std::optional<Json> quantization_of(const Report& report) {
 
 std::string quantization_page(const Json& quantization) {
   std::string body =
-      "<h1>What was quantized, and how</h1>" + report::quantization_html(quantization) + "<footer>Octavo " +
+      "<h1>How this model was quantized</h1>" + report::quantization_html(quantization) + "<footer>Octavo " +
       std::string(kVersion) +
       ". Whether the model still answers like its original: <code>octavo verify MODEL QUANTIZED --samples "
       "FILE --report FILE.html</code></footer>\n";

@@ -15,10 +15,13 @@ using html::escaped;
 constexpr std::size_t kWorst = 8, kFine = 4;  // samples shown
 constexpr std::size_t kMostPictures = 4;      // of a sample
 constexpr std::size_t kMostText = 1500;       // bytes of a prompt or an answer
-constexpr std::size_t kMostTextStart = kMostText - 3;
 
-std::string shortened(const std::string& text) {
-  return text.size() <= kMostText ? text : text.substr(0, kMostTextStart) + "...";
+/// Cut between two characters of UTF-8.
+std::string cut(const std::string& text) {
+  if (text.size() <= kMostText) return text;
+  std::size_t end = kMostText;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "...";
 }
 
 bool lost(const SampleResult& sample) {
@@ -84,7 +87,7 @@ class Card {
                       html::code(sample_.id);
     if (!sample_.task.empty()) out += html::tag("same", sample_.task);
     if (known) out += right_tags();
-    out += "</p><p class=\"prompt\">" + escaped(shortened(sample_.prompt)) + "</p><dl>";
+    out += "</p><p class=\"prompt\" dir=\"auto\">" + escaped(cut(sample_.prompt)) + "</p><dl>";
     if (known) out += answer("expected", sample_.expected, sample_.expected_box, std::nullopt);
     const bool scored = sample_.expected_box.has_value();
     out += answer("original", sample_.original, sample_.original_box,
@@ -103,8 +106,8 @@ class Card {
 
   std::string answer(const char* who, const std::string& text, const std::optional<Box>& box,
                      std::optional<double> iou) const {
-    std::string out = std::string("<dt>") + who + (box ? swatch(who) : "") + "</dt><dd>" +
-                      (text.empty() ? "<span class=\"soft\">(nothing)</span>" : escaped(shortened(text)));
+    std::string out = std::string("<dt>") + who + (box ? swatch(who) : "") + "</dt><dd dir=\"auto\">" +
+                      (text.empty() ? "<span class=\"soft\">(nothing)</span>" : escaped(cut(text)));
     if (iou && box) out += " <small>IoU " + html::number(*iou) + "</small>";
     if (box && !sample_.image_sizes.empty()) {
       const std::string remark = box_remark(*box, size_of(0));
@@ -124,7 +127,9 @@ class Card {
     if (picture >= sample_.image_sizes.size()) return "";
     const auto shown = [](ImageSize size) { return std::to_string(size.width) + " x " + std::to_string(size.height); };
     const PictureSize& size = sample_.image_sizes[picture];
-    return "<p class=\"soft\">seen as " + shown(size.seen) + " pixels, itself " + shown(size.original) + "</p>";
+    const bool resized = size.seen.width != size.original.width || size.seen.height != size.original.height;
+    return "<p class=\"soft\">" + shown(size.original) + " pixels" +
+           (resized ? ", seen by the model as " + shown(size.seen) : "") + "</p>";
   }
 
   std::string pictures() const {
@@ -197,10 +202,10 @@ std::string samples_html(const VerifyResult& verify) {
     for (const TaskScore& task : verify.tasks)
       out += "<tr><td>" + escaped(task.task) + "</td><td>" + std::to_string(task.total) + "</td>" +
              cell(task.original_right, task.total) + cell(task.quantized_right, task.total) + "</tr>\n";
-    out += "</tbody></table>" +
-           explained("interval",
-                     "beside each count: what the share may be, with " + html::percent(kConfidence) + " confidence") +
-           "</div>\n";
+    out +=
+        "</tbody></table>" +
+        explained("interval", "beside each count: what the share may be, with " + confidence_text() + " confidence") +
+        "</div>\n";
   }
   std::size_t room = kPictureRoom;
   out += "<h3>Furthest from the original</h3>" + cards(choice.worst, room);

@@ -57,10 +57,11 @@ struct Tile {
   std::string label, value, note;
   bool missed = false;
   std::string more = {};  // markup
+  bool wide = false;
 };
 
 std::string tile_html(const Tile& tile) {
-  return "<div class=\"card tile" + std::string(tile.missed ? " missed" : "") + "\">" +
+  return "<div class=\"card tile" + std::string(tile.missed ? " missed" : "") + (tile.wide ? " wide" : "") + "\">" +
          explained(tile.metric, "<b>" + escaped(tile.label) + "</b>") + "<strong>" + tile.value + "</strong><span>" +
          escaped(tile.note) + (tile.missed ? " &#10007; missed" : "") + "</span>" + tile.more + "</div>\n";
 }
@@ -80,13 +81,13 @@ std::string bound_note(const char* word, std::optional<double> bound) {
 
 /// How sure the shares are, and whether the samples can tell the two models apart.
 std::string confidence_html(const AccuracyComparison& accuracy) {
-  const double drop = static_cast<double>(accuracy.counts.first_only - accuracy.counts.second_only) /
-                      static_cast<double>(accuracy.counts.total());
+  const double change = static_cast<double>(accuracy.counts.second_only - accuracy.counts.first_only) /
+                        static_cast<double>(accuracy.counts.total());
   const bool told_apart = accuracy.drop.low > 0 || accuracy.drop.high < 0;
-  const std::string head = html::percent(kConfidence) + " confidence: original " + interval_text(accuracy.original) +
+  const std::string head = confidence_text() + " confidence: original " + interval_text(accuracy.original) +
                            ", quantized " + interval_text(accuracy.quantized);
-  return explained("interval", escaped(head)) + "<span>A drop of " + points_text(drop) + ", between " +
-         html::fixed(100 * accuracy.drop.low, 1) + " and " + points_text(accuracy.drop.high) + "; " +
+  return explained("interval", escaped(head)) + "<span>A change of " + points_text(change) + ", between " +
+         points_text(-accuracy.drop.high) + " and " + points_text(-accuracy.drop.low) + "; " +
          html::plural(accuracy.counts.first_only, "answer") + " lost, " + std::to_string(accuracy.counts.second_only) +
          " gained (p = " + number(accuracy.p) + "). " +
          (told_apart ? "" : "These samples cannot tell it from no difference.") + "</span>";
@@ -101,7 +102,7 @@ void add_evaluation(const VerifyResult& verify, std::vector<Tile>& tiles) {
                      change(percent(verify.original_accuracy), percent(verify.quantized_accuracy)),
                      bounds.max_accuracy_drop ? "may drop by " + percent(*bounds.max_accuracy_drop) : "",
                      bounds.max_accuracy_drop && !(drop <= *bounds.max_accuracy_drop),
-                     verify.accuracy ? confidence_html(*verify.accuracy) : ""});
+                     verify.accuracy ? confidence_html(*verify.accuracy) : "", true});
   }
   tiles.push_back({"KL", "KL divergence, nats", number(verify.kl), bound_note("at most", bounds.max_kl),
                    bounds.max_kl && !(verify.kl <= *bounds.max_kl)});
