@@ -1,13 +1,12 @@
 // Memory aligned to cache lines, and working memory that a thread keeps between calls.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <memory>
 #include <string>
 
 #include "octavo/allocator.hpp"
+#include "octavo/detail/huge_pages.hpp"
 #include "octavo/error.hpp"
 
 namespace octavo::gemm {
@@ -20,16 +19,13 @@ struct ReleaseBytes {
 using AlignedBytes = std::unique_ptr<std::byte[], ReleaseBytes>;
 
 inline AlignedBytes aligned_bytes(std::size_t size_bytes, const Allocator& from = detail::current_allocator()) {
-  constexpr std::size_t kHugePage = std::size_t{1} << 21;
-  const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : 64;
+  const std::size_t alignment = size_bytes >= detail::kHugePage / 2 ? detail::kHugePage : 64;
   const std::size_t rounded = (size_bytes + alignment) / alignment * alignment;
   AlignedBytes memory(static_cast<std::byte*>(from.allocate(rounded, alignment, from.user_data)),
                       ReleaseBytes{&from, rounded});
   if (memory == nullptr)
     throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
-#ifdef MADV_HUGEPAGE
-  if (alignment == kHugePage) madvise(memory.get(), rounded, MADV_HUGEPAGE);  // where it is refused: small pages
-#endif
+  detail::advise_huge_pages(memory.get(), rounded);
   return memory;
 }
 

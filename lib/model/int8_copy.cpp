@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "octavo/detail/huge_pages.hpp"
 #include "octavo/error.hpp"
 #include "octavo/observer.hpp"
 
@@ -23,6 +24,7 @@ Linear int8_copy(const std::string& module_path, const Tensor& weight, FloatMath
       std::clamp<std::int64_t>(kPartValues / std::max<std::int64_t>(1, k), 1, std::max<std::int64_t>(1, n));
   const ObserverScope quiet(nullptr);  // no operation of a run
   Tensor values = Tensor::empty(DType::s8, {n, k});
+  detail::advise_huge_pages(values.mutable_raw(), values.size_bytes());
   Tensor scales = Tensor::empty(DType::f32, {n});
   in_context(module_path + ".weight, rounded to int8", [&] {
     for (std::int64_t begin = 0; begin < n; begin += part) {
