@@ -5,6 +5,7 @@
 
 #include "octavo/cancel.hpp"
 #include "octavo/detail/amounts.hpp"
+#include "octavo/detail/huge_pages.hpp"
 #include "octavo/error.hpp"
 #include "octavo/log.hpp"
 #include "octavo/observer.hpp"
@@ -28,6 +29,7 @@ Linear int8_copy(const std::string& module_path, const Tensor& weight, FloatMath
   const Stopwatch watch;
   const ObserverScope quiet(nullptr);  // no operation of a run
   Tensor values = Tensor::empty(DType::s8, {n, k});
+  detail::advise_huge_pages(values.mutable_raw(), values.size_bytes());
   Tensor scales = Tensor::empty(DType::f32, {n});
   in_context(module_path + ".weight, rounded to int8", [&] {
     for (std::int64_t begin = 0; begin < n; begin += part) {

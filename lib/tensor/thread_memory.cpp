@@ -1,26 +1,22 @@
 #include "octavo/detail/thread_memory.hpp"
 
-#include <sys/mman.h>
-
 #include <array>
 #include <string>
 
+#include "octavo/detail/huge_pages.hpp"
 #include "octavo/error.hpp"
 
 namespace octavo::detail {
 
 AlignedBytes aligned_bytes(std::size_t size_bytes) {
   const Allocator& from = current_allocator();
-  constexpr std::size_t kHugePage = std::size_t{1} << 21;
   const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : 64;
   const std::size_t rounded = (size_bytes + alignment) / alignment * alignment;
   AlignedBytes memory(static_cast<std::byte*>(from.allocate(rounded, alignment, from.user_data)),
                       ReleaseBytes{&from, rounded});
   if (memory == nullptr)
     throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
-#ifdef MADV_HUGEPAGE
-  if (alignment == kHugePage) madvise(memory.get(), rounded, MADV_HUGEPAGE);  // where it is refused: small pages
-#endif
+  advise_huge_pages(memory.get(), rounded);
   return memory;
 }
 

@@ -23,6 +23,7 @@ struct Strip {
   std::int64_t rows;
   std::byte* sums;            // of its first row
   std::int64_t index, count;  // of all strips
+  std::int64_t ended, end;    // rows of the strip before, whose sums are to be finished meanwhile
 };
 
 // Tiles 0 to 3 are sums, 4 and 5 rows, 6 and 7 weights. Two tiles of rows by two panels: four products for four loads,
@@ -30,7 +31,8 @@ struct Strip {
 //
 // A pair of panels stays in the first cache for all strips, so rows are loaded past it (tileloaddt1). What is wanted
 // next is fetched into the second cache meanwhile, by every strip and pair its share: the next pair of panels, and the
-// rows of the next steps of K.
+// rows of the next steps of K; and the sums that the next strip adds to into the first. The four loads of a step stand
+// together: between products they waited for these.
 template <int parts>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
   std::byte* below = s.sums + 16 * kSumBytes;
@@ -52,6 +54,10 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
   const std::byte* row = s.next + w.pair * w.steps * row_bytes;
   const std::int64_t out_rows = parts > 1 || s.out == nullptr ? 0 : (s.rows + w.steps - 1) / w.steps;  // of a step
   const std::byte* out = s.out;
+  const std::int64_t sum_bytes = w.add ? (s.rows * 2 + w.steps - 1) / w.steps * 64 : 0;  // of a step
+  const std::byte* sums = s.sums + s.rows * kSumBytes;
+  const std::int64_t end_rows = (s.end - s.ended + w.steps - 1) / w.steps;  // of a step
+  std::int64_t ended = s.ended;
   for (std::int64_t step = 0; step < w.steps; ++step) {
     for (std::int64_t i = 0; i < out_rows; ++i, out += w.out_stride) {
       __builtin_prefetch(out, 1);
@@ -62,14 +68,20 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
       _mm_prefetch(panel + w.panel_stride, _MM_HINT_T1);
     }
     for (const std::byte* end = row + row_bytes; row < end; row += 64) _mm_prefetch(row, _MM_HINT_T1);
-    _tile_loadd(6, b, 64);
-    _tile_loadd(7, b + w.panel_stride, 64);
+    for (const std::byte* end = sums + sum_bytes; sums < end; sums += 64) _mm_prefetch(sums, _MM_HINT_T0);
+    if (ended < s.end) {
+      const std::int64_t count = end_rows < s.end - ended ? end_rows : s.end - ended;
+      w.finish(w.context, ended, count);
+      ended += count;
+    }
 #pragma GCC unroll 3
     for (int part = 0; part < parts; ++part) {
       _tile_stream_loadd(4, a, 64);
+      if (part == 0) _tile_loadd(6, b, 64);
+      _tile_stream_loadd(5, a + 1024, 64);
+      if (part == 0) _tile_loadd(7, b + w.panel_stride, 64);
       OCTAVO_TILE_PRODUCT(0, 4, 6);
       OCTAVO_TILE_PRODUCT(1, 4, 7);
-      _tile_stream_loadd(5, a + 1024, 64);
       OCTAVO_TILE_PRODUCT(2, 5, 6);
       OCTAVO_TILE_PRODUCT(3, 5, 7);
       a += s.rows * 64;
@@ -152,6 +164,7 @@ OCTAVO_TARGET void one_by_four(const TileWork& w, const Strip& s, const std::byt
 
 template <int parts>
 void multiply_tiles(const TileWork& w) {
+  std::int64_t ended = 0;  // rows
   for (std::int64_t row = 0; row < w.row_count;) {
     const std::int64_t left = w.row_count - row;
     const std::int64_t rows = left < kTileRows ? left : kTileRows;
@@ -166,7 +179,10 @@ void multiply_tiles(const TileWork& w) {
               rows,
               w.sums + row * kSumBytes,
               row / kTileRows,
-              (w.row_count + kTileRows - 1) / kTileRows};
+              (w.row_count + kTileRows - 1) / kTileRows,
+              ended,
+              rows <= 16 || w.panel_count < 2 || w.finish == nullptr ? ended : row};
+      ended = s.end;
       const std::int64_t pair_bytes = w.row_count * kSumBytes;
       std::int64_t panel = 0;
       if (rows <= 16)
@@ -183,6 +199,7 @@ void multiply_tiles(const TileWork& w) {
       }
     }
   }
+  if (w.finish != nullptr && ended < w.row_count) w.finish(w.context, ended, w.row_count - ended);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "backend.hpp"
 #include "cpu.hpp"
 #include "dot.hpp"
+#include "fixed_point.hpp"
 #include "octavo/detail/clones.hpp"
 #include "tile_loops.hpp"
 
@@ -199,13 +200,11 @@ class TiledProduct {
   std::int64_t row_bytes() const { return kernel_.parts * steps_ * kStepBytes; }
 
   // For multiply_block: takes the sums of pairs of panels, counted from `panel`, to y.
-  auto finish_at(std::int64_t first, std::int64_t rows, std::int64_t panel) const {
-    return [=, this](const std::byte* sums, std::int64_t from, std::int64_t count) {
-      for (std::int64_t j = 0; j < count; j += 2) {
-        const std::int64_t column = (panel + from + j) * kPanelColumns;
-        finish(reinterpret_cast<const float*>(sums + j / 2 * rows * kSumBytes), 2 * kPanelColumns, rows,
-               std::min(2 * kPanelColumns, p_.n - column), results_of(p_).at(first, column));
-      }
+  auto finish_at(std::int64_t first, std::int64_t panel) const {
+    return [=, this](const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count) {
+      const std::int64_t column = (panel + pair) * kPanelColumns;
+      finish(reinterpret_cast<const float*>(sums), 2 * kPanelColumns, count, std::min(2 * kPanelColumns, p_.n - column),
+             results_of(p_).at(first + row, column));
     };
   }
 
@@ -220,7 +219,7 @@ class TiledProduct {
           pack(panel, panels, step, count, packed, cut * kPanelStep);
           return PackedPanels{packed, cut * kPanelStep, false};
         },
-        finish_at(first, rows, panel));
+        finish_at(first, panel));
   }
 
   // Rows [part, part + rows) of `prepared`, which begins at row `first` of x, in blocks, by panels that are packed once
@@ -239,7 +238,7 @@ class TiledProduct {
           [&](std::int64_t step, std::int64_t) {
             return PackedPanels{packed + step * kPanelStep, stride, true};
           },
-          finish_at(first + row, count, panel));
+          finish_at(first + row, panel));
     }
   }
 
@@ -280,11 +279,12 @@ void stream(const FloatProduct& p) {
   const std::int64_t groups = (p.n + 3) / 4;  // rows of the weight are read four at a time
   FloatProduct sums = p;
   if (p.ending != Ending::store) sums.y = scratch<float>(Purpose::sums, static_cast<std::size_t>(p.m * p.n));
+  const FewRows rows(sums);
   parallel_for(groups, std::max<std::int64_t>(1, kWorthAThread / (4 * row_bytes + 1)),
                [&](std::int64_t begin, std::int64_t end) {
                  const std::int64_t first = 4 * begin;
                  const std::int64_t count = std::min(p.n, 4 * end) - first;
-                 stream_rows_avx512(sums, first, count);
+                 rows.stream(first, count);
                  finish(sums.y + first, p.n, p.m, count, results_of(p).at(0, first));
                });
 }

@@ -129,10 +129,8 @@ class PackedWeights final : public PackedS8 {
         [&](std::int64_t step, std::int64_t) {
           return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true};
         },
-        [&](const std::byte* sums, std::int64_t first, std::int64_t count) {
-          for (std::int64_t j = 0; j < count; j += 2)
-            finish(reinterpret_cast<const std::int32_t*>(sums + j / 2 * rows * kSumBytes), row, rows,
-                   (panel + first + j) * kPanelColumns);
+        [&](const std::byte* sums, std::int64_t first, std::int64_t from, std::int64_t count) {
+          finish(reinterpret_cast<const std::int32_t*>(sums), row + from, count, (panel + first) * kPanelColumns);
         });
   }
 

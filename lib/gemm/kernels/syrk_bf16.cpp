@@ -117,21 +117,19 @@ class Syrk {
             [&](std::int64_t step, std::int64_t) {
               return PackedPanels{from + step * kPanelStep, panel_stride(), true};
             },
-            [&](const std::byte* sums, std::int64_t panel, std::int64_t count) {
-              for (std::int64_t j = 0; j < count; j += 2)
-                add_sums(reinterpret_cast<const float*>(sums + j / 2 * block.rows * kSumBytes), block,
-                         (block.panel + panel + j) * kPanelColumns);
+            [&](const std::byte* sums, std::int64_t panel, std::int64_t row, std::int64_t count) {
+              add_sums(reinterpret_cast<const float*>(sums), block.row + row, count,
+                       (block.panel + panel) * kPanelColumns);
             });
       }
     });
   }
 
-  // Of [rows][32] sums, what lies on and below the diagonal.
-  void add_sums(const float* sums, const Block& block, std::int64_t column) const {
+  // Of [rows][32] sums from row `first`, what lies on and below the diagonal.
+  void add_sums(const float* sums, std::int64_t first, std::int64_t rows, std::int64_t column) const {
     constexpr std::int64_t kColumns = 2 * kPanelColumns;
-    for (std::int64_t i = std::max<std::int64_t>(0, column - block.row); i < std::min(block.rows, n_ - block.row);
-         ++i) {
-      const std::int64_t row = block.row + i;
+    for (std::int64_t i = std::max<std::int64_t>(0, column - first); i < std::min(rows, n_ - first); ++i) {
+      const std::int64_t row = first + i;
       float* to = c_ + row * ldc_ + column;
       const std::int64_t count = std::min(kColumns, row + 1 - column);
       for (std::int64_t j = 0; j < count; ++j) to[j] += sums[i * kColumns + j];

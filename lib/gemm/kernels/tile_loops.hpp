@@ -53,9 +53,8 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
 }
 
 // One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
-// gives their weights at first_step and the bytes between panels; finish(sums, first panel, panels) takes the sums
-// [rows][32] of a pair of panels, or of as many pairs as there are, one after the other, when the rows are a single
-// strip.
+// gives their weights at first_step and the bytes between panels; finish(sums, panel, row, count) takes the sums
+// [count][32] of some rows of a pair of panels.
 struct PackedPanels {
   const std::byte* first;
   std::int64_t stride;
@@ -96,8 +95,20 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
       work.start = start == nullptr ? nullptr : start + panel * kPanelColumns;
       work.sums = cut < steps ? sums + panel / 2 * rows * kSumBytes : sums;
       work.add = step > 0;
+      const auto finish_rows = [&](std::int64_t from, std::int64_t some) {
+        finish(work.sums + from * kSumBytes, panel, from, some);
+      };
+      const bool last = step + count == steps;
+      const bool meanwhile = last && together == 2 && !kernel.interleaved;
+      if (meanwhile) {
+        work.context = &finish_rows;
+        work.finish = [](const void* context, std::int64_t from, std::int64_t some) {
+          (*static_cast<const decltype(finish_rows)*>(context))(from, some);
+        };
+      }
       kernel.multiply(work);
-      if (step + count == steps) finish(work.sums, panel, work.panel_count);
+      for (std::int64_t pair = 0; last && !meanwhile && pair < work.panel_count; pair += 2)
+        finish(work.sums + pair / 2 * rows * kSumBytes, panel + pair, 0, rows);
     }
   }
 }

@@ -28,6 +28,10 @@ struct TileWork {
   const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
   std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
   bool add;
+  // Sums that are complete: called by tile kernels, once for every row, for `count` rows from `row` of the pair, while
+  // the strip after theirs is multiplied, so that the two overlap. Null: not yet.
+  void (*finish)(const void* context, std::int64_t row, std::int64_t count);
+  const void* context;
 };
 
 inline constexpr std::int64_t kSumBytes = 128;  // of a row of a pair of panels

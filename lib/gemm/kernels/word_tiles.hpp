@@ -23,10 +23,13 @@ struct WordTile {
   const std::byte* left;
   const std::byte* right;  // the panel beside it, or null
   std::int64_t words;      // a multiple of 16
+  bool streamed;           // once: what comes next is to be fetched meanwhile
   std::byte* out;
   const void* start;  // [32] words that the sums start from, or null for 0; unless add
   bool add;
 };
+
+constexpr std::int64_t kWordsAhead = 64;  // lines of a panel: 4 KiB, some 200 ns
 
 // `apart` sums of each result are kept apart, where there are so few that the latency of the instruction would show.
 template <class Step, int rows, int apart>
@@ -40,22 +43,29 @@ OCTAVO_TARGET void word_tile(const WordTile& t) {
   for (int u = 0; u < apart; ++u)
 #pragma GCC unroll 12
     for (int r = 0; r < rows; ++r) sums[u][r][0] = sums[u][r][1] = Step::zero();
-  for (std::int64_t word = 0; word < t.words; word += apart) {
+  // What is fetched lies further on in each panel, and near its end in the panel two further on, which follows.
+  const std::int64_t ahead = !t.streamed ? 0 : t.words < kWordsAhead ? t.words : kWordsAhead;
+  std::int64_t distance = 64 * ahead;
+  std::int64_t word = 0;
+  for (std::int64_t end = t.words - ahead; word < t.words; end = t.words, distance = 64 * (ahead + t.words))
+    for (; word < end; word += apart) {
 #pragma GCC unroll 4
-    for (int u = 0; u < apart; ++u) {
-      const typename Step::Sum w0 = Step::load(left + 64 * u);
-      const typename Step::Sum w1 = Step::load(right + 64 * u);
+      for (int u = 0; u < apart; ++u) {
+        _mm_prefetch(left + 64 * u + distance, _MM_HINT_T1);
+        _mm_prefetch(right + 64 * u + distance, _MM_HINT_T1);
+        const typename Step::Sum w0 = Step::load(left + 64 * u);
+        const typename Step::Sum w1 = Step::load(right + 64 * u);
 #pragma GCC unroll 12
-      for (int r = 0; r < rows; ++r) {
-        const typename Step::Sum x = Step::broadcast(x_words + 4 * (u * width + r));
-        Step::add(sums[u][r][0], x, w0);
-        Step::add(sums[u][r][1], x, w1);
+        for (int r = 0; r < rows; ++r) {
+          const typename Step::Sum x = Step::broadcast(x_words + 4 * (u * width + r));
+          Step::add(sums[u][r][0], x, w0);
+          Step::add(sums[u][r][1], x, w1);
+        }
       }
+      left += 64 * apart;
+      right += 64 * apart;
+      x_words += 4 * width * apart;
     }
-    left += 64 * apart;
-    right += 64 * apart;
-    x_words += 4 * width * apart;
-  }
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
@@ -108,6 +118,7 @@ void multiply_words(const TileWork& w) {
                                 .left = left,
                                 .right = panel + 1 < w.panel_count ? left + w.panel_stride : nullptr,
                                 .words = w.steps * 16,
+                                .streamed = w.row_count <= kInterleavedRows,
                                 .out = w.sums + (panel / 2 * w.row_count + row) * kSumBytes,
                                 .start = w.start == nullptr ? nullptr : w.start + panel * kPanelColumns,
                                 .add = w.add});
