@@ -94,7 +94,7 @@ BuildInfo build_info() {
   return info;
 }
 
-BackendChoice int8_backend_choice() { return choice(int8_backend_in_use, int8_backends(), "OCTAVO_INT8_BACKEND"); }
+BackendChoice int8_backend_choice() { return choice(int8_backend_in_use, gemm::best_backends(), "OCTAVO_INT8_BACKEND"); }
 
 BackendChoice float_backend_choice() { return choice(float_backend_in_use, float_backends(), "OCTAVO_FLOAT_BACKEND"); }
 
