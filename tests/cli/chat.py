@@ -137,6 +137,12 @@ with tempfile.TemporaryDirectory() as work:
     check(status and int(status[3]) > int(status[2]) * 0.6, f"the second question read again what was read: {err!r}")
     check(">" not in out and err.count("\n") == 1, f"prompts go to a pipe: {err!r}")
 
+    # A long conversation runs no more per turn than a short one.
+    _, err = chat(f"/image {picture}\n" + f"{where}\n/status\n{colour}\n/status\n" * 20)
+    prompts = [(int(read), int(known)) for read, known in re.findall(r"prompt of (\d+), (\d+) were read before", err)]
+    check(len(prompts) == 40 and prompts[-1][0] > 700, f"40 turns: {prompts}")
+    check(max(read - known for read, known in prompts[1:]) <= 20, f"a turn reads again what was read: {prompts}")
+
     # Options instead of commands; a system prompt; several lines; a slash.
     out, _ = chat(where, "--image", picture)
     check(out == first + "\n", f"--image: {out!r}")
