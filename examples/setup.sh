@@ -3,7 +3,7 @@
 # Sourced by examples/quickstart.sh, tests/run.sh and .ci/run, so that the list stands in one place.
 
 octavo_packages=(g++ cmake ninja-build pkg-config ccache libeigen3-dev libdnnl-dev nlohmann-json3-dev libjpeg-dev
-  libpng-dev libwebp-dev libgif-dev libpcre2-dev libcli11-dev libcpp-httplib-dev catch2 python3)
+  libpng-dev libwebp-dev libgif-dev libpcre2-dev libcli11-dev libcpp-httplib-dev libedit-dev catch2 python3)
 
 say() { printf '\n== %s\n' "$*"; }
 

@@ -1,6 +1,6 @@
 # What `cmake --install` puts where, so that find_package(octavo) and pkg-config find it. Install components, which are
 # also the Debian packages (package.cmake): runtime (shared libraries), tools (the program, its pages and the bundled
-# model), dev (headers, archives, what build systems read).
+# model), server (the HTTP server and its page), dev (headers, archives, what build systems read, examples).
 option(OCTAVO_INSTALL "Install Octavo with the project" ${PROJECT_IS_TOP_LEVEL})
 if(NOT OCTAVO_INSTALL)
   return()
@@ -52,10 +52,19 @@ if(TARGET octavo_cli)
     install(FILES ${octavo_made}/octavo.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
   endif()
   install(DIRECTORY examples/models DESTINATION ${octavo_data_dir} COMPONENT tools PATTERN training EXCLUDE)
-  install(DIRECTORY examples/c examples/cpp DESTINATION ${octavo_data_dir}/examples COMPONENT dev)
+  install(DIRECTORY examples/c examples/cpp examples/python DESTINATION ${octavo_data_dir}/examples COMPONENT dev)
+endif()
+set(octavo_packages runtime:liboctavo0 tools:octavo dev:liboctavo-dev)
+if(TARGET octavo_server)
+  list(APPEND octavo_packages server:octavo-server)
+  install(TARGETS octavo_server RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
+  if(NOT CMAKE_CROSSCOMPILING)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/examples/octavo-server.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+            COMPONENT server)
+  endif()
 endif()
 # As Debian lays it out: one licence in each package.
-foreach(package IN ITEMS runtime:liboctavo0 tools:octavo dev:liboctavo-dev)
+foreach(package IN LISTS octavo_packages)
   string(REPLACE ":" ";" package ${package})
   list(GET package 0 component)
   list(GET package 1 name)

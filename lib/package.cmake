@@ -1,9 +1,12 @@
-# `cpack` makes three Debian packages of the install components: liboctavo0, octavo and liboctavo-dev.
+# `cpack` makes Debian packages of the install components: liboctavo0, octavo, octavo-server and liboctavo-dev.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "The Octavo developers <octavo@example.org>")
 set(CPACK_PACKAGE_VENDOR Octavo)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_COMPONENTS_ALL runtime tools dev)
+if(TARGET octavo_server)
+  list(APPEND CPACK_COMPONENTS_ALL server)
+endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
@@ -15,6 +18,9 @@ set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "Quantizes vision-language models to W8A
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME octavo)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION "Quantizes vision-language models to W8A8 and runs them: the octavo program")
+set(CPACK_DEBIAN_SERVER_PACKAGE_NAME octavo-server)
+set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
+set(CPACK_COMPONENT_SERVER_DESCRIPTION "Serves vision-language models over HTTP, as OpenAI's chat completions")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME liboctavo-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_DEV_DESCRIPTION "Quantizes vision-language models to W8A8 and runs them: headers and archives")

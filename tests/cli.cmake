@@ -20,8 +20,12 @@ if(TARGET octavo_cli)
   add_test(NAME "cli: forms" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/forms.sh ${octavo_program} ${octavo_tiny_model})
   # A conversation on a terminal and through pipes.
   add_test(NAME "cli: chat" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/chat.py ${octavo_program} ${octavo_tiny_model})
+  if(TARGET octavo_server)
+    set(octavo_server_program $<TARGET_FILE:octavo_server>)
+  endif()
   # Completions in the shells that there are, the man page.
-  add_test(NAME "cli: completions and man page" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pages.sh ${octavo_program})
+  add_test(NAME "cli: completions and man page" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/pages.sh ${octavo_program}
+           ${octavo_server_program})
   # Progress and colour on terminals of several widths.
   add_test(NAME "cli: terminal"
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/terminal.py ${octavo_program} ${octavo_tiny_model})

@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <utility>
 
+#include "chat_completion.hpp"
 #include "commands.hpp"
 #include "question.hpp"
 #include "signals.hpp"
@@ -23,7 +23,8 @@ constexpr const char* kHelp =
     "/save FILE     write the conversation as JSON, which generate --messages and samples files take\n"
     "/status        how full the model's context is\n"
     "/quit          end (or Ctrl-D)\n"
-    "Several lines are one question between \"\"\" and \"\"\"; a question that begins with / begins with //.\n"
+    "Several lines are one question between \"\"\" and \"\"\", or pasted; a question that begins with / begins with "
+    "//.\n"
     "Ctrl-C stops an answer.\n";
 
 std::string trimmed(const std::string& text) {
@@ -31,20 +32,13 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// As a shell would have read it, as far as dropped files and typed names need.
-std::string path_of(std::string word) {
-  if (word.size() > 1 && word.front() == word.back() && (word.front() == '\'' || word.front() == '"'))
-    return word.substr(1, word.size() - 2);
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && word.starts_with("~/")) word.replace(0, 1, home);
-  return word;
-}
-
 }  // namespace
 
 Conversation::Conversation(const octavo::Model& model, ConversationSettings settings)
-    : model_(model), settings_(std::move(settings)), interactive_(isatty(STDIN_FILENO) == 1) {
-  // One conversation is kept, whatever it takes; its context bounds it.
+    : model_(model), settings_(std::move(settings)), interactive_(isatty(STDIN_FILENO) == 1), lines_(open_lines()) {
+  // A PrefixCache and not a Session: it grows with the conversation, where a session takes its whole capacity at once,
+  // and it knows a picture again behind a changed place. It costs a copy of keys and values per turn. One conversation
+  // is kept, whatever it takes; its context bounds it.
   constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
   settings_.job.prefix_cache =
       std::make_shared<octavo::PrefixCache>(octavo::PrefixCache::Limits{.kv_bytes = kAll, .image_bytes = kAll});
@@ -61,7 +55,6 @@ int Conversation::run() {
   for (const std::string& path : settings_.images) add_image(path);
   note("/help shows what else can be typed; Ctrl-C stops an answer, Ctrl-D ends.");
   while (std::ferror(stdout) == 0) {
-    prompt("> ");
     const std::optional<std::string> turn = read_turn();
     if (!turn) {
       if (!interrupted.exchange(false)) break;
@@ -83,7 +76,7 @@ int Conversation::run() {
 
 std::optional<std::string> Conversation::read_turn() {
   constexpr std::string_view kFence = "\"\"\"";
-  std::optional<std::string> line = lines_.next();
+  std::optional<std::string> line = lines_->next("> ");
   if (!line) {
     if (!interrupted) note("");
     return line;
@@ -91,8 +84,7 @@ std::optional<std::string> Conversation::read_turn() {
   if (!line->starts_with(kFence)) return line;
   std::string text = line->substr(kFence.size());
   while (!text.ends_with(kFence)) {
-    prompt(". ");
-    line = lines_.next();
+    line = lines_->next(". ");
     if (!line && interrupted) return std::nullopt;
     if (!line) throw std::runtime_error("standard input ends before the closing \"\"\"");
     text += "\n" + *line;
@@ -222,10 +214,6 @@ void Conversation::note(const std::string& text) const {
 void Conversation::complain(const std::string& text) {
   failed_ = true;
   std::fprintf(stderr, "octavo: %s\n", text.c_str());
-}
-
-void Conversation::prompt(const char* text) const {
-  if (interactive_) std::fputs(text, stderr);
 }
 
 }  // namespace cli

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "standard_input.hpp"
+#include "lines.hpp"
 
 namespace cli {
 
@@ -30,7 +30,7 @@ class Conversation {
   int run();
 
  private:
-  /// A question or a command, over several lines between two """; nothing at the end.
+  /// A question or a command, over several lines between two """ or in one paste; nothing at the end.
   std::optional<std::string> read_turn();
   /// False: the conversation ends.
   bool obey(const std::string& line);
@@ -41,12 +41,11 @@ class Conversation {
   void reset();
   void note(const std::string& text) const;  // to people alone
   void complain(const std::string& text);
-  void prompt(const char* text) const;
 
   const octavo::Model& model_;
   ConversationSettings settings_;
   const bool interactive_;
-  LineReader lines_;
+  std::unique_ptr<LineSource> lines_;
   bool failed_ = false;
   std::vector<octavo::ChatMessage> messages_;
   struct Picture {

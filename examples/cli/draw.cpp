@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstdio>
 #include <octavo/checkpoint.hpp>
+#include <octavo/message.hpp>
 #include <string_view>
 #include <vector>
 
@@ -31,14 +32,17 @@ void require_drawing_path(const std::string& path) {
   octavo::check_new_file(path, kMark);
 }
 
-void write_drawing(const std::string& path, octavo::Image image, std::span<const octavo::Box> boxes) {
-  const std::size_t drawn = octavo::draw_boxes(image, boxes);
+void write_drawing(const std::string& path, octavo::Image image, std::span<const octavo::Box> boxes,
+                   std::span<const std::string> labels) {
+  const std::size_t drawn = octavo::draw_boxes(image, boxes, labels);
   const std::vector<std::byte> bytes =
       ends_in(path, ".png") ? octavo::encode_png(image, kMark) : octavo::encode_jpeg(image, kQuality, kMark);
   const octavo::NewFile file{path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kMark};
   octavo::write_files({&file, 1});
   std::fprintf(stderr, "%s: %zu of %zu box%s drawn%s\n", path.c_str(), drawn, boxes.size(),
                boxes.size() == 1 ? "" : "es", drawn < boxes.size() ? "; the others lie outside the picture" : "");
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (!labels[i].empty()) std::fprintf(stderr, "  %zu %s\n", i + 1, octavo::shortened(labels[i]).c_str());
 }
 
 }  // namespace cli

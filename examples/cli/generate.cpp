@@ -75,7 +75,7 @@ void draw(const std::string& path, const octavo::Image& image, const octavo::Gen
   std::vector<octavo::Box> boxes;
   for (const octavo::Box& box : result.boxes)
     boxes.push_back(space == octavo::BoxSpace::original ? box : octavo::to_original(box, result.pictures.front()));
-  write_drawing(path, image, boxes);
+  write_drawing(path, image, boxes, octavo::box_labels_in(result.text));
 }
 
 struct Answer {
@@ -267,7 +267,8 @@ void add_generate(Program& program) {
   add_boxes(command, options->boxes,
             "pixels that boxes in answers are in: as the model saw the picture, or its own (model)");
   command.text("--draw", {"OUT.png", ValueKind::file}, options->draw,
-               "draw the answer's boxes on the picture there, in its own pixels; numbered, where there are several");
+               "draw the answer's boxes on the picture there, in its own pixels, each with its label; numbered, where "
+               "there are several");
   command.text("--trace", {"FILE", ValueKind::file}, options->trace,
                "record every operation there, as JSON lines for octavo trace");
   command.flag("--trace-values", options->trace_values, "with --trace: statistics of every output, too");

@@ -18,6 +18,7 @@ std::atomic<bool> interrupted{false};
 namespace {
 
 std::atomic<bool> survives_interrupts{false};
+std::atomic<void (*)()> last_task{nullptr};
 
 void write_line(const char* text) {
   for (std::size_t length = std::strlen(text); length > 0;) {
@@ -67,6 +68,7 @@ void wait_for_stop() {
       const bool again = interrupted.exchange(true);
       if (survives_interrupts ? signal == SIGINT : !again) continue;
       octavo::remove_unfinished_outputs();
+      if (const auto task = last_task.load()) task();
       _exit(1);
     }
   }).detach();
@@ -75,6 +77,8 @@ void wait_for_stop() {
 }  // namespace
 
 void survive_interrupts() { survives_interrupts = true; }
+
+void at_sudden_end(void (*task)()) { last_task = task; }
 
 void catch_signals() {
   ignore(SIGPIPE);

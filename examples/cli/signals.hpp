@@ -13,4 +13,8 @@ void catch_signals();
 /// SIGHUP end the program at once.
 void survive_interrupts();
 
+/// `task` runs before the program ends at once, in a thread of its own: what has to be put right outside of the
+/// program.
+void at_sudden_end(void (*task)());
+
 }  // namespace cli

@@ -18,8 +18,9 @@ namespace {
 constexpr int kPatience = 100;  // milliseconds between two looks at `interrupted`
 constexpr std::size_t kMostLine = std::size_t{16} << 20;
 
-// Bytes that came, at most `room`; 0 at the end, and when a signal came.
-std::size_t read_some(char* to, std::size_t room) {
+}  // namespace
+
+std::size_t read_waiting(char* to, std::size_t room) {
   pollfd wait{STDIN_FILENO, POLLIN, 0};
   while (!interrupted) {
     const int ready = poll(&wait, 1, kPatience);
@@ -32,12 +33,10 @@ std::size_t read_some(char* to, std::size_t room) {
   return 0;
 }
 
-}  // namespace
-
 std::string read_standard_input(std::size_t most) {
   std::string all;
   std::array<char, 65536> part{};
-  while (const std::size_t count = read_some(part.data(), part.size())) {
+  while (const std::size_t count = read_waiting(part.data(), part.size())) {
     if (count > most - all.size())
       throw std::runtime_error("standard input has more than " + std::to_string(most) + " bytes");
     all.append(part.data(), count);
@@ -60,7 +59,7 @@ std::optional<std::string> LineReader::next() {
     if (at_end_) return std::nullopt;
     looked_at_ = held_.size();
     if (held_.size() > kMostLine) throw std::runtime_error("a line of standard input has more than 16 MiB");
-    const std::size_t count = read_some(part.data(), part.size());
+    const std::size_t count = read_waiting(part.data(), part.size());
     if (count == 0 && interrupted) return std::nullopt;
     if (count == 0) at_end_ = true;
     held_.append(part.data(), count);

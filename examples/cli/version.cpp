@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "describe.hpp"
+#include "lines.hpp"
 
 namespace cli {
 
@@ -24,6 +25,7 @@ void print_text(const octavo::BuildInfo& build, const std::vector<octavo::Backen
   std::printf("%-14s %s\n", "instructions",
               build.instruction_sets.empty() ? "unknown" : joined(build.instruction_sets, " ").c_str());
   std::printf("%-14s %d\n", "threads", octavo::num_threads());
+  std::printf("%-14s %s\n", "line editing", line_editing().c_str());
   const octavo::BackendChoice chosen = octavo::int8_backend_choice();
   std::printf("%-14s %s (%s)\n", "int8 backend", chosen.name.c_str(), chosen.why.c_str());
   for (const octavo::BackendInfo& backend : backends)

@@ -4,6 +4,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <octavo/version.hpp>
+
+#include "man_page.hpp"
 
 namespace server {
 namespace {
@@ -16,10 +19,29 @@ std::string directory_name(const std::string& directory) {
   return failure ? directory : path.filename().string();
 }
 
+/// A whole number, `least` .. `most`; the target's value is the default that the help shows.
+template <class T>
+void add_number(CLI::App& app, const std::string& name, T& target, std::int64_t least, std::int64_t most,
+                const std::string& help) {
+  app.add_option(name, target, help)
+      ->check(CLI::Validator(CLI::Range(least, most)).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+template <class T>
+void add_choice(CLI::App& app, const std::string& name, T& target, const std::map<std::string, T>& choices,
+                const std::string& help) {
+  app.add_option(name, target, help)
+      ->transform(CLI::Validator(CLI::CheckedTransformer(choices)).description(""))
+      ->type_name("TYPE");
+}
+
 }  // namespace
 
 Options parse_command_line(int argc, char** argv) {
   Options options;
+  RequestLimits& limits = options.limits;
   std::size_t body_mib = options.limits.max_body_bytes >> 20, picture_mib = options.limits.max_picture_bytes >> 20,
               prefix_cache_mib = options.prefix_cache_bytes >> 20;
   auto request_timeout = options.request_timeout.count(), body_timeout = options.body_timeout.count(),
@@ -31,58 +53,37 @@ Options parse_command_line(int argc, char** argv) {
   const std::map<std::string, octavo::DType> dtypes{
       {"f32", octavo::DType::f32}, {"bf16", octavo::DType::bf16}, {"s8", octavo::DType::s8}};
 
-  CLI::App app("Serves a Qwen2.5-VL model directory over HTTP, as OpenAI's chat completions.", "octavo-server");
+  CLI::App app("serves a Qwen2.5-VL model directory over HTTP, as OpenAI's chat completions", "octavo-server");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.add_option("MODEL_DIR", options.model_dir, "model directory, quantized or not")->required();
+  app.set_help_flag("-h,--help", "show this");
+  app.set_version_flag("-V,--version", std::string("octavo-server ") + octavo::kVersion, "show the version");
+  app.add_flag_callback(
+      "--man", [&app] { throw CLI::CallForVersion(man_page(app), 0); }, "print the manual page");
+  app.add_option("MODEL_DIR", options.model_dir, "model directory, quantized or not")->required()->type_name("");
   app.add_option("--model-name", options.model_name, "name that clients ask for (default: the directory's)");
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
-  app.add_option("--port", options.port, "port to listen on; 0: any that is free")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  add_number(app, "--port", options.port, 0, 65535, "port to listen on; 0: any that is free");
   app.add_option("--api-key", options.api_key, "key that clients must send; safer in the environment")
       ->envname("OCTAVO_API_KEY");
   app.add_flag("--no-api-key", options.no_api_key, "listen beyond this machine without a key");
-  app.add_option("--max-running", options.max_running, "answers at a time, each step one batch")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  app.add_option("--max-waiting", options.max_waiting, "requests that wait for a place; 429 beyond")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
-  app.add_option("--max-context", options.limits.max_context, "tokens of prompt and answer together")
-      ->check(CLI::Range(std::int64_t{16}, std::int64_t{1} << 20))
-      ->capture_default_str();
-  app.add_option("--max-body-mib", body_mib, "MiB of a request; 413 beyond")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--max-picture-mib", picture_mib, "MiB of a picture's file; 413 beyond")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--max-picture-pixels", options.limits.max_picture_pixels, "height x width of a picture")
-      ->check(CLI::Range(1, 178'956'970))
-      ->capture_default_str();
-  app.add_option("--max-pictures", options.limits.max_pictures, "pictures of a request")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
-  app.add_option("--allow-files", options.limits.allow_files, "let requests name picture files in this directory")
-      ->check(CLI::ExistingDirectory);
-  app.add_option("--prefix-cache-mib", prefix_cache_mib, "MiB for prompts and pictures that come again; 0: none")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--timeout", request_timeout, "seconds that an answer may take")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
-  app.add_option("--body-timeout", body_timeout, "seconds that a request's body may take to arrive")
-      ->check(CLI::Range(1, 3600))
-      ->capture_default_str();
-  app.add_option("--drain-timeout", drain_timeout, "seconds that running answers have after SIGTERM")
-      ->check(CLI::Range(0, 86400))
-      ->capture_default_str();
-  app.add_option("--math", options.model.language_math, "products of floats: f32 or bf16")
-      ->transform(CLI::CheckedTransformer(maths));
-  app.add_option("--lm-head", options.model.lm_head, "lm_head: stored or int8")
-      ->transform(CLI::CheckedTransformer(heads));
-  app.add_option("--cache-dtype", options.cache_dtype, "keys and values: f32, bf16 or s8")
-      ->transform(CLI::CheckedTransformer(dtypes));
+  add_number(app, "--max-running", options.max_running, 1, 256, "answers at a time, each step one batch");
+  add_number(app, "--max-waiting", options.max_waiting, 0, 4096, "requests that wait for a place; 429 beyond");
+  add_number(app, "--max-context", limits.max_context, 16, 1 << 20, "tokens of prompt and answer together");
+  add_number(app, "--max-body-mib", body_mib, 1, 1024, "MiB of a request; 413 beyond");
+  add_number(app, "--max-picture-mib", picture_mib, 1, 1024, "MiB of a picture's file; 413 beyond");
+  add_number(app, "--max-picture-pixels", limits.max_picture_pixels, 1, 178'956'970, "height x width of a picture");
+  add_number(app, "--max-pictures", limits.max_pictures, 0, 256, "pictures of a request");
+  app.add_option("--allow-files", limits.allow_files, "let requests name picture files in this directory")
+      ->type_name("DIR")
+      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
+  add_number(app, "--prefix-cache-mib", prefix_cache_mib, 0, 1 << 20,
+             "MiB for prompts and pictures that come again; 0: none");
+  add_number(app, "--timeout", request_timeout, 1, 86400, "seconds that an answer may take");
+  add_number(app, "--body-timeout", body_timeout, 1, 3600, "seconds that a request's body may take to arrive");
+  add_number(app, "--drain-timeout", drain_timeout, 0, 86400, "seconds that running answers have after SIGTERM");
+  add_choice(app, "--math", options.model.language_math, maths, "products of floats: f32 or bf16 (f32)");
+  add_choice(app, "--lm-head", options.model.lm_head, heads, "lm_head: as stored, or an int8 copy (stored)");
+  add_choice(app, "--cache-dtype", options.cache_dtype, dtypes, "keys and values: f32, bf16 or s8 (f32)");
   try {
     app.parse(argc, argv);
     if (!is_loopback(options.host) && options.api_key.empty() && !options.no_api_key)

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "octavo/json.hpp"
+
 namespace octavo {
 namespace {
 
@@ -188,6 +190,38 @@ std::vector<Found> find_boxes(std::string_view part) {
   return {*std::move(bare)};
 }
 
+/// The string that begins at `at` with a quote, single or double; "" where there is none, or it does not end.
+std::string quoted_at(std::string_view text, std::size_t at) {
+  if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return "";
+  std::size_t end = at + 1;
+  while (end < text.size() && text[end] != text[at]) end += text[end] == '\\' ? 2 : 1;
+  if (end >= text.size()) return "";
+  const std::string_view inner = text.substr(at + 1, end - at - 1);
+  try {
+    if (text[at] == '"') return Json::parse(text.substr(at, end + 1 - at), "label").as_string();
+  } catch (const Error&) {  // escapes that JSON does not know, or line breaks: as it stands
+  }
+  return std::string(inner);
+}
+
+/// Of the object that a box stands in.
+std::string label_of(std::string_view text, const Found& box) {
+  constexpr std::string_view kName = "label";
+  const std::size_t open = text.find_last_of("{}", box.begin), close = text.find_first_of("{}", box.end);
+  if (open == std::string_view::npos || text[open] != '{') return "";
+  const std::size_t end = std::min(close, text.size());
+  for (std::size_t at = text.find(kName, open); at < end; at = text.find(kName, at + 1)) {
+    if (is_word(text[at - 1])) continue;  // sub_label
+    Reader reader(text, at + kName.size());
+    reader.skip("\"'");
+    reader.skip(kBlank);
+    if (!reader.take(':')) continue;
+    reader.skip(kBlank);
+    return quoted_at(text, reader.at());
+  }
+  return "";
+}
+
 Box box_of(const Found& found) {
   Box box{};
   std::transform(found.numbers.begin(), found.numbers.end(), box.begin(), [](const Number& n) { return n.value; });
@@ -216,6 +250,13 @@ std::vector<Box> boxes_in(std::string_view text) {
   std::vector<Box> boxes;
   for (const Found& found : find_boxes(answer_part(text))) boxes.push_back(box_of(found));
   return boxes;
+}
+
+std::vector<std::string> box_labels_in(std::string_view text) {
+  const std::string_view part = answer_part(text);
+  std::vector<std::string> labels;
+  for (const Found& found : find_boxes(part)) labels.push_back(label_of(part, found));
+  return labels;
 }
 
 std::optional<Box> box_in(std::string_view text) {

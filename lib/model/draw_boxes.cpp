@@ -1,4 +1,4 @@
-// Boxes drawn into a picture: lines, and digits for their numbers.
+// Boxes drawn into a picture: lines, and labels.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "letters.hpp"
 #include "octavo/boxes.hpp"
 
 namespace octavo {
@@ -14,23 +16,12 @@ namespace {
 
 using Colour = std::array<std::uint8_t, 3>;
 
-// Bright, so that black digits are read on them, and told apart by people who see red and green alike: yellow, sky
+// Bright, so that black letters are read on them, and told apart by people who see red and green alike: yellow, sky
 // blue, pink, white.
 constexpr std::array<Colour, 4> kColours{{{255, 221, 0}, {86, 200, 255}, {255, 120, 220}, {255, 255, 255}}};
 constexpr Colour kDark{0, 0, 0};
 
-// Five columns, seven rows; `#` is ink.
-constexpr std::array<std::string_view, 10> kDigits{".###.#...##..###.#.###..##...#.###.",  //
-                                                   "..#...##....#....#....#....#...###.",  //
-                                                   ".###.#...#....#...#...#...#...#####",  //
-                                                   "#####...#...#.....#....##...#.###..",  //
-                                                   "...#...##..#.#.#..#.#####...#....#.",  //
-                                                   "######....####.....#....##...#.###.",  //
-                                                   "..##..#...#....####.#...##...#.###.",  //
-                                                   "#####....#...#...#...#....#....#...",  //
-                                                   ".###.#...##...#.###.#...##...#.###.",  //
-                                                   ".###.#...##...#.####....#...#..##.."};
-constexpr std::int64_t kDigitWidth = 5, kDigitHeight = 7;
+constexpr std::size_t kMostLetters = 40;
 
 /// Columns x .. right, rows y .. bottom, the last ones excluded.
 struct Area {
@@ -53,23 +44,72 @@ void frame(Image& image, const Area& edge, std::int64_t outer, std::int64_t inne
   fill(image, {edge.right - inner, out.y, out.right, out.bottom}, colour);
 }
 
-/// Above the corner where there is room, else below it.
-void draw_number(Image& image, const Area& edge, std::size_t number, std::int64_t pixel, const Colour& colour) {
-  const std::string digits = std::to_string(number);
-  const std::int64_t width = pixel * (static_cast<std::int64_t>(digits.size()) * (kDigitWidth + 1) + 3),
-                     height = pixel * (kDigitHeight + 4);
-  const std::int64_t y = edge.y >= height ? edge.y - height : edge.y;
-  const std::int64_t x = std::clamp<std::int64_t>(edge.x, 0, std::max<std::int64_t>(0, image.width - width));
-  fill(image, {x, y, x + width, y + height}, kDark);
-  fill(image, {x + pixel, y + pixel, x + width - pixel, y + height - pixel}, colour);
-  for (std::size_t i = 0; i < digits.size(); ++i)
-    for (std::int64_t dot = 0; dot < kDigitWidth * kDigitHeight; ++dot) {
-      if (kDigits[static_cast<std::size_t>(digits[i] - '0')][static_cast<std::size_t>(dot)] != '#') continue;
-      const std::int64_t column =
-          x + pixel * (2 + static_cast<std::int64_t>(i) * (kDigitWidth + 1) + dot % kDigitWidth);
-      const std::int64_t row = y + pixel * (2 + dot / kDigitWidth);
-      fill(image, {column, row, column + pixel, row + pixel}, kDark);
+bool overlap(const Area& a, const Area& b) {
+  return a.x < b.right && b.x < a.right && a.y < b.bottom && b.y < a.bottom;
+}
+
+/// Labels on one picture: each beside its box, and on no other label where that can be.
+class Labels {
+ public:
+  Labels(Image& image, std::int64_t dot) : image_(image), dot_(dot) {}
+
+  void draw(const Area& edge, const std::u32string& whole, const Colour& colour) {
+    const auto room = static_cast<std::size_t>(std::max<std::int64_t>(1, (image_.width / dot_ - 3) / kAdvance));
+    const std::u32string text = whole.substr(0, std::min(room, kMostLetters));
+    const Area place = place_of(edge, dot_ * (static_cast<std::int64_t>(text.size()) * kAdvance + 3));
+    taken_.push_back(place);
+    fill(image_, place, kDark);
+    fill(image_, {place.x + dot_, place.y + dot_, place.right - dot_, place.bottom - dot_}, colour);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const std::string_view dots = model::letter_dots(text[i]);
+      for (std::int64_t k = 0; k < model::kLetterWidth * model::kLetterHeight; ++k) {
+        if (dots[static_cast<std::size_t>(k)] != '#') continue;
+        const std::int64_t x = place.x + dot_ * (2 + static_cast<std::int64_t>(i) * kAdvance + k % model::kLetterWidth),
+                           y = place.y + dot_ * (2 + k / model::kLetterWidth);
+        fill(image_, {x, y, x + dot_, y + dot_}, kDark);
+      }
     }
+  }
+
+ private:
+  static constexpr std::int64_t kAdvance = model::kLetterWidth + 1;  // dots
+
+  Area place_of(const Area& edge, std::int64_t width) const {
+    const std::int64_t height = dot_ * (model::kLetterHeight + 4);
+    const std::int64_t x = std::clamp<std::int64_t>(edge.x, 0, std::max<std::int64_t>(0, image_.width - width));
+    std::optional<Area> first;
+    for (const std::int64_t y : {edge.y - height, edge.bottom, edge.y, edge.bottom - height}) {
+      const Area place{x, y, x + width, y + height};
+      if (y < 0 || place.bottom > image_.height) continue;
+      if (!first) first = place;
+      if (std::none_of(taken_.begin(), taken_.end(), [&](const Area& other) { return overlap(place, other); }))
+        return place;
+    }
+    return first.value_or(Area{x, 0, x + width, height});
+  }
+
+  Image& image_;
+  std::int64_t dot_;
+  std::vector<Area> taken_;
+};
+
+/// Code points of UTF-8; a byte that is none of it counts as one, which has no letter.
+std::u32string code_points(std::string_view text) {
+  std::u32string points;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0U) == 0x80U && !points.empty() && points.back() > 0x7F) continue;  // the rest of a character
+    points += byte < 0x20 ? U' ' : static_cast<char32_t>(byte < 0x80 ? byte : 0xFFFD);
+  }
+  return points;
+}
+
+/// What stands at box `i`, maybe nothing.
+std::u32string label_text(std::span<const std::string> labels, std::size_t i, std::size_t boxes) {
+  const std::u32string label = labels.empty() ? U"" : code_points(labels[i]);
+  const bool unreadable = std::any_of(label.begin(), label.end(), [](char32_t point) { return point > 0x7F; });
+  if (boxes < 2 && !unreadable) return label;
+  return code_points(std::to_string(i + 1)) + (label.empty() ? U"" : U" ") + label;
 }
 
 /// What of the box lies in the picture, at least a pixel wide and high.
@@ -90,15 +130,18 @@ std::optional<Area> area_of(const Box& box, const Image& image) {
 
 }  // namespace
 
-std::size_t draw_boxes(Image& image, std::span<const Box> boxes) {
+std::size_t draw_boxes(Image& image, std::span<const Box> boxes, std::span<const std::string> labels) {
   if (image.height < 1 || image.width < 1 ||
       image.rgb.size() != static_cast<std::size_t>(image.height * image.width * 3))
     throw Error(ErrorCode::invalid_argument, "draw_boxes: a picture of " + std::to_string(image.width) + " x " +
                                                  std::to_string(image.height) + " pixels whose rgb holds " +
                                                  std::to_string(image.rgb.size()) + " bytes");
+  if (!labels.empty() && labels.size() != boxes.size())
+    throw Error(ErrorCode::invalid_argument, "draw_boxes: " + std::to_string(labels.size()) + " labels for " +
+                                                 std::to_string(boxes.size()) + " boxes: give one for each, or none");
   const std::int64_t side = std::min(image.height, image.width);
   const std::int64_t line = std::clamp<std::int64_t>(side / 200, 1, 12),
-                     pixel = std::clamp<std::int64_t>(side / 160, 1, 12);
+                     dot = std::clamp<std::int64_t>(side / 160, 1, 12);
   std::size_t drawn = 0;
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     const std::optional<Area> area = area_of(boxes[i], image);
@@ -107,10 +150,12 @@ std::size_t draw_boxes(Image& image, std::span<const Box> boxes) {
     frame(image, *area, line, line + 1, kDark);
     frame(image, *area, line - 1, line, kColours[i % kColours.size()]);
   }
-  if (boxes.size() > 1)  // behind all lines, so that none crosses a number
-    for (std::size_t i = 0; i < boxes.size(); ++i)
-      if (const std::optional<Area> area = area_of(boxes[i], image))
-        draw_number(image, *area, i + 1, pixel, kColours[i % kColours.size()]);
+  Labels drawn_labels(image, dot);  // behind all lines, so that none crosses a label
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    const std::optional<Area> area = area_of(boxes[i], image);
+    const std::u32string text = label_text(labels, i, boxes.size());
+    if (area && !text.empty()) drawn_labels.draw(*area, text, kColours[i % kColours.size()]);
+  }
   return drawn;
 }
 

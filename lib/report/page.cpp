@@ -41,13 +41,6 @@ std::string quantization_section(const Report& report) {
   }
 }
 
-std::string why_no_evaluation(const VerifyResult& verify) {
-  for (const StepResult& step : verify.steps)
-    if (step.name == "evaluation" && step.status == StepStatus::not_reached)
-      return "The evaluation was not reached: a step before it failed.";
-  return "The evaluation was skipped: no samples were given.";
-}
-
 std::vector<Section> sections_of(const Report& report) {
   const VerifyResult& verify = report.verify;
   const std::string no_evaluation = why_no_evaluation(verify);

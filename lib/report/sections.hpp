@@ -11,8 +11,9 @@ namespace octavo::report {
 const char* style();  ///< beside the style that all pages share
 
 // sections/verdict.cpp
-std::string verdict_html(const Report& report);  ///< passed or failed, in words; diagnosis and what to do
-std::string figures_html(const Report& report);  ///< the few numbers that matter, as tiles
+std::string verdict_html(const Report& report);             ///< passed or failed, in words; diagnosis and what to do
+std::string why_no_evaluation(const VerifyResult& verify);  ///< a sentence
+std::string figures_html(const Report& report);             ///< the few numbers that matter, as tiles
 // sections/steps.cpp
 std::string steps_html(const VerifyResult& verify);  ///< every step: status, metrics, bounds
 // sections/error.cpp

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Completions and the man page: that shells and formatters read them, and what is completed.
-#   tests/cli/pages.sh OCTAVO
+#   tests/cli/pages.sh OCTAVO [OCTAVO_SERVER]
 # zsh, fish, mandoc and groff are used where they are; what could not run is said.
 set -uo pipefail
 source "$(dirname "$0")/support.sh"
@@ -45,7 +45,9 @@ completes "no options behind the mark" "" octavo check -- --js
 cd - >/dev/null || exit 1
 
 # Every option and command is in every script and on the page.
-for command in quantize verify check inspect generate trace bench completion man help; do
+"$octavo" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' >"$work/commands"
+[ "$(wc -l <"$work/commands")" -ge 11 ] || fail "the overview lists $(wc -l <"$work/commands") commands"
+while read -r command; do
   "$octavo" "$command" --help | grep -oE '^ +(-[a-zA-Z], )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' >"$work/options"
   [ -s "$work/options" ] || fail "$command: no options in its help"
   while read -r option; do
@@ -54,7 +56,23 @@ for command in quantize verify check inspect generate trace bench completion man
     grep -qE -- "seen_subcommand_from $command'.* -l ${option#--}( |$)" "$work/fish" || fail "fish lacks $command $option"
     grep -qF -- "${option//-/\\-}" "$work/octavo.1" || fail "the page lacks $command $option"
   done <"$work/options"
-done
+done <"$work/commands"
+
+# The server's page has every option of its help, and mandoc and groff read it below.
+pages=("$work/octavo.1")
+server=${2:-}
+if [ -n "$server" ]; then
+  cases=$((cases + 1))
+  "$server" --man >"$work/octavo-server.1" 2>"$work/err" || fail "octavo-server --man: exit status $?"
+  pages+=("$work/octavo-server.1")
+  "$server" --help | grep -oE '^ +(-[a-zA-Z],)?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' >"$work/options"
+  [ "$(wc -l <"$work/options")" -gt 20 ] || fail "octavo-server: too few options in its help"
+  "$server" --help | grep -E 'ENUM|INT|\{' && fail "octavo-server: its help speaks of C++ types"
+  while read -r option; do
+    cases=$((cases + 1))
+    grep -qF -- "\\fB${option//-/\\-}\\fR" "$work/octavo-server.1" || fail "the server's page lacks $option"
+  done <"$work/options"
+fi
 
 if command -v zsh >/dev/null; then
   cases=$((cases + 1))
@@ -95,19 +113,21 @@ if command -v fish >/dev/null; then
 else
   skip fish
 fi
-if command -v mandoc >/dev/null; then
-  cases=$((cases + 1))
-  mandoc -Tlint "$work/octavo.1" >"$work/err" 2>&1 || fail "mandoc has something to say"
-  [ ! -s "$work/err" ] || fail "mandoc has something to say"
-else
-  skip mandoc
-fi
-if command -v groff >/dev/null; then
-  cases=$((cases + 1))
-  groff -man -Tascii -ww "$work/octavo.1" >"$work/page" 2>"$work/err"
-  [ ! -s "$work/err" ] || fail "groff has something to say"
-  grep -q 'EXIT' "$work/page" || grep -q 'E.*X.*I.*T' "$work/page" || fail "groff: no exit status on the page"
-else
-  skip groff
-fi
+for page in "${pages[@]}"; do
+  if command -v mandoc >/dev/null; then
+    cases=$((cases + 1))
+    mandoc -Tlint "$page" >"$work/err" 2>&1 || fail "mandoc has something to say"
+    [ ! -s "$work/err" ] || fail "mandoc has something to say"
+  else
+    skip mandoc
+  fi
+  if command -v groff >/dev/null; then
+    cases=$((cases + 1))
+    groff -man -Tascii -ww "$page" >"$work/page" 2>"$work/err"
+    [ ! -s "$work/err" ] || fail "groff has something to say"
+    grep -q 'EXIT' "$work/page" || grep -q 'E.*X.*I.*T' "$work/page" || fail "groff: no exit status on the page"
+  else
+    skip groff
+  fi
+done
 finish

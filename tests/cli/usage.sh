@@ -36,7 +36,7 @@ cases=$((cases + 1))
 
 # Versions: what a bug report needs.
 shows "version" "oneDNN" --version
-for fact in compiler "built against" instructions threads "int8 backend" "portable     available"; do
+for fact in compiler "built against" instructions threads "line editing" "int8 backend" "portable     available"; do
   grep -qF "$fact" "$work/out" || fail "--version does not say \"$fact\""
 done
 shows "-V" "octavo " -V

@@ -24,6 +24,7 @@ model=/usr/share/octavo/models/octavo-tiny-vl
 picture=$PWD/examples/models/octavo-tiny-vl/eval/000.png
 question="What colour is the circle?"
 scratch=$(mktemp -d)
+octavo-server --version
 octavo generate $model --image "$picture" --prompt "$question" --max-new-tokens 8 </dev/null
 # shellcheck disable=SC2046  # the flags are words
 cc -std=c99 /usr/share/octavo/examples/c/answer.c -o "$scratch/answer" $(pkg-config --cflags --libs octavo)
@@ -35,7 +36,7 @@ for language in c cpp; do
 done
 rm -rf "$scratch"
 say "Removed"
-apt-get remove -y -q --purge octavo liboctavo0 liboctavo-dev
+apt-get remove -y -q --purge octavo octavo-server liboctavo0 liboctavo-dev
 find / -xdev -path /proc -prune -o -path "$PWD" -prune -o -type f -print | sort >/tmp/after
 left=$(comm -13 /tmp/before /tmp/after | grep -E 'octavo' || true)
 [ -z "$left" ] || { echo "left behind: $left"; exit 1; }

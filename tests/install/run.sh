@@ -10,6 +10,23 @@ generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")
 rm -rf "$scratch"
 cmake --install "$build" --prefix "$scratch/first" >/dev/null
 mv "$scratch/first" "$scratch/prefix"
+# Programs, pages and examples are there, and the list that CMake writes removes every file again.
+files=(share/bash-completion/completions/octavo share/octavo/examples/c/answer.c share/octavo/examples/python/gptq.py)
+for program in octavo octavo-server; do
+  [ -e "$build/examples/$program" ] || continue  # not built, without cpp-httplib
+  files+=("bin/$program" "share/man/man1/$program.1")
+  "$scratch/prefix/bin/$program" --version | sed -n 1p
+done
+for file in "${files[@]}"; do
+  [ -s "$scratch/prefix/$file" ] || { echo "$file is not installed"; exit 1; }
+done
+cmake --install "$build" --prefix "$scratch/removed" >/dev/null
+xargs -d '\n' rm <"$build/install_manifest.txt"
+if left=$(find "$scratch/removed" -type f,l | grep .); then
+  echo "not in the manifest: $left"
+  exit 1
+fi
+echo "uninstalled: nothing is left"
 project() { # NAME [OPTION...]: a project of this folder, configured
   local name=$1
   shift

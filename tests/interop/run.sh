@@ -24,6 +24,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 say "Interoperation: pictures against Pillow"
 "$venv/bin/python" tests/interop/pictures_check.py "$build/capi/liboctavo.so" 1000
+say "Interoperation: drawn boxes and labels, read by Pillow"
+"$venv/bin/python" tests/interop/draw_check.py "$build/examples/octavo" "$model"
 say "Interoperation: tensors shared with PyTorch and NumPy"
 "$venv/bin/python" tests/interop/dlpack_check.py "$build/capi/liboctavo.so"
 say "Interoperation: tokens and chat templates"

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "catch.hpp"
@@ -97,7 +98,54 @@ TEST_CASE("several boxes have numbers and colours of their own") {
   CHECK(different > 5);
   Image low = grey(160, 200);
   draw_boxes(low, std::vector<Box>{Box{20, 0, 60, 40}, second});
-  CHECK(touched_in(low, 23, 3, 29, 10) > 20);  // no room above: inside
+  CHECK(touched_in(low, 22, 42, 40, 52) > 80);  // no room above: below
+  CHECK(touched_in(low, 23, 3, 57, 37) == 0);
+}
+
+TEST_CASE("labels stand beside their boxes and do not cover each other") {
+  const std::vector<Box> boxes{Box{40, 60, 160, 100}, Box{42, 62, 158, 98}, Box{44, 61, 150, 99}};
+  const std::vector<std::string> labels{"red car", "blue car", ""};
+  Image plain = grey(160, 200), labelled = grey(160, 200);
+  draw_boxes(plain, boxes);
+  CHECK(draw_boxes(labelled, boxes, labels) == 3);
+  // One with its label above, one below: "1 red car" is nine letters of six dots, with a rim.
+  const auto colour_at = [&](std::int64_t x, std::int64_t y) { return pixel(labelled, x, y); };
+  CHECK(colour_at(41, 50) == std::array<int, 3>{255, 221, 0});
+  CHECK(colour_at(40 + 9 * 6 + 1, 50) == std::array<int, 3>{255, 221, 0});
+  CHECK_FALSE(touched(labelled, 40 + 9 * 6 + 3, 50));
+  CHECK(colour_at(43, 108) == std::array<int, 3>{86, 200, 255});
+  CHECK(touched_in(plain, 40, 49, 56, 60) < touched_in(labelled, 40, 49, 100, 60));
+  CHECK_THROWS_AS(draw_boxes(labelled, boxes, std::vector<std::string>{"one"}), Error);
+}
+
+TEST_CASE("a label fits every picture") {
+  for (const std::int64_t side : {1, 3, 8, 20, 41, 300, 2400}) {
+    CAPTURE(side);
+    Image image = grey(side, side);
+    const double edge = static_cast<double>(side);
+    const std::vector<std::string> labels{std::string(500, 'm')};
+    CHECK(draw_boxes(image, std::vector<Box>{Box{edge / 2, edge / 2, edge, edge}}, labels) == 1);
+    CHECK(image.rgb.size() == static_cast<std::size_t>(3 * side * side));
+  }
+}
+
+TEST_CASE("a box in the answer has the label of its object") {
+  using Labels = std::vector<std::string>;
+  CHECK(
+      box_labels_in(
+          R"([{"bbox_2d": [1, 2, 3, 4], "label": "red car"}, {"label": "a \"b\" \u00e9", "bbox_2d": [5, 6, 7, 8]}])") ==
+      Labels{"red car", "a \"b\" \u00e9"});
+  CHECK(box_labels_in(R"({"bbox_2d": [1, 2, 3, 4], "sub_label": "x"}, {"bbox_2d": [5, 6, 7, 8]})") == Labels{"", ""});
+  CHECK(box_labels_in("```json\n[{'bbox_2d': [1, 2, 3, 4], 'label': 'it'}]\n```") == Labels{"it"});
+  CHECK(box_labels_in(R"({"bbox_2d": [[1, 2, 3, 4], [5, 6, 7, 8]], "label": "two"})") == Labels{"two", "two"});
+  CHECK(box_labels_in(R"({"bbox_2d": [1, 2, 3, 4], "label": "cut)") == Labels{""});
+  CHECK(box_labels_in(R"({"bbox_2d": [1, 2, 3, 4], "label": 7})") == Labels{""});
+  CHECK(box_labels_in("[1, 2, 3, 4] label: 'x'") == Labels{""});
+  CHECK(box_labels_in("nothing").empty());
+  for (const char* text :
+       {R"({"bbox_2d": [1, 2, 3, 4], "label": )", R"({"bbox_2d": [1, 2, 3, 4], "label": "\)",
+        R"(label": "x", "bbox_2d": [1, 2, 3, 4]})", "{\"bbox_2d\": [1, 2, 3, 4], \"label\": \"\xff\"}"})
+    CHECK(box_labels_in(text).size() == boxes_in(text).size());
 }
 
 TEST_CASE("a picture that is none is refused") {

@@ -148,7 +148,8 @@ TEST_CASE("a file of lib includes public headers and its own folder's only") {
 
 TEST_CASE("third-party names end where the architecture says") {
   const std::map<std::string, std::set<std::string>> allowed{
-      {"CLI/", {"examples/cli", "examples/server/options.cpp"}},
+      {"CLI/", {"examples/cli", "examples/server/options.cpp", "examples/server/man_page"}},
+      {"histedit.h", {"examples/cli/line_editor.cpp"}},
       {"Eigen/", {"lib/quant"}},
       {"dnnl", {"lib/gemm/backend_onednn.cpp", "lib/gemm/onednn_version.hpp"}},
       {"oneapi/", {}},
@@ -172,7 +173,7 @@ TEST_CASE("third-party names end where the architecture says") {
       }
     }
   }
-  CHECK(seen.size() == 10);  // each is used somewhere; oneapi/ nowhere
+  CHECK(seen.size() == 11);  // each is used somewhere; oneapi/ nowhere
 }
 
 TEST_CASE("the C ABI and the examples stand on the public API alone") {

@@ -94,7 +94,10 @@ std::string confidence_html(const AccuracyComparison& accuracy) {
 }
 
 void add_evaluation(const VerifyResult& verify, std::vector<Tile>& tiles) {
-  if (verify.samples == 0) return;
+  if (verify.samples == 0) {
+    tiles.push_back({"accuracy", "Right answers", "<i>not measured</i>", why_no_evaluation(verify), false, "", true});
+    return;
+  }
   const VerifyThresholds& bounds = verify.thresholds;
   if (!verify.tasks.empty()) {
     const double drop = verify.original_accuracy - verify.quantized_accuracy;
@@ -121,6 +124,14 @@ void add_evaluation(const VerifyResult& verify, std::vector<Tile>& tiles) {
 }
 
 }  // namespace
+
+std::string why_no_evaluation(const VerifyResult& verify) {
+  for (const StepResult& step : verify.steps)
+    if (step.name == "evaluation" && step.status == StepStatus::not_reached)
+      return "The evaluation was not reached: a step before it failed.";
+  return "The evaluation was skipped: no samples were given. With --samples FILE the page says how well the quantized "
+         "model answers, and where its error is.";
+}
 
 std::string verdict_html(const Report& report) {
   const VerifyResult& verify = report.verify;
