@@ -1,5 +1,4 @@
 // The header of a safetensors file: what is not refused can be read from the first to the last byte.
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -19,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const octavo::TensorInfo& info : weights.tensors()) {
       if (!info.dtype) continue;
       const octavo::Tensor tensor = weights.tensor(info.name);
-      for (std::size_t i = 0; i < tensor.size_bytes(); ++i) seen = tensor.raw()[i];
+      const auto* stored = static_cast<const std::byte*>(tensor.raw());
+      for (std::size_t i = 0; i < tensor.size_bytes(); ++i) seen = stored[i];
     }
   } catch (const octavo::Error&) {
     return 0;  // refused
