@@ -93,7 +93,7 @@ int main(int argc, char** argv) try {
     std::cout << octavo::model_info(model).num_w8a8 << " of " << model.linears().size()
               << " linears in W8A8: " << model.generate(model.prepare(argv[4], {})).text << "\n";
   }
+  return 0;
 } catch (const octavo::Error& error) {
-  std::cerr << error.what() << "\n";
-  return 1;
+  return std::cerr << error.what() << "\n", 1;
 }

@@ -15,7 +15,7 @@ std::vector<std::int32_t> ids_of(const Json& list) {
   return ids;
 }
 
-SamplingOptions sampling_of(const GenerationConfig& config) {
+SamplingOptions default_sampling(const GenerationConfig& config) {
   SamplingOptions options;
   options.do_sample = config.do_sample;
   options.temperature = config.temperature;
@@ -48,7 +48,7 @@ TEST_CASE("a step draws from what transformers' processors leave") {
       logits.push_back(static_cast<float>(one.at("logits").at(k).as_number()));
     const std::vector<std::int32_t> ends(config.eos_token_ids.begin(), config.eos_token_ids.end());
     const model::Sampler sampler(
-        sampling_of(config),
+        default_sampling(config),
         model::TokenRules(config.rules, ends, static_cast<std::size_t>(one.at("prompt_tokens").as_int()),
                           one.at("limit").as_int(), static_cast<std::int64_t>(logits.size())));
     const std::vector<TokenProbability> choices = sampler.choices(logits, ids_of(one.at("history")));
