@@ -44,7 +44,8 @@ std::int64_t count(const ModelInput& input) { return static_cast<std::int64_t>(i
 octavo::Model::Impl opened() {
   const octavo::Checkpoint checkpoint = octavo::Checkpoint::open(golden::bundled());
   const octavo::ModelOptions options;
-  return {checkpoint, options, octavo::model::find_architecture(checkpoint).open(checkpoint, options, {}),
+  return {checkpoint, options,
+          octavo::model::RuntimeModel::open(checkpoint, octavo::model::find_architecture(checkpoint), options, {}),
           octavo::GenerationConfig::read(checkpoint.files(), checkpoint.config())};
 }
 
@@ -94,23 +95,23 @@ TEST_CASE("the logits behind a reused beginning are those of a whole run") {
     sequence.vision = vision;
     octavo::model::LanguageCall call;
     call.sequences = {&sequence, 1};
-    return impl.architecture->run(call);
+    return impl.runtime->run(call);
   };
   double worst = 0;
   std::int64_t reused = 0;
   for (const char* question : kQuestions) {
     const ModelInput input = ask(model, question, "001");
-    octavo::SequenceState state = impl.architecture->new_state();
-    octavo::KvCache cache = impl.architecture->new_cache(count(input));
+    octavo::SequenceState state = impl.runtime->new_state();
+    octavo::KvCache cache = impl.runtime->new_cache(count(input));
     octavo::model::PromptReuse reuse(kept, impl, input, octavo::DType::f32);
     reused += reuse.restore(state, cache);
     const Tensor vision = reuse.image_rows(octavo::model::CancelToken());
     const Tensor logits = run(state, cache, input, vision, reuse.restored_images());
     reuse.keep(input.ids, state, cache);
-    octavo::SequenceState fresh = impl.architecture->new_state();
-    octavo::KvCache empty = impl.architecture->new_cache(count(input));
+    octavo::SequenceState fresh = impl.runtime->new_state();
+    octavo::KvCache empty = impl.runtime->new_cache(count(input));
     const Tensor expected =
-        run(fresh, empty, input, impl.architecture->encode_images(input, octavo::model::CancelToken()), 0);
+        run(fresh, empty, input, impl.runtime->encode_images(input, octavo::model::CancelToken()), 0);
     double largest = 0;
     for (const float value : expected.values<float>())
       largest = std::max(largest, std::abs(static_cast<double>(value)));
