@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <octavo/file_sampling.hpp>
 #include <optional>
 #include <random>
 #include <system_error>

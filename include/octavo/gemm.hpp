@@ -149,9 +149,6 @@ void force_int8_backend(std::string_view name);
 /// Engines of the products of layers that stay in float, best first; the last is "portable", which runs anywhere. sgemm
 /// takes its kernel from the same choice. Results of different ones differ by the rounding of float32 sums.
 std::vector<BackendInfo> float_backends();
-/// The one that products run on now: forced, named by the environment, or the best one available.
-/// @throws Error  invalid_argument, unsupported when what the environment names cannot be had.
-std::string float_backend_in_use();
 /// Forces one by name for products from now on; unknown or unavailable names throw. "" restores the default: the one
 /// that OCTAVO_FLOAT_BACKEND names, or the best.
 void force_float_backend(std::string_view name);

@@ -24,11 +24,6 @@ struct SamplingOptions {
   std::uint64_t seed = 0;           ///< the same seed gives the same tokens
 };
 
-struct GenerationConfig;
-/// How generation_config.json wants tokens to be chosen. Without its do_sample, the repetition penalty alone: what has
-/// no effect is left at its default. The seed is 0.
-SamplingOptions sampling_of(const GenerationConfig& file);
-
 /// A token, and what is added to its logit before anything else is done with it: -infinity forbids it.
 struct TokenBias {
   std::int32_t id = 0;

@@ -83,9 +83,6 @@ inline bool runs_anywhere() noexcept { return true; }
 // The backend of that name, or the best available one for "". Throws for unknown and unavailable names.
 const Backend& choose_backend(std::string_view name);
 
-// The best of the table that is available, last, and those before it, which are not. Tests no other.
-std::vector<BackendInfo> best_backends();
-
 // The results of `rows` rows and `columns` columns; tokens and results start at the first of them.
 void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
                 const float* tokens, const Results& results);

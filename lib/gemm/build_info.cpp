@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend.hpp"
+#include "choice.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 #include "octavo/version.hpp"
@@ -94,9 +95,13 @@ BuildInfo build_info() {
   return info;
 }
 
-BackendChoice int8_backend_choice() { return choice(int8_backend_in_use, gemm::best_backends(), "OCTAVO_INT8_BACKEND"); }
+BackendChoice int8_backend_choice() {
+  return choice(int8_backend_in_use, gemm::best_int8_backends(), "OCTAVO_INT8_BACKEND");
+}
 
-BackendChoice float_backend_choice() { return choice(float_backend_in_use, float_backends(), "OCTAVO_FLOAT_BACKEND"); }
+BackendChoice float_backend_choice() {
+  return choice(gemm::float_backend_in_use, float_backends(), "OCTAVO_FLOAT_BACKEND");
+}
 
 JsonBuilder build_json() {
   const BuildInfo info = build_info();

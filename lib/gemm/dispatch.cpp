@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "backend.hpp"
+#include "choice.hpp"
 
 namespace octavo {
 
@@ -86,7 +87,7 @@ const Backend& choose_backend(std::string_view name) {
   throw Error(ErrorCode::invalid_argument, "there is no int8 backend \"" + wanted + "\"; known are " + known);
 }
 
-std::vector<BackendInfo> best_backends() {
+std::vector<BackendInfo> best_int8_backends() {
   std::vector<BackendInfo> table;
   while (table.empty() || !table.back().available) table.push_back(info_of(table.size()));  // the reference always is
   return table;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "choice.hpp"
 #include "kernels/cpu.hpp"
 #include "kernels/float_product.hpp"
 
@@ -60,6 +61,13 @@ FloatEngine chosen_float_engine() {
   return best.engine;
 }
 
+std::string float_backend_in_use() {
+  const FloatEngine chosen = chosen_float_engine();
+  for (const Engine& engine : kEngines)
+    if (engine.engine == chosen) return engine.name;
+  return kEngines.back().name;
+}
+
 }  // namespace gemm
 
 std::vector<BackendInfo> float_backends() {
@@ -69,13 +77,6 @@ std::vector<BackendInfo> float_backends() {
     table.push_back({engine.name, available, available ? engine.detail : "this processor lacks its instructions"});
   }
   return table;
-}
-
-std::string float_backend_in_use() {
-  const gemm::FloatEngine chosen = gemm::chosen_float_engine();
-  for (const gemm::Engine& engine : gemm::kEngines)
-    if (engine.engine == chosen) return engine.name;
-  return gemm::kEngines.back().name;
 }
 
 void force_float_backend(std::string_view name) { gemm::forced = name.empty() ? nullptr : &gemm::engine_named(name); }

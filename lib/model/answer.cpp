@@ -6,6 +6,7 @@
 #include <string>
 
 #include "octavo/detail/pooled.hpp"
+#include "octavo/file_sampling.hpp"
 
 namespace octavo::model {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "octavo/error.hpp"
-#include "octavo/generation_config.hpp"
+#include "octavo/file_sampling.hpp"
 #include "sampling_filters.hpp"
 
 namespace octavo {

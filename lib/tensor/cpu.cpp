@@ -41,12 +41,6 @@ bool amx(unsigned feature) noexcept {
 
 }  // namespace
 
-// The registers are SSE's, which every 64-bit system saves.
-bool has_sha() noexcept {
-  constexpr unsigned kSha = 1U << 29U;  // leaf 7, register EBX
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __builtin_cpu_supports("sse4.1") != 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
-}
 // The compiler's run-time check includes the operating system's part.
 bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
 bool has_avx512() noexcept {
@@ -58,7 +52,6 @@ bool has_avx512_bf16() noexcept { return has_avx512() && __builtin_cpu_supports(
 
 #else
 
-bool has_sha() noexcept { return false; }
 bool has_avx2() noexcept { return false; }
 bool has_avx512() noexcept { return false; }
 bool has_avx512_vnni() noexcept { return false; }

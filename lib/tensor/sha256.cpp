@@ -3,6 +3,7 @@
 #include "octavo/detail/cpu.hpp"
 
 #ifdef OCTAVO_X86
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -60,14 +61,28 @@ void absorb_block(std::array<std::uint32_t, 8>& state, const unsigned char* bloc
 }
 
 #ifdef OCTAVO_X86
+
 struct Words {
   __m128i four;
 };
+
+/// The registers are SSE's, which every 64-bit system saves.
+bool has_sha_instructions() noexcept {
+  constexpr unsigned kSha = 1U << 29U;  // leaf 7, register EBX
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __builtin_cpu_supports("sse4.1") != 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
+}
+
+#else
+
+bool has_sha_instructions() noexcept { return false; }
+
 #endif
 
 }  // namespace
 
-Sha256::Sha256(bool portable) noexcept : absorb_(!portable && has_sha() ? absorb_by_instructions : absorb_portable) {}
+Sha256::Sha256(bool portable) noexcept
+    : absorb_(!portable && has_sha_instructions() ? absorb_by_instructions : absorb_portable) {}
 
 void Sha256::absorb_portable(State& state, const unsigned char* blocks, std::size_t count) {
   for (; count > 0; --count, blocks += kBlockBytes) absorb_block(state, blocks);

@@ -11,7 +11,6 @@
 
 namespace octavo::detail {
 
-bool has_sha() noexcept;          // of SHA-256, and SSE4.1
 bool has_avx2() noexcept;         // and FMA
 bool has_avx512() noexcept;       // F, BW, VL and DQ
 bool has_avx512_vnni() noexcept;  // and VNNI
