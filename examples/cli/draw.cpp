@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <octavo/box_labels.hpp>
 #include <octavo/checkpoint.hpp>
 #include <octavo/message.hpp>
 #include <string_view>

@@ -1,6 +1,5 @@
 /// @file
-/// Boxes in answers: in which forms they are read, where they lie in the picture's own pixels, and drawn there with
-/// labels.
+/// Boxes in answers: in which forms they are read, where they lie in the picture's own pixels, and drawn there.
 ///
 /// A box is four numbers x1, y1, x2, y2: the left, upper, right and lower edge. Qwen2.5-VL writes them in pixels of the
 /// picture as it saw it, after smart_resize. What counts is the answer proper (answer_part); in it, the first of these
@@ -48,10 +47,7 @@ struct PictureSize {
 std::string_view answer_part(std::string_view text);
 /// All boxes of the answer's form, in their order; empty when it has none.
 std::vector<Box> boxes_in(std::string_view text);
-/// What the answer calls each of boxes_in(text), in UTF-8: the "label" of the box's object, as Qwen2.5-VL writes it; ""
-/// where there is none.
-std::vector<std::string> box_labels_in(std::string_view text);
-/// The first of boxes_in(text).
+/// The first of them.
 std::optional<Box> box_in(std::string_view text);
 /// The answer is a box: one by name, or nothing but plain ones, fences and brackets.
 bool is_box_answer(std::string_view text);
@@ -67,14 +63,9 @@ std::string boxes_to_original(std::string_view text, const PictureSize& size);
 std::optional<PictureSize> common_scale(std::span<const PictureSize> pictures);
 
 /// Draws boxes, in the picture's own pixels, into it: a bright line with a dark rim, so that it shows on every ground,
-/// one colour after the other. Its label stands at a box's upper left corner, black on its colour: above it, or where
-/// there is no room or another label, below the box or in it. Of several boxes, each label begins with its number, from
-/// 1. As much of a label is drawn as the picture is wide, at most 40 characters, those that are not ASCII as an empty
-/// box; its number then says which it is. Edges beyond the picture are drawn at its rim.
-/// `labels`: UTF-8, one for each box ("" for none), or none at all. Returns how many boxes were drawn: one that is
-/// wholly outside, or not finite, is not.
-/// @throws Error  invalid_argument for `rgb` of another size than the sides give, or another number of labels than
-/// boxes.
-std::size_t draw_boxes(Image& image, std::span<const Box> boxes, std::span<const std::string> labels = {});
+/// one colour after the other. Of several, each has its number, from 1, at its upper left corner. Edges beyond the
+/// picture are drawn at its rim. Returns how many were drawn: a box that is wholly outside, or not finite, is not.
+/// @throws Error  invalid_argument for `rgb` of another size than the sides give.
+std::size_t draw_boxes(Image& image, std::span<const Box> boxes);
 
 }  // namespace octavo

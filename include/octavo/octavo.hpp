@@ -36,6 +36,7 @@
 #include "octavo/structure.hpp"   // tensors and linears that a config promises
 #include "octavo/sampling.hpp"    // the next token
 #include "octavo/file_sampling.hpp"  // the same, by generation_config.json
+#include "octavo/box_labels.hpp"  // what answers call their boxes
 #include "octavo/boxes.hpp"       // boxes in answers, and where they lie in the picture
 #include "octavo/model.hpp"       // models and generation
 #include "octavo/model_info.hpp"  // what a model is, in numbers

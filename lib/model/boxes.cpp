@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "octavo/box_labels.hpp"
 #include "octavo/json.hpp"
 
 namespace octavo {

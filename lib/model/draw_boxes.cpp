@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "letters.hpp"
-#include "octavo/boxes.hpp"
+#include "octavo/box_labels.hpp"
 
 namespace octavo {
 namespace {
@@ -129,6 +129,8 @@ std::optional<Area> area_of(const Box& box, const Image& image) {
 }
 
 }  // namespace
+
+std::size_t draw_boxes(Image& image, std::span<const Box> boxes) { return draw_boxes(image, boxes, {}); }
 
 std::size_t draw_boxes(Image& image, std::span<const Box> boxes, std::span<const std::string> labels) {
   if (image.height < 1 || image.width < 1 ||

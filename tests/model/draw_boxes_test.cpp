@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "octavo/boxes.hpp"
+#include "octavo/box_labels.hpp"
 
 using namespace octavo;
 
