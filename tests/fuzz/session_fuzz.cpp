@@ -40,12 +40,16 @@ void mend(std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-/// Three bytes a change: where (16 bits), and what. A last one or two cut bytes off.
+/// Three bytes a change: where (16 bits; half of them in the numbers that the file begins with), and what. A last one
+/// or two cut bytes off.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::size_t kBeginning = 1024;
   static const std::vector<std::byte> whole = saved();
   std::vector<std::byte> bytes = whole;
-  for (; size >= 3; data += 3, size -= 3)
-    bytes[static_cast<std::size_t>(data[0] | data[1] << 8) % bytes.size()] = static_cast<std::byte>(data[2]);
+  for (; size >= 3; data += 3, size -= 3) {
+    const auto where = static_cast<std::size_t>(data[0] | data[1] << 8);
+    bytes[where % 2 == 0 ? where / 2 % kBeginning : where % bytes.size()] = static_cast<std::byte>(data[2]);
+  }
   if (size > 0) bytes.resize(bytes.size() - data[0]);
   mend(bytes);
   try {
