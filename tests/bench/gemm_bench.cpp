@@ -6,7 +6,8 @@
 // Every int8 backend that runs here is compared with `portable` before it is timed, as a whole layer ("w8a8:NAME") and
 // as the bare product of rows that are int8 already ("product:NAME"); every float backend as "bf16:NAME" and so on. The
 // text "sgemm": the float32 product alone, beside oneDNN's (with OMP_NUM_THREADS=1, so that it has one thread, too).
-// One JSON document on standard output.
+// The text "model": the linears of three layers of the 3B model and its lm_head in int8, one after the other, so that
+// weights come from memory, as they do in a model. One JSON document on standard output.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +18,9 @@
 #include "backend.hpp"
 #include "limits/limits.hpp"
 #include "octavo/attention.hpp"
+#include "octavo/detail/huge_pages.hpp"
 #include "octavo/gemm.hpp"
+#include "octavo/memory_pool.hpp"
 #include "octavo/parallel.hpp"
 
 // What sgemm replaced. It runs on threads of its own unless OMP_NUM_THREADS=1.
@@ -160,6 +163,52 @@ void attention_case(const char* name, std::int64_t q_len, std::int64_t kv_len, d
       4e-9 * 16 * 128 * pairs / t.best);
 }
 
+// The median over `rounds` of each; the whole does not fit a cache.
+void model_case(std::int64_t m, int rounds) {
+  struct Layer {
+    Linear q, k, v, o, gate, up, down;
+  };
+  std::vector<Layer> layers;
+  std::int64_t layer_weights = 0;
+  const auto layer = [&](std::int64_t n, std::int64_t k) {
+    layer_weights += n * k;
+    return Linear::w8a8("bench", weights_s8(n, k), noise({n}, 3), {});
+  };
+  for (int i = 0; i < 3; ++i)
+    layers.push_back({layer(2048, 2048), layer(256, 2048), layer(256, 2048), layer(2048, 2048), layer(11008, 2048),
+                      layer(11008, 2048), layer(2048, 11008)});
+  constexpr std::int64_t kVocabulary = 151936;
+  Tensor head_weight = Tensor::empty(DType::s8, {kVocabulary, 2048});
+  octavo::detail::advise_huge_pages(head_weight.mutable_raw(), head_weight.size_bytes());  // as the model's copy
+  for (std::int64_t i = 0; i < head_weight.numel(); ++i)
+    head_weight.mutable_data<std::int8_t>()[i] = static_cast<std::int8_t>(i * i % 251 - 125);
+  const Linear head = Linear::w8a16("bench", head_weight, noise({kVocabulary}, 3), {});
+  const octavo::MemoryPool pool;
+  const octavo::MemoryPoolScope scope(pool);
+  const Tensor x = noise({m, 2048}, 6);
+  Tensor hidden = noise({m, 2048}, 7);
+  std::vector<double> of_layers, of_head;
+  for (int round = 0; round < rounds; ++round) {
+    const double start = seconds();
+    for (const Layer& l : layers) {
+      const auto [q, k, v] = forward_all({&l.q, &l.k, &l.v}, x);
+      l.o.forward_add(q, hidden);
+      l.down.forward_add(forward_gated(l.gate, l.up, x), hidden);
+    }
+    const double between = seconds();
+    (void)head.forward(x.slice(0, 0, 1));  // a model samples one row
+    of_head.push_back(seconds() - between);
+    of_layers.push_back(between - start);
+  }
+  const auto show = [&](const char* name, std::vector<double>& times, std::int64_t rows, std::int64_t weights) {
+    std::sort(times.begin(), times.end());
+    const Case c{name, weights / 2048, 2048};
+    report("model", c, rows, {times.front(), times[times.size() / 2]}, 1);
+  };
+  show("linears of 3 layers, w8a8", of_layers, m, layer_weights);
+  show("lm_head, w8a16", of_head, 1, kVocabulary * 2048);
+}
+
 struct SgemmCase {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
@@ -225,6 +274,8 @@ int main(int argc, char** argv) {
       if (std::string(c.name).find(wanted) != std::string::npos) linear_case(c, budget);
     if (wanted.empty() || wanted == "sgemm")
       for (const SgemmCase& c : kSgemmCases) sgemm_case(c, budget);
+    if (wanted.empty() || wanted == "model")
+      for (const std::int64_t m : {1, 512}) model_case(m, 9);
     if (wanted.empty()) {
       attention_case("decode", 1, 1024, budget);
       attention_case("prefill", 1024, 1024, budget);

@@ -47,7 +47,7 @@ TEST_CASE("few rows over int8 weights are within 2^-30 of their largest value fo
   for (const std::int64_t k : {1, 15, 63, 64, 65, 200, 2048, 11008})
     for (const std::int64_t n : {1, 3, 4, 9})
       for (const float outlier : {0.0F, 1e4F, -3e6F})
-        for (const float spread : {1e-24F, 1.0F, 1e31F}) {
+        for (const float spread : {1e-24F, 1.0F, 1e28F}) {
           Tensor x = random(3, k, static_cast<unsigned>(k + n), spread);
           if (outlier != 0) x.mutable_data<float>()[k - 1] = outlier * spread;
           const Tensor w = random_s8(n, k, static_cast<unsigned>(k));
