@@ -1,0 +1,145 @@
+#include "blocked_amx.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace octavo::attention_kernels {
+
+namespace {
+
+std::int64_t round_up(std::int64_t count, std::int64_t step) noexcept { return (count + step - 1) / step * step; }
+
+std::uint16_t* halves(Floats& memory, std::int64_t count) {
+  return reinterpret_cast<std::uint16_t*>(memory.reserve(static_cast<std::size_t>((count + 1) / 2)));
+}
+
+struct Workspace {
+  Floats queries, keys, values;  // bf16, packed
+  Floats rows;                   // of a block, widened
+  Floats weights;                // of a tile
+};
+
+Workspace& workspace() {
+  thread_local Workspace own;
+  return own;
+}
+
+// The thread's tiles while one lives.
+class TileState {
+ public:
+  explicit TileState(const AmxKernels& amx) : amx_(amx) { amx_.start(); }
+  ~TileState() { amx_.stop(); }
+  TileState(const TileState&) = delete;
+  TileState& operator=(const TileState&) = delete;
+
+ private:
+  const AmxKernels& amx_;
+};
+
+// A task's rows, tile by tile, against packed blocks.
+class Tiles {
+ public:
+  Tiles(const Rows& rows, const AmxKernels& amx, const Sums& sums)
+      : rows_(rows),
+        amx_(amx),
+        sums_(sums),
+        depth_(round_up(rows.problem.width, kAmxDepth)),
+        width_(padded(rows.problem.width)),
+        tile_size_(amx.parts * kAmxRows * depth_) {
+    const std::int64_t tiles = (rows.count + kAmxRows - 1) / kAmxRows;
+    queries_ = halves(workspace().queries, tiles * tile_size_);
+    std::fill_n(queries_ + (tiles - 1) * tile_size_, tile_size_, std::uint16_t{0});  // rows that the last one lacks
+    const Problem& problem = rows.problem;
+    for (std::int64_t r = 0; r < rows.count; ++r)
+      amx.pack_query(problem.q.at(rows.task.batch, rows.head(r), rows.query(r)), problem.width, problem.scale,
+                     r % kAmxRows, queries_ + r / kAmxRows * tile_size_);
+    weights_ = halves(workspace().weights, amx.parts * kAmxRows * kKeyBlock);
+    std::fill_n(weights_, amx.parts * kAmxRows * kKeyBlock, std::uint16_t{0});
+  }
+
+  // Keys [begin, begin + count), packed.
+  void run(std::int64_t begin, std::int64_t count, const std::uint16_t* keys, const std::uint16_t* values) {
+    for (std::int64_t first = 0; first < rows_.count; first += kAmxRows)
+      tile(begin, count, keys, values, first, std::min(kAmxRows, rows_.count - first));
+  }
+
+ private:
+  void tile(std::int64_t begin, std::int64_t length, const std::uint16_t* keys, const std::uint16_t* values,
+            std::int64_t first, std::int64_t count) {
+    std::int64_t visible[kAmxRows];
+    for (std::int64_t r = 0; r < count; ++r) visible[r] = rows_.visible(first + r, begin, length);
+    const std::int64_t most = visible[count - 1];  // later queries see more
+    if (most == 0) return;
+    const std::int64_t padded_keys = round_up(most, kAmxDepth);
+    amx_.scores(queries_ + first / kAmxRows * tile_size_, count, keys, padded_keys, depth_, scores_);
+    if (rows_.problem.mask->kind() == Mask::Kind::tensor)
+      for (std::int64_t r = 0; r < count; ++r)
+        apply_mask(rows_, first + r, begin, length, scores_ + r * kKeyBlock, hidden_);
+    float factor[kAmxRows];
+    amx_.softmax(scores_, count, visible, padded_keys, sums_.largest + first, sums_.sum + first, factor, weights_);
+    amx_.accumulate(weights_, count, padded_keys, values, round_up(length, kAmxDepth), width_, factor,
+                    sums_.out + first * width_);
+  }
+
+  const Rows& rows_;
+  const AmxKernels& amx_;
+  Sums sums_;
+  std::int64_t depth_, width_, tile_size_;
+  std::uint16_t* queries_;
+  std::uint16_t* weights_;
+  alignas(64) float scores_[kAmxRows * kKeyBlock];
+  bool hidden_[kKeyBlock];
+};
+
+// Rows [begin, begin + count) of keys or values as float32, where they lie or copied.
+struct FloatRows {
+  const float* first;
+  std::int64_t stride;
+
+  FloatRows(const Kernels& kernels, const Stored& from, const Rows& rows, std::int64_t begin, std::int64_t count) {
+    const std::int64_t width = rows.problem.width;
+    if (from.dtype == DType::f32) {
+      first = from.at<float>(rows.task.batch, rows.task.kv_head, begin);
+      stride = from.row_stride;
+      return;
+    }
+    float* copied = workspace().rows.reserve(static_cast<std::size_t>(kKeyBlock * width));
+    copy_rows(kernels, from, rows.task, begin, count, width, width, copied);
+    first = copied;
+    stride = width;
+  }
+};
+
+}  // namespace
+
+void attend_amx(const Problem& problem, const Task& task, const Kernels& kernels, const AmxKernels& amx,
+                const Sums& sums) {
+  const Rows rows{problem, task};
+  clear(rows, sums);
+  std::uint16_t* keys = halves(workspace().keys, amx.parts * kKeyBlock * round_up(problem.width, kAmxDepth));
+  std::uint16_t* values = halves(workspace().values, amx.parts * kKeyBlock * padded(problem.width));
+  const TileState state(amx);
+  Tiles tiles(rows, amx, sums);
+  std::optional<FloatBlocks> exact;
+  // Blocks are whole, though a causal mask may hide the last keys from the task: whether all are finite, and so a row's
+  // bits, must not depend on how rows are divided.
+  const bool causal = problem.mask->kind() == Mask::Kind::causal;
+  const std::int64_t key_end = causal ? problem.kv_len : task.key_end;
+  for (std::int64_t begin = task.key_begin; begin < task.key_end; begin += kKeyBlock) {
+    const std::int64_t count = std::min(kKeyBlock, key_end - begin);
+    const FloatRows key(kernels, problem.k, rows, begin, count);
+    bool finite = amx.pack_keys(key.first, key.stride, count, problem.width, keys);
+    if (finite) {
+      const FloatRows value(kernels, problem.v, rows, begin, count);
+      finite = amx.pack_values(value.first, value.stride, count, problem.width, values);
+    }
+    if (finite) {
+      tiles.run(begin, count, keys, values);
+    } else {
+      if (!exact) exact.emplace(rows, kernels, sums);
+      exact->add(begin, count);
+    }
+  }
+}
+
+}  // namespace octavo::attention_kernels
