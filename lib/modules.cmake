@@ -63,7 +63,7 @@ if(TARGET octavo_attention)
                                 COMPILE_OPTIONS "-ffp-contract=off;-mavx2;-mfma;${octavo_quiet}")
     set_source_files_properties(${octavo_attention_kernels}/avx512.cpp PROPERTIES
       COMPILE_OPTIONS "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;${octavo_quiet}")
-    set_source_files_properties(${octavo_attention_kernels}/bf16_amx.cpp PROPERTIES COMPILE_OPTIONS
+    set_source_files_properties(${octavo_attention_kernels}/amx.cpp PROPERTIES COMPILE_OPTIONS
       "-ffp-contract=off;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;${octavo_quiet}")
   endif()
 endif()

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "blocked.hpp"
-#include "blocked_bf16.hpp"
+#include "blocked_amx.hpp"
 #include "octavo/parallel.hpp"
 #include "problem.hpp"
 #include "schedule.hpp"
@@ -20,6 +20,10 @@ using attention_kernels::Problem;
 using attention_kernels::Schedule;
 
 constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21;  // multiplications, some 30 us
+
+// Rows of a task: their sums and their queries fit the second cache, and they share packed keys and values, which take
+// longer to pack for AMX, and are sooner multiplied.
+constexpr std::int64_t kMostRows = 256, kMostAmxRows = 512;
 
 Tensor with_contiguous_rows(const Tensor& x) {
   if (!x.defined()) return x;
@@ -70,8 +74,8 @@ struct Run {
   const Problem& problem;
   const Kernels& kernels;
   const Schedule& schedule;
-  const attention_kernels::Bf16Kernels* bf16 = nullptr;  // where bf16 was asked for and is there
-  float* chunk_sums = nullptr;                           // of all tasks, where keys are divided
+  const attention_kernels::AmxKernels* amx = nullptr;  // where it multiplies
+  float* chunk_sums = nullptr;                         // of all tasks, where keys are divided
   std::atomic<std::int64_t> next{0};
 
   std::int64_t size() const noexcept { return attention_kernels::sums_size(schedule.most_rows, problem.width); }
@@ -84,8 +88,8 @@ struct Run {
       thread_local attention_kernels::Floats own;
       float* memory = chunk_sums != nullptr ? chunk_sums + t * size() : own.reserve(static_cast<std::size_t>(size()));
       const attention_kernels::Sums sums = attention_kernels::sums_in(memory, rows, problem.width);
-      if (bf16 != nullptr)
-        attend_bf16(problem, task, kernels, *bf16, sums);
+      if (amx != nullptr)
+        attend_amx(problem, task, kernels, *amx, sums);
       else
         attend(problem, task, kernels, sums);
       if (chunk_sums == nullptr) finish(problem, task, kernels, memory, 1);
@@ -97,10 +101,12 @@ void compute(const Problem& problem, FloatMath math) {
   // Kept by the calling thread, so that decoding does not allocate.
   thread_local Schedule schedule;
   thread_local attention_kernels::Floats chunk_sums;
-  attention_kernels::make_schedule(problem, num_threads(), schedule);
+  const Kernels& kernels = attention_kernels::kernels();
+  const attention_kernels::AmxKernels* amx = math == FloatMath::bf16 ? kernels.rounded : kernels.exact;
+  attention_kernels::make_schedule(problem, num_threads(), amx != nullptr ? kMostAmxRows : kMostRows, schedule);
   const auto tasks = static_cast<std::int64_t>(schedule.tasks.size());
-  Run run{problem, attention_kernels::kernels(), schedule};
-  if (math == FloatMath::bf16) run.bf16 = attention_kernels::bf16_kernels();
+  Run run{problem, kernels, schedule};
+  if (!schedule.few_rows) run.amx = amx;
   if (schedule.chunks > 1) run.chunk_sums = chunk_sums.reserve(static_cast<std::size_t>(tasks * run.size()));
   parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
                [&run](std::int64_t, std::int64_t) { run.take_tasks(); });

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "task_rows.hpp"
-
 namespace octavo::attention_kernels {
 
 namespace {
@@ -129,40 +127,53 @@ Sums sums_in(float* memory, std::int64_t rows, std::int64_t width) noexcept {
   return {memory, largest, largest + rows};
 }
 
-void attend(const Problem& problem, const Task& task, const Kernels& kernels, const Sums& sums) {
-  const Rows rows{problem, task};
-  const std::int64_t width = problem.width;
-  const std::int64_t wide = padded(width);
-  std::fill_n(sums.out, rows.count * wide, 0.0F);
+void clear(const Rows& rows, const Sums& sums) noexcept {
+  std::fill_n(sums.out, padded(rows.count) * padded(rows.problem.width), 0.0F);
   std::fill_n(sums.largest, rows.count, kMinusInfinity);
   std::fill_n(sums.sum, rows.count, 0.0F);
+}
 
+FloatBlocks::FloatBlocks(const Rows& rows, const Kernels& kernels, const Sums& sums)
+    : rows_(rows), kernels_(kernels), sums_(sums) {
+  const Problem& problem = rows.problem;
+  float* queries = workspace().queries.reserve(static_cast<std::size_t>(padded(rows.count) * problem.width));
+  pack_panels(
+      kernels, rows.count, problem.width, problem.scale,
+      [&](std::int64_t row) { return problem.q.at(rows.task.batch, rows.head(row), rows.query(row)); }, queries);
+  queries_ = queries;
+}
+
+void FloatBlocks::add(std::int64_t begin, std::int64_t count) const {
+  const Problem& problem = rows_.problem;
+  const Task& task = rows_.task;
+  const std::int64_t width = problem.width;
+  const std::int64_t wide = padded(width);
   Workspace& own = workspace();
-  float* queries = own.queries.reserve(static_cast<std::size_t>(padded(rows.count) * width));
   float* keys = own.keys.reserve(static_cast<std::size_t>(kKeyBlock * width));
   const bool keys_in_place = problem.k.dtype == DType::f32;
   const bool values_in_place = problem.v.dtype == DType::f32 && width == wide && problem.v.row_stride == width;
   float* copied =
       keys_in_place && values_in_place ? nullptr : own.rows.reserve(static_cast<std::size_t>(kKeyBlock * wide));
+  if (!keys_in_place) copy_rows(kernels_, problem.k, task, begin, count, width, wide, copied);
+  const float* key = keys_in_place ? problem.k.at<float>(task.batch, task.kv_head, begin) : copied;
+  const std::int64_t key_stride = keys_in_place ? problem.k.row_stride : wide;
   pack_panels(
-      kernels, rows.count, width, problem.scale,
-      [&](std::int64_t row) { return problem.q.at(task.batch, rows.head(row), rows.query(row)); }, queries);
+      kernels_, count, width, 1.0F, [&](std::int64_t row) { return key + row * key_stride; }, keys);
+  // Panels of fewer than kLanes rows: the kernels read whole ones, whose scores no row sees.
+  if (const std::int64_t packed = (count + kernels_.lanes - 1) / kernels_.lanes * kernels_.lanes;
+      packed < padded(count))
+    std::fill_n(keys + packed * width, (padded(count) - packed) * width, 0.0F);
+  if (!values_in_place) copy_rows(kernels_, problem.v, task, begin, count, width, wide, copied);
+  const float* value = values_in_place ? problem.v.at<float>(task.batch, task.kv_head, begin) : copied;
+  Tiles(rows_, kernels_, queries_, sums_).run({begin, count, keys, value, wide});
+}
 
-  Tiles tiles(rows, kernels, queries, sums);
-  for (std::int64_t begin = task.key_begin; begin < task.key_end; begin += kKeyBlock) {
-    const std::int64_t count = std::min(kKeyBlock, task.key_end - begin);
-    if (!keys_in_place) copy_rows(kernels, problem.k, task, begin, count, width, wide, copied);
-    const float* key = keys_in_place ? problem.k.at<float>(task.batch, task.kv_head, begin) : copied;
-    const std::int64_t key_stride = keys_in_place ? problem.k.row_stride : wide;
-    pack_panels(
-        kernels, count, width, 1.0F, [&](std::int64_t row) { return key + row * key_stride; }, keys);
-    // Panels of fewer than kLanes rows: the kernels read whole ones, whose scores no row sees.
-    if (const std::int64_t packed = (count + kernels.lanes - 1) / kernels.lanes * kernels.lanes; packed < padded(count))
-      std::fill_n(keys + packed * width, (padded(count) - packed) * width, 0.0F);
-    if (!values_in_place) copy_rows(kernels, problem.v, task, begin, count, width, wide, copied);
-    const float* value = values_in_place ? problem.v.at<float>(task.batch, task.kv_head, begin) : copied;
-    tiles.run({begin, count, keys, value, wide});
-  }
+void attend(const Problem& problem, const Task& task, const Kernels& kernels, const Sums& sums) {
+  const Rows rows{problem, task};
+  clear(rows, sums);
+  const FloatBlocks blocks(rows, kernels, sums);
+  for (std::int64_t begin = task.key_begin; begin < task.key_end; begin += kKeyBlock)
+    blocks.add(begin, std::min(kKeyBlock, task.key_end - begin));
 }
 
 void finish(const Problem& problem, const Task& task, const Kernels& kernels, float* memory, std::int64_t chunks) {

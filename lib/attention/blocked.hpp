@@ -10,6 +10,7 @@
 #include "kernels/kernels.hpp"
 #include "problem.hpp"
 #include "schedule.hpp"
+#include "task_rows.hpp"
 
 namespace octavo::attention_kernels {
 
@@ -37,7 +38,24 @@ inline std::int64_t padded(std::int64_t count) noexcept { return (count + kLanes
 std::int64_t sums_size(std::int64_t rows, std::int64_t width) noexcept;
 Sums sums_in(float* memory, std::int64_t rows, std::int64_t width) noexcept;
 
-// Computes the sums of a task. Working memory is the calling thread's own and stays with it.
+void clear(const Rows& rows, const Sums& sums) noexcept;
+
+// Adds blocks of keys to the sums of a task's rows, in float32. Working memory is the calling thread's own and stays
+// with it; one lives at a time.
+class FloatBlocks {
+ public:
+  FloatBlocks(const Rows& rows, const Kernels& kernels, const Sums& sums);
+  // Keys [begin, begin + count), at most kKeyBlock.
+  void add(std::int64_t begin, std::int64_t count) const;
+
+ private:
+  const Rows& rows_;
+  const Kernels& kernels_;
+  Sums sums_;
+  const float* queries_;  // packed
+};
+
+// Computes the sums of a task.
 void attend(const Problem& problem, const Task& task, const Kernels& kernels, const Sums& sums);
 
 // Writes the rows of a task to problem.out from the sums of all its chunks, which follow each other in `memory`.

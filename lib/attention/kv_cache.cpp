@@ -1,11 +1,10 @@
-#include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <optional>
 
+#include "cache_rows.hpp"
 #include "octavo/attention.hpp"
 #include "octavo/detail/checked.hpp"
+#include "octavo/parallel.hpp"
 
 namespace octavo {
 
@@ -26,7 +25,8 @@ struct KvCache::Impl {
 
 namespace {
 
-constexpr std::int64_t kMostLayers = 65536;  // no model comes near; each has storage of its own
+constexpr std::int64_t kGrainElements = 32768;  // of rows worth a thread: some 10 microseconds
+constexpr std::int64_t kMostLayers = 65536;     // no model comes near; each has storage of its own
 
 void check(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
            DType dtype) {
@@ -178,42 +178,30 @@ KvCache KvCache::clone() const {
 
 namespace {
 
-// Symmetric, by the largest magnitude; a row with NaN or infinity gets the scale NaN, so that it reads back as NaN.
-float quantize(const float* row, std::int64_t count, std::int8_t* to) {
-  float largest = 0;
-  float finite = 0;  // NaN where one value is not finite
-  for (std::int64_t i = 0; i < count; ++i) {
-    largest = std::max(largest, std::fabs(row[i]));
-    finite += 0.0F * row[i];
-  }
-  if (finite != 0) {
-    std::fill_n(to, count, std::int8_t{0});
-    return std::numeric_limits<float>::quiet_NaN();
-  }
-  const float scale = std::max(largest / 127.0F, std::numeric_limits<float>::min());  // of zeros: any
-  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<std::int8_t>(std::lrint(row[i] / scale));
-  return scale;
-}
-
 // Writes x[1,Hkv,Lq,D] f32, any strides, behind position `at` of to.
 void place(const Tensor& x, Tensor& to, Tensor& scales, std::int64_t at) {
   const Tensor from = x.strides()[3] == 1 || x.dim(3) <= 1 ? x : x.contiguous();
   const std::int64_t rows = x.dim(2);
   const std::int64_t width = x.dim(3);
-  for (std::int64_t h = 0; h < x.dim(1); ++h)
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const float* row = from.data<float>() + h * from.strides()[1] + i * from.strides()[2];
-      const std::int64_t position = h * to.dim(2) + at + i;
-      if (to.dtype() == DType::s8) {
-        scales.mutable_data<float>()[position] =
-            quantize(row, width, to.mutable_data<std::int8_t>() + position * width);
-      } else if (to.dtype() == DType::bf16) {
-        BFloat16* target = to.mutable_data<BFloat16>() + position * width;
-        for (std::int64_t d = 0; d < width; ++d) target[d] = to_bfloat16(row[d]);
-      } else {
-        std::memcpy(to.mutable_data<float>() + position * width, row, static_cast<std::size_t>(width) * sizeof(float));
-      }
+  const DType dtype = to.dtype();
+  void* target = to.mutable_raw();
+  float* scale = dtype == DType::s8 ? scales.mutable_data<float>() : nullptr;
+  const std::int64_t capacity = to.dim(2);
+  parallel_for(x.dim(1) * rows, kGrainElements / (width + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t head = i / rows;
+      const std::int64_t position = head * capacity + at + i % rows;
+      const float* row = from.data<float>() + head * from.strides()[1] + i % rows * from.strides()[2];
+      if (dtype == DType::s8)
+        scale[position] =
+            attention_kernels::row_to_s8(row, width, static_cast<std::int8_t*>(target) + position * width);
+      else if (dtype == DType::bf16)
+        attention_kernels::row_to_bf16(row, width, static_cast<BFloat16*>(target) + position * width);
+      else
+        std::memcpy(static_cast<float*>(target) + position * width, row,
+                    static_cast<std::size_t>(width) * sizeof(float));
     }
+  });
 }
 
 }  // namespace

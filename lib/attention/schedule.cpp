@@ -8,8 +8,7 @@ namespace octavo::attention_kernels {
 
 namespace {
 
-// Packing a block of keys costs as much as about eight rows do with it; the sums of 256 rows fit a second cache.
-constexpr std::int64_t kMostRows = 256, kLeastRows = 32;
+constexpr std::int64_t kLeastRows = 32;  // packing a block of keys costs as much as about eight rows do with it
 
 // Where so few rows meet so many keys (decode), keys are divided, else a thread per key/value head is all there is.
 // Always with up to eight queries: each of them has the bits that it has alone.
@@ -17,7 +16,7 @@ constexpr std::int64_t kFewRows = 64, kFewQueries = 8, kChunk = 4 * kKeyBlock;
 
 }  // namespace
 
-void make_schedule(const Problem& problem, int threads, Schedule& schedule) {
+void make_schedule(const Problem& problem, int threads, std::int64_t most_rows, Schedule& schedule) {
   schedule.tasks.clear();
   schedule.chunks = 1;
   schedule.most_rows = 0;
@@ -26,11 +25,11 @@ void make_schedule(const Problem& problem, int threads, Schedule& schedule) {
   const std::int64_t group = problem.group();
   const bool causal = mask.kind() == Mask::Kind::causal;
   const bool segments = mask.kind() == Mask::Kind::segments;
-  if (!segments && (problem.q_len * group <= kFewRows || problem.q_len <= kFewQueries))
-    schedule.chunks = std::max<std::int64_t>(1, (problem.kv_len + kChunk - 1) / kChunk);
+  schedule.few_rows = !segments && (problem.q_len * group <= kFewRows || problem.q_len <= kFewQueries);
+  if (schedule.few_rows) schedule.chunks = std::max<std::int64_t>(1, (problem.kv_len + kChunk - 1) / kChunk);
 
   const std::int64_t all_rows = problem.batches * problem.heads * problem.q_len;
-  const std::int64_t rows = std::clamp(all_rows / (4 * threads), kLeastRows, kMostRows);
+  const std::int64_t rows = std::clamp(all_rows / (4 * threads), kLeastRows, most_rows);
   const std::int64_t step = schedule.chunks > 1 ? problem.q_len : std::max<std::int64_t>(1, rows / group);
 
   const auto add = [&](const Task& task) {

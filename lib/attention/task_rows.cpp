@@ -1,6 +1,7 @@
 #include "task_rows.hpp"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -15,7 +16,10 @@ void apply_mask(const Rows& rows, std::int64_t row, std::int64_t begin, std::int
     const float added = mask.added != nullptr ? mask.added[offset + j] : 0.0F;
     hidden[j] =
         mask.visible != nullptr ? mask.visible[offset + j] == 0 : added == -std::numeric_limits<float>::infinity();
-    scores[j] = hidden[j] ? -std::numeric_limits<float>::infinity() : scores[j] + added;
+    // One NaN for all: which bits such a number carries must not matter to what it is rounded to.
+    scores[j] = hidden[j]           ? -std::numeric_limits<float>::infinity()
+                : std::isnan(added) ? std::numeric_limits<float>::quiet_NaN()
+                                    : scores[j] + added;
   }
 }
 

@@ -1,6 +1,6 @@
 // Products on bf16 units: within what rounding the operands explains, and NaN as everywhere.
 #include "catch.hpp"
-#include "kernels/bf16.hpp"
+#include "kernels/kernels.hpp"
 #include "support.hpp"
 
 using namespace attention_test;
@@ -13,7 +13,7 @@ namespace {
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 bool runs() {
-  if (octavo::attention_kernels::bf16_kernels() != nullptr) return true;
+  if (octavo::attention_kernels::kernels().rounded != nullptr) return true;
   WARN("not tested, as this processor has no AMX for bf16");
   return false;
 }
@@ -61,11 +61,13 @@ TEST_CASE("bf16 products are those of rounded operands") {
   }
 }
 
-TEST_CASE("bf16 products round what is not bf16") {
+TEST_CASE("bf16 products round what is not bf16 where rows are many") {
   if (!runs()) return;
-  const Tensor v = Tensor::from<float>(std::vector<float>{1.001F}, {1, 1, 1, 1});
-  CHECK(list<float>(attention(v, v, v, with(Mask::none())))[0] == 1.0F);
-  CHECK(list<float>(attention(v, v, v))[0] == 1.001F);
+  const Tensor v = Tensor::from<float>(std::vector<float>(65, 1.001F), {1, 1, 65, 1});
+  CHECK(list<float>(attention(v, v, v, with(Mask::causal(0))))[0] == 1.0F);  // the first query sees one key
+  CHECK(list<float>(attention(v, v, v, {.mask = Mask::causal(0)}))[0] == 1.001F);
+  const Tensor few = v.slice(2, 0, 64);
+  CHECK(list<float>(attention(few, few, few, with(Mask::causal(0))))[0] == 1.001F);
 }
 
 TEST_CASE("what bf16 products cost in accuracy") {

@@ -62,6 +62,20 @@ TEST_CASE("every instruction set computes odd sizes") {
   });
 }
 
+TEST_CASE("scores far apart and in any order for every instruction set") {
+  // The largest score so far grows, by much and by little, and falls behind.
+  const Tensor v = random({1, 1, 900, 3}, 3);
+  for (const float step : {-0.3F, 0.003F, 0.02F, 0.3F}) {
+    Tensor k = Tensor::zeros(DType::f32, {1, 1, 900, 3}), q = Tensor::zeros(DType::f32, {1, 1, 70, 3});
+    for (std::int64_t j = 0; j < 900; ++j) k.mutable_data<float>()[3 * j] = step * static_cast<float>(j);
+    for (std::int64_t i = 0; i < 70; ++i) q.mutable_data<float>()[3 * i] = 1;
+    for_each_instruction_set([&](const char*) {
+      INFO("step " << step);
+      CHECK(worst_difference(attention(q, k, v, {.scale = 1}), q, k, v, 1, everything) < kTolerance);
+    });
+  }
+}
+
 TEST_CASE("views give the bits of their copies for every instruction set") {
   for_each_instruction_set([](const char*) {
     for (const Sizes& s : kOddSizes) {

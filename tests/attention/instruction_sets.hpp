@@ -25,7 +25,7 @@ class Forced {
 /// Calls test(name) with each instruction set forced; says which this processor cannot run.
 template <class Test>
 void for_each_instruction_set(Test&& test) {
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "amx"}) {
     const Forced forced(name);
     if (!forced.runs()) {
       WARN("not tested, as this processor cannot run it: " << name);

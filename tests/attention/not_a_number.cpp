@@ -22,16 +22,17 @@ struct Seen {
 
 std::vector<Seen> masks() {
   const auto scattered = [](std::int64_t i, std::int64_t j) { return (i * 7 + j * 3) % 5 < 2; };
-  Tensor visible = Tensor::zeros(DType::u8, {1, 1, 20, 150});
-  Tensor added = Tensor::zeros(DType::f32, {1, 1, 20, 150});
-  for (std::int64_t i = 0; i < 20; ++i)
+  Tensor visible = Tensor::zeros(DType::u8, {1, 1, 40, 150});
+  Tensor added = Tensor::zeros(DType::f32, {1, 1, 40, 150});
+  for (std::int64_t i = 0; i < 40; ++i)
     for (std::int64_t j = 0; j < 150; ++j) {
       visible.mutable_data<std::uint8_t>()[i * 150 + j] = scattered(i, j) ? 1 : 0;
       added.mutable_data<float>()[i * 150 + j] = scattered(i, j) ? 0.5F : -kInfinity;
     }
   return {
-      {"none", 20, 150, Mask::none(), [](std::int64_t, std::int64_t) { return true; }},
+      {"none", 40, 150, Mask::none(), [](std::int64_t, std::int64_t) { return true; }},
       {"causal", 150, 150, Mask::causal(0), [](std::int64_t i, std::int64_t j) { return j <= i; }},
+      {"causal after 100", 50, 150, Mask::causal(100), [](std::int64_t i, std::int64_t j) { return j <= 100 + i; }},
       {"causal after 140", 10, 150, Mask::causal(140), [](std::int64_t i, std::int64_t j) { return j <= 140 + i; }},
       {"decode over chunks", 3, 1500, Mask::causal(1497), [](std::int64_t i, std::int64_t j) { return j <= 1497 + i; }},
       {"segments", 150, 150, Mask::segments({0, 9, 100, 150}),
@@ -39,8 +40,8 @@ std::vector<Seen> masks() {
          const auto segment = [](std::int64_t row) { return row < 9 ? 0 : row < 100 ? 1 : 2; };
          return segment(i) == segment(j);
        }},
-      {"visible u8", 20, 150, Mask::explicit_tensor(visible), scattered},
-      {"added f32", 20, 150, Mask::explicit_tensor(added), scattered}};
+      {"visible u8", 40, 150, Mask::explicit_tensor(visible), scattered},
+      {"added f32", 40, 150, Mask::explicit_tensor(added), scattered}};
 }
 
 /// Runs four query heads over two key/value heads with one value of q (0), k (1) or v (2) replaced, in head 1, row

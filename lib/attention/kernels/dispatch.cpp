@@ -1,7 +1,7 @@
 #include <atomic>
 #include <string_view>
 
-#include "bf16.hpp"
+#include "amx.hpp"
 #include "kernels.hpp"
 #include "octavo/detail/cpu.hpp"
 
@@ -10,6 +10,7 @@ namespace octavo::attention_kernels {
 namespace {
 
 const Kernels* usable(std::string_view name) noexcept {
+  if (name == "amx") return detail::has_amx_bf16() && detail::has_avx512_bf16() ? amx_kernels() : nullptr;
   if (name == "avx512") return detail::has_avx512() ? avx512_kernels() : nullptr;
   if (name == "avx2") return detail::has_avx2() ? avx2_kernels() : nullptr;
   return name == "portable" ? portable_kernels() : nullptr;
@@ -19,9 +20,20 @@ std::atomic<const Kernels*> forced{nullptr};
 
 }  // namespace
 
+const Kernels* amx_kernels() noexcept {
+  static const Kernels table = [] {
+    Kernels made = avx512_kernels() != nullptr ? *avx512_kernels() : Kernels{};
+    made.name = "amx";
+    made.exact = amx_exact();
+    made.rounded = amx_rounded();
+    return made;
+  }();
+  return avx512_kernels() != nullptr && table.exact != nullptr ? &table : nullptr;
+}
+
 const Kernels& best_kernels() noexcept {
   static const Kernels& best = [&]() -> const Kernels& {
-    for (const char* name : {"avx512", "avx2"})
+    for (const char* name : {"amx", "avx512", "avx2"})
       if (const Kernels* found = usable(name)) return *found;
     return *portable_kernels();
   }();
@@ -31,11 +43,6 @@ const Kernels& best_kernels() noexcept {
 const Kernels& kernels() noexcept {
   const Kernels* chosen = forced.load(std::memory_order_relaxed);
   return chosen != nullptr ? *chosen : best_kernels();
-}
-
-const Bf16Kernels* bf16_kernels() noexcept {
-  static const bool runs = amx_kernels() != nullptr && detail::has_amx_bf16() && detail::has_avx512_bf16();
-  return runs && forced.load(std::memory_order_relaxed) == nullptr ? amx_kernels() : nullptr;
 }
 
 bool force_kernels(const char* name) noexcept {

@@ -1,4 +1,5 @@
-// The inner loops of attention, once per instruction set. All work on float32 and on one block of keys at a time.
+// The inner loops of attention, once per instruction set, on one block of keys at a time; those on float32, and beside
+// them those on AMX (amx.hpp).
 //
 // Every sum has one order, whatever the instruction set and however the rows are divided: a score adds its products
 // from the first column to the last, an output element its keys from the first to the last, and a sum of weights is
@@ -12,6 +13,8 @@ namespace octavo::attention_kernels {
 
 inline constexpr std::int64_t kKeyBlock = 128;  // keys whose scores are held at once
 inline constexpr std::int64_t kLanes = 16;      // scores and output rows are padded to a multiple of it
+
+struct AmxKernels;
 
 struct Kernels {
   const char* name;
@@ -44,6 +47,10 @@ struct Kernels {
 
   // to[i] = exp(from[i]) for from <= 0; see exp.hpp.
   void (*exponential)(const float* from, std::int64_t count, float* to);
+
+  // What multiplies many rows faster, where there is something: in float32's precision, and rounded to bf16.
+  const AmxKernels* exact = nullptr;
+  const AmxKernels* rounded = nullptr;
 };
 
 inline constexpr std::int64_t kMostTileRows = 8;
@@ -53,12 +60,13 @@ inline constexpr std::int64_t kMostLanes = 16;
 const Kernels* portable_kernels() noexcept;
 const Kernels* avx2_kernels() noexcept;    // AVX2 and FMA
 const Kernels* avx512_kernels() noexcept;  // AVX-512 F, BW, VL and DQ
+const Kernels* amx_kernels() noexcept;     // the same, with tiles of bf16 and AVX512-BF16
 
 // The best that this processor and operating system can run.
 const Kernels& best_kernels() noexcept;
 
-// What attention uses: the best, or what force_kernels chose. "portable", "avx2" or "avx512"; "" for the best. False,
-// and nothing changed, where it cannot run here. For tests and benchmarks: not while attention runs.
+// What attention uses: the best, or what force_kernels chose. "portable", "avx2", "avx512" or "amx"; "" for the best.
+// False, and nothing changed, where it cannot run here. For tests and benchmarks: not while attention runs.
 const Kernels& kernels() noexcept;
 bool force_kernels(const char* name) noexcept;
 
