@@ -136,7 +136,7 @@ void attend_amx(const Problem& problem, const Task& task, const Kernels& kernels
   const TileState state(amx);
   Tiles tiles(rows, amx, sums);
   std::optional<FloatBlocks> exact;
-  std::array<Block, kMostTogether> packed;
+  std::array<Block, kMostTogether> packed{};
   std::int64_t packed_count = 0;
   const auto run_packed = [&] {
     tiles.run({packed.data(), static_cast<std::size_t>(packed_count)});
