@@ -186,7 +186,7 @@ std::shared_ptr<const Architecture> read_architecture(const Json& config);
 
 /// The tensors of an architecture in the order of the forward pass, by what its constructors ask for. With `problems`,
 /// a quantization_config that cannot be run is reported there, once each, and how the linear is stored left open.
-/// @throws Error  format when config.json promises more blocks than there are tensors; what scheme_of throws.
+/// @throws Error  what scheme_of throws.
 std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint, const Architecture& architecture,
                                              std::vector<CheckProblem>* problems = nullptr);
 

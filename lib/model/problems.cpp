@@ -150,6 +150,7 @@ bool known_tensors(const Checkpoint& checkpoint, const ArchitectureEntry& entry,
   if (entry.known_tensors) return entry.known_tensors(checkpoint, expected, problems);
   try {
     const std::shared_ptr<const Architecture> architecture = read_architecture(checkpoint.config());
+    require_plausible_blocks(checkpoint, *architecture);
     head_notes(checkpoint, problems);
     expected = expected_tensors(checkpoint, *architecture, &problems);
   } catch (const Error& error) {  // of config.json itself config_problems has told

@@ -184,7 +184,6 @@ std::shared_ptr<const Architecture> read_architecture(const Json& config) {
 
 std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint, const Architecture& architecture,
                                              std::vector<CheckProblem>* problems) {
-  model::require_plausible_blocks(checkpoint, architecture);
   const bool tied = embedding_is_head(checkpoint, stated_tie(checkpoint.config()));
   const TextConfig& text = architecture.text();
   constexpr FloatMath kAny = FloatMath::f32;
@@ -213,7 +212,9 @@ std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint) {
 
 std::vector<std::string> structure_problems(const Checkpoint& checkpoint) {
   std::vector<std::string> lines;
-  for (CheckProblem& problem : model::tensor_problems(checkpoint, expected_tensors(checkpoint)))
+  const std::shared_ptr<const Architecture> architecture = model::find_architecture(checkpoint).architecture;
+  model::require_plausible_blocks(checkpoint, *architecture);
+  for (CheckProblem& problem : model::tensor_problems(checkpoint, expected_tensors(checkpoint, *architecture)))
     lines.push_back(std::move(problem.what));
   return lines;
 }

@@ -17,8 +17,8 @@ Tensor golden_tensor(const std::string& name) {
 
 ModelInput golden_input(const std::string& name) {
   ModelInput input;
-  for (const std::int64_t id : golden_tensor(name + ".ids").values<std::int64_t>())
-    input.ids.push_back(static_cast<std::int32_t>(id));
+  const Tensor ids = golden_tensor(name + ".ids");
+  for (const std::int64_t id : ids.values<std::int64_t>()) input.ids.push_back(static_cast<std::int32_t>(id));
   return input;
 }
 
