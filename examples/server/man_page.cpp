@@ -42,7 +42,7 @@ std::string man_page(const CLI::App& app) {
          "taken.\n.TP\n.B 2\nWrong usage.\n"
          ".SH ENVIRONMENT\n.TP\n.B OCTAVO_API_KEY\nThe key, where \\-\\-api\\-key is not given.\n"
          ".TP\n.B OCTAVO_NUM_THREADS\nThreads that compute.\n"
-         ".SH SEE ALSO\n.BR octavo (1)\n";
+         ".SH SEE ALSO\n.BR octavo (1)";  // CLI11 ends the line
 }
 
 }  // namespace server
