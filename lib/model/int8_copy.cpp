@@ -5,12 +5,19 @@
 
 #include "octavo/error.hpp"
 #include "octavo/observer.hpp"
+#include "octavo/parallel.hpp"
 
 namespace octavo::model {
 
 namespace {
 
-constexpr std::int64_t kPartValues = std::int64_t{1} << 20;  // of float32 at a time: 4 MiB, which stays in cache
+constexpr std::int64_t kPartValues = std::int64_t{1} << 20;  // of a thread's part, whose pages are given back at once
+constexpr std::int64_t kWidenedValues = std::int64_t{1} << 17;  // of float32 at a time: 512 KiB, which stay in cache
+
+/// At least one row.
+std::int64_t rows_of(std::int64_t values, std::int64_t k) {
+  return std::max<std::int64_t>(1, values / std::max<std::int64_t>(1, k));
+}
 
 }  // namespace
 
@@ -19,19 +26,26 @@ constexpr std::int64_t kPartValues = std::int64_t{1} << 20;  // of float32 at a 
 Linear int8_copy(const std::string& module_path, const Tensor& weight, FloatMath math) {
   const std::int64_t n = weight.dim(0);
   const std::int64_t k = weight.dim(1);
-  const std::int64_t part =
-      std::clamp<std::int64_t>(kPartValues / std::max<std::int64_t>(1, k), 1, std::max<std::int64_t>(1, n));
-  const ObserverScope quiet(nullptr);  // no operation of a run
+  const std::int64_t part = rows_of(kPartValues, k);
+  const std::int64_t widened = rows_of(kWidenedValues, k);
   Tensor values = Tensor::empty(DType::s8, {n, k});
   Tensor scales = Tensor::empty(DType::f32, {n});
-  in_context(module_path + ".weight, rounded to int8", [&] {
-    for (std::int64_t begin = 0; begin < n; begin += part) {
-      const Tensor rows = weight.slice(0, begin, std::min(n, begin + part));
+  auto* to = values.mutable_data<std::int8_t>();
+  auto* scale = scales.mutable_data<float>();
+  const auto round = [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t begin = first; begin < last; begin += widened) {
+      const Tensor rows = weight.slice(0, begin, std::min(last, begin + widened));
       const QuantizedRows rounded = quantize_per_token(rows.to(DType::f32), TokenScale::absmax_127_5);
-      std::memcpy(values.mutable_data<std::int8_t>() + begin * k, rounded.values.raw(), rounded.values.size_bytes());
-      std::memcpy(scales.mutable_data<float>() + begin, rounded.scales.raw(), rounded.scales.size_bytes());
-      rows.drop_pages();  // read for this alone
+      std::memcpy(to + begin * k, rounded.values.raw(), rounded.values.size_bytes());
+      std::memcpy(scale + begin, rounded.scales.raw(), rounded.scales.size_bytes());
     }
+    weight.slice(0, first, last).drop_pages();  // read for this alone
+  };
+  in_context(module_path + ".weight, rounded to int8", [&] {
+    parallel_for((n + part - 1) / part, 1, [&](std::int64_t begin, std::int64_t end) {
+      const ObserverScope quiet(nullptr);  // no operation of a run
+      for (std::int64_t i = begin; i < end; ++i) round(i * part, std::min(n, (i + 1) * part));
+    });
   });
   return Linear::w8a16(module_path, values, scales, {}, math);
 }
