@@ -26,10 +26,11 @@ struct BenchSettings {
 /// What a step cannot do without: operations of products (a multiply-add is two) by the kind of their operands, so by
 /// the fastest unit that may do them; exps, in float32; bytes that are read or written once.
 struct Work {
-  double int8 = 0, bf16 = 0, f32 = 0;
-  /// Of float32 by bf16 or int8, in float32's precision: a float32 is the sum of three bf16, so that it is one product
-  /// of a float32 unit or three of a bf16 unit (docs/gemm.md).
-  double f32_by_bf16 = 0;
+  double int8 = 0, bf16 = 0;
+  // In float32's precision. A float32 is the sum of three bf16 (docs/gemm.md), so that a product is one of a float32
+  // unit, or of a bf16 unit three, of float32 by bf16 or int8, or six, of two float32 (what is left out of the nine is
+  // below float32's last digit).
+  double f32_by_bf16 = 0, f32 = 0;
   double exps = 0;
   double bytes = 0;
   double operations() const { return int8 + bf16 + f32 + f32_by_bf16; }
@@ -72,7 +73,9 @@ struct LeftOut {
 struct ModelMemory {
   std::string dtype;                 // of the language model's linears: "W8A8"
   double weight_bytes = 0;           // of tensors in the directory's files
-  std::optional<double> peak_bytes;  // of the process while the model was open and ran; mapped files included
+  std::int64_t side = 0;             // of the picture that was asked about; 0: none
+  std::int64_t prompt_tokens = 0;    // the picture's included
+  std::optional<double> peak_bytes;  // of the process while the model was opened and answered; mapped files included
 };
 
 struct BenchResult {
@@ -96,6 +99,12 @@ void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& 
 void bench_attention(const BenchSettings& settings, double seconds, BenchResult& result);
 void bench_picture(double seconds, BenchResult& result);
 void bench_model(const BenchSettings& settings, double seconds, BenchResult& result);
+
+/// Opens MODEL and has it answer once, about a picture where it can see. To be called before the process has needed
+/// memory for other things.
+ModelMemory measure_memory(const BenchSettings& settings);
+octavo::Image gradient(std::int64_t side);                           // what it shows does not matter
+octavo::ModelInput plain_tokens(std::int64_t count, unsigned seed);  // ids of plain text in every vocabulary
 
 /// Runs every job once to warm up, then all in turns, so that a machine that slows down slows all of them: at least
 /// three rounds, more while `seconds` last. Throws Error (cancelled) on Ctrl-C.

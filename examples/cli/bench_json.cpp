@@ -82,6 +82,7 @@ JsonBuilder bench_json(const BenchResult& result) {
   if (result.memory) {
     JsonBuilder memory = JsonBuilder::object();
     memory.set("language_weights", result.memory->dtype).set("weight_bytes", result.memory->weight_bytes);
+    memory.set("picture_side", result.memory->side).set("prompt_tokens", result.memory->prompt_tokens);
     if (result.memory->peak_bytes) memory.set("peak_bytes", *result.memory->peak_bytes);
     document.set("memory", std::move(memory));
   }

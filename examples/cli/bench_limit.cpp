@@ -14,10 +14,8 @@ class Times {
   Times(const Work& work, const limits::Machine& machine) : machine_(machine) {
     add("int8", work.int8);
     add("bf16", work.bf16);
-    add("f32", work.f32);
-    // The unit that is through with them first.
-    const bool by_bf16 = machine.rate("bf16") > 3 * machine.rate("f32");
-    add(by_bf16 ? "bf16" : "f32", work.f32_by_bf16 * (by_bf16 ? 3 : 1));
+    add_exact(work.f32_by_bf16, 3);
+    add_exact(work.f32, 6);
     exps_ = work.exps / machine.rate("exp");
   }
 
@@ -34,6 +32,11 @@ class Times {
   }
 
  private:
+  /// In float32's precision: one product of a float32 unit or `parts` of a bf16 unit, whichever is through first.
+  void add_exact(double operations, double parts) {
+    const bool by_parts = machine_.rate("bf16") > parts * machine_.rate("f32");
+    add(by_parts ? "bf16" : "f32", operations * (by_parts ? parts : 1));
+  }
   void add(const std::string& kind, double operations) { products_[kind] += operations / machine_.rate(kind); }
 
   const limits::Machine& machine_;

@@ -72,11 +72,16 @@ void print_table(const BenchResult& result) {
                   limit.binds.c_str());
     std::printf("\n");
   }
-  if (result.memory && result.memory->peak_bytes)
+  if (result.memory && result.memory->peak_bytes) {
+    const ModelMemory& memory = *result.memory;
+    const std::string side = std::to_string(memory.side);
     std::printf(
-        "\nmemory    %s weights; at most %.0f MB of the process, mapped files included: %.2f of the files' %.0f MB\n",
-        result.memory->dtype.c_str(), 1e-6 * *result.memory->peak_bytes,
-        *result.memory->peak_bytes / result.memory->weight_bytes, 1e-6 * result.memory->weight_bytes);
+        "\nmemory    %s weights; opening and answering%s %lld tokens: at most %.0f MB of the process, mapped files "
+        "included: %.2f of the files' %.0f MB\n",
+        memory.dtype.c_str(), memory.side > 0 ? (" on a picture of " + side + " x " + side + ",").c_str() : " on",
+        static_cast<long long>(memory.prompt_tokens), 1e-6 * *memory.peak_bytes,
+        *memory.peak_bytes / memory.weight_bytes, 1e-6 * memory.weight_bytes);
+  }
   for (const LeftOut& left : result.left_out) std::printf("left out  %s: %s\n", left.name.c_str(), left.why.c_str());
 }
 

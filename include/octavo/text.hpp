@@ -96,8 +96,9 @@ class ChatTemplate {
   /// The template that transformers' processor takes: chat_template.json, chat_template.jinja, or the key chat_template
   /// of processor_config.json; without any the tokenizer's, in tokenizer_config.json ("default" of a list of named
   /// ones). In a directory that has none, Qwen2.5-VL's.
+  /// `takes_pictures`: whether the model does; the template of one that does not is not asked what it makes of them.
   /// @throws Error  for files that are no JSON. A template that cannot be read is no error: see problem().
-  static ChatTemplate open(const FileSource& files);
+  static ChatTemplate open(const FileSource& files, bool takes_pictures = true);
   /// `origin` is how errors name the template, usually the file.
   static ChatTemplate parse(std::string_view source, const std::string& origin);
 

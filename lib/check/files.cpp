@@ -101,13 +101,13 @@ void add_findings(const std::string& path, const SettingsTable& table, std::vect
                         finding.kind == SettingFinding::Kind::refused});
 }
 
-void check_template(const std::string& directory, bool is_built_in, std::vector<CheckProblem>& problems) {
+void check_template(const std::string& directory, const KnownConfig& config, std::vector<CheckProblem>& problems) {
   try {
-    const ChatTemplate chat = ChatTemplate::open(directory);
+    const ChatTemplate chat = ChatTemplate::open(directory, config.takes_pictures);
     const std::string& where = chat.origin();
     if (!chat.problem().empty())
       problems.push_back({chat.problem(), where, "compare answers with transformers before relying on them", false});
-    if (is_built_in && !chat.difference().empty())
+    if (config.is_built_in && !chat.difference().empty())
       problems.push_back({chat.difference(), where, "nothing, if the model was trained with it", false});
   } catch (const Error& error) {
     problems.push_back({error.what(), directory, "copy the chat template of the model it was made from"});
@@ -234,7 +234,9 @@ KnownConfig known_config(const Json& json) {
   std::vector<ConfigProblem> told;
   bool tensors_known = false;
   known.fields = Qwen25VlConfig::parse_all(json, told, tensors_known);
-  const std::string type = json.get_string("model_type", "");
+  const auto stated = json.find("model_type");
+  if (!stated || !stated->is_string()) return known;
+  const std::string type = stated->as_string();
   const std::vector<std::string> registered = registered_architectures();
   if (type == "qwen2_5_vl" || std::find(registered.begin(), registered.end(), type) == registered.end()) return known;
   known.is_built_in = false;
@@ -254,7 +256,7 @@ KnownConfig known_config(const Json& json) {
 void check_files(const std::string& directory, const Json& json, const KnownConfig& config,
                  std::vector<CheckProblem>& problems) {
   check_tokenizer(directory, json, config, problems);
-  check_template(directory, config.is_built_in, problems);
+  check_template(directory, config, problems);
   if (config.takes_pictures) check_processor(directory, config.fields.vision, problems);
   check_generation(directory, json, config.fields, problems);
   if (exists(directory, "adapter_config.json"))

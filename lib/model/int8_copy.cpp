@@ -1,6 +1,7 @@
 #include "int8_copy.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "octavo/cancel.hpp"
@@ -9,13 +10,20 @@
 #include "octavo/error.hpp"
 #include "octavo/log.hpp"
 #include "octavo/observer.hpp"
+#include "octavo/parallel.hpp"
 #include "stopwatch.hpp"
 
 namespace octavo::model {
 
 namespace {
 
-constexpr std::int64_t kPartValues = std::int64_t{1} << 20;  // of float32 at a time: 4 MiB, which stays in cache
+constexpr std::int64_t kPartValues = std::int64_t{1} << 20;  // of a thread's part, whose pages are given back at once
+constexpr std::int64_t kWidenedValues = std::int64_t{1} << 17;  // of float32 at a time: 512 KiB, which stay in cache
+
+/// At least one row.
+std::int64_t rows_of(std::int64_t values, std::int64_t k) {
+  return std::max<std::int64_t>(1, values / std::max<std::int64_t>(1, k));
+}
 
 }  // namespace
 
@@ -24,22 +32,31 @@ constexpr std::int64_t kPartValues = std::int64_t{1} << 20;  // of float32 at a 
 Linear int8_copy(const std::string& module_path, const Tensor& weight, FloatMath math) {
   const std::int64_t n = weight.dim(0);
   const std::int64_t k = weight.dim(1);
-  const std::int64_t part =
-      std::clamp<std::int64_t>(kPartValues / std::max<std::int64_t>(1, k), 1, std::max<std::int64_t>(1, n));
+  const std::int64_t part = rows_of(kPartValues, k);
+  const std::int64_t widened = rows_of(kWidenedValues, k);
   const Stopwatch watch;
-  const ObserverScope quiet(nullptr);  // no operation of a run
   Tensor values = Tensor::empty(DType::s8, {n, k});
   detail::advise_huge_pages(values.mutable_raw(), values.size_bytes());
   Tensor scales = Tensor::empty(DType::f32, {n});
-  in_context(module_path + ".weight, rounded to int8", [&] {
-    for (std::int64_t begin = 0; begin < n; begin += part) {
+  auto* to = values.mutable_data<std::int8_t>();
+  auto* scale = scales.mutable_data<float>();
+  const auto round = [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t begin = first; begin < last; begin += widened) {
       check_cancelled();
-      const Tensor rows = weight.slice(0, begin, std::min(n, begin + part));
+      const Tensor rows = weight.slice(0, begin, std::min(last, begin + widened));
       const QuantizedRows rounded = quantize_per_token(rows.to(DType::f32), TokenScale::absmax_127_5);
-      std::memcpy(values.mutable_data<std::int8_t>() + begin * k, rounded.values.raw(), rounded.values.size_bytes());
-      std::memcpy(scales.mutable_data<float>() + begin, rounded.scales.raw(), rounded.scales.size_bytes());
-      rows.drop_pages();  // read for this alone
+      std::memcpy(to + begin * k, rounded.values.raw(), rounded.values.size_bytes());
+      std::memcpy(scale + begin, rounded.scales.raw(), rounded.scales.size_bytes());
     }
+    weight.slice(0, first, last).drop_pages();  // read for this alone
+  };
+  const std::atomic<bool>* cancel = detail::cancel_flag;  // the other threads look at it, too
+  in_context(module_path + ".weight, rounded to int8", [&] {
+    parallel_for((n + part - 1) / part, 1, [&](std::int64_t begin, std::int64_t end) {
+      const CancelScope scope(cancel);
+      const ObserverScope quiet(nullptr);  // no operation of a run
+      for (std::int64_t i = begin; i < end; ++i) round(i * part, std::min(n, (i + 1) * part));
+    });
   });
   log_line(LogLevel::info, "model", [&] {
     return module_path + ": a copy in int8 of " + detail::megabytes(values.size_bytes()) + ", made of " +

@@ -65,7 +65,7 @@ const FormVocabulary& Model::form_vocabulary() const { return impl_->form_vocabu
 
 const ChatTemplate& Model::chat_template() const {
   const std::scoped_lock lock(impl_->lazy_mutex);
-  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.files());
+  if (!impl_->chat_template) impl_->chat_template = ChatTemplate::open(impl_->checkpoint.files(), takes_pictures());
   return *impl_->chat_template;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "octavo/float_math.hpp"
@@ -34,6 +35,8 @@ class StepCosts {
   StepCosts(const Rates& rates, std::vector<SampleSize> samples) : rates_(rates), samples_(std::move(samples)) {}
 
   std::size_t samples() const { return samples_.size(); }
+  /// Making room for the block's Hessians, before the first sample.
+  std::int64_t begin(const BlockPlan& block) const;
   /// One sample through a block whose weights are float, and its share of the block's Hessians.
   std::int64_t collect(const BlockPlan& block, std::size_t sample) const;
   /// One sample through the block as it will be at inference.
@@ -41,8 +44,11 @@ class StepCosts {
   /// Preparing a Hessian, for the first linear that takes it.
   std::int64_t prepare(const LinearPlan& linear) const;
   std::int64_t quantize(const LinearPlan& linear) const;
+  /// A tensor that is copied as it is.
+  std::int64_t write(std::uint64_t bytes) const;
 
-  /// Of the whole job: every block that is quantized is collected on, every block but the last is run.
+  /// Of the whole job but for what is copied: every block that is quantized is collected on, every block but the last
+  /// is run.
   std::int64_t total(const Plan& plan) const;
 
  private:

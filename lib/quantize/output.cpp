@@ -98,7 +98,7 @@ void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string&
   written_.insert(module_path + ".weight");
 }
 
-void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps) {
+void QuantizedOutput::copy_tensors(const std::string& prefix, const StepCosts& costs, JobProgress& steps) {
   // A fresh mapping, dropped with the shard: pages that were copied do not stay resident.
   const Checkpoint source = Checkpoint::open(source_);
   std::uint64_t mapped = 0;
@@ -112,6 +112,7 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, JobProgress& steps
     const Tensor tensor = source.tensor(name);
     add(source.info(name).name, tensor, false);
     mapped += tensor.size_bytes();
+    steps.advance(costs.write(tensor.size_bytes()));
   }
   held_bytes_ += mapped;
   if (held_bytes_ >= kMaxHeldBytes) {

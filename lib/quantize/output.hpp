@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "cost.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/job.hpp"
 #include "octavo/quant.hpp"
@@ -21,8 +22,9 @@ class QuantizedOutput {
   /// Stores a quantized linear in the form of its scheme (write_linear); its float weight counts as written.
   void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
                      const Rule& rule);
-  /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
-  void copy_tensors(const std::string& prefix, JobProgress& steps);
+  /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file;
+  /// each is a step.
+  void copy_tensors(const std::string& prefix, const StepCosts& costs, JobProgress& steps);
   /// config.json with quantization_config (`modules` in the published layout), and every other file that belongs to the
   /// model byte for byte (copied_files.hpp).
   /// `own_head`: OUT has an lm_head of its own, whatever the source ties.

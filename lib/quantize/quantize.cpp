@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "calibration.hpp"
@@ -74,7 +75,7 @@ class Quantizer {
   }
 
   QuantizeResult run() {
-    steps_.set_total(costs_.total(plan_));
+    steps_.set_total(costs_.total(plan_) + cost_of_copies());
     if (!set_.samples.empty()) {
       calibrate();
     } else {
@@ -86,7 +87,7 @@ class Quantizer {
     }
     if (plan_.lm_head) quantize_head(*plan_.lm_head);
     steps_.stage("write");
-    output_->copy_tensors("", steps_);
+    output_->copy_tensors("", costs_, steps_);
     output_->finish_shards();
     output_->copy_files(*checkpoint_, plan_.stored_modules(), plan_.lm_head.has_value());
     warn_of_few_rows();
@@ -117,6 +118,19 @@ class Quantizer {
     return read;
   }
 
+  /// Of every tensor but the weights that are quantized.
+  std::int64_t cost_of_copies() const {
+    std::set<std::string> quantized;
+    for (const auto* blocks : {&plan_.vision, &plan_.language})
+      for (const BlockPlan& block : *blocks)
+        for (const LinearPlan& linear : block.quantized) quantized.insert(linear.info.module_path + ".weight");
+    if (plan_.lm_head) quantized.insert(plan_.lm_head->info.module_path + ".weight");
+    std::int64_t sum = 0;
+    for (const std::string& name : checkpoint_->names())
+      if (!quantized.contains(name)) sum += costs_.write(checkpoint_->tensor(name).size_bytes());
+    return sum;
+  }
+
   const std::vector<BlockPlan>& blocks(Tower tower) const {
     return tower == Tower::vision ? plan_.vision : plan_.language;
   }
@@ -139,6 +153,7 @@ class Quantizer {
       if (!plan.quantized.empty()) {
         InputCollector collector(plan, static_cast<std::int64_t>(states.states.size()), math_);
         steps_.stage(plan.module_path + ": calibrate");
+        steps_.advance(costs_.begin(plan));
         states.run(*block, &collector, [&](std::size_t i) { steps_.advance(costs_.collect(plan, i)); });
         quantize_block(plan, *block, &collector);
       }
@@ -231,7 +246,7 @@ class Quantizer {
       steps_.advance(costs_.quantize(linear));
     }
     if (!plan.quantized.empty()) {
-      output_->copy_tensors(plan.module_path + ".", steps_);
+      output_->copy_tensors(plan.module_path + ".", costs_, steps_);
     }
   }
 

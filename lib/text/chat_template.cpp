@@ -82,6 +82,7 @@ Value as_text(const ChatMessage& message) {
 std::vector<ChatMessage> with_picture() {
   return {{"user", {{ChatPart::Kind::image, ""}, {ChatPart::Kind::text, "Hello"}}}};
 }
+std::vector<ChatMessage> greeting() { return {{"user", {{ChatPart::Kind::text, "Hello"}}}}; }
 std::vector<ChatMessage> several_turns() {
   return {{"system", {{ChatPart::Kind::text, "Be brief."}}},
           {"user", {{ChatPart::Kind::text, "Hello"}}},
@@ -98,13 +99,18 @@ struct ChatTemplate::Impl {
   bool rendered = false;     // else Qwen2.5-VL's is
   bool takes_parts = false;  // else one text a message
 
-  Impl(std::string written, std::string file, SpecialTokens tokens)
+  Impl(std::string written, std::string file, SpecialTokens tokens, bool takes_pictures = true)
       : source(std::move(written)), origin(std::move(file)), special_tokens(std::move(tokens)) {
     if (source.empty()) return;
     try {
       block = in_context(origin, [&] { return text::jinja::parse(source); });
-      choose();
-      compare();
+      if (takes_pictures) {
+        choose();
+        compare();
+      } else {
+        rendered = true;
+        static_cast<void>(run(greeting(), {}));
+      }
     } catch (const Error& error) {
       leave(error.what());
     }
@@ -172,11 +178,11 @@ struct ChatTemplate::Impl {
   }
 };
 
-ChatTemplate ChatTemplate::open(const FileSource& files) {
+ChatTemplate ChatTemplate::open(const FileSource& files, bool takes_pictures) {
   text::ChatTemplateFile file = text::find_chat_template(files);
   ChatTemplate made;
-  made.impl_ =
-      std::make_shared<const Impl>(std::move(file.source), std::move(file.origin), std::move(file.special_tokens));
+  made.impl_ = std::make_shared<const Impl>(std::move(file.source), std::move(file.origin),
+                                            std::move(file.special_tokens), takes_pictures);
   return made;
 }
 

@@ -212,7 +212,8 @@ assert prefill["operations"] == {"int8": linear, "bf16": 0, "f32_by_bf16": 2 * 4
 assert prefill["exps"] == exps, prefill
 assert vision["operations"]["f32_by_bf16"] > 0 and vision["operations"]["f32"] > 0 and vision["exps"] > 0, vision
 assert d["memory"]["language_weights"] == "W8A8" and d["memory"]["weight_bytes"] > 0, d["memory"]
-assert d["memory"].get("peak_bytes", 1) > 0, d["memory"]' "$work/out" || fail "bench --json"
+assert d["memory"].get("peak_bytes", 1) > 0 and d["memory"]["picture_side"] == 448, d["memory"]
+assert d["memory"]["prompt_tokens"] > 256 + 512, d["memory"]' "$work/out" || fail "bench --json"
 cases=$((cases + 1))
 "$octavo" bench "$work/int8" --only model --seconds 1 -n 4 -q --math bf16 --svg "$work/chart.svg" >"$work/out" 2>"$work/err" ||
   fail "bench --svg: exit status $?"

@@ -4,6 +4,7 @@
 #include "golden.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/metrics.hpp"
+#include "octavo/observer.hpp"
 #include "octavo/quant.hpp"
 
 using golden::Values;
@@ -24,8 +25,8 @@ bool multiplies_bf16() {
   });
 }
 
-octavo::Image picture() {
-  octavo::Image image{112, 112, {}};
+octavo::Image picture(std::int64_t side = 112) {
+  octavo::Image image{side, side, {}};
   for (std::int64_t y = 0; y < image.height; ++y)
     for (std::int64_t x = 0; x < image.width; ++x)
       for (const std::int64_t value : {x * x, y * 3, x + y})
@@ -39,7 +40,31 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return std::equal(x.begin(), x.end(), y.begin(), y.end());
 }
 
+/// Hears of every operation, so that each takes all rows at once.
+class Listener : public octavo::OperationObserver {
+ public:
+  void on_call(std::string_view) override {}
+  void on_operation(const octavo::ObservedOperation& operation) override {
+    for (const octavo::ObservedDim& dim : operation.dims) longest = std::max(longest, dim.value);
+  }
+  std::string recent() const override { return ""; }
+  std::int64_t longest = 0;
+};
+
 }  // namespace
+
+TEST_CASE("a picture that the vision tower takes in parts has the rows of one that it takes whole") {
+  const octavo::Image image = picture(644);
+  constexpr std::int64_t kPatches = 46 * 46;  // three parts, of unequal length
+  const Model model = Model::open(kBundled);
+  const octavo::ModelInput seeing = model.prepare("Where is the red square?", {&image, 1});
+  const Tensor in_parts = model.encode_images(seeing);
+  Listener listener;
+  const octavo::ObserverScope scope(&listener);
+  const Tensor whole = model.encode_images(seeing);
+  CHECK(listener.longest == kPatches);
+  CHECK(octavo::relative_error(whole, in_parts) < 1e-6);
+}
 
 TEST_CASE("bf16 math is each tower's own and moves it by what bf16 rounds") {
   const Model exact = Model::open(kBundled);

@@ -41,6 +41,10 @@ TEST_CASE("a step of quantization costs its multiply-adds times their rate") {
   block.tower = Tower::vision;
   CHECK(costs.collect(block, 1) == 400 * (9 + 2 * 5 / 2));
   CHECK(costs.collect(block, 0) == 1);  // no picture: a step all the same
+
+  const StepCosts passes({1, 0.25, 2, 3, 2}, {});
+  CHECK(passes.begin(block) == 25);  // 1000^2 + 2000^2 values of new memory
+  CHECK(passes.write(3000000) == 36);
 }
 
 TEST_CASE("every step of a job is told at its cost") {
@@ -64,10 +68,9 @@ TEST_CASE("every step of a job is told at its cost") {
   std::int64_t sum = 0;
   for (const auto& [what, cost] : told) sum += cost;
   CHECK(sum == total);
-  for (const char* what : {"calibrate", "quantize", "run", "run vision"}) {
+  for (const char* what : {"calibrate", "quantize", "run", "run vision", "write"}) {
     INFO(what);
     CHECK(told[what] > 0);
   }
   CHECK(told["calibrate"] > told["run"]);  // float and Hessians against int8
-  CHECK(told["write"] == 0);
 }

@@ -1,4 +1,5 @@
 // The vision tower's blocks and what comes before them; what comes behind is merger.cpp.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -12,6 +13,10 @@
 
 namespace octavo::model {
 namespace {
+
+/// Rows that the MLP takes at a time, so that what it holds, several times as much as the hidden rows, does not grow
+/// with the picture; enough that the weights' part of a product's time stays small.
+constexpr std::int64_t kMlpRows = 1024;
 
 /// All images' patch rows below each other, [N, patch_elements].
 Tensor concatenate_patches(const ModelInput& input, std::int64_t columns) {
@@ -119,8 +124,15 @@ void VisionBlock::run(BlockState& state, const BlockCall& call) const {
     const Tensor attended = attend(norm1_(hidden), context, call, hidden);
     if (attended.defined()) add_in_place(hidden, attended, module_path());  // the normed rows are gone
   }
-  const Tensor gate = apply_gated(gate_, up_, norm2_(hidden), mlp_path_, call);
-  apply_add(down_, gate, hidden, call);
+  // Whoever listens hears of all rows at once.
+  const bool heard = call.observer != nullptr || current_observer() != nullptr;
+  const std::int64_t rows = hidden.dim(0);
+  const std::int64_t parts = heard ? 1 : std::max<std::int64_t>(1, (rows + kMlpRows - 1) / kMlpRows);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    Tensor some = hidden.slice(0, rows * part / parts, rows * (part + 1) / parts);
+    const Tensor gate = apply_gated(gate_, up_, norm2_(some), mlp_path_, call);
+    apply_add(down_, gate, some, call);
+  }
 }
 
 WindowedPatches::WindowedPatches(WeightSource& weights, const VisionConfig& config, FloatMath math)

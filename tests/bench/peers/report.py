@@ -119,7 +119,8 @@ def main(data):
     for name, document in (("Octavo", plain), ("fast", fast)):
         memory = document.get("memory", {})
         if "peak_bytes" in memory:
-            print(f"Memory of \"{name}\", open and after all of its rows: at most {memory['peak_bytes'] / 1e9:.2f} GB for "
+            print(f"Memory of \"{name}\", opened and answering on a picture of {memory['picture_side']} x "
+                  f"{memory['picture_side']} and {memory['prompt_tokens']} tokens in all: at most {memory['peak_bytes'] / 1e9:.2f} GB for "
                   f"{memory['weight_bytes'] / 1e9:.2f} GB of weights, "
                   f"{memory['peak_bytes'] / memory['weight_bytes']:.2f} times as much, mapped files included.\n")
     print("## Every peer\n")
