@@ -11,17 +11,15 @@ namespace {
 TextConfig read_text(const Json& config) {
   const auto parameters = config.find("rope_parameters");  // transformers 5; 4 has the keys at the top
   const Json rope = parameters && parameters->is_object() ? *parameters : config;
-  const bool scaled =
-      rope.get_string("rope_type", "default") != "default" || config.find("rope_scaling").value_or(Json()).is_object();
-  if (scaled || config.get_bool("use_sliding_window", false))
+  const bool older = config.find("rope_scaling").value_or(Json()).is_object();
+  if (older || rope.get_string("rope_type", "default") != "default" || config.get_bool("use_sliding_window", false))
     throw octavo::Error(octavo::ErrorCode::unsupported, config.where() + ": scaled positions or sliding windows");
   TextConfig text;
-  const auto integer = [&](const char* key) { return config.at(key).as_int(); };  // an error names file and key
-  text.hidden_size = integer("hidden_size"), text.intermediate_size = integer("intermediate_size");
-  text.num_hidden_layers = integer("num_hidden_layers"), text.vocab_size = integer("vocab_size");
-  text.num_attention_heads = integer("num_attention_heads"), text.head_dim = integer("head_dim");
-  text.num_key_value_heads = integer("num_key_value_heads");
-  text.max_position_embeddings = integer("max_position_embeddings");
+  const auto at = [&](const char* key) { return config.at(key).as_int(); };  // an error names file and key
+  text.hidden_size = at("hidden_size"), text.intermediate_size = at("intermediate_size");
+  text.num_hidden_layers = at("num_hidden_layers"), text.num_attention_heads = at("num_attention_heads");
+  text.num_key_value_heads = at("num_key_value_heads"), text.head_dim = at("head_dim");
+  text.vocab_size = at("vocab_size"), text.max_position_embeddings = at("max_position_embeddings");
   text.rms_norm_eps = config.at("rms_norm_eps").as_number(), text.rope_theta = rope.at("rope_theta").as_number();
   return text;
 }
@@ -51,17 +49,20 @@ class Layer final : public octavo::LanguageLayer {
   // What it computes, on hidden[rows, hidden_size]: of any number of sequences, cached or not, in float or int8.
   void run(Tensor& hidden, const octavo::LayerCall& call) const override {
     const auto [q, k, v] = apply_all({q_, k_, v_}, norm1_(hidden), call);
-    const Tensor queries = turned(q, config_.num_attention_heads, q_norm_, call);
-    const Tensor keys = turned(k, config_.num_key_value_heads, k_norm_, call);
-    const Tensor values = v.reshape({v.dim(0), config_.num_key_value_heads, config_.head_dim});
+    const Tensor queries = turned(heads(q, config_.num_attention_heads, q_), q_norm_, call);
+    const Tensor keys = turned(heads(k, config_.num_key_value_heads, k_), k_norm_, call);
+    const Tensor values = heads(v, config_.num_key_value_heads, v_);
     apply_add(o_, call.attend(queries, keys, values, math(), module_path() + ".self_attn"), hidden, call);
     apply_add(down_, apply_gated(gate_, up_, norm2_(hidden), module_path() + ".mlp", call), hidden, call);
   }
   std::unique_ptr<LanguageLayer> clone() const override { return std::make_unique<Layer>(*this); }
 
  private:
-  Tensor turned(const Tensor& x, std::int64_t heads, const octavo::RmsNorm& norm, const octavo::LayerCall& call) const {
-    Tensor y = norm(x.reshape({x.dim(0) * heads, config_.head_dim})).reshape({x.dim(0), heads, config_.head_dim});
+  Tensor heads(const Tensor& x, std::int64_t count, std::size_t linear) const {
+    return octavo::split_heads(x, count, config_.head_dim, "num_attention_heads", path_of(linear));
+  }
+  static Tensor turned(const Tensor& x, const octavo::RmsNorm& norm, const octavo::LayerCall& call) {
+    Tensor y = norm(x.reshape({x.dim(0) * x.dim(1), x.dim(2)})).reshape(x.shape());
     octavo::apply_rotary(y, call.rotary(), norm.module_path);
     return y;
   }
@@ -73,9 +74,8 @@ class Layer final : public octavo::LanguageLayer {
 struct Qwen3 final : octavo::Architecture {
   explicit Qwen3(const Json& config) : text_config(read_text(config)) {}
   const TextConfig& text() const noexcept override { return text_config; }
-  std::unique_ptr<octavo::LanguageLayer> layer(WeightSource& weights, std::int64_t index,
-                                               FloatMath math) const override {
-    return std::make_unique<Layer>(weights, text_config, index, math);
+  std::unique_ptr<octavo::LanguageLayer> layer(WeightSource& weights, std::int64_t i, FloatMath math) const override {
+    return std::make_unique<Layer>(weights, text_config, i, math);
   }
   TextConfig text_config;
 };

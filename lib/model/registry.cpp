@@ -207,7 +207,9 @@ std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint, const
 }
 
 std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint) {
-  return expected_tensors(checkpoint, *model::find_architecture(checkpoint).architecture);
+  const std::shared_ptr<const Architecture> architecture = read_architecture(checkpoint.config());
+  model::require_plain_names(checkpoint);
+  return expected_tensors(checkpoint, *architecture);
 }
 
 std::vector<std::string> structure_problems(const Checkpoint& checkpoint) {

@@ -120,12 +120,13 @@ TEST_CASE("a plan is a run of the layers without data") {
       octavo::plan_model(Checkpoint::open(qwen3::directory()), options).find(octavo::CallKind::prefill)->steps.size() <
       prefill->steps.size());
   // A weight that does not fit is a broken contract of the run.
-  const Copy wider("\"intermediate_size\": 128", "\"intermediate_size\": 160");
+  const Copy wider("\"head_dim\": 24", "\"head_dim\": 32");
   std::vector<octavo::Error> problems;
   octavo::plan_model(Checkpoint::open(wider.path()), options, problems);
   REQUIRE_FALSE(problems.empty());
   REQUIRE(problems[0].shape() != nullptr);
-  CHECK(problems[0].shape()->module == "model.layers.0.mlp");
+  CHECK(problems[0].shape()->op == "split_heads");
+  CHECK(problems[0].shape()->module == "model.layers.0.self_attn.q_proj");
   CHECK(qwen3::message_of([&] {
           octavo::tensor_parallel_dims(Checkpoint::open(qwen3::directory()), 2);
         }).find("the architecture \"qwen3\" does not say how it is divided among ranks") != std::string::npos);
