@@ -1,7 +1,6 @@
 // Asking running jobs to stop.
 #include <memory>
 #include <octavo/cancel.hpp>
-#include <optional>
 #include <utility>
 
 #include "guard.hpp"
@@ -40,9 +39,9 @@ void octavo_cancel_reset(octavo_cancel* cancel) {
 
 octavo_status octavo_cancel_use(const octavo_cancel* cancel) {
   return guarded([&] {
-    thread_local std::optional<Used> used;
+    thread_local std::unique_ptr<Used> used;
     used.reset();
-    if (cancel != nullptr) used.emplace(cancel->flag);
+    if (cancel != nullptr) used = std::make_unique<Used>(cancel->flag);
   });
 }
 
