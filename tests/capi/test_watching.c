@@ -291,8 +291,8 @@ static void hear(int32_t level, const char* module, const char* line, void* user
     strcat(heard->text, line);
     strcat(heard->text, "\n");
   }
-  pthread_mutex_unlock(&heard->lock);
   heard->nested = octavo_set_log(NULL, NULL, OCTAVO_LOG_INFO);
+  pthread_mutex_unlock(&heard->lock);
 }
 
 static Heard* new_heard(void) {
