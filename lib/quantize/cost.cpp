@@ -11,11 +11,11 @@ namespace octavo::detail {
 namespace {
 
 constexpr double kUnit = 1e6;
-/// A factor reaches less than the product that it is made of.
-constexpr double kFactorShare = 0.6;
 // Measured on one thread of a Sapphire Rapids, as passes over a value in memory:
 constexpr double kFreshValue = 2.5;  ///< a value of memory that the system gives anew, cleared
 constexpr double kCopiedByte = 6;    ///< a byte looked at for NaN and written to a file
+constexpr double kFactorValue = 17;  ///< a value of a Hessian that is damped, ordered, factored and inverted
+constexpr double kSweptWeight = 43;  ///< a weight that is scaled, rounded, compared and written
 
 std::int64_t units(double cost) { return std::max<std::int64_t>(1, std::llround(cost / kUnit)); }
 
@@ -42,10 +42,10 @@ Rates rates_here(FloatMath math) {
   const std::vector<BackendInfo> backends = float_backends();
   const auto best = std::find_if(backends.begin(), backends.end(), [](const auto& one) { return one.available; });
   if (best->name == "amx_bf16") {
-    return math == FloatMath::bf16 ? Rates{1, 0.45, 0.9, 4.5, 250} : Rates{1, 0.2, 2, 2, 110};
+    return math == FloatMath::bf16 ? Rates{1, 0.45, 0.9, 2.5, 5, 250} : Rates{1, 0.2, 2, 1.1, 2.2, 110};
   }
-  if (best->name == "avx512_bf16" && math == FloatMath::bf16) return {1, 0.5, 1, 2, 60};
-  return {1, best->name == "portable" ? 1 : 0.4, 1.1, 1, 30};
+  if (best->name == "avx512_bf16" && math == FloatMath::bf16) return {1, 0.5, 1, 1.1, 2.2, 60};
+  return {1, best->name == "portable" ? 1 : 0.4, 1.1, 0.6, 1.1, 30};
 }
 
 std::int64_t StepCosts::rows(const BlockPlan& block, std::size_t sample) const {
@@ -84,15 +84,17 @@ std::int64_t StepCosts::run(const BlockPlan& block, std::size_t sample) const {
 }
 
 std::int64_t StepCosts::prepare(const LinearPlan& linear) const {
-  return units(rates_.sgemm / kFactorShare * std::pow(static_cast<double>(linear.info.in_features), 3) / 3);
+  const auto k = static_cast<double>(linear.info.in_features);
+  return units(rates_.factor * k * k * k / 3 + rates_.value * kFactorValue * k * k);
 }
 
 std::int64_t StepCosts::quantize(const LinearPlan& linear) const {
   const auto k = static_cast<double>(linear.info.in_features);
-  const double passes = rates_.value * weights_of(linear.info);
-  if (linear.rule.options.method == QuantMethod::rtn) return units(passes);
+  const double pass = rates_.value * weights_of(linear.info);
+  if (linear.rule.options.method == QuantMethod::rtn) return units(pass);
   const double channels = static_cast<double>(std::min(linear.info.out_features, kLossChannels));
-  return units(passes + rates_.sgemm * k * k * (static_cast<double>(linear.info.out_features) / 2 + channels));
+  return units(kSweptWeight * pass +
+               rates_.sweep * k * k * (static_cast<double>(linear.info.out_features) / 2 + channels));
 }
 
 std::int64_t StepCosts::write(std::uint64_t bytes) const {

@@ -16,7 +16,8 @@ struct Rates {
   double forward = 1;  ///< of linears in float, with the job's math
   double int8 = 1;     ///< of linears in W8A8
   double hessian = 1;  ///< of X^T X
-  double sgemm = 1;    ///< of factor and sweep
+  double factor = 1;   ///< of the Hessian's factor
+  double sweep = 1;    ///< of GPTQ's sweep
   double value = 1;
 };
 /// What this machine's float backend has for `math`, from measurements (docs/quantize.md).

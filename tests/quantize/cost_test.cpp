@@ -25,7 +25,7 @@ LinearPlan linear(const std::string& name, const std::string& input, std::int64_
 }  // namespace
 
 TEST_CASE("a step of quantization costs its multiply-adds times their rate") {
-  const detail::Rates rates{1, 0.25, 2, 3, 0};
+  const detail::Rates rates{1, 0.25, 2, 3, 4, 0};
   const StepCosts costs(rates, {{0, 100}, {400, 200}});
   BlockPlan block;
   block.quantized = {linear("q", "x", 2000, 1000), linear("k", "x", 1000, 1000),
@@ -35,15 +35,17 @@ TEST_CASE("a step of quantization costs its multiply-adds times their rate") {
   CHECK(costs.collect(block, 0) == 100 * (9 + 2 * 5 / 2));
   CHECK(costs.collect(block, 1) == 200 * (9 + 2 * 5 / 2));
   CHECK(costs.run(block, 1) == 200 * 6 + 200 * 3 / 4);  // what stays under float activations, and a fourth of W8A8
-  CHECK(costs.prepare(block.quantized[0]) == 1667);     // 3 * 1000^3 / 3 at 0.6 of the product's rate
-  CHECK(costs.quantize(block.quantized[0]) == 3 * (1000 + 256));
-  CHECK(costs.quantize(linear("small", "x", 100, 1000)) == 3 * (50 + 100));
+  CHECK(costs.prepare(block.quantized[0]) == 1000);     // 3 * 1000^3 / 3
+  CHECK(costs.quantize(block.quantized[0]) == 4 * (1000 + 256));
+  CHECK(costs.quantize(linear("small", "x", 100, 1000)) == 4 * (50 + 100));
   block.tower = Tower::vision;
   CHECK(costs.collect(block, 1) == 400 * (9 + 2 * 5 / 2));
   CHECK(costs.collect(block, 0) == 1);  // no picture: a step all the same
 
-  const StepCosts passes({1, 0.25, 2, 3, 2}, {});
-  CHECK(passes.begin(block) == 25);  // 1000^2 + 2000^2 values of new memory
+  const StepCosts passes({0, 0, 0, 0, 0, 2}, {});
+  CHECK(passes.begin(block) == 25);                   // 1000^2 + 2000^2 values of new memory
+  CHECK(passes.prepare(block.quantized[0]) == 34);    // 17 passes over 1000^2
+  CHECK(passes.quantize(block.quantized[0]) == 172);  // 43 over 2000 * 1000
   CHECK(passes.write(3000000) == 36);
 }
 

@@ -1,0 +1,44 @@
+"""How well the time left of a quantization is told: at moments of the job, what Progress lets a caller tell, over what was
+still to come.
+
+    OCTAVO_LIBRARY=build/release/capi/liboctavo.so PYTHONPATH=capi/python \\
+      python3 tests/bench/time_left.py MODEL SAMPLES.jsonl [max_samples]
+
+Time is that of the processor, which other programs do not move; with OCTAVO_NUM_THREADS=1 it is that of the clock on a
+quiet machine.
+"""
+
+import pathlib
+import sys
+import tempfile
+import time
+
+import octavo
+
+SHARES = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def main():
+    model, samples = sys.argv[1:3]
+    told = []  # seconds, stage, done, total
+
+    def progress(stage, done, total):
+        told.append((time.process_time() - began, stage, done, total))
+        return True
+
+    with tempfile.TemporaryDirectory() as scratch:
+        began = time.process_time()
+        octavo.quantize(model, pathlib.Path(scratch) / "out", calibration=samples, progress=progress,
+                        max_samples=int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+        seconds = time.process_time() - began
+    print(f"{seconds:.1f} s of processor time in all\n{'after s':>9} {'told s':>9} {'came s':>9} {'ratio':>6}  stage")
+    for share in SHARES:
+        now = share * seconds
+        _, stage, done, total = [entry for entry in told if entry[0] <= now][-1]
+        if done > 0:
+            left = now * (total - done) / done
+            print(f"{now:9.1f} {left:9.1f} {seconds - now:9.1f} {left / (seconds - now):6.2f}  {stage}")
+
+
+if __name__ == "__main__":
+    main()
