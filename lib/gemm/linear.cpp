@@ -48,6 +48,12 @@ std::vector<float> finite_scales(const char* op, const std::string& module_path,
   return values;
 }
 
+// Panels of a weight that lies in a file; any other is its owner's, and would be in memory twice.
+std::unique_ptr<gemm::LazyPanels> panels_of(const Tensor& weight) {
+  const bool narrow = weight.dtype() == DType::bf16 || weight.dtype() == DType::s8;
+  return narrow && weight.is_mapped() && weight.numel() != 0 ? std::make_unique<gemm::LazyPanels>(weight) : nullptr;
+}
+
 }  // namespace
 
 Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias, FloatMath math) {
@@ -61,6 +67,7 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
+  impl->panels = panels_of(impl->weight);
   impl->bias = as_floats(bias);
   impl->math = math;
   impl->stored_weight = stored(weight);
@@ -106,6 +113,7 @@ Linear Linear::w8a16(std::string module_path, const Tensor& weight, const Tensor
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
+  impl->panels = panels_of(impl->weight);
   impl->weight_scale = finite_scales("linear_w8a16", module_path, scale);
   impl->bias = as_floats(bias);
   impl->stored_weight = stored(weight);
@@ -151,6 +159,7 @@ std::size_t Linear::weight_bytes() const noexcept {
            static_cast<std::size_t>(values(impl_->stored_scale) + values(impl_->stored_bias)) * sizeof(float);
   }
   const std::size_t weight = impl_->lazy               ? impl_->lazy->size_bytes()
+                             : impl_->panels           ? impl_->panels->size_bytes()
                              : impl_->weight.defined() ? impl_->weight.size_bytes()
                                                        : 0;
   return weight + (impl_->weight_scale.size() + impl_->bias.size()) * sizeof(float);

@@ -1,0 +1,26 @@
+// Rows of float32 as sums of bf16, as tiles read them.
+#pragma once
+
+#include <cstdint>
+
+namespace octavo::gemm {
+
+// What a row of float32 becomes before it is multiplied.
+//   f32         itself
+//   one_bf16    rounded: off by at most 2^-8 |x|
+//   two_bf16    x rounded, and what that leaves rounded: off by at most 2^-17 |x|
+//   three_bf16  cut into 8 + 8 + 8 bits of significand, which leaves no rest
+enum class RowForm : std::uint8_t { f32, one_bf16, two_bf16, three_bf16 };
+
+constexpr std::int64_t parts_of(RowForm form) {
+  return form == RowForm::three_bf16 ? 3 : form == RowForm::two_bf16 ? 2 : 1;
+}
+
+inline constexpr std::int64_t kBf16Line = 32;  // bf16 of a row in a step
+
+// `rows` rows, row_stride values apart, `count` values of each: to [step][part][row][kBf16Line]. What lies beyond count
+// in the last line is left as it is.
+void lines_of_floats(RowForm form, const float* x, std::int64_t row_stride, std::int64_t rows, std::int64_t count,
+                     std::uint16_t* to);
+
+}  // namespace octavo::gemm

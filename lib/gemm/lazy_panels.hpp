@@ -1,0 +1,31 @@
+// The panels of a weight that is multiplied in float, made when they are first needed.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+#include "kernels/float_panels.hpp"
+
+namespace octavo::gemm {
+
+// Of a weight in a mapped file: the first `get` packs it and drops its pages, so that it is in memory once. The mapping
+// stays, and what reads the weight as stored reads it from the file again.
+class LazyPanels {
+ public:
+  // weight [N,K], mapped, contiguous, bf16 or s8; neither extent 0.
+  explicit LazyPanels(const Tensor& weight) : weight_(weight) {}
+  const FloatPanels* ready() const noexcept { return ready_.load(std::memory_order_acquire); }  // or null
+  // From any thread; one packs, the others wait. Throws out_of_memory where it packs, and a later call tries again.
+  const FloatPanels& get() const;
+  std::size_t size_bytes() const noexcept;  // packed; as stored before
+
+ private:
+  Tensor weight_;
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<const FloatPanels> panels_;
+  mutable std::atomic<const FloatPanels*> ready_{nullptr};
+};
+
+}  // namespace octavo::gemm
