@@ -134,25 +134,17 @@ class TiledProduct {
         else if (kernel_.interleaved)
           round_and_interleave(from, rows, to + strip * stride);
         else
-          narrow(from, rows, to + strip * stride);
+          lines_of_floats(way_.rows, from, p_.k, rows, p_.k, reinterpret_cast<std::uint16_t*>(to + strip * stride));
       }
     });
     return {to, stride};
   }
 
   void round_and_interleave(const float* x, std::int64_t rows, std::byte* to) const {
-    auto* rounded = scratch<std::uint16_t>(Purpose::widened, static_cast<std::size_t>(rows * p_.k));
+    auto* rounded = scratch<std::uint16_t>(Purpose::widened, static_cast<std::size_t>(rows * steps_ * kBf16Line));
     for (std::int64_t r = 0; r < rows; ++r)
-      lines_of_floats(RowForm::one_bf16, x + r * p_.k, p_.k, 1, p_.k, rounded + r * p_.k);
-    interleave_rows(rounded, p_.k * 2, rows, p_.k * 2, 0, to);
-  }
-
-  void narrow(const float* x, std::int64_t rows, std::byte* to) const {
-    auto* lines = reinterpret_cast<std::uint16_t*>(to);
-    const std::int64_t step = rows * kBf16Line * kernel_.parts;
-    if (p_.k % kBf16Line != 0)  // what lies beyond K
-      std::fill_n(lines + (steps_ - 1) * step, step, std::uint16_t{0});
-    lines_of_floats(way_.rows, x, p_.k, rows, p_.k, lines);
+      lines_of_floats(way_.rows, x + r * p_.k, p_.k, 1, p_.k, rounded + r * steps_ * kBf16Line);
+    interleave_rows(rounded, steps_ * kStepBytes, rows, p_.k * 2, 0, to);
   }
 
   std::int64_t row_bytes() const { return kernel_.parts * steps_ * kStepBytes; }
