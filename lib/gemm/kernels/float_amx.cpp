@@ -9,8 +9,9 @@
 namespace octavo::gemm {
 
 #ifdef OCTAVO_AMX
-const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, multiply_tiles<3>};
-const TileKernel kAmxTwoPartsKernel{32, 2, false, 256, 8, multiply_tiles<2>};
+// Rows of several parts are more than the weights: they are read again for twice as many columns.
+const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, multiply_tiles<3>, 32};
+const TileKernel kAmxTwoPartsKernel{32, 2, false, 256, 8, multiply_tiles<2>, 32};
 const TileKernel kAmxOnePartKernel{32, 1, false, 256, 16, multiply_tiles<1>};
 #else
 const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, nullptr};

@@ -103,20 +103,22 @@ class TiledProduct {
     for (std::int64_t row = 0; row < p_.m; row += together) {
       const std::int64_t rows = std::min(together, p_.m - row);
       const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
-      for_blocks(rows, rows_of_a_part(rows), panels_, steps_,
-                 [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
-                   if (rows <= kernel_.rows)
-                     strip(prepared, row, rows, panel, panels);
-                   else
-                     blocks(prepared, row, part, count, panel, panels);
-                 });
+      for_blocks(
+          rows, rows_of_a_part(rows), panels_, steps_,
+          [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
+            if (rows <= kernel_.rows)
+              strip(prepared, row, rows, panel, panels);
+            else
+              blocks(prepared, row, part, count, panel, panels);
+          },
+          kernel_.block_panels);
     }
   }
 
  private:
   // All rows, as long as there are panels enough for all threads: each part packs its own.
   std::int64_t rows_of_a_part(std::int64_t rows) const {
-    const std::int64_t wide = (panels_ + kBlockPanels - 1) / kBlockPanels;
+    const std::int64_t wide = (panels_ + kernel_.block_panels - 1) / kernel_.block_panels;
     const std::int64_t down = std::min((2 * num_threads() + wide - 1) / wide, rows / kLeastRowsOfAPart);
     return down <= 1 ? rows : block_rows_of(kernel_, rows, (rows + down - 1) / down);
   }

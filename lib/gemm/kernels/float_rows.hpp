@@ -18,8 +18,8 @@ constexpr std::int64_t parts_of(RowForm form) {
 
 inline constexpr std::int64_t kBf16Line = 32;  // bf16 of a row in a step
 
-// `rows` rows, row_stride values apart, `count` values of each: to [step][part][row][kBf16Line], the last line filled up
-// with zeros. Not of RowForm::f32. AVX512BW.
+// `rows` rows, row_stride values apart, `count` values of each: to [step][part][row][kBf16Line], the last line filled
+// up with zeros. Not of RowForm::f32. AVX512BW.
 void lines_of_floats(RowForm form, const float* x, std::int64_t row_stride, std::int64_t rows, std::int64_t count,
                      std::uint16_t* to);
 

@@ -39,6 +39,7 @@ struct TileKernel {
   std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
   std::int64_t cut_steps;   // sums of several strips are cut, so that a pair of panels stays in the first cache
   void (*multiply)(const TileWork&);
+  std::int64_t block_panels = 16;  // of a block of columns: its rows are read from memory once for so many
 };
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
