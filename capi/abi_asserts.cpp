@@ -5,8 +5,11 @@
 #include "octavo.h"
 
 static_assert(sizeof(void*) != 8 || sizeof(octavo_shape_error) == 64, "0.1: octavo_shape_error is 64 bytes");
-static_assert(sizeof(void*) != 8 || sizeof(octavo_quantize_options) == 96,
-              "0.1: 64 bytes, then 72 with decode, then 96 with pictures, picture_prompt and skip_bad_samples");
+static_assert(
+    sizeof(void*) != 8 || sizeof(octavo_quantize_options) == 104,
+    "0.1: 64 bytes, then 72 with decode, then 96 with pictures, picture_prompt and skip_bad_samples, then 104 "
+    "with math");
+static_assert(sizeof(void*) != 8 || offsetof(octavo_quantize_options, math) == 96, "0.1 ends there");
 static_assert(sizeof(void*) != 8 || offsetof(octavo_quantize_options, progress) == 40, "0.1");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_verify_options) == 120,
               "0.1: 56 bytes, then 72 with profile and run_all, then 80 with decode, then 104 with pictures to boxes, "

@@ -48,6 +48,8 @@ octavo_status octavo_quantize(const char* model_dir, const char* out_dir, const 
     job.max_samples = given.max_samples;
     job.overwrite = given.overwrite != 0;
     job.decode = decode_options(given.decode);
+    job.math = float_math_of(given.math, "math", job.math);
+    require_zero(given.reserved2);
     job.progress = progress_of(given.progress, given.user_data);
     job.cancel = flag_of(given.cancel);
     const octavo::QuantizeResult result = octavo::quantize(model_dir, out_dir, job);

@@ -147,8 +147,9 @@ typedef int32_t (*octavo_progress_fn)(const char* stage, int64_t done, int64_t t
 typedef struct octavo_model octavo_model;
 OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model** out_model);
 
-/** What products of floats round their factors to; DEFAULT is what octavo_model_open takes, which is F32. BF16 is
- * faster where the processor multiplies bf16, and answers may differ: docs/model.md has by how much. */
+/** What products of floats round their factors to; DEFAULT is F32 where a model is run, as by octavo_model_open, and
+ * BF16 where it is calibrated. BF16 is faster where the processor multiplies bf16, and answers may differ:
+ * docs/model.md has by how much. */
 enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2 };
 /** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. */
 enum { OCTAVO_LM_HEAD_STORED = 0, OCTAVO_LM_HEAD_INT8 = 1 };
@@ -700,9 +701,11 @@ typedef struct octavo_quantize_options {
   const char* picture_prompt;          /**< each asked about with this; NULL without pictures */
   int32_t skip_bad_samples;            /**< not 0: samples that cannot be used are left out, and listed in the report */
   int32_t reserved1;                   /**< must be 0 */
+  int32_t math;      /**< OCTAVO_MATH_* of calibration (forward passes in float, X^T X); DEFAULT is BF16 here */
+  int32_t reserved2; /**< must be 0 */
 } octavo_quantize_options;
 #define OCTAVO_QUANTIZE_OPTIONS_INIT \
-  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(octavo_quantize_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /** Writes out_dir, complete or not at all. *out_json (may be NULL) receives the report. */
 OCTAVO_API octavo_status octavo_quantize(const char* model_dir, const char* out_dir,
                                          const octavo_quantize_options* options, char** out_json);

@@ -34,8 +34,6 @@ BoxSpace box_space_of(int32_t boxes) {
   return boxes == OCTAVO_BOXES_ORIGINAL ? BoxSpace::original : BoxSpace::model;
 }
 
-namespace {
-
 FloatMath float_math_of(int32_t math, const char* name, FloatMath standard) {
   switch (math) {
     case OCTAVO_MATH_DEFAULT:
@@ -49,8 +47,6 @@ FloatMath float_math_of(int32_t math, const char* name, FloatMath standard) {
                                                    ", known are 0 (default), 1 (f32) and 2 (bf16)");
   }
 }
-
-}  // namespace
 
 ModelOptions model_options(const octavo_model_options* given, OpenWatch* watch) {
   const octavo_model_options read = read_options(given, "options");

@@ -23,34 +23,40 @@ struct BenchSettings {
   bool full = false;                 // every row of docs/performance.md
 };
 
-/// What a job cannot do without: operations (a multiply-add is two) by the kind of their operands, so by the fastest
-/// unit that may do them, and bytes that are read or written once.
+/// What a step cannot do without: operations of products (a multiply-add is two) by the kind of their operands, so by
+/// the fastest unit that may do them; exps, in float32; bytes that are read or written once.
 struct Work {
   double int8 = 0, bf16 = 0, f32 = 0;
+  /// Of float32 by bf16 or int8, in float32's precision: a float32 is the sum of three bf16, so that it is one product
+  /// of a float32 unit or three of a bf16 unit (docs/gemm.md).
+  double f32_by_bf16 = 0;
+  double exps = 0;
   double bytes = 0;
-  double operations() const { return int8 + bf16 + f32; }
+  double operations() const { return int8 + bf16 + f32 + f32_by_bf16; }
   Work& operator+=(const Work& other);
 };
 
-/// The roofline (Williams, Waterman, Patterson 2009): no less than the operations at the machine's rates, and no less
-/// than the bytes at its bandwidth.
-struct Limit {
-  double seconds = 0;
-  std::string binds;  // "int8", "bf16", "f32", "memory" or "cache": where most of the longer of the two times goes
-};
-Limit limit_of(const Work& work, const limits::Machine& machine);
-
 /// One thing that was measured.
 struct BenchRow {
-  std::string group;  // "linear", "attention", "picture" or "model"
-  std::string name;   // "gate_proj 11008 x 2048, W8A8, 512 rows"; unique in its group
-  Work work;          // of one call; no operations and no bytes: its limit is not known
-  double items = 1;   // of one call, and what they are: "tokens", "patches", "calls"
+  std::string group;        // "linear", "attention", "picture" or "model"
+  std::string name;         // "gate_proj 11008 x 2048, W8A8, 512 rows"; unique in its group
+  std::vector<Work> steps;  // of one call, each done before the next one begins; empty: its limit is not known
+  double passes = 1;        // how often a call goes over the same bytes
+  double items = 1;         // of one call, and what they are: "tokens", "patches", "calls"
   std::string item = "calls";
   octavo::JsonBuilder details = octavo::JsonBuilder::object();  // the name's parts, for programs
   double seconds = 0;                                           // of one call: the median of rounds
   std::int64_t rounds = 0;
+  Work work() const;  // the sum of the steps
 };
+
+/// The roofline (Williams, Waterman, Patterson 2009), step by step: none is faster than its products at the machine's
+/// rates, its exps at theirs, or its bytes at the machine's bandwidth.
+struct Limit {
+  double seconds = 0;
+  std::string binds;  // "int8", "bf16", "f32", "exp", "memory" or "cache": what most of the time is due to
+};
+Limit limit_of(const BenchRow& row, const limits::Machine& machine);
 
 /// A row and how to measure it once: run() returns seconds.
 struct BenchJob {

@@ -9,14 +9,18 @@ using octavo::DType;
 using octavo::FloatMath;
 using octavo::Tensor;
 
-// Four operations per pair of a query and a key that it sees, per element of a head: q k^T and its product with v.
+// Four operations per pair of a query and a key that it sees, per element of a head: q k^T and its product with v; and
+// an exp.
 BenchRow row_of(const std::string& what, FloatMath math, double heads, double pairs, double width, double bytes) {
   const bool bf16 = math == FloatMath::bf16;
   BenchRow row;
   row.group = "attention";
   row.name = what + (bf16 ? ", bf16 math" : "");
-  (bf16 ? row.work.bf16 : row.work.f32) = 4 * heads * pairs * width;
-  row.work.bytes = bytes;
+  Work work;
+  (bf16 ? work.bf16 : work.f32) = 4 * heads * pairs * width;
+  work.exps = heads * pairs;
+  work.bytes = bytes;
+  row.steps = {work};
   row.details.set("what", what).set("math", bf16 ? "bf16" : "f32");
   return row;
 }

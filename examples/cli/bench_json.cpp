@@ -38,12 +38,17 @@ JsonBuilder row_json(const BenchRow& row, const limits::Machine& machine) {
       .set("rounds", row.rounds)
       .set("items", row.items)
       .set("item", row.item);
-  const Limit limit = limit_of(row.work, machine);
+  const Limit limit = limit_of(row, machine);
   if (limit.seconds <= 0) return entry;
+  const Work work = row.work();
   entry
-      .set("operations",
-           JsonBuilder::object().set("int8", row.work.int8).set("bf16", row.work.bf16).set("f32", row.work.f32))
-      .set("bytes", row.work.bytes)
+      .set("operations", JsonBuilder::object()
+                             .set("int8", work.int8)
+                             .set("bf16", work.bf16)
+                             .set("f32", work.f32)
+                             .set("f32_by_bf16", work.f32_by_bf16))
+      .set("exps", work.exps)
+      .set("bytes", work.bytes)
       .set("limit_ms", limit.seconds * 1e3)
       .set("binds", limit.binds)
       .set("share", limit.seconds / row.seconds);

@@ -8,9 +8,12 @@ namespace cli {
 
 namespace {
 
+using octavo::FloatMath;
+
 struct Kind {
-  const char* name;
+  const char* weights;
   double weight_bytes;  // of an element
+  FloatMath math;       // of float activations
   octavo::Linear linear;
 };
 
@@ -27,18 +30,21 @@ std::vector<Kind> kinds_of(const LinearShape& shape) {
   const octavo::Tensor weight = int8_weight(floats);
   octavo::Tensor scale = octavo::Tensor::empty(octavo::DType::f32, {shape.out_features});
   std::fill(scale.mutable_values<float>().begin(), scale.mutable_values<float>().end(), 0.01F);
-  return {{"W8A8", 1, octavo::Linear::w8a8("bench", weight, scale, {})},
-          {"W8A16", 1, octavo::Linear::w8a16("bench", weight, scale, {})},
-          {"bf16", 2, octavo::Linear::floating("bench", floats.to(octavo::DType::bf16), {})}};
+  const octavo::Tensor bf16 = floats.to(octavo::DType::bf16);
+  return {{"W8A8", 1, FloatMath::f32, octavo::Linear::w8a8("bench", weight, scale, {})},
+          {"W8A16", 1, FloatMath::f32, octavo::Linear::w8a16("bench", weight, scale, {})},
+          {"bf16", 2, FloatMath::f32, octavo::Linear::floating("bench", bf16, {})},
+          {"bf16", 2, FloatMath::bf16, octavo::Linear::floating("bench", bf16, {}, FloatMath::bf16)}};
 }
 
-// Weights, and x and y in float32, once each. Where activations are float, bf16 units could do the products.
+// Weights, and x and y in float32, once each.
 Work work_of(const LinearShape& shape, const Kind& kind, std::int64_t rows) {
   const auto m = static_cast<double>(rows);
   const auto n = static_cast<double>(shape.out_features);
   const auto k = static_cast<double>(shape.in_features);
   Work work;
-  (kind.linear.is_w8a8() ? work.int8 : work.bf16) = 2 * m * n * k;
+  const bool w8a8 = kind.linear.is_w8a8();
+  (w8a8 ? work.int8 : kind.math == FloatMath::bf16 ? work.bf16 : work.f32_by_bf16) = 2 * m * n * k;
   work.bytes = n * k * kind.weight_bytes + 4 * m * (n + k);
   return work;
 }
@@ -62,10 +68,12 @@ BenchRow row_of(const LinearShape& shape, const Kind& kind, std::int64_t rows) {
   BenchRow row;
   row.group = "linear";
   row.name = shape.name + " " + std::to_string(shape.out_features) + " x " + std::to_string(shape.in_features) + ", " +
-             kind.name + ", " + std::to_string(rows) + (rows == 1 ? " row" : " rows");
-  row.work = work_of(shape, kind, rows);
+             kind.weights + (kind.math == FloatMath::bf16 ? ", bf16 math, " : ", ") + std::to_string(rows) +
+             (rows == 1 ? " row" : " rows");
+  row.steps = {work_of(shape, kind, rows)};
   row.details.set("layer", shape.name)
-      .set("weights", kind.name)
+      .set("weights", kind.weights)
+      .set("math", octavo::float_math_name(kind.math))
       .set("rows", rows)
       .set("out_features", shape.out_features)
       .set("in_features", shape.in_features)
@@ -130,6 +138,7 @@ void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& 
   for (std::size_t i = 0; i < shapes.size(); ++i)
     for (const Kind& kind : linears[i])
       for (const std::int64_t rows : row_counts) {
+        if (rows == 1 && kind.math == FloatMath::bf16) continue;  // computed as f32 is
         const octavo::Tensor x = noise({rows, shapes[i].in_features}, 3);
         jobs.push_back({row_of(shapes[i], kind, rows),
                         [x, linear = kind.linear] { return seconds_of([&] { (void)linear.forward(x); }); }});

@@ -37,12 +37,12 @@ BenchRow model_row(const std::string& name, double items, const std::string& ite
   return row;
 }
 
-Work counted(const Model& model, const BenchSettings& settings, std::span<const octavo::Grid> grids,
-             const std::function<void()>& call) {
+std::vector<Work> counted(const Model& model, const BenchSettings& settings, std::span<const octavo::Grid> grids,
+                          const std::function<void()>& call) {
   WorkCounter counter(model, settings.model_options, grids);
   const octavo::ObserverScope scope(&counter);
   call();
-  return counter.work();
+  return counter.steps();
 }
 
 // Ids that are plain text in every vocabulary; which ones does not matter to the time.
@@ -76,7 +76,7 @@ BenchJob vision_job(const Model& model, const BenchSettings& settings, std::int6
   const std::int64_t patches = grid.t * grid.h * grid.w;
   BenchJob job{model_row("vision, " + std::to_string(patches) + " patches", static_cast<double>(patches), "patches"),
                [&model, input] { return seconds_of([&] { (void)model.encode_images(input); }); }};
-  job.row.work = counted(model, settings, {&grid, 1}, [&] { (void)model.encode_images(input); });
+  job.row.steps = counted(model, settings, {&grid, 1}, [&] { (void)model.encode_images(input); });
   job.row.details.set("patches", patches).set("height", side).set("width", side);
   return job;
 }
@@ -89,7 +89,7 @@ BenchJob prefill_job(const Model& model, const BenchSettings& settings, std::int
     return seconds_of([&] { (void)session->feed(input); });
   };
   BenchJob job{model_row("prefill of " + std::to_string(count), static_cast<double>(count), "tokens"), feed};
-  job.row.work = counted(model, settings, {}, [&] { feed(); });
+  job.row.steps = counted(model, settings, {}, [&] { feed(); });
   job.row.details.set("tokens", count);
   return job;
 }
@@ -108,7 +108,8 @@ BenchJob decode_job(const Model& model, const BenchSettings& settings, std::int6
                    }
                  });
                }};
-  job.row.work = counted(model, settings, {}, [&] { job.run(); });
+  job.row.steps = counted(model, settings, {}, [&] { job.run(); });
+  job.row.passes = static_cast<double>(count);
   job.row.details.set("past", past).set("tokens", count);
   return job;
 }

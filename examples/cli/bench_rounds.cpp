@@ -1,6 +1,5 @@
-// octavo bench: turns of jobs, and what a job cannot do without.
+// octavo bench: turns of jobs.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
@@ -8,28 +7,6 @@
 #include "commands.hpp"
 
 namespace cli {
-
-Work& Work::operator+=(const Work& other) {
-  int8 += other.int8;
-  bf16 += other.bf16;
-  f32 += other.f32;
-  bytes += other.bytes;
-  return *this;
-}
-
-Limit limit_of(const Work& work, const limits::Machine& machine) {
-  const std::array<std::pair<const char*, double>, 3> times{{{"int8", work.int8 / machine.operations("int8")},
-                                                             {"bf16", work.bf16 / machine.operations("bf16")},
-                                                             {"f32", work.f32 / machine.operations("f32")}}};
-  const limits::ReadRate& read = machine.read(work.bytes);
-  const double moving = work.bytes / (1e9 * read.all_threads);
-  double computing = 0;
-  for (const auto& [kind, seconds] : times) computing += seconds;
-  if (moving >= computing) return {moving, &read == &machine.reads.back() ? "memory" : "cache"};
-  return {computing, std::max_element(times.begin(), times.end(), [](const auto& a, const auto& b) {
-                       return a.second < b.second;
-                     })->first};
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -58,16 +58,19 @@ struct Point {
 };
 
 std::string kind_of(const Work& work) {
-  return work.int8 >= std::max(work.bf16, work.f32) ? "int8" : work.bf16 >= work.f32 ? "bf16" : "f32";
+  const double bf16 = work.bf16 + work.f32_by_bf16;
+  return work.int8 >= std::max(bf16, work.f32) ? "int8" : bf16 >= work.f32 ? "bf16" : "f32";
 }
 
 class Chart {
  public:
   explicit Chart(const BenchResult& result) : result_(result) {
-    for (const BenchRow& row : result.rows)
-      if (row.work.operations() > 0 && row.work.bytes > 0)
-        points_.push_back({points_.size() + 1, &row, kind_of(row.work), row.work.operations() / row.work.bytes,
-                           row.work.operations() / row.seconds});
+    for (const BenchRow& row : result.rows) {
+      const Work work = row.work();
+      if (work.operations() > 0 && work.bytes > 0)
+        points_.push_back(
+            {points_.size() + 1, &row, kind_of(work), work.operations() / work.bytes, work.operations() / row.seconds});
+    }
     double least = 1, most = 1e3, lowest = 1e9, highest = 0;
     for (const Point& point : points_) {
       least = std::min(least, point.intensity);
@@ -75,7 +78,7 @@ class Chart {
       lowest = std::min(lowest, point.rate);
       highest = std::max(highest, point.rate);
     }
-    for (const char* kind : {"int8", "bf16", "f32"}) highest = std::max(highest, result.machine.operations(kind));
+    for (const char* kind : {"int8", "bf16", "f32"}) highest = std::max(highest, result.machine.rate(kind));
     x_begin_ = std::floor(std::log10(least));
     x_end_ = std::log10(most * 2);
     y_begin_ = std::floor(std::log10(lowest));
@@ -138,7 +141,7 @@ class Chart {
     double highest = 0;
     std::map<double, std::string> levels;
     for (const char* kind : {"int8", "bf16", "f32"}) {
-      const double rate = machine.operations(kind);
+      const double rate = machine.rate(kind);
       highest = std::max(highest, rate);
       levels[rate] += (levels[rate].empty() ? "" : ", ") + std::string(kind);
     }
@@ -210,7 +213,7 @@ class Chart {
       const Point& point = points_[i];
       const double x = kLeft + (i < lines ? 0 : (kRight - kLeft) / 2);
       const double y = kListTop + 10 + static_cast<double>(i % lines) * kLine;
-      const Limit limit = limit_of(point.row->work, result_.machine);
+      const Limit limit = limit_of(*point.row, result_.machine);
       const std::string& name = point.row->name;
       constexpr std::size_t kMost = 56;
       text(x + 20, y, point.kind, "end", std::to_string(point.number));

@@ -28,8 +28,8 @@ std::string duration(double seconds) {
 
 std::string rate(const BenchRow& row) {
   if (row.item != "calls") return significant(row.items / row.seconds) + " " + row.item + "/s";
-  const double operations = row.work.operations();
-  return significant(1e-9 * operations / row.seconds) + (row.work.int8 > 0 ? " GOP/s" : " GFLOP/s");
+  const Work work = row.work();
+  return significant(1e-9 * work.operations() / row.seconds) + (work.int8 > 0 ? " GOP/s" : " GFLOP/s");
 }
 
 std::string size_name(std::size_t bytes) { return std::to_string(bytes >> 20U) + " MiB"; }
@@ -38,7 +38,7 @@ void print_machine(const limits::Machine& machine) {
   std::printf("machine   %s, %d thread%s; the best of several runs\n",
               machine.processor.empty() ? "unknown processor" : machine.processor.c_str(), machine.threads,
               machine.threads == 1 ? "" : "s");
-  std::printf("  %-44s %14s %14s\n", "multiply-adds in registers, GOP/s", "one thread", "all threads");
+  std::printf("  %-44s %14s %14s\n", "products and exps in registers, GOP/s", "one thread", "all threads");
   for (const limits::UnitRate& unit : machine.units) {
     const std::string name = unit.kind + " by " + unit.name;
     if (unit.measured) std::printf("  %-44s %14.0f %14.0f\n", name.c_str(), unit.one_thread, unit.all_threads);
@@ -65,7 +65,7 @@ void print_table(const BenchResult& result) {
       std::printf("\n%-*s %11s %19s %11s %7s  %s\n", width + 2, row.group.c_str(), "median", "rate", "limit", "share",
                   "binds");
     group = row.group;
-    const Limit limit = limit_of(row.work, result.machine);
+    const Limit limit = limit_of(row, result.machine);
     std::printf("  %-*s %11s %19s", width, row.name.c_str(), duration(row.seconds).c_str(), rate(row).c_str());
     if (limit.seconds > 0)
       std::printf(" %11s %5.0f %%  %s", duration(limit.seconds).c_str(), 100 * limit.seconds / row.seconds,

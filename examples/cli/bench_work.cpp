@@ -35,38 +35,45 @@ WorkCounter::WorkCounter(const octavo::Model& model, const octavo::ModelOptions&
 }
 
 void WorkCounter::on_operation(const octavo::ObservedOperation& operation) {
-  if (operation.operation.rfind("linear", 0) == 0) product(operation);
-  if (operation.operation == "attention") attention(operation);
-  if (operation.operation == "patch_embed")  // a product of pixels in float32 and weights that are not
-    for (const octavo::ObservedValue& value : operation.arguments)
-      if (value.is_weight) {
-        work_.bf16 += 2 * dim(operation, "P") * size(value);
-        work_.bytes += bytes(value);
-      }
+  const bool multiplies = operation.operation == "linear" || operation.operation == "linear_w8a8" ||
+                          operation.operation == "linear_w8a16" || operation.operation == "patch_embed";
+  if (multiplies) steps_.push_back(product(operation));
+  if (operation.operation == "attention") steps_.push_back(attention(operation));
 }
 
-void WorkCounter::product(const octavo::ObservedOperation& operation) {
-  const bool quantizes_rows = operation.operation.rfind("linear_w8a8", 0) == 0;
+octavo::FloatMath WorkCounter::math_of(const octavo::ObservedOperation& operation) const {
+  return operation.module_path.rfind("visual", 0) == 0 ? options_.vision_math : options_.language_math;
+}
+
+Work WorkCounter::product(const octavo::ObservedOperation& operation) const {
+  const double rows = dim(operation, operation.operation == "patch_embed" ? "P" : "M");
+  const bool rounds_rows = math_of(operation) == octavo::FloatMath::bf16;
+  Work work;
   for (const octavo::ObservedValue& value : operation.arguments) {
     if (!value.is_weight) continue;
-    work_.bytes += bytes(value);
-    if (value.shape.rank() != 2) continue;  // bias, scales
+    work.bytes += bytes(value);
+    if (value.shape.rank() < 2) continue;  // bias, scales
     const bool f32 = value.dtype == octavo::DType::f32;
-    (quantizes_rows ? work_.int8 : f32 ? work_.f32 : work_.bf16) += 2 * dim(operation, "M") * size(value);
+    (operation.operation == "linear_w8a8" ? work.int8
+     : f32                                ? work.f32
+     : rounds_rows                        ? work.bf16
+                                          : work.f32_by_bf16) += 2 * rows * size(value);
   }
+  return work;
 }
 
-void WorkCounter::attention(const octavo::ObservedOperation& operation) {
+Work WorkCounter::attention(const octavo::ObservedOperation& operation) const {
   const double q_len = dim(operation, "Lq"), kv_len = dim(operation, "Lk");
   const bool vision = operation.module_path.rfind("visual", 0) == 0;
   const double pairs = !vision                              ? q_len * (kv_len - (q_len - 1) / 2)
                        : is_windowed(operation.module_path) ? pairs_in_windows_
                                                             : q_len * kv_len;
-  const octavo::FloatMath math = vision ? options_.vision_math : options_.language_math;
-  (math == octavo::FloatMath::bf16 ? work_.bf16 : work_.f32) +=
-      4 * dim(operation, "B") * dim(operation, "Hq") * pairs * dim(operation, "D");
+  Work work;
+  work.exps = dim(operation, "B") * dim(operation, "Hq") * pairs;
+  (math_of(operation) == octavo::FloatMath::bf16 ? work.bf16 : work.f32) = 4 * work.exps * dim(operation, "D");
   for (const octavo::ObservedValue& value : operation.arguments)
-    if (value.name == "k" || value.name == "v") work_.bytes += bytes(value);
+    if (value.name == "k" || value.name == "v") work.bytes += bytes(value);
+  return work;
 }
 
 // "visual.blocks.7.attn", and whether config.json lists 7 among the blocks that see all patches.

@@ -4,33 +4,35 @@
 #include <octavo/octavo.hpp>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "bench.hpp"
 
 namespace cli {
 
-/// Adds up products and attention of the calls that its thread makes; what is done once per value (norms, activations,
-/// quantizing) is small beside them. Bytes are weights and what attention reads of the cache, once each: activations
-/// could stay in caches.
+/// A step for each product and attention of the calls that its thread makes; what is done once per value (norms,
+/// activations, quantizing) is small beside them, or can be done along with them. Bytes are weights and what attention
+/// reads of the cache, once each: activations could stay in caches.
 class WorkCounter : public octavo::OperationObserver {
  public:
   /// `grids`: of the pictures that the calls see, for the windows of the vision tower.
   WorkCounter(const octavo::Model& model, const octavo::ModelOptions& options, std::span<const octavo::Grid> grids);
-  const Work& work() const { return work_; }
+  const std::vector<Work>& steps() const { return steps_; }
 
   void on_call(std::string_view) override {}
   void on_operation(const octavo::ObservedOperation& operation) override;
   std::string recent() const override { return ""; }
 
  private:
-  void product(const octavo::ObservedOperation& operation);
-  void attention(const octavo::ObservedOperation& operation);
+  Work product(const octavo::ObservedOperation& operation) const;
+  Work attention(const octavo::ObservedOperation& operation) const;
+  octavo::FloatMath math_of(const octavo::ObservedOperation& operation) const;
   bool is_windowed(std::string_view module_path) const;
 
   octavo::ModelOptions options_;
   octavo::Json vision_config_;
   double pairs_in_windows_ = 0;  // of patches that see each other
-  Work work_;
+  std::vector<Work> steps_;
 };
 
 }  // namespace cli

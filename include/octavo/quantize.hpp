@@ -40,6 +40,7 @@ struct QuantizeResult {
   std::vector<LayerReport> layers;
   std::vector<std::string> warnings;  ///< one line each, e.g. too few calibration rows
   std::int64_t samples = 0, tokens = 0;
+  FloatMath math = FloatMath::bf16;                 ///< QuantizeOptions::math
   std::vector<SkippedSample> skipped;               ///< samples left out, see SampleSource::skip_bad
   std::uint64_t bytes_before = 0, bytes_after = 0;  ///< of tensor data
   double seconds = 0;

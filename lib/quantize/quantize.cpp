@@ -91,6 +91,7 @@ class Quantizer {
     result_.bytes_before = checkpoint_->total_bytes();
     result_.bytes_after = output_->bytes();
     result_.samples = static_cast<std::int64_t>(set_.samples.size());
+    result_.math = math_;
     result_.recipe = recipe_.to_json().dump();
     result_.seconds = watch_.seconds();
     result_.peak_rss_bytes = peak_rss_bytes();

@@ -11,7 +11,7 @@ JsonBuilder QuantizeResult::to_json() const {
   JsonBuilder json = JsonBuilder::object();
   json.set("octavo_version", kVersion);
   json.set("recipe", recipe.empty() ? JsonBuilder(nullptr) : JsonBuilder(Json::parse(recipe, "recipe")));
-  json.set("calibration_samples", samples).set("calibration_tokens", tokens);
+  json.set("calibration_samples", samples).set("calibration_tokens", tokens).set("math", float_math_name(math));
   json.set("bytes_before", static_cast<std::int64_t>(bytes_before))
       .set("bytes_after", static_cast<std::int64_t>(bytes_after));
   json.set("seconds", seconds).set("peak_rss_bytes", static_cast<std::int64_t>(peak_rss_bytes));

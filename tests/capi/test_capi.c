@@ -675,7 +675,22 @@ static void test_jobs(const char* model_dir, const char* image, const char* cali
   quantize.cancel = cancel;
   CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_CANCELLED);
   octavo_cancel_release(cancel);
+  quantize.cancel = NULL;
+  quantize.math = 3;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_INVALID_ARGUMENT);
+  CHECK(strstr(octavo_last_error(), "options.math is 3") != NULL);
+  quantize.math = OCTAVO_MATH_F32;
+  quantize.reserved2 = 1;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, NULL) == OCTAVO_INVALID_ARGUMENT);
+  quantize.reserved2 = 0;
   CHECK(octavo_model_open(scratch, &model) == OCTAVO_NOT_FOUND); /* nothing half-written */
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, &json) == OCTAVO_OK && strstr(json, "\"math\":\"f32\"") != NULL);
+  octavo_string_release(json);
+  quantize.math = OCTAVO_MATH_DEFAULT;
+  quantize.overwrite = 1;
+  CHECK(octavo_quantize(model_dir, scratch, &quantize, &json) == OCTAVO_OK &&
+        strstr(json, "\"math\":\"bf16\"") != NULL);
+  octavo_string_release(json);
 }
 
 /* A model against a quantized copy of itself, against itself and against nothing. */

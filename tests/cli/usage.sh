@@ -188,7 +188,7 @@ assert d["run"] == {"math": "f32", "lm_head": "stored", "kv_cache": "f32"}, d["r
 m = d["machine"]
 for u in m["units"]:
     assert min(u["one_thread_gops"], u["all_threads_gops"]) > 0 if u["measured"] else u["missing"], u
-assert any(u["measured"] and u["kind"] == "f32" for u in m["units"]), m
+assert {"f32", "exp"} <= {u["kind"] for u in m["units"] if u["measured"]}, m
 assert m["threads"] >= 1 and m["reads"] and all(min(r["one_thread_gb_s"], r["all_threads_gb_s"]) > 0 for r in m["reads"]), m
 rows = {(r["group"], r["name"]): r for r in d["rows"]}
 assert len(rows) == len(d["rows"])
@@ -196,17 +196,20 @@ for r in d["rows"]:
     assert r["median_ms"] > 0 and r["rounds"] >= 3 and r["items"] > 0 and r["item"], r
     if "share" in r:
         assert abs(r["share"] - r["limit_ms"] / r["median_ms"]) < 1e-9 * r["share"] and r["bytes"] > 0, r
-        assert r["binds"] in ("int8", "bf16", "f32", "memory", "cache") and sum(r["operations"].values()) > 0, r
+        assert r["binds"] in ("int8", "bf16", "f32", "exp", "memory", "cache") and sum(r["operations"].values()) > 0, r
 assert {r["group"] for r in d["rows"]} == {"linear", "attention", "picture", "model"}
 linears = [r["details"] for r in d["rows"] if r["group"] == "linear"]
 assert {l["rows"] for l in linears} == {1, 16} and {l["weights"] for l in linears} == {"W8A8", "W8A16", "bf16"}, linears
+assert {(l["rows"], l["weights"]) for l in linears if l["math"] == "bf16"} == {(16, "bf16")}, linears
 decode = rows["model", "decode at 16"]
 assert decode["details"] == {"past": 16, "tokens": 4} and decode["items"] == 4, decode
 vision, prefill = rows["model", "vision, 1024 patches"], rows["model", "prefill of 512"]
 # Of the bundled model: heads of 32, 5 blocks; 432 tokens in lm_head, for the last position alone; causal pairs.
 linear = 2 * 512 * 5 * (192 * (192 + 2 * 64) + 192 * 192 + 3 * 192 * 512)
-assert prefill["operations"] == {"int8": linear, "bf16": 2 * 432 * 192, "f32": 5 * 4 * 6 * 32 * (512 * 513 // 2)}, prefill
-assert vision["operations"]["bf16"] > 0 and vision["operations"]["f32"] > 0, vision
+exps = 5 * 6 * (512 * 513 // 2)
+assert prefill["operations"] == {"int8": linear, "bf16": 0, "f32_by_bf16": 2 * 432 * 192, "f32": 4 * 32 * exps}, prefill
+assert prefill["exps"] == exps, prefill
+assert vision["operations"]["f32_by_bf16"] > 0 and vision["operations"]["f32"] > 0 and vision["exps"] > 0, vision
 assert d["memory"]["language_weights"] == "W8A8" and d["memory"]["weight_bytes"] > 0, d["memory"]
 assert d["memory"].get("peak_bytes", 1) > 0, d["memory"]' "$work/out" || fail "bench --json"
 cases=$((cases + 1))

@@ -31,6 +31,7 @@ class JobsTest(unittest.TestCase):
         config = json.loads((self.quantized / "config.json").read_text())
         self.assertEqual(config["quantization_config"]["quant_method"], "compressed-tensors")
         self.assertEqual(self.result.document["calibration_samples"], 8)
+        self.assertEqual(self.result.document["math"], "bf16")
         self.assertEqual({layer["method"] for layer in self.result.layers}, {"gptq"})
         self.assertTrue(self.reports)
         for thread, stage, done, total in self.reports:
@@ -38,6 +39,11 @@ class JobsTest(unittest.TestCase):
             self.assertTrue(stage and 0 <= done <= total, (stage, done, total))
         self.assertIn("<iframe", self.result._repr_html_())
         octavo.Model(self.quantized).generate("Where is the red circle?", max_new_tokens=2)
+
+    def test_quantize_in_float32(self):
+        result = octavo.quantize(MODEL, self.here / "in_float32", calibration=CALIBRATION, max_samples=1, math="f32",
+                                 progress=False)
+        self.assertEqual(result.document["math"], "f32")
 
     def test_quantize_refuses(self):
         with self.assertRaisesRegex(FileExistsError, "quantized"):
@@ -50,6 +56,8 @@ class JobsTest(unittest.TestCase):
             octavo.quantize(MODEL, self.here / "other", calibration=CALIBRATION, progress=self.fails)
         with self.assertRaisesRegex(ValueError, "progress is 'loud'"):
             octavo.quantize(MODEL, self.here / "other", calibration=CALIBRATION, progress="loud")
+        with self.assertRaisesRegex(ValueError, "math is 'f16', known are f32, bf16"):
+            octavo.quantize(MODEL, self.here / "other", calibration=CALIBRATION, math="f16")
         self.assertEqual([path.name for path in self.here.iterdir() if path.name.startswith("other")], [])
 
     @staticmethod

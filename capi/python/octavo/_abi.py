@@ -519,6 +519,8 @@ class octavo_quantize_options(Structure):
     picture_prompt: bytes | None
     skip_bad_samples: int
     reserved1: int
+    math: int
+    reserved2: int
     __slots__ = ("kept",)  # what a caller keeps alive with it; a name that is no field is an error
     _fields_ = [
         ("struct_size", c_size_t),
@@ -535,6 +537,8 @@ class octavo_quantize_options(Structure):
         ("picture_prompt", c_char_p),
         ("skip_bad_samples", c_int32),
         ("reserved1", c_int32),
+        ("math", c_int32),
+        ("reserved2", c_int32),
     ]
 
 

@@ -23,6 +23,11 @@ def boxes_number(boxes: str) -> int:
     return choice("boxes", boxes, _BOXES)
 
 
+def math_number(math: str) -> int:
+    """OCTAVO_MATH_* of "f32" or "bf16"."""
+    return choice("math", math, _MATH)
+
+
 def model_options(math: Optional[str], vision_math: Optional[str], language_math: Optional[str], lm_head: str) -> Any:
     """octavo_model_options: `math` is of both towers, unless one has its own."""
     options = sized(_abi.octavo_model_options)

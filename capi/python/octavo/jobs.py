@@ -11,7 +11,7 @@ from . import _abi
 from ._handle import sized, taken_document, taken_string
 from ._job import Cancel
 from ._library import lib
-from ._options import boxes_number, model_options
+from ._options import boxes_number, math_number, model_options
 from ._progress import ProgressLike, run_job
 from .errors import check as _check
 from .results import AttributeResult, CheckResult, CompareResult, QuantizeResult, VerifyResult
@@ -61,14 +61,15 @@ def plan(directory: PathLike, *, image_sizes: Sequence[tuple[int, int]] = (), pr
 def quantize(model: PathLike, out: PathLike, *, recipe: Optional[PathLike] = None,
              calibration: Optional[PathLike] = None, pictures: Optional[PathLike] = None,
              picture_prompt: Optional[str] = None, max_samples: int = 0, overwrite: bool = False,
-             skip_bad_samples: bool = False, progress: ProgressLike = "auto",
+             skip_bad_samples: bool = False, math: str = "bf16", progress: ProgressLike = "auto",
              cancel: Optional[Cancel] = None) -> QuantizeResult:
     """Quantizes a model's directory into another, which appears complete or not at all.
 
     recipe: a preset's name or a file; "default" is W8A8 with GPTQ. calibration: a samples file (docs/samples.md); or
     pictures: a folder of them, each asked about with picture_prompt. max_samples: 0 takes all. overwrite: replaces an
     output that octavo wrote, and no other. skip_bad_samples: leaves samples out that cannot be used, and lists them.
-    progress: see ProgressLike.
+    math: "bf16", or "f32", of calibration's products of floats; f32 takes two to four times as long where the processor
+    multiplies bf16. progress: see ProgressLike.
 
     Raises ExistsError, FormatError and others; CancelledError when `cancel` or the progress function ended it.
     """
@@ -76,6 +77,7 @@ def quantize(model: PathLike, out: PathLike, *, recipe: Optional[PathLike] = Non
     options.recipe, options.calibration, options.max_samples = _path(recipe), _path(calibration), max_samples
     options.pictures, options.picture_prompt = _path(pictures), _text(picture_prompt)
     options.overwrite, options.skip_bad_samples = overwrite, skip_bad_samples
+    options.math = math_number(math)
     run_job(options, lambda given: int(lib.octavo_quantize(os.fsencode(model), os.fsencode(out), given,
                                                         ctypes.byref(document))), "quantize", progress, cancel)
     report = taken_document(document)

@@ -36,6 +36,31 @@ void avx2_int8(std::int64_t rounds) {
   }
 }
 
+void avx2_exp(std::int64_t rounds) {
+  const __m256 log2e = _mm256_set1_ps(kLog2E), rounder = _mm256_set1_ps(kRounder);
+  __m256 x[4], sums[4];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+    x[i] = _mm256_set1_ps(-0.125F * static_cast<float>(i));
+    sums[i] = _mm256_setzero_ps();
+  }
+  for (std::int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < 4; ++i) {
+      __asm__ volatile("" : "+x"(x[i]));  // as if it were another one each time
+      const __m256 shifted = _mm256_fmadd_ps(x[i], log2e, rounder);
+      const __m256 f = _mm256_fmsub_ps(x[i], log2e, _mm256_sub_ps(shifted, rounder));
+      __m256 p = _mm256_set1_ps(kExp2[5]);
+#pragma GCC unroll 5
+      for (std::size_t term = 5; term-- > 0;) p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kExp2[term]));
+      const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+      sums[i] = _mm256_add_ps(sums[i], _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n)));
+    }
+  }
+#pragma GCC unroll 4
+  for (__m256& sum : sums) __asm__ volatile("" ::"x"(sum));
+}
+
 void avx2_read(const std::byte* memory, std::size_t bytes) {
   __m256i sums[8];
 #pragma GCC unroll 8

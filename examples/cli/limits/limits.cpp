@@ -39,7 +39,7 @@ double best_seconds(const std::function<void()>& job, int runs) {
   return best;
 }
 
-double rate(MultiplyAdds run, double ops_per_round, int threads) {
+double rate_of(Registers run, double ops_per_round, int threads) {
   constexpr double kSeconds = 0.003;  // long beside the threads' start, short beside a time slice
   std::int64_t rounds = 1000;
   for (double took = 0; (took = seconds_of([&] { run(rounds); })) < kSeconds / 4;) rounds *= 2;
@@ -90,7 +90,7 @@ std::string missing(const std::vector<octavo::BackendInfo>& backends, const std:
 
 struct Unit {
   std::string name, kind;
-  MultiplyAdds run;
+  Registers run;
   double ops_per_round;
   std::string missing;
 };
@@ -107,10 +107,15 @@ std::vector<Unit> units() {
   all.push_back({"avx2", "int8", avx2_int8, kAvx2Int8Ops, avx2 ? "" : "the processor has no AVX2"});
   all.push_back({"amx_bf16", "bf16", amx_bf16, kAmxBf16Ops, missing(floats, "amx_bf16")});
   all.push_back({"avx512_bf16", "bf16", avx512_bf16, kAvx512Bf16Ops, missing(floats, "avx512_bf16")});
-  all.push_back({"avx512", "f32", avx512_f32, kAvx512F32Ops, missing(floats, "avx512")});
-  all.push_back({"avx2_fma", "f32", avx2_f32, kAvx2F32Ops, fma ? "" : "the processor has no AVX2 with FMA"});
+  const std::string no_avx512 = missing(floats, "avx512");
+  const std::string no_fma = fma ? "" : "the processor has no AVX2 with FMA";
+  all.push_back({"avx512", "f32", avx512_f32, kAvx512F32Ops, no_avx512});
+  all.push_back({"avx2_fma", "f32", avx2_f32, kAvx2F32Ops, no_fma});
+  all.push_back({"avx512", "exp", avx512_exp, kAvx512Exps, no_avx512});
+  all.push_back({"avx2_fma", "exp", avx2_exp, kAvx2Exps, no_fma});
 #endif
   all.push_back({"portable", "f32", portable_f32, kPortableF32Ops, ""});
+  all.push_back({"portable", "exp", portable_exp, kPortableExps, ""});
   return all;
 }
 
@@ -124,10 +129,11 @@ Read best_read() {
 
 }  // namespace
 
-double Machine::operations(const std::string& kind) const {
+double Machine::rate(const std::string& kind) const {
   double best = 0;
   for (const UnitRate& unit : units)
-    if (unit.measured && (unit.kind == kind || unit.kind == "f32")) best = std::max(best, unit.all_threads);
+    if (unit.measured && (unit.kind == kind || (kind != "exp" && unit.kind == "f32")))
+      best = std::max(best, unit.all_threads);
   return 1e9 * best;
 }
 
@@ -144,8 +150,9 @@ Machine measure() {
   for (const Unit& unit : units()) {
     UnitRate found{unit.name, unit.kind, unit.missing.empty(), unit.missing};
     if (found.measured) {
-      found.one_thread = rate(unit.run, unit.ops_per_round, 1);
-      found.all_threads = machine.threads == 1 ? found.one_thread : rate(unit.run, unit.ops_per_round, machine.threads);
+      found.one_thread = rate_of(unit.run, unit.ops_per_round, 1);
+      found.all_threads =
+          machine.threads == 1 ? found.one_thread : rate_of(unit.run, unit.ops_per_round, machine.threads);
     }
     machine.units.push_back(found);
   }

@@ -7,10 +7,11 @@
 
 namespace limits {
 
-/// Multiply-adds of one instruction set, by loops in registers; giga-operations per second, the best of 15 runs.
+/// Multiply-adds (two operations each) or exps of one instruction set, by loops in registers; giga-operations per
+/// second, the best of 15 runs.
 struct UnitRate {
   std::string name;  // "amx_int8"
-  std::string kind;  // of its operands: "int8", "bf16" or "f32"
+  std::string kind;  // of its operands: "int8", "bf16" or "f32"; or "exp", of float32
   bool measured = false;
   std::string missing;  // why not
   double one_thread = 0, all_threads = 0;
@@ -28,9 +29,9 @@ struct Machine {
   std::vector<UnitRate> units;
   std::vector<ReadRate> reads;  // by size; the last is beyond the caches
 
-  /// Of the best unit, all threads, that can multiply operands of a kind exactly: int8 and bf16 can be widened to f32.
-  /// Greater than 0.
-  double operations(const std::string& kind) const;
+  /// Operations per second, all threads, of the best unit that can do those of a kind exactly: int8 and bf16 can be
+  /// widened to f32. Greater than 0.
+  double rate(const std::string& kind) const;
   const ReadRate& read(double bytes) const;  // of the smallest size that holds them, else the largest
 };
 

@@ -6,35 +6,54 @@
 import json
 import sys
 
-# The rows: what, unit, Octavo's row (group, and what its details are or its name), the peers' row.
+# The rows: what, unit, the row of "Octavo" and of "fast" (document, group, and what its details are or its name), the
+# peers' row. Both columns of a row do the same work on the same weights, but for what "fast" may round.
+PLAIN, BF16, FAST = "octavo", "octavo_bf16", "octavo_fast"
+
+
+def model(name):
+    return (PLAIN, "model", name), (FAST, "model", name)
+
+
+def linear(out, width, weights, math=None):
+    return (PLAIN, "linear", (out, width, weights, "f32")), math and (PLAIN, "linear", (out, width, weights, math))
+
+
+def attention(name):
+    return (PLAIN, "attention", name), (PLAIN, "attention", name + ", bf16 math")
+
+
+VISION = "vision, 1024 patches"
 ROWS = [
-    ("prefill of 512 tokens", "tokens/s", ("model", "prefill of 512"), "prefill 512"),
-    ("prefill of 2048 tokens", "tokens/s", ("model", "prefill of 2048"), "prefill 2048"),
-    ("decode at 16", "tokens/s", ("model", "decode at 16"), "decode at 16"),
-    ("decode at 2048", "tokens/s", ("model", "decode at 2048"), "decode at 2048"),
-    ("int8 linear, 512 rows, down_proj", "ms", ("linear", (2048, 11008, "W8A8")), "int8 linear down_proj"),
-    ("int8 linear, 512 rows, gate_proj", "ms", ("linear", (11008, 2048, "W8A8")), "int8 linear gate_proj"),
-    ("int8 linear, 512 rows, q_proj", "ms", ("linear", (2048, 2048, "W8A8")), "int8 linear q_proj"),
-    ("bf16 linear, 512 rows, down_proj", "ms", ("linear", (2048, 11008, "bf16")), "bf16 linear down_proj"),
-    ("vision tower, 1024 patches, 4 blocks", "ms", ("model", "vision, 1024 patches"), "vision 1024 patches"),
-    ("attention, causal, 2048", "ms", ("attention", "causal prefill of 2048"), "attention causal 2048"),
-    ("the same, bf16 math", "ms", ("attention", "causal prefill of 2048, bf16 math"), None),
-    ("attention, vision, 1024 patches", "ms", ("attention", "vision, 1024 patches"), "attention vision 1024"),
-    ("the same, bf16 math", "ms", ("attention", "vision, 1024 patches, bf16 math"), None),
-    ("open, 6 layers and 4 blocks", "ms", ("model", "open, files in the page cache"), None),
+    ("prefill of 512 tokens", "tokens/s", *model("prefill of 512"), "prefill 512"),
+    ("prefill of 2048 tokens", "tokens/s", *model("prefill of 2048"), "prefill 2048"),
+    ("decode at 16", "tokens/s", *model("decode at 16"), "decode at 16"),
+    ("decode at 2048", "tokens/s", *model("decode at 2048"), "decode at 2048"),
+    ("int8 linear, 512 rows, down_proj", "ms", *linear(2048, 11008, "W8A8"), "int8 linear down_proj"),
+    ("int8 linear, 512 rows, gate_proj", "ms", *linear(11008, 2048, "W8A8"), "int8 linear gate_proj"),
+    ("int8 linear, 512 rows, q_proj", "ms", *linear(2048, 2048, "W8A8"), "int8 linear q_proj"),
+    ("bf16 linear, 512 rows, down_proj", "ms", *linear(2048, 11008, "bf16", "bf16"), "bf16 linear down_proj"),
+    ("vision tower in bf16, 1024 patches, 4 blocks", "ms", (PLAIN, "model", VISION), (BF16, "model", VISION),
+     "vision 1024 patches"),
+    ("the same in W8A8", "ms", None, (FAST, "model", VISION), None),
+    ("attention, causal, 2048", "ms", *attention("causal prefill of 2048"), "attention causal 2048"),
+    ("attention, vision, 1024 patches", "ms", *attention("vision, 1024 patches"), "attention vision 1024"),
+    ("open, 6 layers and 4 blocks", "ms", *model("open, files in the page cache"), None),
 ]
 
 
-def found(document, key):
-    group, wanted = key
-    for row in (document or {}).get("rows", []):
+def found(data, key):
+    if key is None:
+        return None
+    document, group, wanted = key
+    for row in data[document]["rows"]:
         if row["group"] != group:
             continue
         details = row["details"]
         if row["name"] == wanted:
             return row
         if group == "linear" and details["rows"] == 512 and wanted == (
-                details["out_features"], details["in_features"], details["weights"]):
+                details["out_features"], details["in_features"], details["weights"], details["math"]):
             return row
     return None
 
@@ -47,6 +66,13 @@ def shown(ms, items, unit):
     return "-" if ms is None else number(1e3 * items / ms if unit == "tokens/s" else ms)
 
 
+def limit_of(row, unit):
+    """What the limit is, the share of it, and what binds."""
+    if row is None or "limit_ms" not in row:
+        return "-"
+    return f"{shown(row['limit_ms'], row['items'], unit)} ({row['binds']}), {100 * row['share']:.0f} %"
+
+
 def table(head, rows):
     print("| " + " | ".join(head) + " |")
     print("|" + "---|" * len(head))
@@ -56,7 +82,7 @@ def table(head, rows):
 
 
 def main(data):
-    plain, fast, peers = data["octavo"], data["octavo_fast"], data["peers"]
+    plain, fast, peers = data[PLAIN], data[FAST], data["peers"]
     machine = plain["machine"]
     print("# Performance\n")
     print("Written by `tests/bench/peers/run.sh measure` from one run; [bench.md](bench.md) says how limits and shares "
@@ -69,13 +95,13 @@ def main(data):
     print("6 language layers and 4 vision blocks of exact Qwen2.5-VL-3B shapes, the same synthetic weights for all language models; torch's "
           "vision tower has random weights of its own, and linears and attention are measured on random values. "
           "\"Octavo\" is W8A8 as `quantize` makes it unasked, the vision tower in bf16 and computed in float32's "
-          "precision. \"Fast\" is `" + fast["options"].split(" --only model ")[1] + "` on a vision tower in W8A8, which "
-          "may change answers. Limit, share and what binds are those of the fast column where there is one.\n")
+          "precision. \"Fast\" may change answers: `" + fast["options"].split(" --only model ")[1] + "` for the language "
+          "model; `--math bf16` for the vision tower and linears of bf16 weights, as torch computes them, and for attention, which "
+          "torch computes in float32. "
+          "OpenVINO, CTranslate2 and llama.cpp have lm_head in int8, as \"fast\" has; vLLM and \"Octavo\" have it in bf16.\n")
     rows, wide = [], []
-    for what, unit, key, peer_row in ROWS:
-        ours, faster = found(plain, key), found(fast, key)
-        judged = faster or ours
-        items = ours["items"] if ours else 1
+    for what, unit, key, fast_key, peer_row in ROWS:
+        ours, faster = found(data, key), found(data, fast_key)
         times = {}
         for peer in peers:
             entry = peer["times"].get(peer_row)
@@ -84,21 +110,18 @@ def main(data):
         # Peers' prefill is a call of so many tokens; their decode is milliseconds per token.
         per_call = int(what.split()[2]) if what.startswith("prefill") else 1
         best = min(times, key=times.get) if times else None
-        limit = judged.get("limit_ms") if judged else None
-        rows.append([
-            what + (", " + unit if unit == "tokens/s" else ", ms"),
-            shown(ours and ours["median_ms"], items, unit),
-            shown(faster and faster["median_ms"], items, unit) if key[0] == "model" else "",
-            f"{best} {shown(times[best], per_call, unit)}" if best else "-",
-            shown(limit, items, unit) if limit else "-",
-            f"{100 * judged['share']:.0f} %" if limit else "-",
-            judged.get("binds", "-") if judged else "-",
-        ])
+        cells = [shown(row["median_ms"], row["items"], unit) if row else "-" for row in (ours, faster)]
+        rows.append([what + ", " + unit, cells[0], limit_of(ours, unit), cells[1], limit_of(faster, unit),
+                     f"{best} {shown(times[best], per_call, unit)}" if best else "-"])
         if times:
-            wide.append([what + ", " + unit, shown(ours and ours["median_ms"], items, unit),
-                         shown(faster and faster["median_ms"], items, unit) if key[0] == "model" else ""]
-                        + [shown(times.get(peer["peer"]), per_call, unit) for peer in peers])
-    table(["work", "Octavo", "fast", "best peer", "limit", "share", "binds"], rows)
+            wide.append([what + ", " + unit, *cells] + [shown(times.get(peer["peer"]), per_call, unit) for peer in peers])
+    table(["work", "Octavo", "its limit, share", "fast", "its limit, share", "best peer"], rows)
+    for name, document in (("Octavo", plain), ("fast", fast)):
+        memory = document.get("memory", {})
+        if "peak_bytes" in memory:
+            print(f"Memory of \"{name}\", open and after all of its rows: at most {memory['peak_bytes'] / 1e9:.2f} GB for "
+                  f"{memory['weight_bytes'] / 1e9:.2f} GB of weights, "
+                  f"{memory['peak_bytes'] / memory['weight_bytes']:.2f} times as much, mapped files included.\n")
     print("## Every peer\n")
     table(["work", "Octavo", "fast"] + [peer["peer"] for peer in peers], wide)
     for peer in peers:

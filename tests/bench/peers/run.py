@@ -87,9 +87,11 @@ def start(name, options, left):
     return Peer(name, command, environment, options.models / f"{name}.log", min(240, left))
 
 
-# What Octavo does unasked, on a vision tower in bf16; and what it does when told to be fast, on one in W8A8.
+# What Octavo does unasked, on a vision tower in bf16; the same weights with products in bf16; and what it does when told
+# to be fast, on a vision tower in W8A8.
 VARIANTS = {
     "octavo": ("w8a8", "--full", "--rows", "512"),
+    "octavo_bf16": ("w8a8", "--only", "model", "--math", "bf16"),
     "octavo_fast": ("w8a8_vision", "--full", "--only", "model", "--math", "bf16", "--lm-head", "int8",
                     "--kv-cache", "bf16"),
 }
