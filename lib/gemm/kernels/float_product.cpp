@@ -165,7 +165,8 @@ class TiledProduct {
   // A single strip passes the weights once: what has just been packed should be near, and no sum waits for long.
   void strip(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
              std::int64_t panels) const {
-    const std::int64_t cut = ready_to_use() ? steps_ : std::min(steps_, kStripCut);
+    // The sums of tiles do not depend on the cut; those of words do, and must not depend on where the weights lie.
+    const std::int64_t cut = ready_to_use() && !kernel_.interleaved ? steps_ : std::min(steps_, kStripCut);
     multiply_block(
         kernel_, prepared, 0, rows, steps_, cut, panels, nullptr, nullptr, 0,
         [&](std::int64_t step, std::int64_t count) { return weights(panel, panels, step, count, cut); },
