@@ -11,14 +11,15 @@
 namespace octavo::gemm {
 
 // Of a weight in a mapped file: the first `get` packs it and drops its pages, so that it is in memory once. The mapping
-// stays, and what reads the weight as stored reads it from the file again.
+// stays, and what reads the weight as stored reads it from the file again. Where little memory is left, the weight
+// stays in the file, whose pages the system may take back: products are the same to the bit, and slower.
 class LazyPanels {
  public:
   // weight [N,K], mapped, contiguous, bf16 or s8; neither extent 0.
   explicit LazyPanels(const Tensor& weight) : weight_(weight) {}
   const FloatPanels* ready() const noexcept { return ready_.load(std::memory_order_acquire); }  // or null
-  // From any thread; one packs, the others wait. Throws out_of_memory where it packs, and a later call tries again.
-  const FloatPanels& get() const;
+  // From any thread; one packs, the others wait. Null where memory does not suffice; a later call tries again.
+  const FloatPanels* get() const;
   std::size_t size_bytes() const noexcept;  // packed; as stored before
 
  private:

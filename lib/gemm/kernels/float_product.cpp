@@ -286,7 +286,7 @@ bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math) {
   if (p.m <= kStreamedRows)
     stream(p, reads_panels ? p.panels->ready() : nullptr);
   else
-    TiledProduct(p, way, reads_panels ? &p.panels->get() : nullptr).run();
+    TiledProduct(p, way, reads_panels ? p.panels->get() : nullptr).run();
   return true;
 }
 
