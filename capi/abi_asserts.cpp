@@ -39,8 +39,7 @@ static_assert(sizeof(void*) != 8 || sizeof(octavo_memory_file) == 24, "never gro
 static_assert(sizeof(void*) != 8 || sizeof(octavo_descriptor_file) == 16, "never grows: callers hold arrays of it");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_linear_info) == 48, "octavo_linear_info is 48 bytes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_writer_options) == 24, "octavo_writer_options is 24 bytes");
-static_assert(OCTAVO_MATH_DEFAULT == 0 && OCTAVO_MATH_F32 == 1 && OCTAVO_MATH_BF16 == 2 && OCTAVO_MATH_BF16X2 == 4,
-              "0.1");
+static_assert(OCTAVO_MATH_DEFAULT == 0 && OCTAVO_MATH_F32 == 1 && OCTAVO_MATH_BF16 == 2, "0.1");
 static_assert(OCTAVO_LM_HEAD_STORED == 0 && OCTAVO_LM_HEAD_INT8 == 1, "0.1");
 static_assert(OCTAVO_BOXES_MODEL == 0 && OCTAVO_BOXES_ORIGINAL == 1, "since octavo_generate_options.boxes");
 static_assert(sizeof(void*) != 8 || sizeof(octavo_decode_options) == 32, "0.1: octavo_decode_options is 32 bytes");

@@ -149,8 +149,8 @@ OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model**
 
 /** What products of floats round their factors to; DEFAULT is F32 where a model is run, as by octavo_model_open, and
  * BF16 where it is calibrated. BF16 is faster where the processor multiplies bf16, and answers may differ:
- * docs/model.md has by how much. BF16X2, the sum of two bf16, lies between: within 2^-17 of each factor. */
-enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2, OCTAVO_MATH_BF16X2 = 4 };
+ * docs/model.md has by how much. */
+enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2 };
 /** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. */
 enum { OCTAVO_LM_HEAD_STORED = 0, OCTAVO_LM_HEAD_INT8 = 1 };
 /** How a model is run, as far as its checkpoint does not say. */

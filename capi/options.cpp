@@ -42,11 +42,9 @@ FloatMath float_math_of(int32_t math, const char* name, FloatMath standard) {
       return FloatMath::f32;
     case OCTAVO_MATH_BF16:
       return FloatMath::bf16;
-    case OCTAVO_MATH_BF16X2:
-      return FloatMath::bf16x2;
     default:
       throw Error(ErrorCode::invalid_argument, std::string("options.") + name + " is " + std::to_string(math) +
-                                                   ", known are 0 (default), 1 (f32), 2 (bf16) and 4 (bf16x2)");
+                                                   ", known are 0 (default), 1 (f32) and 2 (bf16)");
   }
 }
 

@@ -2,22 +2,12 @@
 
 namespace cli {
 
-namespace {
-
-octavo::FloatMath math_named(const std::string& name) {
-  for (const octavo::FloatMath math : {octavo::FloatMath::f32, octavo::FloatMath::bf16, octavo::FloatMath::bf16x2})
-    if (name == octavo::float_math_name(math)) return math;
-  throw UsageError("--math is \"" + name + "\", one of f32, bf16, bf16x2 is needed");
-}
-
-}  // namespace
-
 octavo::ModelOptions RunOptions::model() const {
   octavo::ModelOptions options;
-  const octavo::FloatMath named = math_named(math);
+  if (math != "f32" && math != "bf16") throw UsageError("--math is \"" + math + "\", one of f32, bf16 is needed");
   if (lm_head != "stored" && lm_head != "int8")
     throw UsageError("--lm-head is \"" + lm_head + "\", one of stored, int8 is needed");
-  options.vision_math = options.language_math = named;
+  options.vision_math = options.language_math = math == "bf16" ? octavo::FloatMath::bf16 : octavo::FloatMath::f32;
   options.lm_head = lm_head == "int8" ? octavo::HeadWeights::int8 : octavo::HeadWeights::as_stored;
   return options;
 }
@@ -30,10 +20,8 @@ octavo::DType RunOptions::cache_dtype() const {
 }
 
 void add_model_options(Command& command, RunOptions& options) {
-  command.text(
-      "--math", {"TYPE", ValueKind::choice, {"f32", "bf16", "bf16x2"}}, options.math,
-      "how layers that stay in float, and attention, multiply: bf16 is faster, answers may differ; bf16x2 lies "
-      "between (f32)");
+  command.text("--math", {"TYPE", ValueKind::choice, {"f32", "bf16"}}, options.math,
+               "how layers that stay in float, and attention, multiply: bf16 is faster, answers may differ (f32)");
   command.text("--lm-head", {"WEIGHTS", ValueKind::choice, {"stored", "int8"}}, options.lm_head,
                "multiply by the lm_head as stored, or by an int8 copy: less to read per token, answers may differ "
                "(stored)");

@@ -24,8 +24,8 @@ Options parse_command_line(int argc, char** argv) {
               prefix_cache_mib = options.prefix_cache_bytes >> 20;
   auto request_timeout = options.request_timeout.count(), body_timeout = options.body_timeout.count(),
        drain_timeout = options.drain_timeout.count();
-  const std::map<std::string, octavo::FloatMath> maths{
-      {"f32", octavo::FloatMath::f32}, {"bf16", octavo::FloatMath::bf16}, {"bf16x2", octavo::FloatMath::bf16x2}};
+  const std::map<std::string, octavo::FloatMath> maths{{"f32", octavo::FloatMath::f32},
+                                                       {"bf16", octavo::FloatMath::bf16}};
   const std::map<std::string, octavo::HeadWeights> heads{{"stored", octavo::HeadWeights::as_stored},
                                                          {"int8", octavo::HeadWeights::int8}};
   const std::map<std::string, octavo::DType> dtypes{
@@ -77,7 +77,7 @@ Options parse_command_line(int argc, char** argv) {
   app.add_option("--drain-timeout", drain_timeout, "seconds that running answers have after SIGTERM")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
-  app.add_option("--math", options.model.language_math, "products of floats: f32, bf16 or bf16x2")
+  app.add_option("--math", options.model.language_math, "products of floats: f32 or bf16")
       ->transform(CLI::CheckedTransformer(maths));
   app.add_option("--lm-head", options.model.lm_head, "lm_head: stored or int8")
       ->transform(CLI::CheckedTransformer(heads));

@@ -127,7 +127,6 @@ void linear_case(const Case& c, double budget) {
   const Tensor floats = in_a_file(noise({c.n, c.k}, 4).to(DType::bf16));
   const Linear bf16 = Linear::floating("bench", floats, {});
   const Linear bf16_rounded = Linear::floating("bench", floats, {}, octavo::FloatMath::bf16);
-  const Linear bf16_in_two = Linear::floating("bench", floats, {}, octavo::FloatMath::bf16x2);
   const Linear f32 = Linear::floating("bench", noise({c.n, c.k}, 4), {});
   for (const octavo::BackendInfo& backend : octavo::int8_backends()) {
     if (!backend.available || backend.name == "portable") continue;
@@ -157,7 +156,6 @@ void linear_case(const Case& c, double budget) {
       report("w8a16:" + backend.name, c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
       report("bf16:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
       report("f32:" + backend.name, c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
-      report("bf16, bf16x2:" + backend.name, c, m, measure(budget, [&] { (void)bf16_in_two.forward(x); }), 2);
       report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16_rounded.forward(x); }), 2);
     }
     octavo::force_float_backend("");

@@ -543,10 +543,6 @@ static void test_model_options(const char* model_dir, const char* image) {
   options.reserved0 = 1;
   CHECK(octavo_model_open_with(model_dir, &options, &model) == OCTAVO_INVALID_ARGUMENT && model == NULL);
   options.reserved0 = 0;
-  options.vision_math = OCTAVO_MATH_BF16X2;
-  CHECK(octavo_model_open_with(model_dir, &options, &model) == OCTAVO_OK);
-  octavo_model_release(model);
-  model = NULL;
   CHECK(octavo_model_open_with(model_dir, NULL, &standard) == OCTAVO_OK);
   options.vision_math = options.language_math = OCTAVO_MATH_BF16;
   options.lm_head = OCTAVO_LM_HEAD_INT8;

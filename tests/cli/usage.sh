@@ -87,7 +87,7 @@ refused "threads above" 2 "from 1 to 4096" check "$model" -j 4097
 for word in 0.1x "" inf nan 1e999 0,1; do
   refused "max-kl \"$word\"" 2 "a number is needed" verify "$model" "$model" --max-kl "$word"
 done
-refused "math" 2 '--math is "f16", one of f32, bf16, bf16x2 is needed' generate "$model" -p What --math f16
+refused "math" 2 '--math is "f16", one of f32, bf16 is needed' generate "$model" -p What --math f16
 refused "lm-head" 2 '--lm-head is "int4", one of stored, int8 is needed' verify "$model" "$model" --lm-head int4
 refused "kv-cache" 2 '--kv-cache is "f16", one of f32, bf16, int8 is needed' generate "$model" -p What --kv-cache f16
 refused "suggest of a run with options" 2 "leave out --math" verify "$model" "$model" --math bf16 \

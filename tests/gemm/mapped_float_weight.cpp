@@ -35,7 +35,7 @@ struct MappedWeight {
   std::string path;
 };
 
-constexpr FloatMath kMaths[] = {FloatMath::f32, FloatMath::bf16, FloatMath::bf16x2};
+constexpr FloatMath kMaths[] = {FloatMath::f32, FloatMath::bf16};
 
 }  // namespace
 

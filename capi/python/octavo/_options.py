@@ -6,7 +6,7 @@ from typing import Any, Mapping, Optional
 from . import _abi
 from ._handle import sized
 
-_MATH = {"f32": _abi.OCTAVO_MATH_F32, "bf16": _abi.OCTAVO_MATH_BF16, "bf16x2": _abi.OCTAVO_MATH_BF16X2}
+_MATH = {"f32": _abi.OCTAVO_MATH_F32, "bf16": _abi.OCTAVO_MATH_BF16}
 _LM_HEAD = {"stored": _abi.OCTAVO_LM_HEAD_STORED, "int8": _abi.OCTAVO_LM_HEAD_INT8}
 _BOXES = {"model": _abi.OCTAVO_BOXES_MODEL, "original": _abi.OCTAVO_BOXES_ORIGINAL}
 
@@ -24,7 +24,7 @@ def boxes_number(boxes: str) -> int:
 
 
 def math_number(math: str) -> int:
-    """OCTAVO_MATH_* of "f32", "bf16" or "bf16x2"."""
+    """OCTAVO_MATH_* of "f32" or "bf16"."""
     return choice("math", math, _MATH)
 
 

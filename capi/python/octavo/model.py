@@ -34,9 +34,9 @@ class Model(Handle):
                  cancel: Optional[Cancel] = None) -> None:
         """Opens a directory.
 
-        math: what products of floats round their factors to, "f32" (the default), or "bf16", which is faster where the
-        processor multiplies bf16, or "bf16x2", which lies between (docs/model.md); vision_math and language_math: the same
-        of one tower. lm_head: "stored", or "int8" for a copy in int8 that is made now.
+        math: what products of floats round their factors to, "f32" (the default) or "bf16", which is faster where the
+        processor multiplies bf16 (docs/model.md); vision_math and language_math: the same of one tower. lm_head: "stored",
+        or "int8" for a copy in int8 that is made now.
         """
         handle, path = ctypes.c_void_p(), os.fsencode(directory)
         run_job(model_options(math, vision_math, language_math, lm_head),

@@ -1,7 +1,6 @@
 // Products over bf16 weights by AMX: tdpbf16ps multiplies bf16 by bf16 into float32 sums. Such a product is exact in
-// float32. A float32 is the sum of three bf16 (8 + 8 + 8 bits of significand), and all but 2^-17 of it that of two:
-// three products give float32's precision, and two nearly so, at several times the speed of its own multiply-adds.
-// Denormal operands and sums count as zero.
+// float32, and a float32 is the sum of three bf16 (8 + 8 + 8 bits of significand): three products give float32's
+// precision at several times the speed of its own multiply-adds. Denormal operands and sums count as zero.
 #define OCTAVO_TARGET __attribute__((target("prfchw,amx-tile,amx-bf16")))
 #define OCTAVO_TILE_PRODUCT(sums, rows, weights) _tile_dpbf16ps(sums, rows, weights)
 #include "amx_tiles.hpp"
@@ -11,11 +10,9 @@ namespace octavo::gemm {
 #ifdef OCTAVO_AMX
 // Rows of several parts are more than the weights: they are read again for twice as many columns.
 const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, multiply_tiles<3>, 32};
-const TileKernel kAmxTwoPartsKernel{32, 2, false, 256, 8, multiply_tiles<2>, 32};
 const TileKernel kAmxOnePartKernel{32, 1, false, 256, 16, multiply_tiles<1>};
 #else
 const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, nullptr};
-const TileKernel kAmxTwoPartsKernel{32, 2, false, 256, 8, nullptr};
 const TileKernel kAmxOnePartKernel{32, 1, false, 256, 16, nullptr};
 #endif
 

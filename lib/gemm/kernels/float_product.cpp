@@ -76,11 +76,9 @@ Way way_for(DType weight, FloatEngine engine, FloatMath math) {
   const bool narrow = weight == DType::bf16 || weight == DType::s8;
   if (narrow && engine == FloatEngine::avx512_bf16 && math == FloatMath::bf16)
     return {&kAvx512Bf16Kernel, RowForm::one_bf16, DType::bf16};
-  if (narrow && engine == FloatEngine::amx_bf16) {
-    if (math == FloatMath::bf16) return {&kAmxOnePartKernel, RowForm::one_bf16, DType::bf16};
-    if (math == FloatMath::bf16x2) return {&kAmxTwoPartsKernel, RowForm::two_bf16, DType::bf16};
-    return {&kAmxThreePartsKernel, RowForm::three_bf16, DType::bf16};
-  }
+  if (narrow && engine == FloatEngine::amx_bf16)
+    return math == FloatMath::bf16 ? Way{&kAmxOnePartKernel, RowForm::one_bf16, DType::bf16}
+                                   : Way{&kAmxThreePartsKernel, RowForm::three_bf16, DType::bf16};
   return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
 }
 

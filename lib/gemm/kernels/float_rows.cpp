@@ -36,19 +36,6 @@ struct InOne {
   OCTAVO_TARGET static void split(__m512 x, __m512i* parts) { parts[0] = rounded(x); }
 };
 
-// A value that rounding would make infinite is cut instead: the second part holds what that leaves as well.
-struct InTwo {
-  static constexpr int kParts = 2;
-  OCTAVO_TARGET static void split(__m512 x, __m512i* parts) {
-    const __m512i nearest = rounded(x);
-    const __mmask16 infinite = not_finite(x);
-    const auto overflows = static_cast<__mmask16>(not_finite(_mm512_castsi512_ps(nearest)) & ~infinite);
-    parts[0] = _mm512_mask_and_epi32(nearest, overflows, _mm512_castps_si512(x), word(0xffff0000U));
-    const auto finite = static_cast<__mmask16>(~infinite);
-    parts[1] = rounded(_mm512_maskz_sub_ps(finite, x, _mm512_castsi512_ps(parts[0])));
-  }
-};
-
 // 8 + 8 + 8 bits of significand, which leaves no rest.
 struct InThree {
   static constexpr int kParts = 3;
@@ -95,7 +82,6 @@ OCTAVO_TARGET void lines_of(const float* x, std::int64_t row_stride, std::int64_
 void lines_of_floats(RowForm form, const float* x, std::int64_t row_stride, std::int64_t rows, std::int64_t count,
                      std::uint16_t* to) {
   if (form == RowForm::three_bf16) return lines_of<InThree>(x, row_stride, rows, count, to);
-  if (form == RowForm::two_bf16) return lines_of<InTwo>(x, row_stride, rows, count, to);
   lines_of<InOne>(x, row_stride, rows, count, to);
 }
 

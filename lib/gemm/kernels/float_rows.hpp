@@ -8,13 +8,8 @@ namespace octavo::gemm {
 // What a row of float32 becomes before it is multiplied.
 //   f32         itself
 //   one_bf16    rounded: off by at most 2^-8 |x|
-//   two_bf16    x rounded, and what that leaves rounded: off by at most 2^-17 |x|
 //   three_bf16  cut into 8 + 8 + 8 bits of significand, which leaves no rest
-enum class RowForm : std::uint8_t { f32, one_bf16, two_bf16, three_bf16 };
-
-constexpr std::int64_t parts_of(RowForm form) {
-  return form == RowForm::three_bf16 ? 3 : form == RowForm::two_bf16 ? 2 : 1;
-}
+enum class RowForm : std::uint8_t { f32, one_bf16, three_bf16 };
 
 inline constexpr std::int64_t kBf16Line = 32;  // bf16 of a row in a step
 

@@ -46,8 +46,7 @@ extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `
 extern const TileKernel kAmxInt8Kernel;
 extern const TileKernel kAvx512FmaKernel;   // float32
 extern const TileKernel kAvx512Bf16Kernel;  // bf16 by bf16
-extern const TileKernel kAmxOnePartKernel;  // bf16 by bf16, rows being the sum of one, two or three
-extern const TileKernel kAmxTwoPartsKernel;
+extern const TileKernel kAmxOnePartKernel;  // bf16 by bf16, rows being the sum of one or three
 extern const TileKernel kAmxThreePartsKernel;
 
 }  // namespace octavo::gemm
