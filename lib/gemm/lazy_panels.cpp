@@ -6,6 +6,7 @@ namespace octavo::gemm {
 
 const FloatPanels* LazyPanels::get() const {
   if (const FloatPanels* panels = ready()) return panels;
+  if (asked_.load() + 1 < kAskedBeforePacking && asked_.fetch_add(1) + 1 < kAskedBeforePacking) return nullptr;
   const std::scoped_lock lock(mutex_);
   if (!panels_) {
     if (!leaves_enough(memory_left(), weight_.size_bytes())) return nullptr;

@@ -124,7 +124,8 @@ void linear_case(const Case& c, double budget) {
   const Tensor probe = noise({3, c.k}, 9);
   const Tensor expected = w8a8(weight, "portable").forward(probe);
   const Linear weight_only = Linear::w8a16("bench", in_a_file(weight), noise({c.n}, 3), {});
-  const Tensor floats = in_a_file(noise({c.n, c.k}, 4).to(DType::bf16));
+  const Tensor in_memory = noise({c.n, c.k}, 4).to(DType::bf16), floats = in_a_file(in_memory);
+  const Linear packed_anew = Linear::floating("bench", in_memory, {});
   const Linear bf16 = Linear::floating("bench", floats, {});
   const Linear bf16_rounded = Linear::floating("bench", floats, {}, octavo::FloatMath::bf16);
   const Linear f32 = Linear::floating("bench", noise({c.n, c.k}, 4), {});
@@ -155,6 +156,7 @@ void linear_case(const Case& c, double budget) {
       octavo::force_float_backend(backend.name);
       report("w8a16:" + backend.name, c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
       report("bf16:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+      report("bf16, packed anew:" + backend.name, c, m, measure(budget, [&] { (void)packed_anew.forward(x); }), 2);
       report("f32:" + backend.name, c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
       report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16_rounded.forward(x); }), 2);
     }
