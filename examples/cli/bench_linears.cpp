@@ -1,4 +1,7 @@
 // octavo bench: linear layers, as three kinds of weights.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -25,12 +28,25 @@ octavo::Tensor int8_weight(const octavo::Tensor& floats) {
   return tensor;
 }
 
+// In a mapped file, as a model's weights are: such are packed once where that pays.
+octavo::Tensor in_a_file(const octavo::Tensor& tensor) {
+  const int descriptor = ::memfd_create("weight", MFD_CLOEXEC);
+  const std::shared_ptr<void> closer(nullptr, [descriptor](void*) { ::close(descriptor); });
+  const auto* bytes = static_cast<const char*>(tensor.raw());
+  for (std::size_t done = 0; done < tensor.size_bytes();) {
+    const ssize_t written = ::write(descriptor, bytes + done, tensor.size_bytes() - done);
+    if (written <= 0) return tensor;
+    done += static_cast<std::size_t>(written);
+  }
+  return octavo::Tensor::over(octavo::map_descriptor(descriptor, "weight"), 0, tensor.dtype(), tensor.shape());
+}
+
 std::vector<Kind> kinds_of(const LinearShape& shape) {
   const octavo::Tensor floats = noise({shape.out_features, shape.in_features}, 5);
-  const octavo::Tensor weight = int8_weight(floats);
+  const octavo::Tensor weight = in_a_file(int8_weight(floats));
   octavo::Tensor scale = octavo::Tensor::empty(octavo::DType::f32, {shape.out_features});
   std::fill(scale.mutable_values<float>().begin(), scale.mutable_values<float>().end(), 0.01F);
-  const octavo::Tensor bf16 = floats.to(octavo::DType::bf16);
+  const octavo::Tensor bf16 = in_a_file(floats.to(octavo::DType::bf16));
   return {{"W8A8", 1, FloatMath::f32, octavo::Linear::w8a8("bench", weight, scale, {})},
           {"W8A16", 1, FloatMath::f32, octavo::Linear::w8a16("bench", weight, scale, {})},
           {"bf16", 2, FloatMath::f32, octavo::Linear::floating("bench", bf16, {})},

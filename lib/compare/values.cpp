@@ -11,7 +11,7 @@
 namespace octavo::detail {
 namespace {
 
-/// A norm that was folded into its linears leaves rounding of the stored type behind, no more: bf16's is 2^-9.
+/// A norm that was folded into its linears leaves rounding of the stored type behind, no more: bf16's is 2^-8.
 constexpr double kFolded = 0.01;
 
 /// One directory, opened anew whenever 256 MiB of it were looked at: the pages leave with the old mapping.

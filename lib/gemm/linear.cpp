@@ -48,6 +48,13 @@ std::vector<float> finite_scales(const char* op, const std::string& module_path,
   return values;
 }
 
+// Panels of a weight that lies in a file; any other is its owner's, and would be in memory twice. Few rows of int8
+// weights are multiplied as they are stored (fixed_point.hpp), so those are not packed.
+std::unique_ptr<gemm::LazyPanels> panels_of(const Tensor& weight) {
+  if (weight.dtype() != DType::bf16 || !weight.is_mapped() || weight.numel() == 0) return nullptr;
+  return std::make_unique<gemm::LazyPanels>(weight);
+}
+
 }  // namespace
 
 Linear Linear::floating(std::string module_path, const Tensor& weight, const Tensor& bias, FloatMath math) {
@@ -61,6 +68,7 @@ Linear Linear::floating(std::string module_path, const Tensor& weight, const Ten
   impl->out_features = weight.dim(0);
   impl->in_features = weight.dim(1);
   impl->weight = weight.contiguous();
+  impl->panels = panels_of(impl->weight);
   impl->bias = as_floats(bias);
   impl->math = math;
   impl->stored_weight = stored(weight);
@@ -151,6 +159,7 @@ std::size_t Linear::weight_bytes() const noexcept {
            static_cast<std::size_t>(values(impl_->stored_scale) + values(impl_->stored_bias)) * sizeof(float);
   }
   const std::size_t weight = impl_->lazy               ? impl_->lazy->size_bytes()
+                             : impl_->panels           ? impl_->panels->size_bytes()
                              : impl_->weight.defined() ? impl_->weight.size_bytes()
                                                        : 0;
   return weight + (impl_->weight_scale.size() + impl_->bias.size()) * sizeof(float);

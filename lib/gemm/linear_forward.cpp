@@ -109,7 +109,8 @@ class LinearCall {
                          .scale = impl_.weight_scale.empty() ? nullptr : impl_.weight_scale.data(),
                          .bias = impl_.bias.empty() ? nullptr : impl_.bias.data(),
                          .y = y,
-                         .ending = ending};
+                         .ending = ending,
+                         .panels = impl_.panels.get()};
     if (float_product(product, chosen_float_engine(), impl_.math)) return;
     if (ending == Ending::store) return plain_float_product(product);
     Tensor results = Tensor::empty(DType::f32, {m, n});

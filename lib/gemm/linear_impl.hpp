@@ -9,6 +9,7 @@
 
 #include "backend.hpp"
 #include "lazy_packed.hpp"
+#include "lazy_panels.hpp"
 #include "octavo/gemm.hpp"
 
 namespace octavo {
@@ -25,6 +26,7 @@ struct Linear::Impl {
   std::int64_t in_features = 0, out_features = 0;
   Tensor weight;                             // as stored; undefined where it is packed
   std::unique_ptr<gemm::LazyPacked> lazy;    // w8a8
+  std::unique_ptr<gemm::LazyPanels> panels;  // of a weight in bf16 that is mapped
   std::vector<float> weight_scale, bias;     // bias empty when there is none
   TokenScale mode = TokenScale::absmax_127;  // w8a8
   FloatMath math = FloatMath::f32;           // of the other two

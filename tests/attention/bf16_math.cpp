@@ -36,7 +36,8 @@ struct Sizes {
 
 TEST_CASE("bf16 products are those of rounded operands") {
   if (!runs()) return;
-  // Against float64 over the rounded q, k and v: weights, which sum to 1, are rounded by 2^-9 of themselves.
+  // Against float64 over the rounded q, k and v: weights, which sum to 1, are rounded by up to 2^-8 of themselves,
+  // most of them by less than half of it.
   constexpr float kScale = 0.25F;  // a power of two rounds nothing
   for (const Sizes& s :
        {Sizes{1, 1, 1, 1, 1}, Sizes{2, 2, 5, 131, 3}, Sizes{3, 1, 33, 300, 33}, Sizes{8, 1, 1, 700, 128},

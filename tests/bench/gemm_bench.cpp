@@ -8,6 +8,9 @@
 // text "sgemm": the float32 product alone, beside oneDNN's (with OMP_NUM_THREADS=1, so that it has one thread, too).
 // The text "model": the linears of three layers of the 3B model and its lm_head in int8, one after the other, so that
 // weights come from memory, as they do in a model. One JSON document on standard output.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -79,6 +82,19 @@ Tensor weights_s8(std::int64_t n, std::int64_t k) {
   return t;
 }
 
+// In a mapped file, as a model's weights are: they are packed by their first product of many rows.
+Tensor in_a_file(const Tensor& tensor) {
+  const int descriptor = ::memfd_create("weight", MFD_CLOEXEC);
+  const std::shared_ptr<void> closer(nullptr, [descriptor](void*) { ::close(descriptor); });
+  const auto* bytes = static_cast<const char*>(tensor.raw());
+  for (std::size_t done = 0; done < tensor.size_bytes();) {
+    const ssize_t written = ::write(descriptor, bytes + done, tensor.size_bytes() - done);
+    if (written <= 0) throw octavo::Error(octavo::ErrorCode::io, "cannot write a weight to memory");
+    done += static_cast<std::size_t>(written);
+  }
+  return Tensor::over(octavo::map_descriptor(descriptor, "weight"), 0, tensor.dtype(), tensor.shape());
+}
+
 struct Case {
   const char* name;
   std::int64_t n, k;
@@ -110,10 +126,11 @@ void linear_case(const Case& c, double budget) {
   const Tensor weight = weights_s8(c.n, c.k);
   const Tensor probe = noise({3, c.k}, 9);
   const Tensor expected = w8a8(weight, "portable").forward(probe);
-  const Linear weight_only = Linear::w8a16("bench", weight, noise({c.n}, 3), {});
-  const Linear bf16 = Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {});
-  const Linear bf16_rounded =
-      Linear::floating("bench", noise({c.n, c.k}, 4).to(DType::bf16), {}, octavo::FloatMath::bf16);
+  const Linear weight_only = Linear::w8a16("bench", in_a_file(weight), noise({c.n}, 3), {});
+  const Tensor in_memory = noise({c.n, c.k}, 4).to(DType::bf16), floats = in_a_file(in_memory);
+  const Linear packed_anew = Linear::floating("bench", in_memory, {});
+  const Linear bf16 = Linear::floating("bench", floats, {});
+  const Linear bf16_rounded = Linear::floating("bench", floats, {}, octavo::FloatMath::bf16);
   const Linear f32 = Linear::floating("bench", noise({c.n, c.k}, 4), {});
   for (const octavo::BackendInfo& backend : octavo::int8_backends()) {
     if (!backend.available || backend.name == "portable") continue;
@@ -142,6 +159,7 @@ void linear_case(const Case& c, double budget) {
       octavo::force_float_backend(backend.name);
       report("w8a16:" + backend.name, c, m, measure(budget, [&] { (void)weight_only.forward(x); }), 1);
       report("bf16:" + backend.name, c, m, measure(budget, [&] { (void)bf16.forward(x); }), 2);
+      report("bf16, packed anew:" + backend.name, c, m, measure(budget, [&] { (void)packed_anew.forward(x); }), 2);
       report("f32:" + backend.name, c, m, measure(budget, [&] { (void)f32.forward(x); }), 4);
       report("bf16, rounded:" + backend.name, c, m, measure(budget, [&] { (void)bf16_rounded.forward(x); }), 2);
     }

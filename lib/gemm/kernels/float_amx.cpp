@@ -8,11 +8,12 @@
 namespace octavo::gemm {
 
 #ifdef OCTAVO_AMX
-const TileKernel kAmxSplitKernel{32, 3, false, 256, 8, multiply_tiles<3>};
-const TileKernel kAmxRoundedKernel{32, 1, false, 256, 16, multiply_tiles<1>};
+// Rows of several parts are more than the weights: they are read again for twice as many columns.
+const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, multiply_tiles<3>, 32};
+const TileKernel kAmxOnePartKernel{32, 1, false, 256, 16, multiply_tiles<1>};
 #else
-const TileKernel kAmxSplitKernel{32, 3, false, 256, 8, nullptr};
-const TileKernel kAmxRoundedKernel{32, 1, false, 256, 16, nullptr};
+const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, nullptr};
+const TileKernel kAmxOnePartKernel{32, 1, false, 256, 16, nullptr};
 #endif
 
 }  // namespace octavo::gemm

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "backend.hpp"
 #include "cpu.hpp"
 #include "dot.hpp"
 #include "fixed_point.hpp"
+#include "float_rows.hpp"
+#include "lazy_panels.hpp"
 #include "octavo/detail/clones.hpp"
 #include "tile_loops.hpp"
 
@@ -14,64 +17,15 @@ namespace octavo::gemm {
 
 namespace {
 
-enum class RowForm : std::uint8_t { f32, split_bf16, rounded_bf16 };
-
-constexpr std::int64_t kLine = 32;  // bf16 of a row in a step
-
-// Values as three bf16, `part` apart: cutting float32's 24 bits of significand into 8 + 8 + 8 leaves no rest. What is
-// not finite stays in the first.
-inline void split(const float* x, std::int64_t count, std::uint16_t* to, std::int64_t part) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-    const std::uint32_t magnitude = bits & 0x7fffffffU;
-    const std::uint32_t quiet = magnitude > 0x7f800000U ? 0x00400000U : 0U;  // a NaN whose low bits alone say so
-    const std::uint32_t high = (bits | quiet) & 0xffff0000U;
-    const float rest = x[i] - std::bit_cast<float>(high);
-    const std::uint32_t rest_bits = magnitude >= 0x7f800000U ? 0U : std::bit_cast<std::uint32_t>(rest);
-    const std::uint32_t middle = rest_bits & 0xffff0000U;
-    const float low = std::bit_cast<float>(rest_bits) - std::bit_cast<float>(middle);
-    to[i] = static_cast<std::uint16_t>(high >> 16U);
-    to[part + i] = static_cast<std::uint16_t>(middle >> 16U);
-    to[2 * part + i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(low) >> 16U);
-  }
-}
-
-inline void round_half_to_even(const float* x, std::int64_t count, std::uint16_t* to) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-    const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
-    to[i] = static_cast<std::uint16_t>((nan ? bits | 0x00400000U : rounded) >> 16U);
-  }
-}
-
-// `rows` rows in lines: [step of K][part][row][kLine], by the step, so that what is written is written in order. Whole
-// lines apart from the rest, so that their loops are unrolled.
-OCTAVO_CLONES void split_rows(const float* x, std::int64_t rows, std::int64_t k, std::uint16_t* to) {
-  const std::int64_t part = rows * kLine;
-  for (std::int64_t i = 0; i < k; i += kLine, to += 3 * part)
-    for (std::int64_t r = 0; r < rows; ++r)
-      if (i + kLine <= k)
-        split(x + r * k + i, kLine, to + r * kLine, part);
-      else
-        split(x + r * k + i, k - i, to + r * kLine, part);
-}
-
-OCTAVO_CLONES void round_rows(const float* x, std::int64_t rows, std::int64_t k, std::uint16_t* to) {
-  for (std::int64_t i = 0; i < k; i += kLine, to += rows * kLine)
-    for (std::int64_t r = 0; r < rows; ++r)
-      if (i + kLine <= k)
-        round_half_to_even(x + r * k + i, kLine, to + r * kLine);
-      else
-        round_half_to_even(x + r * k + i, k - i, to + r * kLine);
-}
-
 OCTAVO_CLONES void bytes_to_bf16(const std::int8_t* from, std::int64_t count, std::uint16_t* to) {
   for (std::int64_t i = 0; i < count; ++i)  // exact: 8 bits of significand hold every byte
     to[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(from[i])) >> 16U);
 }
 
-inline void scale_row(const float* sums, const float* scale, const float* bias, std::int64_t count, float* to) {
+constexpr std::int64_t kPairColumns = 2 * kPanelColumns;
+
+[[gnu::always_inline]] inline void scale_row(const float* sums, const float* scale, const float* bias,
+                                             std::int64_t count, float* to) {
   if (scale != nullptr && bias != nullptr)
     for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] * scale[j] + bias[j];
   else if (scale != nullptr)
@@ -82,23 +36,29 @@ inline void scale_row(const float* sums, const float* scale, const float* bias, 
     std::copy_n(sums, count, to);
 }
 
-// The results of `rows` rows and `columns` columns, which start at the first of them.
-OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
-                          const Results& results) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const Results row = results.at(i, 0);
-    if (row.ending == Ending::store) {
-      scale_row(sums + i * sums_stride, row.channel, row.bias, columns, row.y);
-      continue;
-    }
-    for (std::int64_t first = 0; first < columns; first += kEndedTogether) {
-      const std::int64_t count = std::min(kEndedTogether, columns - first);
-      const Results part = row.at(0, first);
+// `columns` is a constant where `pair`, so that loops over it are unrolled.
+template <bool pair>
+[[gnu::always_inline]] inline void finish_rows(const float* sums, std::int64_t sums_stride, std::int64_t rows,
+                                               std::int64_t columns, const Results& results) {
+  const std::int64_t together = pair ? kPairColumns : kEndedTogether;
+  if (pair) columns = kPairColumns;
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t first = 0; first < columns; first += together) {
+      const std::int64_t count = pair ? kPairColumns : std::min(together, columns - first);
+      const Results part = results.at(i, first);
       float scaled[kEndedTogether];
       scale_row(sums + i * sums_stride + first, part.channel, part.bias, count, scaled);
       end_row(part.ending, scaled, count, part.y);
     }
-  }
+}
+
+// The results of `rows` rows and `columns` columns, which start at the first of them.
+OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int64_t rows, std::int64_t columns,
+                          const Results& results) {
+  if (columns == kPairColumns)
+    finish_rows<true>(sums, sums_stride, rows, columns, results);
+  else
+    finish_rows<false>(sums, sums_stride, rows, columns, results);
 }
 
 Results results_of(const FloatProduct& p) { return {p.scale, p.bias, p.ending, p.y, p.n}; }
@@ -117,45 +77,48 @@ Way way_for(DType weight, FloatEngine engine, FloatMath math) {
   if (engine < FloatEngine::avx512) return {};
   const bool narrow = weight == DType::bf16 || weight == DType::s8;
   if (narrow && engine == FloatEngine::avx512_bf16 && math == FloatMath::bf16)
-    return {&kAvx512Bf16Kernel, RowForm::rounded_bf16, DType::bf16};
+    return {&kAvx512Bf16Kernel, RowForm::one_bf16, DType::bf16};
   if (narrow && engine == FloatEngine::amx_bf16)
-    return math == FloatMath::bf16 ? Way{&kAmxRoundedKernel, RowForm::rounded_bf16, DType::bf16}
-                                   : Way{&kAmxSplitKernel, RowForm::split_bf16, DType::bf16};
+    return math == FloatMath::bf16 ? Way{&kAmxOnePartKernel, RowForm::one_bf16, DType::bf16}
+                                   : Way{&kAmxThreePartsKernel, RowForm::three_bf16, DType::bf16};
   return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
 }
 
 class TiledProduct {
  public:
-  TiledProduct(const FloatProduct& product, const Way& way)
+  // `packed`: the weight in panels of bf16 or int8, or null where it is as stored.
+  TiledProduct(const FloatProduct& product, const Way& way, const FloatPanels* packed)
       : p_(product),
+        packed_(packed),
         kernel_(*way.kernel),
         way_(way),
         element_(static_cast<std::int64_t>(size_of(way.panels))),
         steps_(steps_of(product.k * element_)),
         panels_((product.n + kPanelColumns - 1) / kPanelColumns) {}
 
-  // Some rows after the other, so that the working memory is bounded; the weights are packed anew for each, and for
-  // each block of rows.
+  // Some rows after the other, so that the working memory is bounded; weights as stored are packed anew for each.
   void run() const {
     const std::int64_t most = std::max(kernel_.block_rows, kPreparedBytes / row_bytes() / kernel_.rows * kernel_.rows);
     const std::int64_t together = block_rows_of(kernel_, p_.m, most);
     for (std::int64_t row = 0; row < p_.m; row += together) {
       const std::int64_t rows = std::min(together, p_.m - row);
       const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
-      for_blocks(rows, rows_of_a_part(rows), panels_, steps_,
-                 [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
-                   if (rows <= kernel_.rows)
-                     strip(prepared, row, rows, panel, panels);
-                   else
-                     blocks(prepared, row, part, count, panel, panels);
-                 });
+      for_blocks(
+          rows, rows_of_a_part(rows), panels_, steps_,
+          [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
+            if (rows <= kernel_.rows)
+              strip(prepared, row, rows, panel, panels);
+            else
+              blocks(prepared, row, part, count, panel, panels);
+          },
+          kernel_.block_panels);
     }
   }
 
  private:
   // All rows, as long as there are panels enough for all threads: each part packs its own.
   std::int64_t rows_of_a_part(std::int64_t rows) const {
-    const std::int64_t wide = (panels_ + kBlockPanels - 1) / kBlockPanels;
+    const std::int64_t wide = (panels_ + kernel_.block_panels - 1) / kernel_.block_panels;
     const std::int64_t down = std::min((2 * num_threads() + wide - 1) / wide, rows / kLeastRowsOfAPart);
     return down <= 1 ? rows : block_rows_of(kernel_, rows, (rows + down - 1) / down);
   }
@@ -173,28 +136,17 @@ class TiledProduct {
         else if (kernel_.interleaved)
           round_and_interleave(from, rows, to + strip * stride);
         else
-          narrow(from, rows, to + strip * stride);
+          lines_of_floats(way_.rows, from, p_.k, rows, p_.k, reinterpret_cast<std::uint16_t*>(to + strip * stride));
       }
     });
     return {to, stride};
   }
 
   void round_and_interleave(const float* x, std::int64_t rows, std::byte* to) const {
-    auto* rounded = scratch<std::uint16_t>(Purpose::widened, static_cast<std::size_t>(rows * p_.k));
-    for (std::int64_t r = 0; r < rows; ++r) round_rows(x + r * p_.k, 1, p_.k, rounded + r * p_.k);
-    interleave_rows(rounded, p_.k * 2, rows, p_.k * 2, 0, to);
-  }
-
-  void narrow(const float* x, std::int64_t rows, std::byte* to) const {
-    auto* lines = reinterpret_cast<std::uint16_t*>(to);
-    const std::int64_t part = rows * kLine;  // values between the parts of a row
-    const std::int64_t step = part * kernel_.parts;
-    if (p_.k % kLine != 0)  // what lies beyond K
-      std::fill_n(lines + (steps_ - 1) * step, step, std::uint16_t{0});
-    if (way_.rows == RowForm::split_bf16)
-      split_rows(x, rows, p_.k, lines);
-    else
-      round_rows(x, rows, p_.k, lines);
+    auto* rounded = scratch<std::uint16_t>(Purpose::widened, static_cast<std::size_t>(rows * steps_ * kBf16Line));
+    for (std::int64_t r = 0; r < rows; ++r)
+      lines_of_floats(way_.rows, x + r * p_.k, p_.k, 1, p_.k, rounded + r * steps_ * kBf16Line);
+    interleave_rows(rounded, steps_ * kStepBytes, rows, p_.k * 2, 0, to);
   }
 
   std::int64_t row_bytes() const { return kernel_.parts * steps_ * kStepBytes; }
@@ -211,35 +163,46 @@ class TiledProduct {
   // A single strip passes the weights once: what has just been packed should be near, and no sum waits for long.
   void strip(const PreparedRows& prepared, std::int64_t first, std::int64_t rows, std::int64_t panel,
              std::int64_t panels) const {
-    const std::int64_t cut = std::min(steps_, kStripCut);
-    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * cut * kPanelStep));
+    // The sums of tiles do not depend on the cut; those of words do, and must not depend on where the weights lie.
+    const std::int64_t cut = packed_ != nullptr && !kernel_.interleaved ? steps_ : std::min(steps_, kStripCut);
     multiply_block(
         kernel_, prepared, 0, rows, steps_, cut, panels, nullptr, nullptr, 0,
-        [&](std::int64_t step, std::int64_t count) {
-          pack(panel, panels, step, count, packed, cut * kPanelStep);
-          return PackedPanels{packed, cut * kPanelStep, false};
-        },
+        [&](std::int64_t step, std::int64_t count) { return weights(panel, panels, step, count, cut); },
         finish_at(first, panel));
   }
 
-  // Rows [part, part + rows) of `prepared`, which begins at row `first` of x, in blocks, by panels that are packed once
-  // for all of them.
+  // Rows [part, part + rows) of `prepared`, which begins at row `first` of x, in blocks. Weights as stored are packed
+  // once for all of them.
   void blocks(const PreparedRows& prepared, std::int64_t first, std::int64_t part, std::int64_t rows,
               std::int64_t panel, std::int64_t panels) const {
+    const std::int64_t cut = std::min(steps_, kernel_.cut_steps);
     const std::int64_t stride = steps_ * kPanelStep;
-    auto* packed = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * stride));
-    pack(panel, panels, 0, steps_, packed, stride);
+    std::byte* own = nullptr;
+    if (packed_ == nullptr) {
+      own = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * stride));
+      pack(panel, panels, 0, steps_, own, stride);
+    }
     const std::int64_t block_rows = block_rows_of(kernel_, rows, kernel_.block_rows);
     for (std::int64_t row = part; row < part + rows; row += block_rows) {
       const std::int64_t count = std::min(block_rows, part + rows - row);
       multiply_block(
-          kernel_, prepared, row, count, steps_, std::min(steps_, kernel_.cut_steps), panels, nullptr,
+          kernel_, prepared, row, count, steps_, cut, panels, nullptr,
           p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
-          [&](std::int64_t step, std::int64_t) {
-            return PackedPanels{packed + step * kPanelStep, stride, true};
+          [&](std::int64_t step, std::int64_t steps) {
+            return own != nullptr ? PackedPanels{own + step * kPanelStep, stride, true}
+                                  : weights(panel, panels, step, steps, cut);
           },
           finish_at(first + row, panel));
     }
+  }
+
+  // `steps` steps, at most `cut`, of some panels: where they lie, or made here.
+  PackedPanels weights(std::int64_t panel, std::int64_t panels, std::int64_t step, std::int64_t steps,
+                       std::int64_t cut) const {
+    if (packed_ != nullptr) return {packed_->panel(panel) + step * kPanelStep, packed_->stride(), true};
+    auto* made = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * cut * kPanelStep));
+    pack(panel, panels, step, steps, made, cut * kPanelStep);
+    return {made, cut * kPanelStep, false};
   }
 
   void pack(std::int64_t panel, std::int64_t panels, std::int64_t step, std::int64_t steps, std::byte* to,
@@ -268,23 +231,36 @@ class TiledProduct {
   }
 
   const FloatProduct& p_;
+  const FloatPanels* packed_;
   const TileKernel& kernel_;
   Way way_;
   std::int64_t element_;  // bytes of a panel's element
   std::int64_t steps_, panels_;
 };
 
-void stream(const FloatProduct& p) {
-  const std::int64_t row_bytes = p.k * static_cast<std::int64_t>(size_of(p.dtype));
-  const std::int64_t groups = (p.n + 3) / 4;  // rows of the weight are read four at a time
+// Few rows: every thread takes some columns, in groups that lie together in memory, makes their sums and ends them.
+void stream(const FloatProduct& p, const FloatPanels* packed) {
   FloatProduct sums = p;
   if (p.ending != Ending::store) sums.y = scratch<float>(Purpose::sums, static_cast<std::size_t>(p.m * p.n));
-  const FewRows rows(sums);
-  parallel_for(groups, std::max<std::int64_t>(1, kWorthAThread / (4 * row_bytes + 1)),
+  const auto as_stored = packed == nullptr ? std::make_optional<FewRows>(sums) : std::nullopt;
+  const float* x = p.x;
+  const std::int64_t padded = (p.k + kPanelTerms - 1) / kPanelTerms * kPanelTerms;
+  if (packed != nullptr && padded != p.k) {
+    auto* rows = scratch<float>(Purpose::rows, static_cast<std::size_t>(p.m * padded));
+    for (std::int64_t r = 0; r < p.m; ++r)
+      std::fill(std::copy_n(p.x + r * p.k, p.k, rows + r * padded), rows + (r + 1) * padded, 0.0F);
+    x = rows;
+  }
+  const std::int64_t width = packed != nullptr ? kPanelColumns : 4;
+  const std::int64_t group_bytes = width * p.k * static_cast<std::int64_t>(size_of(p.dtype));
+  parallel_for((p.n + width - 1) / width, std::max<std::int64_t>(1, kWorthAThread / (group_bytes + 1)),
                [&](std::int64_t begin, std::int64_t end) {
-                 const std::int64_t first = 4 * begin;
-                 const std::int64_t count = std::min(p.n, 4 * end) - first;
-                 rows.stream(first, count);
+                 const std::int64_t first = width * begin;
+                 const std::int64_t count = std::min(p.n, width * end) - first;
+                 if (packed != nullptr)
+                   stream_panels_avx512(sums, *packed, x, padded, begin, end - begin);
+                 else
+                   as_stored->stream(first, count);
                  finish(sums.y + first, p.n, p.m, count, results_of(p).at(0, first));
                });
 }
@@ -298,10 +274,11 @@ bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math) {
   const Way way = way_for(p.dtype, engine, math);
   if (way.kernel == nullptr || p.k == 0) return false;
   if (p.dtype == DType::f32 && p.m > kOwnFloat32Rows) return false;
+  const bool reads_panels = p.panels != nullptr && way.panels == DType::bf16;
   if (p.m <= kStreamedRows)
-    stream(p);
+    stream(p, reads_panels ? p.panels->ready() : nullptr);
   else
-    TiledProduct(p, way).run();
+    TiledProduct(p, way, reads_panels ? p.panels->get() : nullptr).run();
   return true;
 }
 

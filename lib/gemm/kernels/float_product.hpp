@@ -8,6 +8,9 @@
 
 namespace octavo::gemm {
 
+class FloatPanels;
+class LazyPanels;
+
 // y[M,N] ends in (x[M,K] w[N,K]^T) * scale[j] + bias[j]; scale and bias may be null.
 struct FloatProduct {
   const float* x;
@@ -18,6 +21,7 @@ struct FloatProduct {
   const float* bias;
   float* y;
   Ending ending = Ending::store;
+  const LazyPanels* panels = nullptr;  // of the weight, where it may be packed
 };
 
 // What multiplies floats, each taking what it is no better at from the one before.
@@ -36,5 +40,10 @@ inline constexpr std::int64_t kStreamedRows = 8;
 
 // y[r * n + j] for `count` weight rows from `first`. AVX-512.
 void stream_rows_avx512(const FloatProduct& p, std::int64_t first, std::int64_t count);
+
+// The same bits from `count` panels from `first`, and rows x_stride values apart: K rounded up to kPanelTerms by zeros.
+void stream_panels_avx512(const FloatProduct& p, const FloatPanels& panels, const float* x, std::int64_t x_stride,
+                          std::int64_t first, std::int64_t count);
+inline constexpr std::int64_t kPanelTerms = 16;
 
 }  // namespace octavo::gemm

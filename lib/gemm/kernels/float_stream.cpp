@@ -56,83 +56,80 @@ struct Byte {
   }
 };
 
-// Sums of each result that are kept apart: with the four columns of one row they hide the latency of the instruction.
-// Their number does not depend on the rows, so that a row has the same bits alone and among others.
-constexpr int kApart = 2;
-
-// `rows` rows of x by four rows of the weight, or by `count` of them: then the others repeat the last.
-template <class Weight, int rows>
+// `rows` rows of x by `columns` rows of the weight, or by `count` of them: then the others repeat the last. Each result
+// is the sum of sixteen sums, of every sixteenth term, whatever the rows and columns: a row has the same bits alone and
+// among others, and by packed weights (float_stream_panels.cpp).
+template <class Weight, int rows, int columns>
 OCTAVO_TARGET void tile(const float* x, const typename Weight::Stored* weight, std::int64_t k, std::int64_t count,
                         float* y, std::int64_t y_stride) {
-  const typename Weight::Stored* w[4];
-  for (std::int64_t j = 0; j < 4; ++j) w[j] = weight + std::min(j, count - 1) * k;
-  __m512 sums[rows][kApart][4];
+  const typename Weight::Stored* w[columns];
+  for (std::int64_t j = 0; j < columns; ++j) w[j] = weight + std::min(j, count - 1) * k;
+  __m512 sums[rows][columns];
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 4
-    for (int u = 0; u < kApart; ++u)
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_setzero_ps();
-  std::int64_t i = 0;
-  for (; i + 16 * kApart <= k; i += 16 * kApart) {
-    // The next four rows, a few hundred nanoseconds ahead: rows are shorter than what the processor takes to see a
-    // stream.
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) _mm_prefetch(reinterpret_cast<const char*>(w[j] + 4 * k + i), _MM_HINT_T0);
-#pragma GCC unroll 4
-    for (int u = 0; u < kApart; ++u) {
-      __m512 wide[4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i + 16 * u);
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j) sums[r][j] = _mm512_setzero_ps();
+  for (std::int64_t i = 0; i < k; i += 16) {
+    // The next rows, a few hundred nanoseconds ahead: rows are shorter than what the processor takes to see a stream.
+    if (i % 32 == 0)
+#pragma GCC unroll 8
+      for (int j = 0; j < columns; ++j)
+        _mm_prefetch(reinterpret_cast<const char*>(w[j] + columns * k + i), _MM_HINT_T0);
+    __m512 wide[columns];
+    if (i + 16 <= k) {
+#pragma GCC unroll 8
+      for (int j = 0; j < columns; ++j) wide[j] = Weight::load(w[j] + i);
 #pragma GCC unroll 4
       for (int r = 0; r < rows; ++r) {
-        const __m512 values = _mm512_loadu_ps(x + r * k + i + 16 * u);
+        const __m512 values = _mm512_loadu_ps(x + r * k + i);
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; ++j) sums[r][j] = _mm512_fmadd_ps(values, wide[j], sums[r][j]);
+      }
+    } else {
+      const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(k - i)) - 1);
+#pragma GCC unroll 8
+      for (int j = 0; j < columns; ++j) wide[j] = Weight::load(w[j] + i, mask);
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) sums[r][u][j] = _mm512_fmadd_ps(values, wide[j], sums[r][u][j]);
+      for (int r = 0; r < rows; ++r) {
+        const __m512 values = _mm512_maskz_loadu_ps(mask, x + r * k + i);
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; ++j) sums[r][j] = _mm512_fmadd_ps(values, wide[j], sums[r][j]);
       }
     }
   }
-  for (; i < k; i += 16) {
-    const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(std::min<std::int64_t>(16, k - i))) - 1);
-    __m512 wide[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) wide[j] = Weight::load(w[j] + i, mask);
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; ++r) {
-      const __m512 values = _mm512_maskz_loadu_ps(mask, x + r * k + i);
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) sums[r][0][j] = _mm512_fmadd_ps(values, wide[j], sums[r][0][j]);
-    }
-  }
+  // Halves are added to each other, for four columns at a time.
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int first = 0; first < columns; first += 4) {
+      __m256 halves[4];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j)
-#pragma GCC unroll 4
-      for (int u = 1; u < kApart; ++u) sums[r][0][j] = _mm512_add_ps(sums[r][0][j], sums[r][u][j]);
-        // Halves are added to each other, for four columns at a time.
-#pragma GCC unroll 4
-  for (int r = 0; r < rows; ++r) {
-    __m256 halves[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j)
-      halves[j] = _mm256_add_ps(_mm512_castps512_ps256(sums[r][0][j]), _mm512_extractf32x8_ps(sums[r][0][j], 1));
-    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(halves[0], halves[1]), _mm256_hadd_ps(halves[2], halves[3]));
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
-    _mm_mask_storeu_ps(y + r * y_stride, static_cast<__mmask8>((1U << static_cast<unsigned>(count)) - 1), four);
-  }
+      for (int j = 0; j < 4; ++j)
+        halves[j] =
+            _mm256_add_ps(_mm512_castps512_ps256(sums[r][first + j]), _mm512_extractf32x8_ps(sums[r][first + j], 1));
+      const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(halves[0], halves[1]), _mm256_hadd_ps(halves[2], halves[3]));
+      const __m128 four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+      const auto left = static_cast<unsigned>(std::clamp<std::int64_t>(count - first, 0, 4));
+      _mm_mask_storeu_ps(y + r * y_stride + first, static_cast<__mmask8>((1U << left) - 1), four);
+    }
 }
 
+// Columns of one row are so many that their sums hide the latency of the instruction.
 template <class Weight>
 void tiles(const FloatProduct& p, std::int64_t first, std::int64_t count) {
   using Tile = void (*)(const float*, const typename Weight::Stored*, std::int64_t, std::int64_t, float*, std::int64_t);
   static constexpr std::int64_t kRows = 3;  // whose sums fit the registers
-  static constexpr Tile kTiles[kRows + 1] = {nullptr, tile<Weight, 1>, tile<Weight, 2>, tile<Weight, 3>};
+  static constexpr std::int64_t kColumns = 8;
+  static constexpr Tile kTiles[kRows + 1] = {nullptr, tile<Weight, 1, 8>, tile<Weight, 2, 4>, tile<Weight, 3, 4>};
   const auto* weight = static_cast<const typename Weight::Stored*>(p.weight);
-  for (std::int64_t j = first; j < first + count; j += 4)  // stay in the first cache for all rows of x
-    for (std::int64_t row = 0; row < p.m; row += kRows)
-      kTiles[std::min(kRows, p.m - row)](p.x + row * p.k, weight + j * p.k, p.k,
-                                         std::min<std::int64_t>(4, first + count - j), p.y + row * p.n + j, p.n);
+  for (std::int64_t j = first; j < first + count; j += kColumns)  // stay near for all rows of x
+    for (std::int64_t row = 0; row < p.m; row += kRows) {
+      const std::int64_t rows = std::min(kRows, p.m - row);
+      const std::int64_t columns = rows == 1 ? kColumns : kColumns / 2;
+      for (std::int64_t i = j; i < std::min(first + count, j + kColumns); i += columns)
+        kTiles[rows](p.x + row * p.k, weight + i * p.k, p.k, std::min(columns, first + count - i), p.y + row * p.n + i,
+                     p.n);
+    }
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ class Syrk {
 bool syrk_bf16(std::int64_t n, std::int64_t k, const float* x, std::int64_t ldx, float* c, std::int64_t ldc,
                FloatEngine engine) {
   if (engine != FloatEngine::amx_bf16 && engine != FloatEngine::avx512_bf16) return false;
-  Syrk sums(engine == FloatEngine::amx_bf16 ? kAmxRoundedKernel : kAvx512Bf16Kernel, n, c, ldc);
+  Syrk sums(engine == FloatEngine::amx_bf16 ? kAmxOnePartKernel : kAvx512Bf16Kernel, n, c, ldc);
   for (std::int64_t begin = 0; begin < k; begin += kMostTerms)
     sums.add(x + begin * ldx, ldx, std::min(kMostTerms, k - begin));
   return true;

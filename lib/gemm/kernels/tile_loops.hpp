@@ -33,7 +33,7 @@ struct PreparedRows {
 // body(row, rows, panel, panels) over all blocks. Threads share pairs of panels of blocks of rows.
 template <class Body>
 void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_count, std::int64_t steps,
-                const Body& body) {
+                const Body& body, std::int64_t block_panels = kBlockPanels) {
   const std::int64_t pairs = (panel_count + 1) / 2;
   const std::int64_t down = (rows + block_rows - 1) / block_rows;
   const std::int64_t pair_bytes = 2 * steps * kPanelStep;
@@ -45,8 +45,8 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
                    const std::int64_t stop = std::min(end, (block + 1) * pairs);
                    const std::int64_t row = block * block_rows;
                    const std::int64_t last = std::min(panel_count, (stop - block * pairs) * 2);
-                   for (std::int64_t panel = next % pairs * 2; panel < last; panel += kBlockPanels)
-                     body(row, std::min(block_rows, rows - row), panel, std::min(kBlockPanels, last - panel));
+                   for (std::int64_t panel = next % pairs * 2; panel < last; panel += block_panels)
+                     body(row, std::min(block_rows, rows - row), panel, std::min(block_panels, last - panel));
                    next = stop;
                  }
                });

@@ -43,13 +43,14 @@ struct TileKernel {
   std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
   std::int64_t cut_steps;   // sums of several strips are cut, so that a pair of panels stays in the first cache
   void (*multiply)(const TileWork&);
+  std::int64_t block_panels = 16;  // of a block of columns: its rows are read from memory once for so many
 };
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
 extern const TileKernel kAmxInt8Kernel;
 extern const TileKernel kAvx512FmaKernel;   // float32
 extern const TileKernel kAvx512Bf16Kernel;  // bf16 by bf16
-extern const TileKernel kAmxSplitKernel;    // float32 as three bf16, by bf16
-extern const TileKernel kAmxRoundedKernel;  // bf16 by bf16
+extern const TileKernel kAmxOnePartKernel;  // bf16 by bf16, rows being the sum of one or three
+extern const TileKernel kAmxThreePartsKernel;
 
 }  // namespace octavo::gemm
