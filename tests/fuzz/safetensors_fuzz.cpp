@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::memcpy(bytes.data(), &header, sizeof(header));
   if (size > 0) std::memcpy(bytes.data() + sizeof(header), data, size);
   const octavo::FileSource::MemoryFile file{"model.safetensors", bytes};
-  volatile std::byte seen{};
+  [[maybe_unused]] volatile std::byte seen{};
   try {
     const auto weights = octavo::SafetensorsFile::open(octavo::FileSource::in_memory("fuzz", {&file, 1}), file.name);
     for (const octavo::TensorInfo& info : weights.tensors()) {

@@ -2,7 +2,7 @@
 // read. What is restored must go on: give logits, take another token, and be saved again.
 #include <cstdint>
 #include <cstring>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "octavo/detail/sha256.hpp"
