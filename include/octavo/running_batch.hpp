@@ -64,7 +64,8 @@ class RunningBatch {
   /// Each sequence that has read its prompt gets a token, and with lookup as many more as were guessed right; the
   /// others read on, in the order in which they joined. At most one looks at its pictures in a step. Returns those that
   /// finished, which are no longer in the batch; a step of an empty batch does nothing.
-  /// @throws Error  cancelled: by the thread's CancelScope (cancel.hpp). All sequences are as before the step, and go on
+  /// @throws Error  cancelled: by the thread's CancelScope (cancel.hpp). All sequences are as before the step, and go
+  /// on
   ///                with the next; where they had to be run one by one, some are a token further.
   std::vector<Finished> step();
   std::size_t size() const noexcept;     ///< sequences that joined and have not finished or left
