@@ -2,6 +2,7 @@
 // failed, 2 wrong usage, 3 verify cannot judge.
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "commands.hpp"
 #include "completion.hpp"
@@ -30,8 +31,8 @@ int run(int argc, const char* const* argv) {
   return program.main(argc, argv);
 }
 
-int complain(const std::exception& error, int status) {
-  std::fprintf(stderr, "octavo: %s\n", error.what());
+int complain(const char* what, int status) {
+  std::fprintf(stderr, "octavo: %s\n", what);
   return status;
 }
 
@@ -40,14 +41,16 @@ int complain(const std::exception& error, int status) {
 
 int main(int argc, char** argv) {
   cli::reserve_streams();
-  cli::catch_signals();
   int status = 0;
   try {
+    cli::catch_signals();
     status = cli::run(argc, argv);
   } catch (const cli::UsageError& error) {
-    status = cli::complain(error, 2);
+    status = cli::complain(error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    status = cli::complain("there is not enough memory", 1);
   } catch (const std::exception& error) {
-    status = cli::complain(error, 1);
+    status = cli::complain(error.what(), 1);
   }
   if (!cli::finish_output() && status == 0) status = 1;
   return status;

@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <octavo/checkpoint.hpp>
+#include <stdexcept>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "commands.hpp"
@@ -63,7 +66,7 @@ void wait_for_stop() {
   sigaddset(&stopping, SIGTERM);
   if (!is_ignored(SIGHUP)) sigaddset(&stopping, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &stopping, nullptr);
-  std::thread([stopping] {
+  const auto wait = [stopping] {
     for (int signal = 0; sigwait(&stopping, &signal) == 0;) {
       const bool again = interrupted.exchange(true);
       if (survives_interrupts ? signal == SIGINT : !again) continue;
@@ -71,7 +74,13 @@ void wait_for_stop() {
       if (const auto task = last_task.load()) task();
       _exit(1);
     }
-  }).detach();
+  };
+  try {
+    std::thread(wait).detach();
+  } catch (const std::system_error& error) {
+    throw std::runtime_error(std::string("cannot start a thread: ") + error.what() +
+                             "; allow more memory (ulimit -v) or processes (ulimit -u)");
+  }
 }
 
 }  // namespace

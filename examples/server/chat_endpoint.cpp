@@ -35,7 +35,7 @@ struct ChatEndpoint::Exchange {
 
   /// Takes what has come since the last call. @throws HttpError  504 when time is up
   Answer::News news(std::chrono::milliseconds patience) {
-    const Answer::News news = answer->wait(patience);
+    Answer::News news = answer->wait(patience);
     if (news.started && !std::exchange(started, true))
       endpoint.metrics_.first_token_seconds.record(seconds_since(arrival));
     if (news.done) endpoint.metrics_.request_seconds.record(seconds_since(arrival));

@@ -115,7 +115,7 @@ bool Engine::admit(octavo::RunningBatch& batch, Jobs& running) {
     try {
       const auto id = batch.join(std::move(job.input), std::move(job.options));
       running.emplace(id, std::move(job));
-    } catch (const octavo::Error&) {  // of this prompt alone
+    } catch (...) {  // of this prompt alone
       job.answer->fail(std::current_exception());
     }
   }

@@ -12,7 +12,7 @@
 namespace octavo {
 
 /// `value` as a message shows it: at most `most` characters (UTF-8 code points; then "... (1234 characters)"), control
-/// characters written as Python writes them, so that a file cannot fill a log or speak to a terminal.
+/// characters, and what is no UTF-8, as Python writes them, so that a file cannot fill a log or speak to a terminal.
 std::string shortened(std::string_view value, std::size_t most = 200);
 /// The same in double quotes.
 std::string in_quotes(std::string_view value);

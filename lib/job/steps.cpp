@@ -6,6 +6,14 @@
 #include "octavo/job.hpp"
 
 namespace octavo {
+namespace {
+
+Error cancelled(const std::string& job, const std::string& stage, const std::string& outcome) {
+  const std::string where = stage.empty() ? " before it began" : " at \"" + stage + "\"";
+  return {ErrorCode::cancelled, job + ": cancelled" + where + "; " + outcome};
+}
+
+}  // namespace
 
 JobProgress::JobProgress(const ProgressCallback& callback, const std::atomic<bool>* cancel, std::string job,
                          std::string outcome)
@@ -27,16 +35,12 @@ void JobProgress::advance_to(std::int64_t done) {
 }
 
 void JobProgress::check_cancelled() const {
-  if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) {
-    throw Error(ErrorCode::cancelled, job_ + ": cancelled at \"" + progress_.stage + "\"; " + outcome_);
-  }
+  if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) throw cancelled(job_, progress_.stage, outcome_);
 }
 
 void JobProgress::report() {
   check_cancelled();
-  if (callback_ && !callback_(progress_)) {
-    throw Error(ErrorCode::cancelled, job_ + ": cancelled at \"" + progress_.stage + "\"; " + outcome_);
-  }
+  if (callback_ && !callback_(progress_)) throw cancelled(job_, progress_.stage, outcome_);
 }
 
 std::uint64_t peak_rss_bytes() {

@@ -1,8 +1,10 @@
 #include "octavo/json.hpp"
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
+#include <system_error>
 
 #include "octavo/message.hpp"
 #include "value.hpp"
@@ -39,10 +41,13 @@ Json Json::parse(std::string_view text, const std::string& origin) {
 }
 
 Json Json::read_file(const std::string& path, std::size_t max_bytes) {
+  std::error_code failed;
+  if (std::filesystem::is_directory(path, failed))
+    throw Error(ErrorCode::io, path + ": is a directory, a file is needed");
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) throw Error(ErrorCode::not_found, path + ": cannot be opened: it does not exist or may not be read");
   const std::streamoff size = file.tellg();
-  if (size < 0) throw Error(ErrorCode::io, path + ": cannot be read: is it a directory?");
+  if (size < 0) throw Error(ErrorCode::io, path + ": cannot be read");
   if (static_cast<std::uint64_t>(size) > max_bytes)
     throw Error(ErrorCode::format, path + ": " + std::to_string(size) + " bytes, more than the " +
                                        std::to_string(max_bytes) + " that a JSON file may have here");

@@ -141,6 +141,8 @@ class ExampleReader {
           most = count();
         if (most && *most < least) fail("a count whose first number is the larger");
         if (most == least) {
+          if (array.first.size() + least > kMostStates)
+            fail("a list of more than " + std::to_string(kMostStates) + " elements");
           array.first.insert(array.first.end(), least, value);
           continue;
         }

@@ -77,6 +77,13 @@ if mkdir "$place/disk" && mount -t tmpfs -o size=200k none "$place/disk" 2>/dev/
   umount "$place/disk"
 fi
 
+# A machine that grants no second thread.
+cases=$((cases + 1))
+LD_PRELOAD=$faults FAULT_THREADS=1 quantize --overwrite
+[ $? -eq 1 ] || fail "no second thread: not exit status 1"
+one_line "no second thread" "cannot start a thread"
+as_before "no second thread"
+
 # Signals, at many moments. The job ends, one line says so, and the output is the old one, or the new one as a whole.
 ended_by() {  # SIGNAL DELAY ARGS...
   local signal=$1 delay=$2 name="SIG$1 after $2 s" status

@@ -4,7 +4,6 @@ nothing repaired. Over element types, tied and untied heads, both layouts of nam
 
     accepted.py OCTAVO LIBOCTAVO MODEL [SCRATCH]
 """
-import ctypes as c
 import itertools
 import json
 import os
@@ -21,12 +20,13 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from octavo_logits import octavo_logits, use_library
+
 octavo, library, bundled = (os.path.abspath(path) for path in sys.argv[1:4])
 scratch = sys.argv[4] if len(sys.argv) > 4 else tempfile.mkdtemp()
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-lib = c.CDLL(library)
-lib.octavo_last_error.restype = c.c_char_p
+use_library(library)
 
 # Octavo and transformers round activations independently (127 against 127.5 levels) and compute in different types. Each
 # is off the float model by an error that can be measured; independent errors add by their squares, and what the two
@@ -62,25 +62,6 @@ def save(dtype, tied, new_names):
     with open(f"{target}/config.json", "w") as file:
         json.dump(config, file)
     return target
-
-
-def octavo_logits(directory):
-    model = c.c_void_p()
-    if lib.octavo_model_open(directory.encode(), c.byref(model)):
-        raise RuntimeError(lib.octavo_last_error().decode())
-    result = []
-    for prompt, image in questions:
-        handle, data, size = c.c_void_p(), c.c_void_p(), c.c_size_t()
-        if lib.octavo_model_logits(model, prompt.encode(), (c.c_char_p * 1)(image.encode()), c.c_size_t(1), c.byref(handle)):
-            raise RuntimeError(lib.octavo_last_error().decode())
-        length, vocab = c.c_int64(), c.c_int64()
-        lib.octavo_tensor_dim(handle, c.c_size_t(0), c.byref(length))
-        lib.octavo_tensor_dim(handle, c.c_size_t(1), c.byref(vocab))
-        lib.octavo_tensor_data(handle, c.byref(data), c.byref(size))
-        result.append(np.ctypeslib.as_array(c.cast(data, c.POINTER(c.c_float)), (length.value, vocab.value)).copy())
-        lib.octavo_tensor_release(handle)
-    lib.octavo_model_release(model)
-    return result
 
 
 def transformers_logits(directory, dtype):
@@ -121,7 +102,7 @@ counts = {"written": 0, "checked": 0, "against": 0, "loaded": 0, "agree": 0, "re
 failed = []
 for dtype, tied, new_names in itertools.product(("bfloat16", "float16", "float32"), (True, False), (False, True)):
     model = save(dtype, tied, new_names)
-    plain, theirs = octavo_logits(model), transformers_logits(model, dtype)
+    plain, theirs = octavo_logits(model, questions), transformers_logits(model, dtype)
     type_noise = rms(plain, theirs)
     for recipe in ("default", "rtn", "vision", "w8a16", f"{scratch}/mixed.json"):
         out = f"{model}-{os.path.basename(recipe)}"
@@ -138,7 +119,7 @@ for dtype, tied, new_names in itertools.product(("bfloat16", "float16", "float32
             if code:
                 failed.append(f"{name}: {what}: {said}")
         try:
-            ours8, theirs8 = octavo_logits(out), transformers_logits(out, dtype)
+            ours8, theirs8 = octavo_logits(out, questions), transformers_logits(out, dtype)
         except Exception as error:
             failed.append(f"{name}: does not run: {str(error)[:300]}")
             continue

@@ -3,7 +3,6 @@ through compressed-tensors. Exits 1 when they disagree beyond what is stated bel
 
     logits_check.py LIBOCTAVO MODEL QUANTIZED SAMPLES.jsonl [COUNT]
 """
-import ctypes as c
 import json
 import os
 import sys
@@ -14,8 +13,9 @@ from PIL import Image
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-lib = c.CDLL(os.path.abspath(sys.argv[1]))
-lib.octavo_last_error.restype = c.c_char_p
+from octavo_logits import octavo_logits, use_library
+
+use_library(sys.argv[1])
 original, quantized, samples = sys.argv[2:5]
 count = int(sys.argv[5]) if len(sys.argv) > 5 else 12
 
@@ -30,27 +30,6 @@ W8A16_MAX_DIFFERENCE = 2 * FLOAT_MAX_DIFFERENCE
 RESIZED_MAX_DIFFERENCE = 0.05
 INT8_MIN_COSINE = 0.999
 INT8_MAX_NOISE = 2 ** 0.5
-
-
-def octavo_logits(directory, questions):
-    model = c.c_void_p()
-    if lib.octavo_model_open(directory.encode(), c.byref(model)):
-        raise SystemExit(lib.octavo_last_error().decode())
-    result = []
-    for prompt, image in questions:
-        handle, data, size = c.c_void_p(), c.c_void_p(), c.c_size_t()
-        paths = (c.c_char_p * 1)(image.encode())
-        if lib.octavo_model_logits(model, prompt.encode(), paths, c.c_size_t(1), c.byref(handle)):
-            raise SystemExit(lib.octavo_last_error().decode())
-        length, vocab = c.c_int64(), c.c_int64()
-        lib.octavo_tensor_dim(handle, c.c_size_t(0), c.byref(length))
-        lib.octavo_tensor_dim(handle, c.c_size_t(1), c.byref(vocab))
-        lib.octavo_tensor_data(handle, c.byref(data), c.byref(size))
-        flat = np.ctypeslib.as_array(c.cast(data, c.POINTER(c.c_float)), (length.value, vocab.value))
-        result.append(flat.copy())
-        lib.octavo_tensor_release(handle)
-    lib.octavo_model_release(model)
-    return result
 
 
 def transformers_logits(directory, questions):

@@ -37,6 +37,8 @@ TEST_CASE("a flag or a callback that refuses cancels with the stage and the outc
   flagged.stage("second");
   flagged.check_cancelled();
   cancel = true;
+  CHECK(test::message_of([&] { JobProgress(none, &cancel, "job", "nothing was written").check_cancelled(); }) ==
+        "job: cancelled before it began; nothing was written");
   CHECK(test::message_of([&] { flagged.check_cancelled(); }) == said);
   CHECK(test::message_of([&] { flagged.advance(); }) == said);
 

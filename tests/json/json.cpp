@@ -29,6 +29,10 @@ TEST_CASE("what is not JSON, or says a thing twice, or nests without end, is ref
                     "e.json: not valid JSON: the key \"k\" appears twice in one object");
   CHECK_THROWS_WITH(Json::parse(std::string(100000, '['), "e.json"),
                     "e.json: not valid JSON: nested more than 200 levels deep");
+  CHECK_THROWS_WITH(
+      Json::parse("\x89PNG\r\n", "picture.png"),
+      Catch::Matchers::ContainsSubstring("last read: '\\x89' (byte 1)"));  // a terminal is sent no such byte
+  CHECK_THROWS_WITH(Json::read_file("."), ".: is a directory, a file is needed");
 }
 
 TEST_CASE("what is built reads back, keys in their order") {

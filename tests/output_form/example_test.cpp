@@ -69,7 +69,7 @@ TEST_CASE("words and signs of templates") {
 TEST_CASE("a template that cannot be read names the byte") {
   for (const char* bad : {"", "{", "[int", "foo", R"({"a" int})", R"({"a": int,})", R"({"a": int, "a": int})",
                           "int int", "[int * ]", "[int * 3..2]", "int(5, 1)", "int(1)", "\"open", "[...]", "int |",
-                          "01", "[int * 2..3, int]", "int(0, 1234567890123456789)"}) {
+                          "01", "[int * 2..3, int]", "[int * 99999, int * 2]", "int(0, 1234567890123456789)"}) {
     INFO(bad);
     CHECK(code_of([&] { OutputForm::example(bad); }) == ErrorCode::format);
   }

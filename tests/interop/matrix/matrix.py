@@ -9,7 +9,6 @@ differ most. A tied model that stores another head ("own-head") is held against 
 embedding in its place. --fixtures copies the JSON files (no weights) that the C++ tests read.
 """
 import argparse
-import ctypes as c
 import json
 import os
 import shutil
@@ -17,6 +16,9 @@ import subprocess
 import sys
 
 import numpy as np
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from octavo_logits import octavo_logits, use_library
 
 RELEASES = ["4.49.0", "4.51.3", "4.52.4", "4.55.4", "4.57.6", "5.17.0"]
 SHORT_RELEASES = ["4.49.0", "4.57.6", "5.17.0"]
@@ -37,6 +39,7 @@ parser.add_argument("--fixtures")
 options = parser.parse_args()
 for name in ("octavo", "library", "model", "work"):
     setattr(options, name, os.path.abspath(getattr(options, name)))
+use_library(options.library)
 samples = os.path.join(options.model, "eval", "eval.jsonl")
 calibration = os.path.join(options.model, "calib", "calibration.jsonl")
 
@@ -73,41 +76,18 @@ def python_of(release):
     return python
 
 
-lib = c.CDLL(options.library)
-lib.octavo_last_error.restype = c.c_char_p
-
-
-def octavo_logits(directory, rows):
-    model, result = c.c_void_p(), []
-    if lib.octavo_model_open(directory.encode(), c.byref(model)):
-        raise RuntimeError(lib.octavo_last_error().decode())
-    for row in rows:
-        handle, data, size = c.c_void_p(), c.c_void_p(), c.c_size_t()
-        paths = (c.c_char_p * 1)(os.path.join(os.path.dirname(samples), row["image"]).encode())
-        if lib.octavo_model_logits(model, row["prompt"].encode(), paths, c.c_size_t(1), c.byref(handle)):
-            raise RuntimeError(lib.octavo_last_error().decode())
-        length, vocab = c.c_int64(), c.c_int64()
-        lib.octavo_tensor_dim(handle, c.c_size_t(0), c.byref(length))
-        lib.octavo_tensor_dim(handle, c.c_size_t(1), c.byref(vocab))
-        lib.octavo_tensor_data(handle, c.byref(data), c.byref(size))
-        flat = np.ctypeslib.as_array(c.cast(data, c.POINTER(c.c_float)), (length.value, vocab.value))
-        result.append(flat.copy())
-        lib.octavo_tensor_release(handle)
-    lib.octavo_model_release(model)
-    return result
-
-
 def judge(directory, theirs, rows):
     """Each command's outcome: "ok", or what went wrong."""
     outcome = {}
     done = run([options.octavo, "check", directory])
     outcome["check"] = "ok" if done.returncode == 0 else (done.stdout + done.stderr).strip()[:300]
     try:
-        ours = octavo_logits(directory, rows)
+        questions = [(row["prompt"], os.path.join(os.path.dirname(samples), row["image"])) for row in rows]
+        ours = octavo_logits(directory, questions)
         worst = max(float(np.abs(a - theirs[f"logits{i}"]).max()) for i, a in enumerate(ours))
         outcome["logits"] = "ok" if worst <= FLOAT_MAX_DIFFERENCE else f"differ by {worst:.2e}"
         outcome["difference"] = worst
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # what Octavo refuses is an outcome, too
         outcome["logits"] = str(error)[:300]
     wrong = []
     for i, row in enumerate(rows):
