@@ -47,12 +47,12 @@ BenchResult measure(const BenchCommand& command) {
     if (!command.quiet) std::fprintf(stderr, "measuring %s\n", what.c_str());
   };
   BenchResult result;
+  std::vector<LinearShape> shapes = default_shapes(settings.full);
+  if (with_model) shapes = shapes_of(octavo::Model::open(settings.model));
   if (with_model && asked("model")) {
     say("memory");
     result.memory = measure_memory(settings);
   }
-  std::vector<LinearShape> shapes = default_shapes(settings.full);
-  if (with_model) shapes = shapes_of(octavo::Model::open(settings.model));
   say("the machine");
   result.machine = limits::measure();
   if (asked("linear")) {

@@ -100,6 +100,7 @@ void QuantizedWriter::add(const std::string& module_path, Scheme scheme, const T
 void QuantizedWriter::finish() {
   if (impl_ == nullptr) throw Error(ErrorCode::invalid_argument, "quantized_writer: the output is finished");
   const std::unique_ptr<Impl> own = std::move(impl_);
+  check_cancelled();
   const detail::Plan plan = detail::make_plan(own->checkpoint, own->recipe);
   const ProgressCallback silent;
   JobProgress steps(silent, nullptr, "quantized_writer", "nothing was written");
