@@ -211,13 +211,16 @@ static void test_second_call(Host* host) {
   CHECK(octavo_session_reset(host->session) == OCTAVO_OK);
 }
 
+static const char* const kLinear = "visual.blocks.0.attn.qkv";
+
 /* Requested beforehand: nothing is done, and nothing is lost. */
 static void test_parts(const char* model_dir, const char* out_dir, Host* host, octavo_cancel* cancel) {
   enum { K = 64, N = 8, T = 200 };
   const int64_t wd[2] = {N, K}, xd[2] = {T, K};
   static float w[N * K], x[T * K];
-  octavo_tensor *weight = NULL, *rows = NULL, *integers = NULL, *scales = NULL;
+  octavo_tensor *weight = NULL, *rows = NULL, *integers = NULL, *scales = NULL, *stored = NULL;
   octavo_hessian* hessian = NULL;
+  octavo_gptq_options rtn = OCTAVO_GPTQ_OPTIONS_INIT;
   octavo_gptq_result loss = OCTAVO_GPTQ_RESULT_INIT;
   octavo_quantize_options quantize = OCTAVO_QUANTIZE_OPTIONS_INIT;
   octavo_model* model = NULL;
@@ -237,6 +240,15 @@ static void test_parts(const char* model_dir, const char* out_dir, Host* host, o
   CHECK(octavo_block_load(blocks, OCTAVO_TOWER_VISION, 0, &block) == OCTAVO_OK);
   CHECK(octavo_blocks_begin_vision(blocks, host->prompt, &state) == OCTAVO_OK);
   CHECK(octavo_writer_create(model_dir, out_dir, NULL, &writer) == OCTAVO_OK);
+  rtn.method = OCTAVO_METHOD_RTN;
+  rtn.scale_dtype = OCTAVO_BF16;
+  CHECK(octavo_block_weight(block, kLinear, &stored) == OCTAVO_OK);
+  CHECK(octavo_gptq_quantize_layer(stored, NULL, &rtn, &integers, &scales, NULL) == OCTAVO_OK);
+  CHECK(octavo_writer_add(writer, kLinear, OCTAVO_SCHEME_W8A8, integers, scales) == OCTAVO_OK);
+  octavo_tensor_release(stored);
+  octavo_tensor_release(integers);
+  octavo_tensor_release(scales);
+  integers = scales = NULL;
   octavo_cancel_request(cancel);
   CHECK(octavo_cancel_use(cancel) == OCTAVO_OK);
   CHECK(octavo_hessian_add(hessian, rows) == OCTAVO_CANCELLED);
