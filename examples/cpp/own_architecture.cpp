@@ -25,8 +25,7 @@ TextConfig read_text(const Json& config) {
 }
 
 // Grouped heads, each query and key normed (which is new in Qwen3), then a gated MLP.
-class Layer final : public octavo::LanguageLayer {
- public:
+struct Layer final : octavo::LanguageLayer {
   // What it is made of: each weight by its name, and by its shape in terms of config.json.
   Layer(WeightSource& weights, const TextConfig& config, std::int64_t index, FloatMath math)
       : LanguageLayer(index, math), config_(config) {
@@ -57,7 +56,6 @@ class Layer final : public octavo::LanguageLayer {
   }
   std::unique_ptr<LanguageLayer> clone() const override { return std::make_unique<Layer>(*this); }
 
- private:
   Tensor heads(const Tensor& x, std::int64_t count, std::size_t linear) const {
     return octavo::split_heads(x, count, config_.head_dim, "num_attention_heads", path_of(linear));
   }
@@ -93,6 +91,7 @@ int main(int argc, char** argv) try {
     std::cout << octavo::model_info(model).num_w8a8 << " of " << model.linears().size()
               << " linears in W8A8: " << model.generate(model.prepare(argv[4], {})).text << "\n";
   }
+  return 0;
 } catch (const octavo::Error& error) {
   std::cerr << error.what() << "\n";
   return 1;
