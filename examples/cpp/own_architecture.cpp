@@ -25,8 +25,7 @@ TextConfig read_text(const Json& config) {
 }
 
 // Grouped heads, each query and key normed (which is new in Qwen3), then a gated MLP.
-class Layer final : public octavo::LanguageLayer {
- public:
+struct Layer final : octavo::LanguageLayer {
   // What it is made of: each weight by its name, and by its shape in terms of config.json.
   Layer(WeightSource& weights, const TextConfig& config, std::int64_t index, FloatMath math)
       : LanguageLayer(index, math), config_(config) {
@@ -57,7 +56,6 @@ class Layer final : public octavo::LanguageLayer {
   }
   std::unique_ptr<LanguageLayer> clone() const override { return std::make_unique<Layer>(*this); }
 
- private:
   Tensor heads(const Tensor& x, std::int64_t count, std::size_t linear) const {
     return octavo::split_heads(x, count, config_.head_dim, "num_attention_heads", path_of(linear));
   }
