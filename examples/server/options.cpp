@@ -53,7 +53,7 @@ Options parse_command_line(int argc, char** argv) {
   const std::map<std::string, octavo::DType> dtypes{
       {"f32", octavo::DType::f32}, {"bf16", octavo::DType::bf16}, {"s8", octavo::DType::s8}};
 
-  CLI::App app("serves a Qwen2.5-VL model directory over HTTP, as OpenAI's chat completions", "octavo-server");
+  CLI::App app("serves a model directory over HTTP as OpenAI does", "octavo-server");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_help_flag("-h,--help", "show this");
   app.set_version_flag("-V,--version", std::string("octavo-server ") + octavo::kVersion, "show the version");

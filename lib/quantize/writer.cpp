@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "octavo/cancel.hpp"
 #include "octavo/contract.hpp"
 #include "octavo/job.hpp"
 #include "octavo/quantize.hpp"
