@@ -69,7 +69,8 @@ TEST_CASE("check finds a sound directory sound and names what is wrong with othe
   const Copy without("\"rms_norm_eps\": 1e-06,", "");
   const octavo::CheckResult unread = octavo::check(without.path());
   CAPTURE(all_of(unread.problems));
-  CHECK(all_of(unread.problems).find(without.path("config.json") + ": rms_norm_eps") != std::string::npos);
+  CHECK(all_of(unread.problems).find(without.path("config.json") + ": the key \"rms_norm_eps\" is missing") !=
+        std::string::npos);
   CHECK_FALSE(unread.ok());
 
   const Copy sliding("\"use_sliding_window\": false", "\"use_sliding_window\": true");

@@ -287,7 +287,7 @@ TEST_CASE("the plan's document is the one that was written when both towers stil
   // tests/golden/model/plan.json comes from that second writing, before it was replaced by a run over tensors without
   // data. The paper projected q, k and v first and split their heads after; a run splits each as it comes, so that the
   // order differs there, and less is alive at a split than the paper said. It also kept the normed rows of an MLP until
-  // its residual was added; a run needs them no longer then.
+  // its residual was added; a run gives them back before down_proj.
   octavo::PlanOptions options;
   options.grids = {{1, 4, 6}};
   options.prompt_tokens = 16;
@@ -313,8 +313,8 @@ TEST_CASE("the plan's document is the one that was written when both towers stil
       INFO(operation);
       REQUIRE(steps.count(operation) == 1);
       const octavo::Json step = without(steps.at(operation), "contract").build();
-      const std::string name = old_step.at("operation").as_string();
-      if (name == "split_heads" || name == "residual") {
+      const std::string name = old_step.at("operation").as_string(), module = old_step.at("module").as_string();
+      if (name == "split_heads" || name == "residual" || module.find(".mlp.down_proj") != std::string::npos) {
         REQUIRE(without(step, "live_bytes").dump() == without(old_step, "live_bytes").dump());
         REQUIRE(step.at("live_bytes").as_int() <= old_step.at("live_bytes").as_int());
       } else {

@@ -38,8 +38,8 @@ TEST_CASE("a model is verified with the products lm_head and cache that it will 
   const StepMetrics& before = step_named(standard, "second_turn").metrics;
   const StepMetrics& after = step_named(cached, "second_turn").metrics;
   CHECK(after.original_cache_difference == before.original_cache_difference);  // float32 in any case
-  CHECK(before.quantized_cache_difference.value() < 1e-4);
-  CHECK(after.quantized_cache_difference.value() > 1e-4);
+  // A difference in a last bit can move an activation to the next integer (docs/verify.md), whatever the cache holds.
+  CHECK(after.quantized_cache_difference.value() > 2 * before.quantized_cache_difference.value());
   CHECK(after.quantized_cache_difference.value() < 0.1);
   CHECK(step_named(cached, "text").metrics.kl != step_named(standard, "text").metrics.kl);
 
