@@ -126,10 +126,10 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
       limit_(checked_limit(model, input, options.max_new_tokens, positions)),
       finished_(limit_ == 0),
       stops_(stops_of(model.generation, options)),
-      sampler_(asked_sampling(model.generation, options),
-               TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_,
-                          model.runtime->vocab_size()),
-               form_of(model, options, stops_)),
+      sampler_(
+          asked_sampling(model.generation, options),
+          TokenRules(rules_and_bias(model, options), stops_, input.ids.size(), limit_, model.runtime->vocab_size()),
+          form_of(model, options, stops_)),
       stop_strings_(rules_of(model, options).stop_strings, model.find_tokenizer(), input.ids),
       stop_text_(stop_texts_of(model, options)) {
   check_log_probs(model, options);
