@@ -6,6 +6,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "message_of.hpp"
 #include "octavo/octavo.hpp"
 
 namespace qwen3 {
@@ -23,14 +24,6 @@ inline octavo::Model open() {
   return octavo::Model::open(directory());
 }
 
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test::message_of;
 
 }  // namespace qwen3

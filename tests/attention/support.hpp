@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "message_of.hpp"
 #include "octavo/attention.hpp"
 #include "octavo/parallel.hpp"
 
@@ -88,14 +89,6 @@ inline double worst_difference(const Tensor& out, const Tensor& q, const Tensor&
 
 inline constexpr double kTolerance = 1e-5;  // float32 sums of a few hundred terms of size 1
 
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test::message_of;
 
 }  // namespace attention_test

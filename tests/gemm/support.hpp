@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "message_of.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/parallel.hpp"
 
@@ -74,14 +75,6 @@ auto with_threads(int count, Job&& job) {
   return result;
 }
 
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test::message_of;
 
 }  // namespace gemm_test

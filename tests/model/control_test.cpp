@@ -251,5 +251,5 @@ TEST_CASE("numbers of a draw are refused where nothing is drawn") {
   options.sampling = octavo::SamplingOptions{};
   options.sampling->temperature = 0;
   options.sampling->top_k = 0;
-  REQUIRE(refused() == "no error");
+  REQUIRE(refused() == "nothing was thrown");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "message_of.hpp"
 #include "octavo/checkpoint.hpp"
 #include "octavo/config.hpp"
 #include "octavo/model.hpp"
@@ -115,14 +116,6 @@ inline std::string replaced(std::string text, const std::string& from, const std
   return text.replace(at, from.size(), to);
 }
 
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test::message_of;
 
 }  // namespace golden

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "message_of.hpp"
 #include "octavo/quant.hpp"
 #include "octavo/quantize.hpp"
 #include "octavo/tensor.hpp"
@@ -92,14 +93,6 @@ inline double share_equal(const std::vector<std::int8_t>& a, const std::vector<s
   return static_cast<double>(same) / static_cast<double>(std::max(a.size(), b.size()));
 }
 
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test::message_of;
 
 }  // namespace quant_test

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 
+#include "message_of.hpp"
 #include "octavo/error.hpp"
 #include "scratch.hpp"
 
@@ -25,17 +26,6 @@ class Scratch : public ScratchDirectory {
 inline std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-/// The message of the Error that `job` throws; "" when it throws none.
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

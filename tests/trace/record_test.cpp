@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "message_of.hpp"
 #include "octavo/contract.hpp"
 #include "octavo/trace.hpp"
 #include "scratch.hpp"
@@ -38,15 +39,7 @@ void product(std::int64_t m, std::int64_t k, std::int64_t n, const std::string& 
   binder.done({{"y", ramp({m, n})}});
 }
 
-template <class Job>
-std::string message_of(Job&& job) {
-  try {
-    job();
-  } catch (const octavo::Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test::message_of;
 
 class TemporaryFile : public test::ScratchDirectory {
  public:
