@@ -3,8 +3,8 @@
 //
 //     attention_bench [repetitions] [threads] [kernels]      31 1 ""
 //
-// Kernels are "amx", "avx512", "avx2" or "portable". Both ways run in turns, so that what else the machine does meets both;
-// medians are printed, and of the ratios of neighbours. Results are compared before they are timed.
+// Kernels are "amx", "avx512", "avx2" or "portable". Both ways run in turns, so that what else the machine does meets
+// both; medians are printed, and of the ratios of neighbours. Results are compared before they are timed.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -18,14 +18,16 @@ _logger = logging.getLogger("octavo")
 _logger.addHandler(logging.NullHandler())  # without a configuration of the host, nothing is printed
 
 
-@_abi.octavo_log_fn
 def _tell(level: int, module: bytes, line: bytes, user_data: object) -> None:
     _logger.getChild(module.decode()).log(_LEVELS[level], "%s", line.decode(errors="replace"))
+
+
+_callback = _abi.octavo_log_fn(_tell)  # kept: the library calls it until _stop
 
 
 def _stop() -> None:
     lib.octavo_set_log(_abi.octavo_log_fn(), None, _abi.OCTAVO_LOG_INFO)
 
 
-check(lib.octavo_set_log(_tell, None, _abi.OCTAVO_LOG_DEBUG))
+check(lib.octavo_set_log(_callback, None, _abi.OCTAVO_LOG_DEBUG))
 atexit.register(_stop)  # before the interpreter goes, which the callback needs
