@@ -118,8 +118,8 @@ TEST_CASE("a row has the same logits alone and among up to seven others, bit for
       for (const octavo::DType dtype : {octavo::DType::f32, octavo::DType::bf16, octavo::DType::s8})
         for (const std::size_t prompt : {19U, 508U}) {  // the keys of the second are divided among threads on the way
           INFO((options.language_math == octavo::FloatMath::bf16 ? "math in bf16, " : "")
-               << backend.name << (model == in_int8.get() ? ", W8A8, " : ", float, ")
-               << octavo::dtype_name(dtype) << ", behind " << prompt << " tokens");
+               << backend.name << (model == in_int8.get() ? ", W8A8, " : ", float, ") << octavo::dtype_name(dtype)
+               << ", behind " << prompt << " tokens");
           compare(*model, prompt, dtype);
         }
   }
