@@ -71,7 +71,7 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
     for (const std::byte* end = sums + sum_bytes; sums < end; sums += 64) _mm_prefetch(sums, _MM_HINT_T0);
     if (ended < s.end) {
       const std::int64_t count = end_rows < s.end - ended ? end_rows : s.end - ended;
-      w.finish(w.context, ended, count);
+      w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, count);
       ended += count;
     }
 #pragma GCC unroll 3
@@ -199,7 +199,8 @@ void multiply_tiles(const TileWork& w) {
       }
     }
   }
-  if (w.finish != nullptr && ended < w.row_count) w.finish(w.context, ended, w.row_count - ended);
+  if (w.finish != nullptr && ended < w.row_count)
+    w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, w.row_count - ended);
 }
 
 }  // namespace

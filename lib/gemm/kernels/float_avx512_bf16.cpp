@@ -34,9 +34,9 @@ struct Step {
 }  // namespace
 
 #ifdef OCTAVO_X86
-const TileKernel kAvx512Bf16Kernel{kInterleavedRows, 1, true, 480, 16, multiply_words<Step>};
+const TileKernel kAvx512Bf16Kernel{kInterleavedRows, 1, true, 480, 32, multiply_words<Step>};
 #else
-const TileKernel kAvx512Bf16Kernel{kInterleavedRows, 1, true, 480, 16, nullptr};
+const TileKernel kAvx512Bf16Kernel{kInterleavedRows, 1, true, 480, 32, nullptr};
 #endif
 
 }  // namespace octavo::gemm

@@ -125,7 +125,7 @@ class TiledProduct {
 
   PreparedRows prepare(const float* x, std::int64_t m) const {
     const std::int64_t strips = (m + kernel_.rows - 1) / kernel_.rows;
-    const std::int64_t stride = (kernel_.interleaved ? 16 : kernel_.rows) * kernel_.parts * steps_ * kStepBytes;
+    const std::int64_t stride = kernel_.rows * kernel_.parts * steps_ * kStepBytes;
     auto* to = scratch<std::byte>(Purpose::rows, static_cast<std::size_t>(strips * stride));
     parallel_for(strips, std::max<std::int64_t>(1, kWorthAThread / stride), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t strip = begin; strip < end; ++strip) {
@@ -175,7 +175,7 @@ class TiledProduct {
   // once for all of them.
   void blocks(const PreparedRows& prepared, std::int64_t first, std::int64_t part, std::int64_t rows,
               std::int64_t panel, std::int64_t panels) const {
-    const std::int64_t cut = std::min(steps_, kernel_.cut_steps);
+    const std::int64_t cut = cut_of(kernel_, steps_);
     const std::int64_t stride = steps_ * kPanelStep;
     std::byte* own = nullptr;
     if (packed_ == nullptr) {
@@ -199,7 +199,8 @@ class TiledProduct {
   // `steps` steps, at most `cut`, of some panels: where they lie, or made here.
   PackedPanels weights(std::int64_t panel, std::int64_t panels, std::int64_t step, std::int64_t steps,
                        std::int64_t cut) const {
-    if (packed_ != nullptr) return {packed_->panel(panel) + step * kPanelStep, packed_->stride(), true};
+    if (packed_ != nullptr)
+      return {packed_->panel(panel) + step * kPanelStep, packed_->stride(), true, panels_ - panel - panels};
     auto* made = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * cut * kPanelStep));
     pack(panel, panels, step, steps, made, cut * kPanelStep);
     return {made, cut * kPanelStep, false};

@@ -45,49 +45,53 @@ OCTAVO_TARGET inline void transpose(__m512i* rows) {
 
 }  // namespace
 
+namespace {
+
+// lines[16] = 64 bytes from k of up to 16 rows, as columns of words; what lies beyond rows and row_bytes is 0.
+OCTAVO_TARGET inline void columns_of(const std::int8_t* bytes, std::int64_t row_stride, std::int64_t rows,
+                                     std::int64_t row_bytes, std::int64_t k, std::uint8_t flip, __m512i* lines) {
+  const std::int64_t ahead = std::min<std::int64_t>(row_bytes, 512);
+  const std::int64_t left = std::min(kStepBytes, row_bytes - k);
+  const __mmask64 mask = left == kStepBytes ? ~0ULL : (1ULL << static_cast<unsigned>(left)) - 1;
+  for (std::int64_t r = 0; r < 16; ++r) {
+    // Sixteen rows at once are more than processors foresee. What follows in K is wanted next, or in the next cut.
+    _mm_prefetch(bytes + std::min(r, rows - 1) * row_stride + k + ahead, _MM_HINT_T1);
+    lines[r] = r < rows ? _mm512_maskz_loadu_epi8(mask, bytes + r * row_stride + k) : _mm512_setzero_si512();
+  }
+  transpose(lines);
+  const __m512i flips = _mm512_set1_epi8(static_cast<char>(flip));
+  for (int r = 0; r < 16; ++r) lines[r] = _mm512_xor_si512(lines[r], flips);
+}
+
+}  // namespace
+
 OCTAVO_TARGET void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
                               void* panel, std::uint8_t flip) {
-  const __m512i flips = _mm512_set1_epi8(static_cast<char>(flip));
-  const auto* bytes = static_cast<const std::int8_t*>(from);
   auto* to = static_cast<std::int8_t*>(panel);
-  const std::int64_t ahead = std::min<std::int64_t>(row_bytes, 512);
   for (std::int64_t k = 0; k < row_bytes; k += kStepBytes, to += kStepBytes * kPanelColumns) {
-    const std::int64_t left = std::min(kStepBytes, row_bytes - k);
-    const __mmask64 mask = left == kStepBytes ? ~0ULL : (1ULL << static_cast<unsigned>(left)) - 1;
     __m512i lines[16];
-    for (std::int64_t r = 0; r < 16; ++r) {
-      // Sixteen rows at once are more than processors foresee. What follows in K is wanted next, or in the next cut.
-      _mm_prefetch(bytes + std::min(r, rows - 1) * row_stride + k + ahead, _MM_HINT_T1);
-      lines[r] = r < rows ? _mm512_maskz_loadu_epi8(mask, bytes + r * row_stride + k) : _mm512_setzero_si512();
-    }
-    transpose(lines);
-    for (int r = 0; r < 16; ++r) _mm512_store_si512(to + r * kStepBytes, _mm512_xor_si512(lines[r], flips));
+    columns_of(static_cast<const std::int8_t*>(from), row_stride, rows, row_bytes, k, flip, lines);
+    for (int r = 0; r < 16; ++r) _mm512_store_si512(to + r * kStepBytes, lines[r]);
+  }
+}
+
+OCTAVO_TARGET void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                                   std::uint8_t flip, void* strip) {
+  auto* to = static_cast<std::int32_t*>(strip);
+  const auto kept = static_cast<__mmask16>((1U << static_cast<unsigned>(rows)) - 1);
+  for (std::int64_t k = 0; k < row_bytes; k += kStepBytes) {
+    __m512i lines[16];
+    columns_of(static_cast<const std::int8_t*>(from), row_stride, rows, row_bytes, k, flip, lines);
+    for (int r = 0; r < 16; ++r, to += rows) _mm512_mask_storeu_epi32(to, kept, lines[r]);
   }
 }
 
 #else
 
 void pack_panel(const void*, std::int64_t, std::int64_t, std::int64_t, void*, std::uint8_t) {}
+void interleave_rows(const void*, std::int64_t, std::int64_t, std::int64_t, std::uint8_t, void*) {}
 
 #endif
-
-void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
-                     std::uint8_t flip, void* strip) {
-  if (rows == kInterleavedRows) return pack_panel(from, row_stride, rows, row_bytes, strip, flip);
-  const std::uint32_t flips = flip * 0x01010101U;
-  const std::int64_t whole = row_bytes / 4;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::byte* bytes = static_cast<const std::byte*>(from) + r * row_stride;
-    std::byte* to = static_cast<std::byte*>(strip) + 4 * r;
-    for (std::int64_t w = 0; w < steps_of(row_bytes) * 16; ++w) {
-      std::uint32_t word = 0;
-      if (w <= whole)
-        std::memcpy(&word, bytes + 4 * w, static_cast<std::size_t>(w < whole ? 4 : row_bytes - 4 * whole));
-      word ^= flips;
-      std::memcpy(to + 4 * w * rows, &word, sizeof word);
-    }
-  }
-}
 
 void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines) {
   const std::int64_t whole = row_bytes / kStepBytes;

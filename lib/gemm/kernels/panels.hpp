@@ -16,14 +16,15 @@ inline constexpr std::int64_t kPanelStep = kStepBytes * kPanelColumns;  // bytes
 inline std::int64_t steps_of(std::int64_t row_bytes) { return (row_bytes + kStepBytes - 1) / kStepBytes; }
 inline std::int64_t panel_bytes(std::int64_t row_bytes) { return steps_of(row_bytes) * kPanelStep; }
 
-// Rows of the other operand for kernels that take a word of each row at a time: [words][width] for strips of up to 12
-// rows, so many that 24 sums, two weights and a word fill the registers, at 14 loads to 24 products. Full strips are as
-// wide as a panel, which makes them fast to write; others are not, which keeps a single row short.
+// Rows of the other operand for kernels that take a word of each row at a time: [words][rows] for strips of up to 12
+// rows, so many that 24 sums, two weights and a word fill the registers, at 14 loads to 24 products.
 inline constexpr std::int64_t kInterleavedRows = 12;
-inline constexpr std::int64_t interleaved_width(std::int64_t rows) { return rows == kInterleavedRows ? 16 : rows; }
-inline std::int64_t interleaved_bytes(std::int64_t row_bytes) { return panel_bytes(row_bytes); }  // at most, of a strip
+inline std::int64_t interleaved_bytes(std::int64_t row_bytes) {  // of a whole strip
+  return steps_of(row_bytes) * kStepBytes * kInterleavedRows;
+}
 
-// Writes one strip, its K rounded up to whole steps by zeros; then every byte is xored with that of `flip`. AVX512BW.
+// Writes one strip of up to 12 rows, its K rounded up to whole steps by zeros; then every byte is xored with that of
+// `flip`. AVX512BW.
 void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
                      std::uint8_t flip, void* strip);
 

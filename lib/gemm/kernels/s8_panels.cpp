@@ -122,12 +122,13 @@ class PackedWeights final : public PackedS8 {
   template <class Out, class Finish>
   void block(const TileKernel& kernel, const PreparedRows& prepared, std::int64_t row, std::int64_t rows,
              std::int64_t panel, std::int64_t panels, const Out* out, const Finish& finish) const {
-    const std::int64_t cut = rows <= kernel.rows ? steps_ : std::min(steps_, kernel.cut_steps);
+    const std::int64_t cut = rows <= kernel.rows ? steps_ : cut_of(kernel, steps_);
     multiply_block(
         kernel, prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns,
         out + row * n_ + panel * kPanelColumns, n_ * 4,
         [&](std::int64_t step, std::int64_t) {
-          return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true};
+          return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true,
+                              panels_ - panel - panels};
         },
         [&](const std::byte* sums, std::int64_t first, std::int64_t from, std::int64_t count) {
           finish(reinterpret_cast<const std::int32_t*>(sums), row + from, count, (panel + first) * kPanelColumns);

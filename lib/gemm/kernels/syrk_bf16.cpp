@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <vector>
 
 #include "octavo/detail/clones.hpp"
@@ -48,7 +49,7 @@ class Syrk {
 
  private:
   std::int64_t panel_stride() const { return steps_ * kPanelStep; }
-  std::int64_t strip_stride() const { return (kernel_.interleaved ? 16 : kernel_.rows) * steps_ * kStepBytes; }
+  std::int64_t strip_stride() const { return kernel_.rows * steps_ * kStepBytes; }
 
   // Columns of x as the kernel reads its second operand, and as it reads its first. A group of them at a time, so that
   // rows of x are read in long pieces.
@@ -68,9 +69,13 @@ class Syrk {
     parallel_for((strips_ + kGroupPanels - 1) / kGroupPanels, 1, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t last = std::min(strips_, end * kGroupPanels);
       for (std::int64_t step = 0; step < steps_; ++step)
-        for (std::int64_t strip = begin * kGroupPanels; strip < last; ++strip)
-          pack_step(x, ldx, terms, step, strip * kernel_.rows, kernel_.rows,
-                    strips + strip * strip_stride() + step * kPanelStep);
+        for (std::int64_t strip = begin * kGroupPanels; strip < last; ++strip) {
+          alignas(64) std::uint32_t words[kPanelStep / 4];
+          pack_step(x, ldx, terms, step, strip * kernel_.rows, kernel_.rows, reinterpret_cast<std::byte*>(words));
+          std::byte* to = strips + strip * strip_stride() + step * kernel_.rows * kStepBytes;
+          for (std::int64_t word = 0; word < 16; ++word, to += kernel_.rows * 4)
+            std::memcpy(to, words + word * 16, static_cast<std::size_t>(kernel_.rows * 4));
+        }
     });
   }
 
@@ -112,8 +117,8 @@ class Syrk {
         const Block& block = all[static_cast<std::size_t>(i)];
         const std::byte* from = panels + block.panel * panel_stride();
         multiply_block(
-            kernel_, {strips, strip_stride()}, block.row, block.rows, steps_, std::min(steps_, kernel_.cut_steps),
-            block.panels, nullptr, c_ + block.row * ldc_ + block.panel * kPanelColumns, ldc_ * 4,
+            kernel_, {strips, strip_stride()}, block.row, block.rows, steps_, cut_of(kernel_, steps_), block.panels,
+            nullptr, c_ + block.row * ldc_ + block.panel * kPanelColumns, ldc_ * 4,
             [&](std::int64_t step, std::int64_t) {
               return PackedPanels{from + step * kPanelStep, panel_stride(), true};
             },

@@ -24,6 +24,12 @@ inline std::int64_t block_rows_of(const TileKernel& kernel, std::int64_t rows, s
   return strips * kernel.rows;
 }
 
+// The steps of each part when `steps` are cut into as few as the kernel lets, of about the same size.
+inline std::int64_t cut_of(const TileKernel& kernel, std::int64_t steps) {
+  const std::int64_t parts = (steps + kernel.cut_steps - 1) / kernel.cut_steps;
+  return (steps + parts - 1) / std::max<std::int64_t>(1, parts);
+}
+
 // x[M,K] as a kernel reads it.
 struct PreparedRows {
   const std::byte* strips;
@@ -58,7 +64,8 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
 struct PackedPanels {
   const std::byte* first;
   std::int64_t stride;
-  bool lasting;  // packed once: what follows in memory is what follows in K
+  bool lasting;                // packed once: what follows in memory is what follows in K
+  std::int64_t following = 0;  // further panels behind these, which are wanted next
 };
 //
 // `out` is where finish will write 4 bytes for each sum, its rows out_stride bytes apart: fetched in time.
@@ -66,12 +73,17 @@ template <class Packed, class Finish>
 void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
                     std::int64_t steps, std::int64_t cut, std::int64_t panels, const std::int32_t* start,
                     const void* out, std::int64_t out_stride, const Packed& packed, const Finish& finish) {
-  const std::int64_t together = rows <= kernel.rows ? panels : 2;  // panels of one call
-  const std::int64_t pairs = cut < steps ? (panels + 1) / 2 : (together + 1) / 2;
-  auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(pairs * rows * kSumBytes));
+  // Panels of one call. A kernel of words keeps its rows in the first cache, one of tiles its panels.
+  const std::int64_t together = kernel.interleaved || rows <= kernel.rows ? panels : 2;
+  const bool handed_over = kernel.interleaved || together == 2;  // sums, by the kernel itself
+  const std::int64_t kept = cut < steps          ? (panels + 1) / 2 * rows
+                            : kernel.interleaved ? 2 * kernel.rows
+                                                 : (together + 1) / 2 * rows;
+  auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(kept * kSumBytes));
   for (std::int64_t step = 0; step < steps; step += cut) {
     const std::int64_t count = std::min(cut, steps - step);
     const PackedPanels weights = packed(step, count);
+    const bool last = step + count == steps;
     for (std::int64_t panel = 0; panel < panels; panel += together) {
       TileWork work{};
       work.rows = x.strips + row / kernel.rows * x.strip_stride;
@@ -80,35 +92,35 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
       work.panels = weights.first + panel * weights.stride;
       work.panel_stride = weights.stride;
       work.panel_count = std::min(together, panels - panel);
-      work.next = kernel.interleaved || !weights.lasting ? nullptr
-                  : panel + together < panels            ? work.panels + together * weights.stride
-                  : step + count < steps                 ? weights.first + count * kPanelStep
-                                                         : nullptr;
+      work.next = !weights.lasting                ? nullptr
+                  : panel + together < panels     ? work.panels + together * weights.stride
+                  : !last                         ? weights.first + count * kPanelStep
+                  : weights.following >= together ? weights.first - step * kPanelStep + panels * weights.stride
+                                                  : nullptr;
       // After the last steps the first ones are wanted again, by the next panels.
-      work.next_step = kernel.interleaved || !weights.lasting ? -1 : step + count < steps ? step + count : 0;
+      work.next_step = !weights.lasting ? -1 : !last ? step + count : 0;
       work.pair = panel / 2;
       work.pairs = (panels + 1) / 2;
-      work.out = step + count < steps ? nullptr : static_cast<const std::byte*>(out) + panel * kPanelColumns * 4;
+      work.out = last ? static_cast<const std::byte*>(out) + panel * kPanelColumns * 4 : nullptr;
       work.out_stride = out_stride;
       work.first_step = step;
       work.steps = count;
       work.start = start == nullptr ? nullptr : start + panel * kPanelColumns;
       work.sums = cut < steps ? sums + panel / 2 * rows * kSumBytes : sums;
       work.add = step > 0;
-      const auto finish_rows = [&](std::int64_t from, std::int64_t some) {
-        finish(work.sums + from * kSumBytes, panel, from, some);
+      const auto finish_rows = [&](const std::byte* complete, std::int64_t pair, std::int64_t from, std::int64_t some) {
+        finish(complete, panel + 2 * pair, from, some);
       };
-      const bool last = step + count == steps;
-      const bool meanwhile = last && together == 2 && !kernel.interleaved;
-      if (meanwhile) {
+      if (last && handed_over) {
         work.context = &finish_rows;
-        work.finish = [](const void* context, std::int64_t from, std::int64_t some) {
-          (*static_cast<const decltype(finish_rows)*>(context))(from, some);
+        work.finish = [](const void* context, const std::byte* complete, std::int64_t pair, std::int64_t from,
+                         std::int64_t some) {
+          (*static_cast<const decltype(finish_rows)*>(context))(complete, pair, from, some);
         };
       }
       kernel.multiply(work);
-      for (std::int64_t pair = 0; last && !meanwhile && pair < work.panel_count; pair += 2)
-        finish(work.sums + pair / 2 * rows * kSumBytes, panel + pair, 0, rows);
+      for (std::int64_t pair = 0; last && !handed_over && 2 * pair < work.panel_count; ++pair)
+        finish_rows(work.sums + pair * rows * kSumBytes, pair, 0, rows);
     }
   }
 }

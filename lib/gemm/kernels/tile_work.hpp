@@ -11,16 +11,16 @@ namespace octavo::gemm {
 // Rows come in strips of TileKernel::rows, the last one shorter, strip_stride bytes apart, each in the order in which
 // it is read:
 //   lines        [steps][parts][rows][64 bytes]
-//   interleaved  [words][width], interleave_rows
+//   interleaved  [words][rows], interleave_rows
 struct TileWork {
   const std::byte* rows;
   std::int64_t strip_stride;
   std::int64_t row_count;
   const std::byte* panels;    // at first_step
   std::int64_t panel_stride;  // bytes between panels
-  std::int64_t panel_count;   // 1 or 2; any number when there is a single strip
+  std::int64_t panel_count;   // 1 or 2; any number where there is a single strip or rows are interleaved
   std::int64_t first_step, steps;
-  const std::byte* next;   // the pair of panels after these, to be fetched meanwhile; null: none
+  const std::byte* next;   // as many panels that follow these, to be fetched meanwhile; null: none
   std::int64_t next_step;  // whose rows are to be fetched meanwhile, by pair `pair` of `pairs` its share; -1: none
   std::int64_t pair, pairs;
   const std::byte* out;     // where the pair's 128 bytes of the first row will be written, to be fetched; null: not yet
@@ -28,9 +28,10 @@ struct TileWork {
   const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
   std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
   bool add;
-  // Sums that are complete: called by tile kernels, once for every row, for `count` rows from `row` of the pair, while
-  // the strip after theirs is multiplied, so that the two overlap. Null: not yet.
-  void (*finish)(const void* context, std::int64_t row, std::int64_t count);
+  // Sums that are complete, of `count` rows from `row` of a pair of panels, are handed over once: by tile kernels while
+  // the strip after theirs is multiplied, so that the two overlap; by the others while they are in the first cache,
+  // and where `add` is false, too, `sums` then has room for one tile only. Null: not yet.
+  void (*finish)(const void* context, const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count);
   const void* context;
 };
 
@@ -41,7 +42,7 @@ struct TileKernel {
   std::int64_t parts;  // that a row is the sum of
   bool interleaved;
   std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
-  std::int64_t cut_steps;   // sums of several strips are cut, so that a pair of panels stays in the first cache
+  std::int64_t cut_steps;   // sums of several strips are cut, so that panels stay in a cache
   void (*multiply)(const TileWork&);
   std::int64_t block_panels = 16;  // of a block of columns: its rows are read from memory once for so many
 };

@@ -25,22 +25,26 @@ struct WordTile {
   const std::byte* panels;
   std::int64_t panel_stride, count;  // bytes between panels; how many there are of those that the tile is made for
   std::int64_t words;                // a multiple of 16
-  bool streamed;                     // once: what comes next is to be fetched meanwhile
   std::byte* out;
   std::int64_t out_stride;    // bytes between pairs
   const std::int32_t* start;  // [count * 16] words that the sums start from, or null for 0; unless add
   bool add;
+  const std::byte* next;  // in the panels that are wanted later: this tile's share of each, panel_stride apart
+  std::int64_t share;     // bytes
 };
 
+constexpr std::int64_t kWordsTogether = 4;
+
 // `panels` side by side. `apart` sums of each result are kept apart, where there are so few that the latency of the
-// instruction would show.
-template <class Step, int rows, int panels, int apart>
+// instruction would show. Panels that are read from memory are `streamed`: what comes next is fetched meanwhile.
+template <class Step, int rows, int panels, int apart, bool streamed = true>
 OCTAVO_TARGET void word_tile(const WordTile& t) {
   const std::byte* weights[panels];
 #pragma GCC unroll 4
   for (int j = 0; j < panels; ++j) weights[j] = t.panels + (j < t.count ? j : t.count - 1) * t.panel_stride;
   const std::byte* x_words = t.rows;
-  constexpr int width = static_cast<int>(interleaved_width(rows));
+  const std::byte* next = t.next;
+  const std::byte* const next_end = t.next + t.share;
   typename Step::Sum sums[apart][rows][panels];  // in registers, if every loop over them is unrolled
 #pragma GCC unroll 4
   for (int u = 0; u < apart; ++u)
@@ -49,30 +53,35 @@ OCTAVO_TARGET void word_tile(const WordTile& t) {
 #pragma GCC unroll 4
       for (int j = 0; j < panels; ++j) sums[u][r][j] = Step::zero();
   // What is fetched lies further on in each panel, and near its end in the panel that takes its place.
-  const std::int64_t ahead = !t.streamed ? 0 : t.words < kWordsAhead ? t.words : kWordsAhead;
+  const std::int64_t ahead = !streamed ? 0 : t.words < kWordsAhead ? t.words : kWordsAhead;
   std::int64_t distance = 64 * ahead;
   std::int64_t word = 0;
   for (std::int64_t end = t.words - ahead; word < t.words;
        end = t.words, distance = 64 * ahead + (panels - 1) * t.panel_stride)
-    for (; word < end; word += apart) {
+    for (; word < end; word += kWordsTogether) {
+      if (next < next_end) {
 #pragma GCC unroll 4
-      for (int u = 0; u < apart; ++u) {
+        for (int j = 0; j < panels; ++j) _mm_prefetch(next + j * t.panel_stride, _MM_HINT_T1);
+        next += 64;
+      }
+#pragma GCC unroll 4
+      for (int u = 0; u < kWordsTogether; ++u) {
         typename Step::Sum w[panels];
 #pragma GCC unroll 4
         for (int j = 0; j < panels; ++j) {
-          _mm_prefetch(weights[j] + 64 * u + distance, _MM_HINT_T1);
+          if (streamed) _mm_prefetch(weights[j] + 64 * u + distance, _MM_HINT_T1);
           w[j] = Step::load(weights[j] + 64 * u);
         }
 #pragma GCC unroll 12
         for (int r = 0; r < rows; ++r) {
-          const typename Step::Sum x = Step::broadcast(x_words + 4 * (u * width + r));
+          const typename Step::Sum x = Step::broadcast(x_words + 4 * (u * rows + r));
 #pragma GCC unroll 4
-          for (int j = 0; j < panels; ++j) Step::add(sums[u][r][j], x, w[j]);
+          for (int j = 0; j < panels; ++j) Step::add(sums[u % apart][r][j], x, w[j]);
         }
       }
 #pragma GCC unroll 4
-      for (int j = 0; j < panels; ++j) weights[j] += 64 * apart;
-      x_words += 4 * width * apart;
+      for (int j = 0; j < panels; ++j) weights[j] += 64 * kWordsTogether;
+      x_words += 4 * rows * kWordsTogether;
     }
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r)
@@ -112,25 +121,44 @@ void word_tile_of(std::int64_t rows, const WordTile& t) {
   kTiles[rows](t);
 }
 
+// Strip by strip: its rows stay in the first cache, all panels in the second, and results are written side by side.
 template <class Step>
 void multiply_words(const TileWork& w) {
   const std::int64_t together = panels_of_tile(w.row_count);
-  for (std::int64_t panel = 0; panel < w.panel_count; panel += together) {
-    for (std::int64_t row = 0; row < w.row_count; row += kInterleavedRows) {
-      const std::int64_t left_over = w.row_count - row;
-      const std::int64_t rows = left_over < kInterleavedRows ? left_over : kInterleavedRows;
+  const std::int64_t strips = (w.row_count + kInterleavedRows - 1) / kInterleavedRows;
+  const std::int64_t share = (w.steps * 16 + strips - 1) / strips * 64;  // of each panel that follows
+  const bool passing = w.finish != nullptr && !w.add;
+  for (std::int64_t strip = 0; strip < strips; ++strip) {
+    const std::int64_t row = strip * kInterleavedRows;
+    const std::int64_t left_over = w.row_count - row;
+    const std::int64_t rows = left_over < kInterleavedRows ? left_over : kInterleavedRows;
+    for (std::int64_t panel = 0; panel < w.panel_count; panel += together) {
       const std::int64_t count = w.panel_count - panel;
-      word_tile_of<Step>(rows, {.rows = w.rows + row / kInterleavedRows * w.strip_stride +
-                                        w.first_step * kStepBytes * interleaved_width(rows),
-                                .panels = w.panels + panel * w.panel_stride,
-                                .panel_stride = w.panel_stride,
-                                .count = count < together ? count : together,
-                                .words = w.steps * 16,
-                                .streamed = w.row_count <= kInterleavedRows,
-                                .out = w.sums + (panel / 2 * w.row_count + row) * kSumBytes,
-                                .out_stride = w.row_count * kSumBytes,
-                                .start = w.start == nullptr ? nullptr : w.start + panel * kPanelColumns,
-                                .add = w.add});
+      const std::int64_t skipped = w.steps * kPanelStep - strip * share;  // bytes left of each panel that follows
+      const WordTile tile{.rows = w.rows + strip * w.strip_stride + w.first_step * kStepBytes * rows,
+                          .panels = w.panels + panel * w.panel_stride,
+                          .panel_stride = w.panel_stride,
+                          .count = count < together ? count : together,
+                          .words = w.steps * 16,
+                          .out = passing ? w.sums : w.sums + (panel / 2 * w.row_count + row) * kSumBytes,
+                          .out_stride = (passing ? rows : w.row_count) * kSumBytes,
+                          .start = w.start == nullptr ? nullptr : w.start + panel * kPanelColumns,
+                          .add = w.add,
+                          .next = w.next == nullptr ? nullptr : w.next + panel * w.panel_stride + strip * share,
+                          .share = w.next == nullptr ? 0
+                                   : skipped < share ? skipped
+                                                     : share};
+      if (w.finish != nullptr)
+        for (std::int64_t r = 0; r < rows; ++r)
+          for (std::int64_t j = 0; j < tile.count; ++j)
+            __builtin_prefetch(w.out + (row + r) * w.out_stride + (panel + j) * 64, 1);
+      if (rows == kInterleavedRows && strip > 0)
+        word_tile<Step, kInterleavedRows, 2, 1, false>(tile);
+      else
+        word_tile_of<Step>(rows, tile);
+      if (w.finish != nullptr)
+        for (std::int64_t pair = 0; 2 * pair < tile.count; ++pair)
+          w.finish(w.context, tile.out + pair * tile.out_stride, panel / 2 + pair, row, rows);
     }
   }
 }
