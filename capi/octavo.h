@@ -176,7 +176,8 @@ OCTAVO_API octavo_status octavo_model_open(const char* model_dir, octavo_model**
  * BF16 where it is calibrated. BF16 is faster where the processor multiplies bf16, and answers may differ:
  * docs/model.md has by how much. */
 enum { OCTAVO_MATH_DEFAULT = 0, OCTAVO_MATH_F32 = 1, OCTAVO_MATH_BF16 = 2 };
-/** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. */
+/** What the lm_head multiplies by: its weight as stored, or a copy in int8 that is made when the model is opened. As
+ * stored, greedy tokens of a large one are found through such a copy, too, made after 32 of them, and are the same. */
 enum { OCTAVO_LM_HEAD_STORED = 0, OCTAVO_LM_HEAD_INT8 = 1 };
 /** How a model is run, as far as its checkpoint does not say. */
 typedef struct octavo_model_options {

@@ -3,6 +3,7 @@
 
 #include "bench.hpp"
 #include "bench_work.hpp"
+#include "commands.hpp"
 
 namespace cli {
 
@@ -22,10 +23,14 @@ BenchRow model_row(const std::string& name, double items, const std::string& ite
 }
 
 std::vector<Work> counted(const Model& model, const BenchSettings& settings, std::span<const octavo::Grid> grids,
-                          const std::function<void()>& call) {
+                          const std::function<void()>& call, bool greedy = false) {
   WorkCounter counter(model, settings.model_options, grids);
-  const octavo::ObserverScope scope(&counter);
-  call();
+  {
+    const octavo::ObserverScope scope(&counter);
+    call();
+  }
+  if (const std::size_t bytes = model.greedy_head_bytes(); greedy && bytes > 0)
+    counter.read_of_head(static_cast<double>(bytes));
   return counter.steps();
 }
 
@@ -61,21 +66,29 @@ BenchJob prefill_job(const Model& model, const BenchSettings& settings, std::int
   return job;
 }
 
-// One token is fed after the other, on a copy of a session that has read `past` of them.
+// A greedy answer that goes on from a copy of a session that has read `past` tokens. Its first token is chosen from
+// what the session has computed, and its last is not fed: one more than are decoded.
 BenchJob decode_job(const Model& model, const BenchSettings& settings, std::int64_t past) {
   const std::int64_t count = settings.tokens;
-  const auto session = std::make_shared<Session>(model, past + count, settings.cache_dtype);
+  const auto session = std::make_shared<Session>(model, past + count + 1, settings.cache_dtype);
   (void)session->feed(plain_tokens(past, 1));
-  BenchJob job{model_row("decode at " + std::to_string(past), static_cast<double>(count), "tokens"), [session, count] {
+  octavo::GenerateOptions options;
+  options.max_new_tokens = count + 1;
+  options.sampling.emplace();
+  options.rules.emplace();
+  options.ignore_eos = true;
+  options.cancel = &interrupted;
+  BenchJob job{model_row("decode at " + std::to_string(past), static_cast<double>(count), "tokens"),
+               [session, options] {
                  Session copy = session->fork();
-                 return seconds_of([&] {
-                   for (std::int64_t i = 0; i < count; ++i) {
-                     stop_if_interrupted();
-                     (void)copy.feed(plain_tokens(1, static_cast<unsigned>(i + 2)));
-                   }
-                 });
+                 const double seconds = seconds_of([&] { (void)copy.generate(options); });
+                 stop_if_interrupted();
+                 return seconds;
                }};
-  job.row.steps = counted(model, settings, {}, [&] { job.run(); });
+  constexpr std::int64_t kUntilCopied = 34;  // greedy tokens, after which lm_head has been copied if it is to be
+  for (std::int64_t tokens = 0; tokens < kUntilCopied; tokens += count) job.run();
+  job.row.steps = counted(
+      model, settings, {}, [&] { job.run(); }, true);
   job.row.passes = static_cast<double>(count);
   job.row.details.set("past", past).set("tokens", count);
   return job;

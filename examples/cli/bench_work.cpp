@@ -37,8 +37,13 @@ WorkCounter::WorkCounter(const octavo::Model& model, const octavo::ModelOptions&
 void WorkCounter::on_operation(const octavo::ObservedOperation& operation) {
   const bool multiplies = operation.operation == "linear" || operation.operation == "linear_w8a8" ||
                           operation.operation == "linear_w8a16" || operation.operation == "patch_embed";
+  if (multiplies && operation.module_path == "lm_head") head_steps_.push_back(steps_.size());
   if (multiplies) steps_.push_back(product(operation));
   if (operation.operation == "attention") steps_.push_back(attention(operation));
+}
+
+void WorkCounter::read_of_head(double bytes) {
+  for (const std::size_t step : head_steps_) steps_[step].bytes = bytes;
 }
 
 octavo::FloatMath WorkCounter::math_of(const octavo::ObservedOperation& operation) const {

@@ -18,6 +18,8 @@ class WorkCounter : public octavo::OperationObserver {
   /// `grids`: of the pictures that the calls see, for the windows of the vision tower.
   WorkCounter(const octavo::Model& model, const octavo::ModelOptions& options, std::span<const octavo::Grid> grids);
   const std::vector<Work>& steps() const { return steps_; }
+  /// While an observer listens, lm_head is read as it is stored: its steps count so many bytes instead.
+  void read_of_head(double bytes);
 
   void on_call(std::string_view) override {}
   void on_operation(const octavo::ObservedOperation& operation) override;
@@ -33,6 +35,7 @@ class WorkCounter : public octavo::OperationObserver {
   octavo::Json vision_config_;
   double pairs_in_windows_ = 0;  // of patches that see each other
   std::vector<Work> steps_;
+  std::vector<std::size_t> head_steps_;  // of the lm_head
 };
 
 }  // namespace cli

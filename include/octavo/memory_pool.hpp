@@ -40,6 +40,7 @@ class MemoryPool {
 class MemoryPoolScope {
  public:
   explicit MemoryPoolScope(const MemoryPool& pool) noexcept;
+  explicit MemoryPoolScope(std::nullptr_t) noexcept;  ///< no pool: for what outlives the call that makes it
   ~MemoryPoolScope();
   MemoryPoolScope(const MemoryPoolScope&) = delete;
   MemoryPoolScope& operator=(const MemoryPoolScope&) = delete;

@@ -36,7 +36,11 @@
 namespace octavo {
 
 /// What the lm_head multiplies by. Looking tokens up in the embedding reads it as it is stored in any case.
-///   as_stored  the checkpoint's lm_head, or its embedding where the two are tied.
+///   as_stored  the checkpoint's lm_head, or its embedding where the two are tied. Where the largest logit decides
+///              (greedy; without log-probabilities, forms, rules, biases and on_logits), a large one that is mapped
+///              from a file is read through an int8 copy, made after 32 such tokens where the processor has AVX512-VNNI
+///              and memory allows: it bounds every logit, and those that may be the largest are multiplied as stored.
+///              The tokens are the same, and half of bf16's bytes are read.
 ///   int8       a copy in int8, made when the model is opened: round to nearest, one float32 scale per token of the
 ///              vocabulary, under float activations (W8A16). Decoding reads half the bytes of bf16 there; docs/model.md
 ///              has what it costs the answers. A checkpoint whose lm_head is int8 already is run as it is stored.
@@ -181,6 +185,9 @@ class Model {
   bool takes_pictures() const;         ///< has a vision tower
   bool is_pad(std::int32_t id) const;  ///< stands for a picture's or a video's rows; never without a tower
   std::size_t resident_bytes() const;  ///< bytes of weights a run touches: packed, converted or mapped
+  /// Of these, what a greedy token reads of an int8 copy of the lm_head (HeadWeights::as_stored); 0: there is none yet,
+  /// or none to be had.
+  std::size_t greedy_head_bytes() const;
 
   /// Chat template + tokenizer + image processor. `images` are those of the image parts that do not bring theirs, in
   /// order.

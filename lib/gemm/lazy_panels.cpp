@@ -1,6 +1,6 @@
 #include "lazy_panels.hpp"
 
-#include "memory_left.hpp"
+#include "octavo/detail/memory_left.hpp"
 
 namespace octavo::gemm {
 
@@ -9,7 +9,7 @@ const FloatPanels* LazyPanels::get() const {
   if (asked_.load() + 1 < kAskedBeforePacking && asked_.fetch_add(1) + 1 < kAskedBeforePacking) return nullptr;
   const std::scoped_lock lock(mutex_);
   if (!panels_) {
-    if (!leaves_enough(memory_left(), weight_.size_bytes())) return nullptr;
+    if (!detail::leaves_enough(detail::memory_left(), weight_.size_bytes())) return nullptr;
     panels_ = std::make_unique<const FloatPanels>(weight_.raw(), weight_.dim(0), weight_.dim(1));
     weight_.drop_pages();
     ready_.store(panels_.get(), std::memory_order_release);

@@ -1,10 +1,12 @@
 // What a layer does with rows: checks them when somebody listens or they do not fit, multiplies, and ends the results.
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "kernels/float_product.hpp"
 #include "linear_impl.hpp"
 #include "quantize.hpp"
+#include "scratch.hpp"
 
 namespace octavo {
 
@@ -83,6 +85,35 @@ class LinearCall {
     return true;
   }
 
+  // The results of some rows of a float layer's weight, gathered into the thread's working memory.
+  void columns(std::span<const std::int32_t> wanted, float* y) const {
+    const std::size_t row_bytes = static_cast<std::size_t>(impl_.in_features) * size_of(impl_.weight.dtype());
+    const std::size_t count = wanted.size();
+    const auto numbers = (count * sizeof(float) + 63) / 64 * 64;
+    auto* memory = scratch<std::byte>(Purpose::quantized, count * row_bytes + 2 * numbers);
+    auto* scale = reinterpret_cast<float*>(memory);
+    auto* bias = reinterpret_cast<float*>(memory + numbers);
+    std::byte* rows = memory + 2 * numbers;
+    const auto* stored = static_cast<const std::byte*>(impl_.weight.raw());
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto column = static_cast<std::size_t>(wanted[i]);
+      std::copy_n(stored + column * row_bytes, row_bytes, rows + i * row_bytes);
+      if (!impl_.weight_scale.empty()) scale[i] = impl_.weight_scale[column];
+      if (!impl_.bias.empty()) bias[i] = impl_.bias[column];
+    }
+    const Tensor x = x_.contiguous();
+    const FloatProduct product{.x = x.data<float>(),
+                               .m = x.dim(0),
+                               .n = static_cast<std::int64_t>(count),
+                               .k = impl_.in_features,
+                               .weight = rows,
+                               .dtype = impl_.weight.dtype(),
+                               .scale = impl_.weight_scale.empty() ? nullptr : scale,
+                               .bias = impl_.bias.empty() ? nullptr : bias,
+                               .y = y};
+    if (!float_product(product, chosen_float_engine(), impl_.math)) plain_float_product(product);
+  }
+
  private:
   static const Linear::Impl& checked(const Linear& layer) {
     if (!layer.impl_) throw Error(ErrorCode::invalid_argument, "linear: forward on an undefined layer");
@@ -154,6 +185,25 @@ void Linear::forward_add(const Tensor& x, Tensor& residual) const {
   const Tensor y = call.forward(shared);
   if (!y.is_meta() && !residual.is_meta())
     gemm::end_values(gemm::Ending::add, y.data<float>(), y.numel(), residual.mutable_data<float>());
+}
+
+Tensor Linear::forward_columns(const Tensor& x, std::span<const std::int32_t> columns) const {
+  const gemm::LinearCall call(*this, x);
+  if (!impl_->has_data || !impl_->weight.defined())
+    throw Error(ErrorCode::unsupported, "linear (" + module_path() +
+                                            "): forward_columns needs a weight as stored, and " +
+                                            (impl_->has_data ? "this one is packed" : "this one has no data"));
+  if (!gemm::fits(x, impl_->in_features)) {
+    Binder binder(gemm::contract_of(impl_->kind), module_path());
+    binder.dim("K", impl_->in_features, "the layer's in_features").arg("x", x).check();
+  }
+  for (const std::int32_t column : columns)
+    if (column < 0 || column >= impl_->out_features)
+      throw Error(ErrorCode::invalid_argument, "linear (" + module_path() + "): column " + std::to_string(column) +
+                                                   " is asked for, there are " + std::to_string(impl_->out_features));
+  Tensor y = Tensor::empty(DType::f32, {x.dim(0), static_cast<std::int64_t>(columns.size())});
+  if (y.numel() != 0) call.columns(columns, y.mutable_data<float>());
+  return y;
 }
 
 Tensor Linear::forward_gelu(const Tensor& x) const {

@@ -147,6 +147,13 @@ Answer::Answer(const Model::Impl& model, const ModelInput& input, const Generate
   if (options.boxes == BoxSpace::original) common_scale(result.pictures);  // before the work
 }
 
+void Answer::ask(SequenceCall& call, std::span<const std::int32_t> draft) const {
+  // Behind a draft the history that is penalised is another one.
+  call.largest_alone = sampler_.largest_decides() && !options_.log_probs && !options_.on_logits &&
+                       (draft.empty() || !sampler_.penalises());
+  if (call.largest_alone && sampler_.penalises()) call.exact = ids_;
+}
+
 std::optional<Answer::Piece> Answer::take(std::span<const float> logits) {
   const std::optional<std::int32_t> id = choose(logits);
   if (!id) {

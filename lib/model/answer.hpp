@@ -28,6 +28,9 @@ class Answer {
   std::int64_t limit() const noexcept { return limit_; }               ///< new tokens at most
   bool finished() const noexcept { return finished_; }
 
+  /// Says of a call whose logits `take` gets next what of them matters; `draft`: tokens of it that are not taken yet.
+  void ask(SequenceCall& call, std::span<const std::int32_t> draft) const;
+
   struct Piece {
     std::int32_t id;
     std::string text;  ///< what became complete

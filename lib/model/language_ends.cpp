@@ -142,7 +142,10 @@ LanguageHead::LanguageHead(WeightSource& weights, const TextConfig& text, const 
   if (tied && !table.is_meta())
     log_line(LogLevel::info, "model",
              [] { return std::string("lm_head is tied: it multiplies by the embedding's table"); });
-  if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || table.is_meta()) return;
+  if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || table.is_meta()) {
+    screen_ = LazyHeadScreen::of(lm_head_.linear, lm_head_.stored.weight);
+    return;
+  }
   lm_head_.linear = int8_copy(lm_head_.linear.module_path(), lm_head_.stored.weight, options.language_math);
   head_is_table_ = false;
 }
@@ -153,8 +156,18 @@ Tensor LanguageHead::logits(const Tensor& hidden) const {
   return lm_head_.linear.forward(normed);
 }
 
+Tensor LanguageHead::largest(const Tensor& hidden, std::span<const std::int32_t> exact) const {
+  if (!screen_ || hidden.dim(0) > HeadScreen::kMostRows || current_observer() != nullptr) return {};
+  return screen_->logits(norm_(hidden), exact);
+}
+
+std::size_t LanguageHead::screen_bytes() const noexcept {
+  const HeadScreen* screen = screen_ ? screen_->ready() : nullptr;
+  return screen != nullptr ? screen->size_bytes() : 0;
+}
+
 std::size_t LanguageHead::weight_bytes() const noexcept {
-  return norm_.weight.size_bytes() + (head_is_table_ ? 0 : lm_head_.linear.weight_bytes());
+  return norm_.weight.size_bytes() + (head_is_table_ ? 0 : lm_head_.linear.weight_bytes()) + screen_bytes();
 }
 
 }  // namespace octavo::model

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
+#include "head_screen.hpp"
 #include "octavo/architecture.hpp"
 #include "octavo/detail/pooled.hpp"
 #include "octavo/model.hpp"
@@ -22,6 +24,8 @@ struct SequenceCall {
   Tensor vision;                   // f32 [image tokens, hidden]; undefined without images
   const CallPlan* plan = nullptr;  ///< of the ids; absent: the state plans them with the grids
   std::int64_t logit_rows = 1;     ///< of how many of its last rows logits are wanted; 0 .. q_len
+  bool largest_alone = false;      ///< of those, the largest decides: others may be -infinity, but for `exact`
+  std::span<const std::int32_t> exact;
 };
 
 /// Of a sequence that begins.
@@ -71,14 +75,19 @@ class LanguageHead {
   LanguageHead(WeightSource& weights, const TextConfig& text, const Tensor& table, bool tied,
                const ModelOptions& options);
   Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
+  /// The same where a logit may be the largest of its row or is one of `exact`, -infinity elsewhere: without reading
+  /// all of lm_head. Undefined where that cannot be had (HeadScreen), and while somebody observes.
+  Tensor largest(const Tensor& hidden, std::span<const std::int32_t> exact) const;
   Tensor normed(const Tensor& hidden) const { return norm_(hidden); }
   LinearInfo info() const { return lm_head_.info; }
   std::size_t weight_bytes() const noexcept;  ///< but for a table that is the embedding's
+  std::size_t screen_bytes() const noexcept;
 
  private:
   RmsNorm norm_;        // [H]
   bool head_is_table_;  ///< lm_head multiplies by the table itself
   LoadedLinear lm_head_;
+  std::shared_ptr<const LazyHeadScreen> screen_;  ///< null: there is none to be had
 };
 
 }  // namespace octavo::model

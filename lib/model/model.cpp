@@ -78,6 +78,7 @@ const ImageProcessorConfig& Model::image_processor() const {
 std::int64_t Model::vocab_size() const { return impl_->runtime->vocab_size(); }
 std::int64_t Model::max_position_embeddings() const { return impl_->runtime->max_position_embeddings(); }
 std::size_t Model::resident_bytes() const { return impl_->runtime->weight_bytes(); }
+std::size_t Model::greedy_head_bytes() const { return impl_->runtime->screen_bytes(); }
 
 bool Model::takes_pictures() const { return impl_->runtime->vision() != nullptr; }
 

@@ -212,6 +212,17 @@ Tensor RuntimeModel::run_language(const LanguageCall& call) const {
   }
 }
 
+/// Undefined where more is wanted, or all of lm_head is read in any case.
+Tensor RuntimeModel::largest_logits(const Tensor& wanted, std::span<const SequenceCall> sequences) const {
+  detail::PooledVector<std::int32_t> exact;
+  for (const SequenceCall& sequence : sequences) {
+    if (sequence.logit_rows == 0) continue;
+    if (!sequence.largest_alone) return {};
+    exact.insert(exact.end(), sequence.exact.begin(), sequence.exact.end());
+  }
+  return head_.largest(wanted, exact);
+}
+
 Tensor RuntimeModel::run_layers(const LanguageCall& call) const {
   const LanguageContext context = context_of(*found_.architecture, layout_, call.sequences);
   Tensor hidden = tokens_.embed(call.sequences);
@@ -223,8 +234,11 @@ Tensor RuntimeModel::run_layers(const LanguageCall& call) const {
   if (call.last_hidden_state != nullptr) *call.last_hidden_state = head_.normed(hidden);
   Tensor logits;
   if (const Tensor wanted = logit_rows(hidden, context.parts); wanted.defined()) {
-    logits = head_.logits(wanted);
-    require_finite(logits, "lm_head", "a logit");
+    logits = largest_logits(wanted, call.sequences);
+    if (!logits.defined()) {
+      logits = head_.logits(wanted);
+      require_finite(logits, "lm_head", "a logit");
+    }
   }
   for (std::size_t i = 0; i < context.parts.size(); ++i) {
     const LanguagePart& part = context.parts[i];

@@ -88,6 +88,7 @@ class RuntimeModel {
   std::int32_t image_token_id() const noexcept { return layout_.image_token_id; }  ///< -1 where it takes no pictures
   std::int64_t tokens_of(const Grid& grid) const noexcept { return layout_.tokens_of(grid); }
   std::size_t weight_bytes() const noexcept;
+  std::size_t screen_bytes() const noexcept { return head_.screen_bytes(); }  ///< of the head; 0: none yet
   SequenceState new_state() const { return octavo::model::new_state(layout_); }
   KvCache new_cache(std::int64_t capacity, DType dtype = DType::f32) const;
   /// Ids in the vocabulary, pixel rows that fit their grids, as many pads as the grids need; throws invalid_argument.
@@ -113,6 +114,7 @@ class RuntimeModel {
   Tensor run_tower(const ModelInput& input, const CancelToken& cancel) const;
   Tensor run_language(const LanguageCall& call) const;
   Tensor run_layers(const LanguageCall& call) const;
+  Tensor largest_logits(const Tensor& wanted, std::span<const SequenceCall> sequences) const;
 
   FoundArchitecture found_;
   ImageLayout layout_;

@@ -119,6 +119,8 @@ Sampler::Sampler(const SamplingOptions& options, TokenRules rules, std::optional
   check_sampling(options);
 }
 
+bool Sampler::largest_decides() const noexcept { return is_greedy(options_) && rules_.none() && !form_; }
+
 std::vector<TokenProbability> Sampler::choices(std::span<const float> logits,
                                                std::span<const std::int32_t> history) const {
   const Choices drawn_from = draw_from(logits, history);

@@ -27,6 +27,9 @@ class Sampler {
   /// What the next step draws from, best first; one id where it is greedy.
   std::vector<TokenProbability> choices(std::span<const float> logits, std::span<const std::int32_t> history) const;
   std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
+  /// Whether the largest logit is the next token, but for what the repetition penalty makes of the history's.
+  bool largest_decides() const noexcept;
+  bool penalises() const noexcept { return options_.repetition_penalty != 1.0; }
   /// Whether the answer has its form and nothing may follow.
   bool exhausted() const noexcept { return form_ && form_->exhausted(); }
 

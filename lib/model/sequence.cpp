@@ -80,7 +80,9 @@ void Sequence::begin() {
 
 SequenceCall Sequence::read(std::int64_t most_rows) {
   draft_.clear();
-  return reading_->next(std::min(most_rows, reading_->left()));
+  SequenceCall call = reading_->next(std::min(most_rows, reading_->left()));
+  answer.ask(call, draft_);
+  return call;
 }
 
 SequenceCall Sequence::next_call(std::size_t most_draft) {
@@ -108,6 +110,7 @@ SequenceCall Sequence::next_call(std::size_t most_draft) {
     call.logit_rows += static_cast<std::int64_t>(draft_.size());
   }
   call.ids = ids_over(ids);
+  answer.ask(call, draft_);
   return call;
 }
 

@@ -99,6 +99,14 @@ void TokenRules::after_penalty(std::span<float> scores, std::span<const std::int
 }
 
 /// Forbids the tokens that would complete an n-gram of `said` again.
+bool TokenRules::none() const noexcept {
+  const GenerationRules& r = rules_;
+  return r.sequence_bias.empty() && r.encoder_repetition_penalty == 1.0 && r.no_repeat_ngram_size == 0 &&
+         r.encoder_no_repeat_ngram_size == 0 && r.bad_words_ids.empty() && r.min_length == 0 && r.min_new_tokens == 0 &&
+         !r.forced_bos_token_id && r.forced_eos_token_ids.empty() && !r.exponential_decay_length_penalty &&
+         r.suppress_tokens.empty() && r.begin_suppress_tokens.empty();
+}
+
 void TokenRules::forbid_repeats(std::span<float> scores, std::span<const std::int32_t> said,
                                 std::span<const std::int32_t> history, std::int64_t size) const {
   if (size <= 0 || static_cast<std::size_t>(size) > said.size()) return;

@@ -18,6 +18,9 @@ class TokenRules {
   TokenRules(GenerationRules rules, std::vector<std::int32_t> ends, std::size_t prompt_tokens, std::int64_t limit,
              std::int64_t vocab_size);
 
+  /// Whether no score is changed.
+  bool none() const noexcept;
+
   /// The repetition penalty stands between the two in the order of transformers' processors. `history` is prompt and
   /// answer so far.
   void before_penalty(std::span<float> scores, std::span<const std::int32_t> history) const;

@@ -44,6 +44,8 @@ void MemoryPool::trim() { state_->trim(); }
 
 MemoryPoolScope::MemoryPoolScope(const MemoryPool& pool) noexcept : previous_(std::exchange(current, pool.state_)) {}
 
+MemoryPoolScope::MemoryPoolScope(std::nullptr_t) noexcept : previous_(std::exchange(current, nullptr)) {}
+
 MemoryPoolScope::~MemoryPoolScope() { current = std::move(previous_); }
 
 }  // namespace octavo

@@ -119,3 +119,16 @@ TEST_CASE("what cannot be had is refused, and the pool goes on") {
   CHECK_THROWS_AS(Tensor::empty(DType::u8, {std::int64_t{1} << 62}), Error);
   CHECK(Tensor::empty(DType::u8, {64}).defined());
 }
+
+TEST_CASE("what is made in a scope without a pool takes nothing from the pool around it") {
+  const MemoryPool pool;
+  const MemoryPoolScope scope(pool);
+  const std::size_t before = pool.taken_bytes();
+  {
+    const MemoryPoolScope lasting(nullptr);
+    const Tensor kept = Tensor::zeros(DType::f32, {1 << 16});
+    CHECK(pool.taken_bytes() == before);
+  }
+  const Tensor made = Tensor::zeros(DType::f32, {1 << 16});
+  CHECK(pool.taken_bytes() > before);
+}

@@ -1,11 +1,11 @@
-#include "memory_left.hpp"
+#include "octavo/detail/memory_left.hpp"
 
 #include <algorithm>
 #include <fstream>
 #include <string>
 #include <string_view>
 
-namespace octavo::gemm {
+namespace octavo::detail {
 
 namespace {
 
@@ -40,4 +40,4 @@ bool leaves_enough(const std::optional<MemoryLeft>& left, std::uint64_t bytes) {
   return !left || left->available >= bytes + left->total / 8;
 }
 
-}  // namespace octavo::gemm
+}  // namespace octavo::detail

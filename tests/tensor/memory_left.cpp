@@ -1,12 +1,12 @@
 // What is left of the machine's and of a container's memory, read from files as Linux writes them.
-#include "memory_left.hpp"
+#include "octavo/detail/memory_left.hpp"
 
 #include "../support/scratch.hpp"  // lib/gemm has one of this name, too
 #include "catch.hpp"
 
-using octavo::gemm::leaves_enough;
-using octavo::gemm::memory_left;
-using octavo::gemm::MemoryLeft;
+using octavo::detail::leaves_enough;
+using octavo::detail::memory_left;
+using octavo::detail::MemoryLeft;
 
 namespace {
 
