@@ -16,11 +16,12 @@ build=build/release
 model=examples/models/octavo-tiny-vl
 out=build/interop
 
-if [ ! -x "$venv/bin/python" ]; then
+if [ ! -e "$venv/complete" ]; then  # a venv that was cut off is made again
   say "Interoperation: Python packages into $venv"
-  python3 -m venv "$venv"
+  python3 -m venv --clear "$venv"
   "$venv/bin/pip" install -q torch==2.13.0
   "$venv/bin/pip" install -q -r tests/interop/requirements.txt
+  touch "$venv/complete"
 fi
 say "Interoperation: pictures against Pillow"
 "$venv/bin/python" tests/interop/pictures_check.py "$build/capi/liboctavo.so" 1000
