@@ -157,7 +157,7 @@ Tensor LanguageHead::logits(const Tensor& hidden) const {
 }
 
 Tensor LanguageHead::largest(const Tensor& hidden, std::span<const std::int32_t> exact) const {
-  if (!screen_ || hidden.dim(0) > HeadScreen::kMostRows || current_observer() != nullptr) return {};
+  if (!screen_ || hidden.dim(0) > HeadScreen::kMostRows) return {};
   return screen_->logits(norm_(hidden), exact);
 }
 

@@ -10,6 +10,7 @@
 #include "octavo/architecture.hpp"
 #include "octavo/detail/pooled.hpp"
 #include "octavo/model.hpp"
+#include "octavo/observer.hpp"
 
 namespace octavo::model {
 
@@ -76,9 +77,10 @@ class LanguageHead {
                const ModelOptions& options);
   Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
   /// The same where a logit may be the largest of its row or is one of `exact`, -infinity elsewhere: without reading
-  /// all of lm_head. Undefined where that cannot be had (HeadScreen), and while somebody observes.
+  /// all of lm_head. Undefined where that cannot be had (HeadScreen).
   Tensor largest(const Tensor& hidden, std::span<const std::int32_t> exact) const;
   Tensor normed(const Tensor& hidden) const { return norm_(hidden); }
+  bool may_screen() const noexcept { return screen_ != nullptr && current_observer() == nullptr; }
   LinearInfo info() const { return lm_head_.info; }
   std::size_t weight_bytes() const noexcept;  ///< but for a table that is the embedding's
   std::size_t screen_bytes() const noexcept;

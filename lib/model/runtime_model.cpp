@@ -214,6 +214,7 @@ Tensor RuntimeModel::run_language(const LanguageCall& call) const {
 
 /// Undefined where more is wanted, or all of lm_head is read in any case.
 Tensor RuntimeModel::largest_logits(const Tensor& wanted, std::span<const SequenceCall> sequences) const {
+  if (!head_.may_screen()) return {};
   detail::PooledVector<std::int32_t> exact;
   for (const SequenceCall& sequence : sequences) {
     if (sequence.logit_rows == 0) continue;
