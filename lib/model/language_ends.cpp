@@ -157,9 +157,7 @@ Tensor LanguageHead::logits(const Tensor& hidden) const {
 }
 
 Tensor LanguageHead::largest(const Tensor& hidden, std::span<const std::int32_t> exact) const {
-  // More rows of int8 take two cores as long as the bytes of bf16 that they save (gemm.md, 4 rows).
-  constexpr std::int64_t kRowsThatGain = 3;
-  if (!screen_ || hidden.dim(0) > kRowsThatGain) return {};
+  if (!screen_ || hidden.dim(0) > HeadScreen::kMostRows) return {};
   return screen_->logits(norm_(hidden), exact);
 }
 

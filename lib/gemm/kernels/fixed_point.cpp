@@ -57,55 +57,47 @@ OCTAVO_TARGET inline __m512i sums_of(const __m512i (&sums)[kRowsTogether][kFixed
   return _mm512_add_epi32(_mm512_shuffle_i32x4(low, high, 0x88), _mm512_shuffle_i32x4(low, high, 0xdd));
 }
 
-// One line of K of four rows of the weight. vpdpbusd multiplies unsigned by signed: the weights are offset by 128,
-// which `start` takes out again. Not the intrinsic: GCC 12 copies the sums back and forth around it.
-OCTAVO_TARGET inline void add_line(__m512i (&sums)[kRowsTogether][kFixedDigits], const std::int8_t* digits,
-                                   const __m512i (&weights)[kRowsTogether]) {
-  const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
-  __m512i unsigned_weights[kRowsTogether];
-#pragma GCC unroll 4
-  for (int r = 0; r < kRowsTogether; ++r) unsigned_weights[r] = _mm512_xor_si512(weights[r], flip);
-#pragma GCC unroll 4
-  for (int d = 0; d < kFixedDigits; ++d) {
-    const __m512i x = _mm512_load_si512(digits + d * kLine);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRowsTogether; ++r)
-      __asm__("vpdpbusd %2, %1, %0" : "+v"(sums[r][d]) : "v"(unsigned_weights[r]), "v"(x));
-  }
-}
-
 // `count` <= 4 rows of the weight, `apart` rows from each other; those that are missing repeat the last.
+//
+// vpdpbusd multiplies unsigned by signed: the weights are offset by 128, which `start` takes out again. Not the
+// intrinsic: GCC 12 copies the sums back and forth around it. They stay in registers as long as nothing but unrolled
+// loops of this function names them.
 OCTAVO_TARGET void four_rows(const FixedRow& x, const std::int8_t* weight, std::int64_t k, std::int64_t apart,
                              std::int64_t count, float* y) {
   const std::int8_t* w[kRowsTogether];
-  for (std::int64_t r = 0; r < kRowsTogether; ++r) w[r] = weight + std::min(r, count - 1) * apart * k;
+#pragma GCC unroll 4
+  for (int r = 0; r < kRowsTogether; ++r) w[r] = weight + (r < count ? r : count - 1) * apart * k;
   __m512i sums[kRowsTogether][kFixedDigits];
 #pragma GCC unroll 4
   for (int r = 0; r < kRowsTogether; ++r)
 #pragma GCC unroll 4
     for (int d = 0; d < kFixedDigits; ++d) sums[r][d] = _mm512_setzero_si512();
+  const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
   const std::int8_t* digits = x.digits;
-  const std::int64_t whole = k / kLine * kLine;
-  std::int64_t i = 0;
-  for (; i < whole; i += kLine, digits += kFixedDigits * kLine) {
+  for (std::int64_t i = 0; i < k; i += kLine, digits += kFixedDigits * kLine) {
+    const __mmask64 mask = k - i >= kLine ? ~0ULL : (1ULL << static_cast<unsigned>(k - i)) - 1;
     __m512i weights[kRowsTogether];
 #pragma GCC unroll 4
     for (int r = 0; r < kRowsTogether; ++r) {
       _mm_prefetch(reinterpret_cast<const char*>(w[r] + i + kAhead), _MM_HINT_T1);
-      weights[r] = _mm512_loadu_si512(w[r] + i);
+      weights[r] = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, w[r] + i), flip);
     }
-    add_line(sums, digits, weights);
-  }
-  if (i < k) {
-    const __mmask64 mask = (1ULL << static_cast<unsigned>(k - i)) - 1;
-    __m512i weights[kRowsTogether];
 #pragma GCC unroll 4
-    for (int r = 0; r < kRowsTogether; ++r) weights[r] = _mm512_maskz_loadu_epi8(mask, w[r] + i);
-    add_line(sums, digits, weights);
+    for (int d = 0; d < kFixedDigits; ++d) {
+      const __m512i digit = _mm512_load_si512(digits + d * kLine);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRowsTogether; ++r)
+        __asm__("vpdpbusd %2, %1, %0" : "+v"(sums[r][d]) : "v"(weights[r]), "v"(digit));
+    }
   }
+  __m512i complete[kRowsTogether][kFixedDigits];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRowsTogether; ++r)
+#pragma GCC unroll 4
+    for (int d = 0; d < kFixedDigits; ++d) complete[r][d] = sums[r][d];
   const __m512i start = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x.start)));
   alignas(64) std::int32_t of_digits[kRowsTogether][kFixedDigits];
-  _mm512_store_si512(of_digits, _mm512_add_epi32(sums_of(sums), start));
+  _mm512_store_si512(of_digits, _mm512_add_epi32(sums_of(complete), start));
   for (std::int64_t r = 0; r < count; ++r) {
     std::int64_t sum = 0;  // below 2^31 * 2^25
     for (std::int64_t d = kFixedDigits - 1; d >= 0; --d) sum = sum * 256 + of_digits[r][d];
