@@ -58,17 +58,17 @@ void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_c
                });
 }
 
-// One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
-// gives their weights at first_step and the bytes between panels; finish(sums, panel, row, count) takes the sums
-// [count][32] of some rows of a pair of panels.
 struct PackedPanels {
   const std::byte* first;
   std::int64_t stride;
   bool lasting;                // packed once: what follows in memory is what follows in K
   std::int64_t following = 0;  // further panels behind these, which are wanted next
 };
-//
-// `out` is where finish will write 4 bytes for each sum, its rows out_stride bytes apart: fetched in time.
+
+// One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
+// gives their weights at first_step; finish(sums, panel, row, count) takes the sums [count][32] of some rows of a pair
+// of panels. `out` is where it will write 4 bytes for each sum, its rows out_stride bytes apart: fetched in time where
+// it is not null.
 template <class Packed, class Finish>
 void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
                     std::int64_t steps, std::int64_t cut, std::int64_t panels, const std::int32_t* start,
@@ -101,7 +101,7 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
       work.next_step = !weights.lasting ? -1 : !last ? step + count : 0;
       work.pair = panel / 2;
       work.pairs = (panels + 1) / 2;
-      work.out = last ? static_cast<const std::byte*>(out) + panel * kPanelColumns * 4 : nullptr;
+      work.out = last && out != nullptr ? static_cast<const std::byte*>(out) + panel * kPanelColumns * 4 : nullptr;
       work.out_stride = out_stride;
       work.first_step = step;
       work.steps = count;

@@ -148,7 +148,7 @@ void multiply_words(const TileWork& w) {
                           .share = w.next == nullptr ? 0
                                    : skipped < share ? skipped
                                                      : share};
-      if (w.finish != nullptr)
+      if (w.out != nullptr)
         for (std::int64_t r = 0; r < rows; ++r)
           for (std::int64_t j = 0; j < tile.count; ++j)
             __builtin_prefetch(w.out + (row + r) * w.out_stride + (panel + j) * 64, 1);
