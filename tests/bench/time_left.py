@@ -34,7 +34,7 @@ def main():
     print(f"{seconds:.1f} s of processor time in all\n{'after s':>9} {'told s':>9} {'came s':>9} {'ratio':>6}  stage")
     for share in SHARES:
         now = share * seconds
-        _, stage, done, total = [entry for entry in told if entry[0] <= now][-1]
+        _, stage, done, total = next((entry for entry in reversed(told) if entry[0] <= now), (0, "", 0, 0))
         if done > 0:
             left = now * (total - done) / done
             print(f"{now:9.1f} {left:9.1f} {seconds - now:9.1f} {left / (seconds - now):6.2f}  {stage}")
