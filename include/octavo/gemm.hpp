@@ -101,8 +101,7 @@ class Linear {
   /// y[M, columns] f32: these results of forward, from their rows of the weight alone, 0 <= column < out_features in
   /// any order. The same bits as forward for M <= 8. An observer hears nothing of it.
   /// @throws Error  invalid_argument for an x that does not fit or a column outside; unsupported for a W8A8 layer,
-  /// whose
-  ///                weight is packed as a whole, and for one without data.
+  ///                which keeps no weight as stored, and for one without data.
   Tensor forward_columns(const Tensor& x, std::span<const std::int32_t> columns) const;
   /// gelu(x W^T + b), as forward and then gelu: the exact form, 0.5 y (1 + erf(y / sqrt 2)), erf within 1.4 ulp.
   Tensor forward_gelu(const Tensor& x) const;

@@ -22,7 +22,7 @@ constexpr std::int64_t kColumns = 16;  // of a panel: two vectors of eight int32
 constexpr int kRows = 6;               // of a tile: 12 sums, 2 weight vectors and 2 to work with fill the 16 registers
 
 // low += w0 * x and high += w1 * x, for the two int16 at x. Not intrinsics: compilers load the words of all rows first,
-// and keep the sums in memory then, which takes twice the time.
+// and keep the sums in memory then, which takes half as long again.
 __attribute__((target("avx2"), always_inline)) inline void add_row(__m256i& low, __m256i& high, __m256i w0, __m256i w1,
                                                                    const std::int16_t* x) {
   __m256i pair, product;

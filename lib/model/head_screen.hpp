@@ -52,7 +52,8 @@ ScreenPolicy& screen_policy() noexcept;
 /// multiply few rows of int8 faster than bf16, never. From any thread: one makes it, the others go on without.
 class LazyHeadScreen {
  public:
-  /// Null where there is none to be had: of a layer that is not as stored, whose weight is not in a mapped file, ...
+  /// Null where there is none to be had: of a layer in int8, a small one, or one whose weight is in no mapped file; and
+  /// without AVX512-VNNI.
   static std::shared_ptr<const LazyHeadScreen> of(const Linear& head, const Tensor& weight);
   LazyHeadScreen(const Linear& head, const Tensor& weight) : head_(head), weight_(weight) {}
   /// As HeadScreen's; undefined, too, where there is no screen yet, or never.
