@@ -15,6 +15,7 @@
 #include "int8_copy.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/log.hpp"
+#include "octavo/session.hpp"
 #include "threads.hpp"
 
 using octavo::DType;
@@ -278,6 +279,25 @@ TEST_CASE("answers are the same with a screen whatever else is asked for") {
   options.sampling->do_sample = true;
   options.sampling->temperature = 1.5;
   same(options);
+}
+
+TEST_CASE("batches and sessions get the same tokens with a screen") {
+  const Model plain = Model::open(golden::bundled());
+  const SmallScreens small(1);
+  const Model screened = Model::open(golden::bundled());
+  GenerateOptions options = golden::greedy(32);
+  options.sampling->repetition_penalty = 1.2;
+  const std::vector<ModelInput> inputs{golden::ask(plain, "Where is the purple circle?", "000"),
+                                       golden::ask(plain, "What is in the picture?", "001")};
+  const std::vector<GenerateResult> without = plain.generate(inputs, options),
+                                    with = screened.generate(inputs, options);
+  for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(with[i].tokens == without[i].tokens);
+  const auto in_session = [&](const Model& model) {
+    octavo::Session session(model, static_cast<std::int64_t>(inputs[0].ids.size()) + 33);
+    (void)session.feed(inputs[0]);
+    return session.generate(options).tokens;
+  };
+  CHECK(in_session(screened) == in_session(plain));
 }
 
 TEST_CASE("one thread makes the screen while others go on") {
