@@ -12,12 +12,17 @@ namespace {
 
 constexpr double kUnit = 1e6;
 // Measured on one thread of a Sapphire Rapids, as passes over a value in memory:
-constexpr double kFreshValue = 2.5;  ///< a value of memory that the system gives anew, cleared
-constexpr double kCopiedByte = 6;    ///< a byte looked at for NaN and written to a file
-constexpr double kFactorValue = 17;  ///< a value of a Hessian that is damped, ordered, factored and inverted
-constexpr double kSweptWeight = 43;  ///< a weight that is scaled, rounded, compared and written
+constexpr double kFreshValue = 2.5;       ///< a value of memory that the system gives anew, cleared
+constexpr double kPreparedPatch = 12000;  ///< a patch of a picture that is read, resized and normalized
+constexpr double kPreparedToken = 6000;   ///< a token of a sample, and its row of the embedding
+constexpr double kMergedPatch = 36000;    ///< a patch's share of the merger's products
+constexpr double kCopiedByte = 0.4;       ///< a byte looked at for NaN
+constexpr double kWrittenByte = 5;        ///< a byte written to a file
+constexpr double kFactorValue = 17;       ///< a value of a Hessian that is damped, ordered, factored and inverted
+constexpr double kSweptWeight = 43;       ///< a weight that is scaled, rounded, compared and written
 
-std::int64_t units(double cost) { return std::max<std::int64_t>(1, std::llround(cost / kUnit)); }
+/// At least 1, but for no work at all.
+std::int64_t units(double cost) { return cost > 0 ? std::max<std::int64_t>(1, std::llround(cost / kUnit)) : 0; }
 
 double weights_of(const LinearInfo& linear) {
   return static_cast<double>(linear.in_features) * static_cast<double>(linear.out_features);
@@ -50,6 +55,16 @@ Rates rates_here(FloatMath math) {
 
 std::int64_t StepCosts::rows(const BlockPlan& block, std::size_t sample) const {
   return block.tower == Tower::vision ? samples_[sample].patches : samples_[sample].tokens;
+}
+
+std::int64_t StepCosts::preprocess(std::size_t sample) const {
+  return units(rates_.value * (kPreparedPatch * static_cast<double>(samples_[sample].patches) +
+                               kPreparedToken * static_cast<double>(samples_[sample].tokens)));
+}
+
+std::int64_t StepCosts::embed(std::size_t sample) const {
+  return units(rates_.value * (kMergedPatch * static_cast<double>(samples_[sample].patches) +
+                               kPreparedToken * static_cast<double>(samples_[sample].tokens)));
 }
 
 std::int64_t StepCosts::begin(const BlockPlan& block) const {
@@ -97,29 +112,44 @@ std::int64_t StepCosts::quantize(const LinearPlan& linear) const {
                rates_.sweep * k * k * (static_cast<double>(linear.info.out_features) / 2 + channels));
 }
 
-std::int64_t StepCosts::write(std::uint64_t bytes) const {
+std::int64_t StepCosts::copy(std::uint64_t bytes) const {
   return units(rates_.value * kCopiedByte * static_cast<double>(bytes));
 }
 
-std::int64_t StepCosts::total(const Plan& plan) const {
-  std::int64_t sum = 0;
+std::int64_t StepCosts::write(std::uint64_t bytes) const {
+  return units(rates_.value * kWrittenByte * static_cast<double>(bytes));
+}
+
+void StepCosts::expect_steps(const Plan& plan, StepTimes& times) const {
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    times.expect(kPreprocess, preprocess(i));
+    times.expect(kEmbed, embed(i));
+  }
   for (const auto* blocks : {&plan.vision, &plan.language}) {
     for (const BlockPlan& block : *blocks) {
-      if (!samples_.empty() && !block.quantized.empty()) sum += begin(block);
+      if (!samples_.empty() && !block.quantized.empty()) times.expect(kind_of(block, "begin"), begin(block));
       for (std::size_t i = 0; i < samples_.size(); ++i) {
-        if (!block.quantized.empty()) sum += collect(block, i);
-        if (&block != &plan.language.back()) sum += run(block, i);
+        if (!block.quantized.empty()) times.expect(kind_of(block, "calibrate"), collect(block, i));
+        if (&block != &plan.language.back()) times.expect(kind_of(block, "run"), run(block, i));
       }
       std::set<std::string> prepared;
       for (const LinearPlan& linear : block.quantized) {
-        const bool first = linear.rule.options.method == QuantMethod::gptq &&
-                           prepared.insert(InputCollector::shared_key(linear)).second;
-        sum += (first ? prepare(linear) : 0) + quantize(linear);
+        if (linear.rule.options.method == QuantMethod::gptq &&
+            prepared.insert(InputCollector::shared_key(linear)).second)
+          times.expect(kind_of(block, linear, "prepare"), prepare(linear));
+        times.expect(kind_of(block, linear, "quantize"), quantize(linear));
       }
     }
   }
-  if (plan.lm_head) sum += quantize(*plan.lm_head);
-  return sum;
+  if (plan.lm_head) times.expect(kQuantizeHead, quantize(*plan.lm_head));
+}
+
+std::string kind_of(const BlockPlan& block, const std::string& what) {
+  return what + (block.tower == Tower::vision ? " vision" : " language");
+}
+
+std::string kind_of(const BlockPlan& block, const LinearPlan& linear, const std::string& what) {
+  return kind_of(block, what) + linear.info.module_path.substr(block.module_path.size());
 }
 
 }  // namespace octavo::detail

@@ -1,4 +1,4 @@
-/// What the steps of a job cost, estimated before it starts, so that progress can tell time left.
+/// What the steps of a job cost beside each other, estimated before it starts.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "octavo/float_math.hpp"
 #include "plan.hpp"
+#include "step_times.hpp"
 
 namespace octavo::detail {
 
@@ -23,6 +24,15 @@ struct Rates {
 /// What this machine's float backend has for `math`, from measurements (docs/quantize.md).
 Rates rates_here(FloatMath math);
 
+/// Kinds of steps: what is done, and to what of a block; blocks of one tower repeat.
+std::string kind_of(const BlockPlan& block, const std::string& what);
+std::string kind_of(const BlockPlan& block, const LinearPlan& linear, const std::string& what);
+inline constexpr const char* kPreprocess = "preprocess";
+inline constexpr const char* kEmbed = "embed";
+inline constexpr const char* kQuantizeHead = "quantize lm_head";
+inline constexpr const char* kCopy = "copy";
+inline constexpr const char* kWrite = "write";
+
 /// What a sample brings: rows of the vision tower and of the language model.
 struct SampleSize {
   std::int64_t patches = 0, tokens = 0;
@@ -35,7 +45,8 @@ class StepCosts {
   StepCosts() = default;
   StepCosts(const Rates& rates, std::vector<SampleSize> samples) : rates_(rates), samples_(std::move(samples)) {}
 
-  std::size_t samples() const { return samples_.size(); }
+  /// A sample's pictures and text, made ready for the model.
+  std::int64_t preprocess(std::size_t sample) const;
   /// Making room for the block's Hessians, before the first sample.
   std::int64_t begin(const BlockPlan& block) const;
   /// One sample through a block whose weights are float, and its share of the block's Hessians.
@@ -45,12 +56,15 @@ class StepCosts {
   /// Preparing a Hessian, for the first linear that takes it.
   std::int64_t prepare(const LinearPlan& linear) const;
   std::int64_t quantize(const LinearPlan& linear) const;
-  /// A tensor that is copied as it is.
+  /// Behind the vision tower: a sample's pictures merged, its text embedded.
+  std::int64_t embed(std::size_t sample) const;
+  /// A tensor that is copied as it is, looked at for NaN.
+  std::int64_t copy(std::uint64_t bytes) const;
   std::int64_t write(std::uint64_t bytes) const;
 
-  /// Of the whole job but for what is copied: every block that is quantized is collected on, every block but the last
-  /// is run.
-  std::int64_t total(const Plan& plan) const;
+  /// Every step of the job but what is copied and written: every block that is quantized is collected on, every block
+  /// but the last is run.
+  void expect_steps(const Plan& plan, StepTimes& times) const;
 
  private:
   std::int64_t rows(const BlockPlan& block, std::size_t sample) const;

@@ -98,7 +98,7 @@ void QuantizedOutput::add_quantized(const Checkpoint& source, const std::string&
   written_.insert(module_path + ".weight");
 }
 
-void QuantizedOutput::copy_tensors(const std::string& prefix, const StepCosts& costs, JobProgress& steps) {
+void QuantizedOutput::copy_tensors(const std::string& prefix, const std::function<void(std::uint64_t)>& copied) {
   // A fresh mapping, dropped with the shard: pages that were copied do not stay resident.
   const Checkpoint source = Checkpoint::open(source_);
   std::uint64_t mapped = 0;
@@ -106,13 +106,12 @@ void QuantizedOutput::copy_tensors(const std::string& prefix, const StepCosts& c
     if (!name.starts_with(prefix) || !written_.insert(name).second) {
       continue;
     }
-    steps.check_cancelled();
     if (const std::string problem = not_finite(source, name); !problem.empty())
       throw Error(ErrorCode::not_finite, problem);
     const Tensor tensor = source.tensor(name);
     add(source.info(name).name, tensor, false);
     mapped += tensor.size_bytes();
-    steps.advance(costs.write(tensor.size_bytes()));
+    copied(tensor.size_bytes());
   }
   held_bytes_ += mapped;
   if (held_bytes_ >= kMaxHeldBytes) {

@@ -1,13 +1,13 @@
 /// The output directory of a quantization, as it fills.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 
-#include "cost.hpp"
 #include "octavo/checkpoint.hpp"
-#include "octavo/job.hpp"
 #include "octavo/quant.hpp"
 
 namespace octavo::detail {
@@ -22,9 +22,9 @@ class QuantizedOutput {
   /// Stores a quantized linear in the form of its scheme (write_linear); its float weight counts as written.
   void add_quantized(const Checkpoint& source, const std::string& module_path, const QuantizedLayer& layer,
                      const Rule& rule);
-  /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file;
-  /// each is a step.
-  void copy_tensors(const std::string& prefix, const StepCosts& costs, JobProgress& steps);
+  /// Copies every tensor not written yet whose name starts with `prefix` ("" for all), as views of the mapped file.
+  /// copied(bytes) is called after each, and may cancel by an Error.
+  void copy_tensors(const std::string& prefix, const std::function<void(std::uint64_t)>& copied);
   /// config.json with quantization_config (`modules` in the published layout), and every other file that belongs to the
   /// model byte for byte (copied_files.hpp).
   /// `own_head`: OUT has an lm_head of its own, whatever the source ties.

@@ -75,7 +75,10 @@ class Quantizer {
   }
 
   QuantizeResult run() {
-    steps_.set_total(costs_.total(plan_) + cost_of_copies());
+    costs_.expect_steps(plan_, times_);
+    expect_writing();
+    steps_.set_total(times_.expected());
+    times_.begin(watch_.seconds());
     if (!set_.samples.empty()) {
       calibrate();
     } else {
@@ -87,8 +90,9 @@ class Quantizer {
     }
     if (plan_.lm_head) quantize_head(*plan_.lm_head);
     steps_.stage("write");
-    output_->copy_tensors("", costs_, steps_);
+    output_->copy_tensors("", [&](std::uint64_t bytes) { ended(kCopy, costs_.copy(bytes)); });
     output_->finish_shards();
+    ended(kWrite, costs_.write(bytes_at_end_));
     output_->copy_files(*checkpoint_, plan_.stored_modules(), plan_.lm_head.has_value());
     warn_of_few_rows();
     result_.bytes_before = checkpoint_->total_bytes();
@@ -118,17 +122,32 @@ class Quantizer {
     return read;
   }
 
-  /// Of every tensor but the weights that are quantized.
-  std::int64_t cost_of_copies() const {
-    std::set<std::string> quantized;
-    for (const auto* blocks : {&plan_.vision, &plan_.language})
-      for (const BlockPlan& block : *blocks)
-        for (const LinearPlan& linear : block.quantized) quantized.insert(linear.info.module_path + ".weight");
-    if (plan_.lm_head) quantized.insert(plan_.lm_head->info.module_path + ".weight");
-    std::int64_t sum = 0;
+  /// Blocks that are quantized are written as they end, everything else at the job's end.
+  void expect_writing() {
+    std::uint64_t rest = checkpoint_->total_bytes();
+    for (const auto* blocks : {&plan_.vision, &plan_.language}) {
+      for (const BlockPlan& block : *blocks) {
+        if (block.quantized.empty()) continue;
+        times_.expect(kind_of(block, "write"), costs_.write(bytes_of(block)));
+        rest -= bytes_of(block);
+      }
+    }
+    times_.expect(kCopy, costs_.copy(rest));
+    times_.expect(kWrite, costs_.write(rest));
+    bytes_at_end_ = rest;
+  }
+
+  std::uint64_t bytes_of(const BlockPlan& block) const {
+    std::uint64_t bytes = 0;
     for (const std::string& name : checkpoint_->names())
-      if (!quantized.contains(name)) sum += costs_.write(checkpoint_->tensor(name).size_bytes());
-    return sum;
+      if (name.starts_with(block.module_path + ".")) bytes += checkpoint_->tensor(name).size_bytes();
+    return bytes;
+  }
+
+  /// Tells that a step has ended. Progress is of time, as times_ has learnt it.
+  void ended(const std::string& kind, std::int64_t cost) {
+    const double share = times_.end(kind, cost, watch_.seconds());
+    steps_.advance_to(static_cast<std::int64_t>(share * static_cast<double>(times_.expected())));
   }
 
   const std::vector<BlockPlan>& blocks(Tower tower) const {
@@ -153,13 +172,14 @@ class Quantizer {
       if (!plan.quantized.empty()) {
         InputCollector collector(plan, static_cast<std::int64_t>(states.states.size()), math_);
         steps_.stage(plan.module_path + ": calibrate");
-        steps_.advance(costs_.begin(plan));
-        states.run(*block, &collector, [&](std::size_t i) { steps_.advance(costs_.collect(plan, i)); });
+        ended(kind_of(plan, "begin"), costs_.begin(plan));
+        states.run(*block, &collector,
+                   [&](std::size_t i) { ended(kind_of(plan, "calibrate"), costs_.collect(plan, i)); });
         quantize_block(plan, *block, &collector);
       }
       if (&plan == &plan_.language.back()) continue;  // nothing behind it needs its output
       steps_.stage(plan.module_path + ": run");
-      states.run(*block, nullptr, [&](std::size_t i) { steps_.advance(costs_.run(plan, i)); });
+      states.run(*block, nullptr, [&](std::size_t i) { ended(kind_of(plan, "run"), costs_.run(plan, i)); });
     }
   }
 
@@ -189,6 +209,7 @@ class Quantizer {
       steps_.check_cancelled();
       inputs.push_back(prepare_sample(model, set_.samples[static_cast<std::size_t>(i)]));
       vision.states.push_back(ends->begin_vision(inputs.back()));
+      ended(kPreprocess, costs_.preprocess(static_cast<std::size_t>(i)));
     }
     walk(Tower::vision, vision);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -198,6 +219,7 @@ class Quantizer {
       language.tokens += static_cast<std::int64_t>(inputs[i].ids.size());
       language.states.push_back(ends->begin_language(inputs[i], rows));
       inputs[i] = {};
+      ended(kEmbed, costs_.embed(vision.first + i));
     }
   }
 
@@ -208,7 +230,7 @@ class Quantizer {
     const bool tied = embedding_is_head(source, stated_tie(source.config()));
     const Tensor weight = source.tensor(tied ? "model.embed_tokens.weight" : "lm_head.weight");
     report_and_write(plan, quantize_layer_rtn(weight, plan.rule.options, plan.info.module_path), {});
-    steps_.advance(costs_.quantize(plan));
+    ended(kQuantizeHead, costs_.quantize(plan));
   }
 
   /// Quantizes the block's linears in place and hands its tensors to the writer.
@@ -231,7 +253,7 @@ class Quantizer {
         auto entry = prepared.find(key);
         if (entry == prepared.end()) {
           entry = prepared.emplace(key, collector->take_hessian(linear)).first;
-          steps_.advance(costs_.prepare(linear));
+          ended(kind_of(plan, linear, "prepare"), costs_.prepare(linear));
         }
         GptqOptions options = linear.rule.options;
         options.loss_channels = kLossChannels;
@@ -243,11 +265,11 @@ class Quantizer {
         layer = quantize_layer_rtn(weight, linear.rule.options, path);
       }
       install(linear, block, layer, collector);
-      steps_.advance(costs_.quantize(linear));
+      ended(kind_of(plan, linear, "quantize"), costs_.quantize(linear));
     }
-    if (!plan.quantized.empty()) {
-      output_->copy_tensors(plan.module_path + ".", costs_, steps_);
-    }
+    if (plan.quantized.empty()) return;
+    output_->copy_tensors(plan.module_path + ".", [&](std::uint64_t) { steps_.check_cancelled(); });
+    ended(kind_of(plan, "write"), costs_.write(bytes_of(plan)));
   }
 
   void install(const LinearPlan& plan, ModelBlock& block, const QuantizedLayer& layer,
@@ -330,6 +352,8 @@ class Quantizer {
   Plan plan_;
   SampleSet set_;
   StepCosts costs_;
+  StepTimes times_;
+  std::uint64_t bytes_at_end_ = 0;  ///< of what is written behind the last block
   std::optional<QuantizedOutput> output_;
   QuantizeResult result_;
 };

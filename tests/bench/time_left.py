@@ -4,8 +4,7 @@ still to come.
     OCTAVO_LIBRARY=build/release/capi/liboctavo.so PYTHONPATH=capi/python \\
       python3 tests/bench/time_left.py MODEL SAMPLES.jsonl [max_samples]
 
-Time is that of the processor, which other programs do not move; with OCTAVO_NUM_THREADS=1 it is that of the clock on a
-quiet machine.
+Time is that of the clock, so the machine must be quiet. What is told is that of the latest step that had ended.
 """
 
 import pathlib
@@ -23,18 +22,17 @@ def main():
     told = []  # seconds, stage, done, total
 
     def progress(stage, done, total):
-        told.append((time.process_time() - began, stage, done, total))
+        told.append((time.monotonic() - began, stage, done, total))
         return True
 
     with tempfile.TemporaryDirectory() as scratch:
-        began = time.process_time()
+        began = time.monotonic()
         octavo.quantize(model, pathlib.Path(scratch) / "out", calibration=samples, progress=progress,
                         max_samples=int(sys.argv[3]) if len(sys.argv) > 3 else 0)
-        seconds = time.process_time() - began
-    print(f"{seconds:.1f} s of processor time in all\n{'after s':>9} {'told s':>9} {'came s':>9} {'ratio':>6}  stage")
+        seconds = time.monotonic() - began
+    print(f"{seconds:.1f} s in all\n{'after s':>9} {'told s':>9} {'came s':>9} {'ratio':>6}  stage")
     for share in SHARES:
-        now = share * seconds
-        _, stage, done, total = next((entry for entry in reversed(told) if entry[0] <= now), (0, "", 0, 0))
+        now, stage, done, total = next((entry for entry in reversed(told) if entry[0] <= share * seconds), (0, "", 0, 0))
         if done > 0:
             left = now * (total - done) / done
             print(f"{now:9.1f} {left:9.1f} {seconds - now:9.1f} {left / (seconds - now):6.2f}  {stage}")
