@@ -3,7 +3,6 @@
 
 #include "bench.hpp"
 #include "bench_work.hpp"
-#include "commands.hpp"
 
 namespace cli {
 
@@ -80,12 +79,11 @@ BenchJob decode_job(const Model& model, const BenchSettings& settings, std::int6
   options.sampling.emplace();
   options.rules.emplace();
   options.ignore_eos = true;
-  options.cancel = &interrupted;
   BenchJob job{model_row("decode at " + std::to_string(past), static_cast<double>(count), "tokens"),
                [session, options] {
                  Session copy = session->fork();
                  const double seconds = seconds_of([&] { (void)copy.generate(options); });
-                 stop_if_interrupted();
+                 octavo::check_cancelled();  // then the answer is a part of one
                  return seconds;
                }};
   constexpr std::int64_t kUntilCopied = 34;  // greedy tokens, after which lm_head has been copied if it is to be

@@ -41,6 +41,7 @@ std::string man_page(const CLI::App& app) {
          ".SH EXIT STATUS\n.TP\n.B 0\nStopped by a signal.\n.TP\n.B 1\nThe model cannot be read, or the address not be "
          "taken.\n.TP\n.B 2\nWrong usage.\n"
          ".SH ENVIRONMENT\n.TP\n.B OCTAVO_API_KEY\nThe key, where \\-\\-api\\-key is not given.\n"
+         ".TP\n.B OCTAVO_LOG\ndebug, info or warning: what the library decides goes to standard error.\n"
          ".TP\n.B OCTAVO_NUM_THREADS\nThreads that compute.\n"
          ".SH SEE ALSO\n.BR octavo (1)";  // CLI11 ends the line
 }
