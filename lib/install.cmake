@@ -1,6 +1,6 @@
 # What `cmake --install` puts where, so that find_package(octavo) and pkg-config find it. Install components, which are
 # also the Debian packages (package.cmake): runtime (shared libraries), tools (the program, its pages and the bundled
-# model), server (the HTTP server and its page), dev (headers, archives, what build systems read, examples).
+# model), server (the HTTP server and its pages), dev (headers, archives, what build systems read, examples).
 option(OCTAVO_INSTALL "Install Octavo with the project" ${PROJECT_IS_TOP_LEVEL})
 if(NOT OCTAVO_INSTALL)
   return()
@@ -40,28 +40,29 @@ if(TARGET octavo_capi)
   configure_file(capi/octavo.pc.in ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/octavo.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endif()
-if(TARGET octavo_cli)
-  install(TARGETS octavo_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
-  if(NOT CMAKE_CROSSCOMPILING)  # made by running the program, see examples/CMakeLists.txt
-    set(octavo_made ${CMAKE_CURRENT_BINARY_DIR}/examples)
-    install(FILES ${octavo_made}/octavo.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME octavo
-            COMPONENT tools)
-    install(FILES ${octavo_made}/octavo.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _octavo
-            COMPONENT tools)
-    install(FILES ${octavo_made}/octavo.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tools)
-    install(FILES ${octavo_made}/octavo.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
+# A program, its completions and its page, which examples/CMakeLists.txt has it print.
+function(octavo_install_program target name component)
+  install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${component})
+  if(CMAKE_CROSSCOMPILING)
+    return()
   endif()
+  set(made ${CMAKE_CURRENT_BINARY_DIR}/examples/${name})
+  install(FILES ${made}.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${name}
+          COMPONENT ${component})
+  install(FILES ${made}.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _${name}
+          COMPONENT ${component})
+  install(FILES ${made}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT ${component})
+  install(FILES ${made}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT ${component})
+endfunction()
+if(TARGET octavo_cli)
+  octavo_install_program(octavo_cli octavo tools)
   install(DIRECTORY examples/models DESTINATION ${octavo_data_dir} COMPONENT tools PATTERN training EXCLUDE)
   install(DIRECTORY examples/c examples/cpp examples/python DESTINATION ${octavo_data_dir}/examples COMPONENT dev)
 endif()
 set(octavo_packages runtime:liboctavo0 tools:octavo dev:liboctavo-dev)
 if(TARGET octavo_server)
   list(APPEND octavo_packages server:octavo-server)
-  install(TARGETS octavo_server RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
-  if(NOT CMAKE_CROSSCOMPILING)
-    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/examples/octavo-server.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
-            COMPONENT server)
-  endif()
+  octavo_install_program(octavo_server octavo-server server)
 endif()
 # As Debian lays it out: one licence in each package.
 foreach(package IN LISTS octavo_packages)

@@ -20,6 +20,9 @@ if(TARGET octavo_cli)
   add_test(NAME "cli: forms" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/forms.sh ${octavo_program} ${octavo_tiny_model})
   # A conversation on a terminal and through pipes.
   add_test(NAME "cli: chat" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/chat.py ${octavo_program} ${octavo_tiny_model})
+  # Ctrl-C while something is measured.
+  add_test(NAME "cli: interrupts"
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli/interrupts.sh ${octavo_program} ${octavo_tiny_model})
   if(TARGET octavo_server)
     set(octavo_server_program $<TARGET_FILE:octavo_server>)
   endif()
@@ -48,7 +51,7 @@ if(TARGET octavo_cli)
     set_tests_properties("cli: oneDNN without an engine" PROPERTIES LABELS model TIMEOUT 600)
   endif()
   set_tests_properties("cli: careless user" "cli: usage" "cli: samples" "cli: settings" "cli: pictures" "cli: inputs" "cli: chat"
-                       "cli: completions and man page" "cli: terminal"
+                       "cli: completions and man page" "cli: terminal" "cli: interrupts"
                        PROPERTIES LABELS model TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 if(TARGET octavo_core)

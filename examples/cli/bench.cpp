@@ -43,7 +43,7 @@ BenchResult measure(const BenchCommand& command) {
     return static_cast<double>(settings.seconds) * (command.only ? 1 : with_model ? share / 2 : share);
   };
   const auto say = [&](const std::string& what) {
-    stop_if_interrupted();
+    octavo::check_cancelled();
     if (!command.quiet) std::fprintf(stderr, "measuring %s\n", what.c_str());
   };
   BenchResult result;
@@ -71,7 +71,18 @@ BenchResult measure(const BenchCommand& command) {
     say("the model");
     bench_model(settings, seconds(1), result);
   }
+  octavo::check_cancelled();
   return result;
+}
+
+BenchResult measure_until_interrupted(const BenchCommand& command) {
+  const octavo::CancelScope scope(&interrupted);
+  try {
+    return measure(command);
+  } catch (const octavo::Error& error) {
+    if (error.code() != octavo::ErrorCode::cancelled) throw;
+    throw octavo::Error(octavo::ErrorCode::cancelled, "bench: cancelled; nothing was written");
+  }
 }
 
 JsonBuilder run_json(const RunOptions& options) {
@@ -85,7 +96,7 @@ int run(BenchCommand command) {
   check(command);
   command.settings.model_options = command.run.model();
   command.settings.cache_dtype = command.run.cache_dtype();
-  const BenchResult result = measure(command);
+  const BenchResult result = measure_until_interrupted(command);
   if (command.svg) {
     const std::string page = bench_svg(result);
     const octavo::NewFile file{*command.svg, page, kSvgMark};

@@ -107,11 +107,10 @@ octavo::Image gradient(std::int64_t side);                           // what it 
 octavo::ModelInput plain_tokens(std::int64_t count, unsigned seed);  // ids of plain text in every vocabulary
 
 /// Runs every job once to warm up, then all in turns, so that a machine that slows down slows all of them: at least
-/// three rounds, more while `seconds` last. Throws Error (cancelled) on Ctrl-C.
+/// three rounds, more while `seconds` last. @throws Error  cancelled, as everything here by the thread's CancelScope.
 void run_in_turns(std::vector<BenchJob>& jobs, double seconds, BenchResult& result);
 double seconds_of(const std::function<void()>& job);
 double median(std::vector<double> values);
-void stop_if_interrupted();
 
 octavo::Tensor noise(const octavo::Shape& shape, std::uint32_t seed);  // f32, uniform in [-1, 1); the same every time
 

@@ -72,9 +72,10 @@ std::int64_t affordable_rows(const std::vector<LinearShape>& shapes, const std::
   double per_row = 0;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const octavo::Tensor x = noise({std::min(rows, kProbed), shapes[i].in_features}, 1);
-    for (const Kind& kind : linears[i])
+    for (const Kind& kind : linears[i]) {
+      octavo::check_cancelled();
       per_row += seconds_of([&] { (void)kind.linear.forward(x); }) / static_cast<double>(x.dim(0));
-    stop_if_interrupted();
+    }
   }
   while (rows > kProbed && 4 * per_row * static_cast<double>(rows) > seconds) rows /= 2;
   return rows;
@@ -136,7 +137,7 @@ void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& 
                    BenchResult& result) {
   std::vector<std::vector<Kind>> linears;
   for (const LinearShape& shape : shapes) {
-    stop_if_interrupted();
+    octavo::check_cancelled();
     linears.push_back(kinds_of(shape));
   }
   constexpr std::int64_t kRows = 512;

@@ -64,10 +64,6 @@ ModelMemory measure_memory(const BenchSettings& settings) {
   options.cache_dtype = settings.cache_dtype;
   options.max_new_tokens = 8;
   options.sampling = octavo::SamplingOptions{};
-  options.on_event = [](const octavo::TokenEvent&) {
-    stop_if_interrupted();
-    return true;
-  };
   const octavo::GenerateResult answer = model.generate(input, options);
   ModelMemory memory{dtype_of(model),
                      static_cast<double>(model.checkpoint().total_bytes()),

@@ -3,7 +3,6 @@
 
 #include "bench.hpp"
 #include "bench_work.hpp"
-#include "commands.hpp"
 
 namespace cli {
 
@@ -66,23 +65,25 @@ BenchJob prefill_job(const Model& model, const BenchSettings& settings, std::int
   return job;
 }
 
+// Of a session in which so many tokens are decoded behind `past` others: the answer has one more, see decode_job.
+std::int64_t decode_positions(const BenchSettings& settings, std::int64_t past) { return past + settings.tokens + 1; }
+
 // A greedy answer that goes on from a copy of a session that has read `past` tokens. Its first token is chosen from
 // what the session has computed, and its last is not fed: one more than are decoded.
 BenchJob decode_job(const Model& model, const BenchSettings& settings, std::int64_t past) {
   const std::int64_t count = settings.tokens;
-  const auto session = std::make_shared<Session>(model, past + count + 1, settings.cache_dtype);
+  const auto session = std::make_shared<Session>(model, decode_positions(settings, past), settings.cache_dtype);
   (void)session->feed(plain_tokens(past, 1));
   octavo::GenerateOptions options;
   options.max_new_tokens = count + 1;
   options.sampling.emplace();
   options.rules.emplace();
   options.ignore_eos = true;
-  options.cancel = &interrupted;
   BenchJob job{model_row("decode at " + std::to_string(past), static_cast<double>(count), "tokens"),
                [session, options] {
                  Session copy = session->fork();
                  const double seconds = seconds_of([&] { (void)copy.generate(options); });
-                 stop_if_interrupted();
+                 octavo::check_cancelled();  // then the answer is a part of one
                  return seconds;
                }};
   constexpr std::int64_t kUntilCopied = 34;  // greedy tokens, after which lm_head has been copied if it is to be
@@ -117,7 +118,7 @@ void bench_model(const BenchSettings& settings, double seconds, BenchResult& res
     if ((count == 512 || settings.full) && fits("prefill of " + std::to_string(count), count))
       jobs.push_back(prefill_job(model, settings, count));
   for (const std::int64_t past : {16, 2048})
-    if ((past == 16 || settings.full) && fits("decode at " + std::to_string(past), past + settings.tokens))
+    if ((past == 16 || settings.full) && fits("decode at " + std::to_string(past), decode_positions(settings, past)))
       jobs.push_back(decode_job(model, settings, past));
   run_in_turns(jobs, seconds * 0.8, result);
 }

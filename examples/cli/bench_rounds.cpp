@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "bench.hpp"
-#include "commands.hpp"
 
 namespace cli {
 
@@ -12,10 +11,6 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-void stop_if_interrupted() {
-  if (interrupted) throw octavo::Error(octavo::ErrorCode::cancelled, "cancelled");
 }
 
 double seconds_of(const std::function<void()>& job) {
@@ -28,14 +23,14 @@ void run_in_turns(std::vector<BenchJob>& jobs, double seconds, BenchResult& resu
   const auto began = std::chrono::steady_clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
   for (const BenchJob& job : jobs) {
-    stop_if_interrupted();
+    octavo::check_cancelled();
     job.run();
   }
   std::vector<std::vector<double>> times(jobs.size());
   std::int64_t rounds = 0;
   for (; rounds < 3 || (elapsed() < seconds && rounds < 1000); ++rounds)
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-      stop_if_interrupted();
+      octavo::check_cancelled();
       times[i].push_back(jobs[i].run());
     }
   for (std::size_t i = 0; i < jobs.size(); ++i) {

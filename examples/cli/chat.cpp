@@ -28,7 +28,7 @@ int run(ChatCommand& command) {
   job.cache_dtype = command.run.cache_dtype();
   job.sampling = command.choice.sampling();
   const octavo::Model model = octavo::Model::open(command.model, command.run.model());
-  print_notes(model);
+  print_notes("octavo", model);
   return Conversation(model, command.settings).run();
 }
 

@@ -3,6 +3,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "describe.hpp"
+#include "program.hpp"
+
 namespace cli {
 
 void add_completion_command(Program& program) {
@@ -13,19 +16,10 @@ void add_completion_command(Program& program) {
   command.positional({"SHELL", ValueKind::choice, {"bash", "zsh", "fish"}}, *shell, "bash, zsh or fish");
   command.example("source <(octavo completion bash)");
   command.run([&program, shell] {
-    Completed completed{describe_commands(program), {}};
+    Completed completed{"octavo", "octavo completion", describe_commands(program), {}};
     for (const CLI::Option* option : program.app().get_options())
       completed.program_options.push_back(describe(program, *option));
-    std::string script;
-    if (*shell == "bash")
-      script = bash_completion(completed);
-    else if (*shell == "zsh")
-      script = zsh_completion(completed);
-    else if (*shell == "fish")
-      script = fish_completion(completed);
-    else
-      throw UsageError("SHELL is \"" + *shell + "\", one of bash, zsh, fish is needed");
-    std::fputs(script.c_str(), stdout);
+    std::fputs(completion_of(*shell, completed).c_str(), stdout);
     return 0;
   });
 }

@@ -1,4 +1,6 @@
 // Needs bash 4 alone, not the bash-completion package.
+#include <algorithm>
+
 #include "completion.hpp"
 
 namespace cli {
@@ -29,15 +31,30 @@ std::string completes(const Value& value) {
   return "kind=none";
 }
 
+// Sets `command` to the first word that is no option, and completes it where there is none yet.
+std::string find_command(const Completed& program) {
+  std::string commands;
+  for (const CommandText& command : program.commands) commands += command.name + " ";
+  return "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+         "    if [[ -z $command && ${COMP_WORDS[i]} != -* ]]; then command=${COMP_WORDS[i]}; fi\n"
+         "  done\n"
+         "  if [[ -z $command ]]; then\n"
+         "    mapfile -t COMPREPLY < <(compgen -W '" +
+         commands + names_of(program.program_options) +
+         "' -- \"$cur\")\n"
+         "    return\n"
+         "  fi\n";
+}
+
 }  // namespace
 
 std::string bash_completion(const Completed& program) {
-  std::string commands, values, options, positionals;
+  std::string values, options, positionals, function = "_" + program.program;
+  std::replace(function.begin(), function.end(), '-', '_');
   for (const CommandText& command : program.commands) {
-    commands += (commands.empty() ? "" : " ") + command.name;
-    options += "    " + command.name + ") words='" + names_of(command.options) + "' ;;\n";
+    options += "    '" + command.name + "') words='" + names_of(command.options) + "' ;;\n";
     if (!command.positionals.empty())
-      positionals += "    " + command.name + ") " + completes(command.positionals.front().value) + " ;;\n";
+      positionals += "    '" + command.name + "') " + completes(command.positionals.front().value) + " ;;\n";
     for (const OptionText& option : command.options) {
       if (!option.takes_value) continue;
       std::string patterns;
@@ -46,25 +63,17 @@ std::string bash_completion(const Completed& program) {
       values += "    " + patterns + ") " + completes(option.value) + " ;;\n";
     }
   }
-  return "# bash completion of octavo; made by: octavo completion bash\n"
-         "_octavo() {\n"
+  return "# bash completion of " + program.program + "; made by: " + program.made_by + " bash\n" + function +
+         "() {\n"
          "  local cur=${COMP_WORDS[COMP_CWORD]} option= command= kind= words= i ended=\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    if [[ ${COMP_WORDS[i]} == -- ]]; then ended=1; fi\n"
-         "    if [[ -z $command && ${COMP_WORDS[i]} != -* ]]; then command=${COMP_WORDS[i]}; fi\n"
          "  done\n"
          "  option=${COMP_WORDS[COMP_CWORD - 1]}\n"
          "  # --option=value arrives as three words\n"
          "  if [[ $cur == '=' ]]; then cur=; elif [[ $option == '=' ]]; then option=${COMP_WORDS[COMP_CWORD - 2]}; fi\n"
-         "  COMPREPLY=()\n"
-         "  if [[ -z $command ]]; then\n"
-         "    mapfile -t COMPREPLY < <(compgen -W '" +
-         commands + " " + names_of(program.program_options) +
-         "' -- \"$cur\")\n"
-         "    return\n"
-         "  fi\n"
-         "  case \"$command $option\" in\n" +
-         values +
+         "  COMPREPLY=()\n" +
+         (program.has_commands() ? find_command(program) : "") + "  case \"$command $option\" in\n" + values +
          "  esac\n"
          "  if [[ -z $kind && -z $ended && $cur == -* ]]; then\n"
          "    kind=none\n"
@@ -86,7 +95,8 @@ std::string bash_completion(const Completed& program) {
          "    COMPREPLY+=(\"${found[@]}\")\n"
          "  fi\n"
          "}\n"
-         "complete -F _octavo octavo\n";
+         "complete -F " +
+         function + " " + program.program + "\n";
 }
 
 }  // namespace cli

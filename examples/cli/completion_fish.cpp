@@ -31,8 +31,9 @@ std::string completes(const Value& value) {
   return "";
 }
 
-std::string line(const std::string& condition, const OptionText& option) {
-  std::string text = "complete -c octavo -n " + quoted(condition);
+// `condition`: when it is offered; "": always.
+std::string line(const std::string& program, const std::string& condition, const OptionText& option) {
+  std::string text = "complete -c " + program + (condition.empty() ? "" : " -n " + quoted(condition));
   for (const std::string& name : option.names) {
     if (name[0] != '-') continue;
     text += name[1] == '-' ? " -l " + name.substr(2) : " -s " + name.substr(1);
@@ -45,15 +46,18 @@ std::string line(const std::string& condition, const OptionText& option) {
 }  // namespace
 
 std::string fish_completion(const Completed& program) {
-  std::string script = "# fish completion of octavo; made by: octavo completion fish\ncomplete -c octavo -f\n";
+  const std::string& name = program.program;
+  std::string script =
+      "# fish completion of " + name + "; made by: " + program.made_by + " fish\ncomplete -c " + name + " -f\n";
   const std::string none = "__fish_use_subcommand";
-  for (const OptionText& option : program.program_options) script += line(none, option);
+  for (const OptionText& option : program.program_options) script += line(name, none, option);
   for (const CommandText& command : program.commands)
-    script += "complete -c octavo -n " + none + " -a " + command.name + " -d " + quoted(command.summary) + "\n";
+    if (program.has_commands())
+      script += "complete -c " + name + " -n " + none + " -a " + command.name + " -d " + quoted(command.summary) + "\n";
   for (const CommandText& command : program.commands) {
-    const std::string condition = "__fish_seen_subcommand_from " + command.name;
-    if (!command.positionals.empty()) script += line(condition, command.positionals.front());
-    for (const OptionText& option : command.options) script += line(condition, option);
+    const std::string condition = program.has_commands() ? "__fish_seen_subcommand_from " + command.name : "";
+    if (!command.positionals.empty()) script += line(name, condition, command.positionals.front());
+    for (const OptionText& option : command.options) script += line(name, condition, option);
   }
   return script;
 }

@@ -47,25 +47,22 @@ std::string specification(const OptionText& option) {
                                  : "'" + names + text + "'";
 }
 
-}  // namespace
+std::string arguments(const CommandText& command, const std::string& indent) {
+  std::string text = indent + "_arguments -s -S";
+  for (const OptionText& option : command.options) text += " \\\n" + indent + "  " + specification(option);
+  for (const OptionText& positional : command.positionals) text += " \\\n" + indent + "  " + specification(positional);
+  return text + "\n";
+}
 
-std::string zsh_completion(const Completed& program) {
+// The first word is a command, and what follows is its own.
+std::string with_commands(const Completed& program) {
   std::string commands, cases, options;
   for (const OptionText& option : program.program_options) options += "    " + specification(option) + " \\\n";
   for (const CommandText& command : program.commands) {
     commands += "    '" + command.name + ":" + escaped(command.summary) + "'\n";
-    cases += "        " + command.name + ")\n          _arguments -s -S";
-    for (const OptionText& option : command.options) cases += " \\\n            " + specification(option);
-    for (const OptionText& positional : command.positionals) cases += " \\\n            " + specification(positional);
-    cases += "\n          ;;\n";
+    cases += "        " + command.name + ")\n" + arguments(command, "          ") + "          ;;\n";
   }
-  return "#compdef octavo\n"
-         "# zsh completion of octavo; made by: octavo completion zsh\n"
-         "_octavo() {\n"
-         "  local context state state_descr line\n"
-         "  typeset -A opt_args\n"
-         "  local -a commands=(\n" +
-         commands +
+  return "  local -a commands=(\n" + commands +
          "  )\n"
          "  _arguments -s -S -C \\\n" +
          options +
@@ -78,9 +75,22 @@ std::string zsh_completion(const Completed& program) {
          cases +
          "      esac\n"
          "      ;;\n"
-         "  esac\n"
+         "  esac\n";
+}
+
+}  // namespace
+
+std::string zsh_completion(const Completed& program) {
+  const std::string function = "_" + program.program;
+  return "#compdef " + program.program + "\n# zsh completion of " + program.program + "; made by: " + program.made_by +
+         " zsh\n" + function +
+         "() {\n"
+         "  local context state state_descr line\n"
+         "  typeset -A opt_args\n" +
+         (program.has_commands() ? with_commands(program) : arguments(program.commands.front(), "  ")) +
          "}\n"
-         "if [[ $funcstack[1] == _octavo ]]; then _octavo \"$@\"; else compdef _octavo octavo; fi\n";
+         "if [[ $funcstack[1] == " +
+         function + " ]]; then " + function + " \"$@\"; else compdef " + function + " " + program.program + "; fi\n";
 }
 
 }  // namespace cli

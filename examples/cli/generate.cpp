@@ -63,7 +63,7 @@ Results traced(const GenerateCommand& command, const std::function<Results()>& j
 // Opens the model, and says what its files ask for that is not done.
 octavo::Model open_model(const GenerateCommand& command) {
   octavo::Model model = octavo::Model::open(command.model, command.run.model());
-  print_notes(model);
+  print_notes("octavo", model);
   return model;
 }
 

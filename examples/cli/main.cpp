@@ -17,7 +17,7 @@ namespace cli {
 namespace {
 
 int run(int argc, const char* const* argv) {
-  log_as_asked();
+  log_as_asked("octavo");
   Program program;
   add_quantize(program);
   add_verify(program);

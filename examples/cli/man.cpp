@@ -15,15 +15,6 @@ namespace {
 
 constexpr const char* kDate = "2026-11-26";  // of the last change to what this file says itself
 
-std::string entry(const OptionText& option) {
-  std::string out = ".TP\n";
-  const bool positional = option.names.front()[0] != '-';
-  for (std::size_t i = 0; i < option.names.size(); ++i)
-    out += (i == 0 ? "" : ", ") + std::string(positional ? "\\fI" : "\\fB") + roff(option.names[i]) + "\\fR";
-  if (option.takes_value && !positional) out += " \\fI" + roff(option.value.name) + "\\fR";
-  return out + "\n" + paragraph(option.help);
-}
-
 std::string section(const CommandText& command) {
   std::string out = ".SS octavo " + roff(command.name) + "\n.nf\n" + roff(synopsis(command)) + "\n.fi\n.PP\n";
   out += paragraph(prose(command));

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "command_text.hpp"
+
 namespace octavo {
 struct DecodeOptions;
 }
@@ -22,14 +24,6 @@ namespace cli {
 /// A mistake on the command line: exit status 2.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
-};
-
-/// What a value is, so that a shell can complete it.
-enum class ValueKind : std::uint8_t { text, file, directory, choice, choice_or_file };
-struct Value {
-  std::string name;  // in the help: "FILE", "N"
-  ValueKind kind = ValueKind::text;
-  std::vector<std::string> choices = {};
 };
 
 class Program;

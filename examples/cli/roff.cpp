@@ -33,4 +33,13 @@ std::string paragraph(const std::string& text) {
   return out;
 }
 
+std::string entry(const OptionText& option) {
+  std::string out = ".TP\n";
+  const bool positional = option.names.front()[0] != '-';
+  for (std::size_t i = 0; i < option.names.size(); ++i)
+    out += (i == 0 ? "" : ", ") + std::string(positional ? "\\fI" : "\\fB") + roff(option.names[i]) + "\\fR";
+  if (option.takes_value && !positional) out += " \\fI" + roff(option.value.name) + "\\fR";
+  return out + "\n" + paragraph(option.help);
+}
+
 }  // namespace cli

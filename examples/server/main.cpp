@@ -11,6 +11,8 @@
 #include <exception>
 #include <thread>
 
+#include "../cli/log.hpp"
+#include "../cli/program.hpp"
 #include "chat_endpoint.hpp"
 #include "engine.hpp"
 #include "metrics.hpp"
@@ -18,6 +20,8 @@
 #include "service.hpp"
 
 namespace {
+
+constexpr const char* kProgram = "octavo-server";
 
 // Blocked before there is a second thread, so in every one; `serve` waits for them.
 sigset_t block_stop_signals() {
@@ -32,6 +36,7 @@ sigset_t block_stop_signals() {
 
 void serve(const server::Options& options, const sigset_t& signals) {
   const octavo::Model model = octavo::Model::open(options.model_dir, options.model);
+  cli::print_notes(kProgram, model);
   server::Metrics metrics;
   server::Engine engine(model, options.max_running, options.max_waiting, metrics);
   server::ChatEndpoint chat(options, model, engine, metrics);
@@ -57,16 +62,22 @@ void serve(const server::Options& options, const sigset_t& signals) {
   listening.join();
 }
 
+int complain(const char* what, int status) {
+  std::fprintf(stderr, "%s: %s\n", kProgram, what);
+  return status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const sigset_t signals = block_stop_signals();
-  const server::Options options = server::parse_command_line(argc, argv);
   try {
-    serve(options, signals);
+    cli::log_as_asked(kProgram);
+    serve(server::parse_command_line(argc, argv), signals);
+    return 0;
+  } catch (const cli::UsageError& error) {
+    return complain(error.what(), 2);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "octavo-server: %s\n", error.what());
-    return 1;
+    return complain(error.what(), 1);
   }
-  return 0;
 }

@@ -1,11 +1,12 @@
 // octavo-server(1), from the server's own options.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+#include "../cli/command_text.hpp"
 
 namespace server {
 
-std::string man_page(const CLI::App& app);
+std::string man_page(const cli::CommandText& program);
 
 }  // namespace server

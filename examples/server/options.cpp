@@ -6,6 +6,8 @@
 #include <map>
 #include <octavo/version.hpp>
 
+#include "../cli/completion.hpp"
+#include "description.hpp"
 #include "man_page.hpp"
 
 namespace server {
@@ -30,11 +32,19 @@ void add_number(CLI::App& app, const std::string& name, T& target, std::int64_t 
 }
 
 template <class T>
-void add_choice(CLI::App& app, const std::string& name, T& target, const std::map<std::string, T>& choices,
-                const std::string& help) {
-  app.add_option(name, target, help)
-      ->transform(CLI::Validator(CLI::CheckedTransformer(choices)).description(""))
-      ->type_name("TYPE");
+void add_choice(CLI::App& app, Values& values, const std::string& name, T& target,
+                const std::map<std::string, T>& choices, const std::string& help) {
+  CLI::Option* option = app.add_option(name, target, help)
+                            ->transform(CLI::Validator(CLI::CheckedTransformer(choices)).description(""))
+                            ->type_name("TYPE");
+  cli::Value& value = values[option] = {"TYPE", cli::ValueKind::choice};
+  for (const auto& [word, meaning] : choices) value.choices.push_back(word);
+}
+
+/// As --help does: what is asked for is printed, and the program ends. CLI11 ends the line.
+[[noreturn]] void show(std::string text) {
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  throw CLI::CallForVersion(text, 0);
 }
 
 }  // namespace
@@ -57,9 +67,17 @@ Options parse_command_line(int argc, char** argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_help_flag("-h,--help", "show this");
   app.set_version_flag("-V,--version", std::string("octavo-server ") + octavo::kVersion, "show the version");
+  Values values;
   app.add_flag_callback(
-      "--man", [&app] { throw CLI::CallForVersion(man_page(app), 0); }, "print the manual page");
-  app.add_option("MODEL_DIR", options.model_dir, "model directory, quantized or not")->required()->type_name("");
+      "--man", [&] { show(man_page(describe(app, values))); }, "print the manual page");
+  const auto complete = [&](const std::string& shell) {
+    show(cli::completion_of(shell, {"octavo-server", "octavo-server --completion", {describe(app, values)}, {}}));
+  };
+  values[app.add_option_function<std::string>("--completion", complete, "print the completion script of a shell")
+             ->type_name("SHELL")] = {"SHELL", cli::ValueKind::choice, {"bash", "zsh", "fish"}};
+  values[app.add_option("MODEL_DIR", options.model_dir, "model directory, quantized or not")
+             ->required()
+             ->type_name("")] = {"MODEL_DIR", cli::ValueKind::directory};
   app.add_option("--model-name", options.model_name, "name that clients ask for (default: the directory's)");
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
   add_number(app, "--port", options.port, 0, 65535, "port to listen on; 0: any that is free");
@@ -73,17 +91,17 @@ Options parse_command_line(int argc, char** argv) {
   add_number(app, "--max-picture-mib", picture_mib, 1, 1024, "MiB of a picture's file; 413 beyond");
   add_number(app, "--max-picture-pixels", limits.max_picture_pixels, 1, 178'956'970, "height x width of a picture");
   add_number(app, "--max-pictures", limits.max_pictures, 0, 256, "pictures of a request");
-  app.add_option("--allow-files", limits.allow_files, "let requests name picture files in this directory")
-      ->type_name("DIR")
-      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
+  values[app.add_option("--allow-files", limits.allow_files, "let requests name picture files in this directory")
+             ->type_name("DIR")
+             ->check(CLI::Validator(CLI::ExistingDirectory).description(""))] = {"DIR", cli::ValueKind::directory};
   add_number(app, "--prefix-cache-mib", prefix_cache_mib, 0, 1 << 20,
              "MiB for prompts and pictures that come again; 0: none");
   add_number(app, "--timeout", request_timeout, 1, 86400, "seconds that an answer may take");
   add_number(app, "--body-timeout", body_timeout, 1, 3600, "seconds that a request's body may take to arrive");
   add_number(app, "--drain-timeout", drain_timeout, 0, 86400, "seconds that running answers have after SIGTERM");
-  add_choice(app, "--math", options.model.language_math, maths, "products of floats: f32 or bf16 (f32)");
-  add_choice(app, "--lm-head", options.model.lm_head, heads, "lm_head: as stored, or an int8 copy (stored)");
-  add_choice(app, "--cache-dtype", options.cache_dtype, dtypes, "keys and values: f32, bf16 or s8 (f32)");
+  add_choice(app, values, "--math", options.model.language_math, maths, "products of floats: f32 or bf16 (f32)");
+  add_choice(app, values, "--lm-head", options.model.lm_head, heads, "lm_head: as stored, or an int8 copy (stored)");
+  add_choice(app, values, "--cache-dtype", options.cache_dtype, dtypes, "keys and values: f32, bf16 or s8 (f32)");
   try {
     app.parse(argc, argv);
     if (!is_loopback(options.host) && options.api_key.empty() && !options.no_api_key)

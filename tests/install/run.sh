@@ -11,10 +11,11 @@ rm -rf "$scratch"
 cmake --install "$build" --prefix "$scratch/first" >/dev/null
 mv "$scratch/first" "$scratch/prefix"
 # Programs, pages and examples are there, and the list that CMake writes removes every file again.
-files=(share/bash-completion/completions/octavo share/octavo/examples/c/answer.c share/octavo/examples/python/gptq.py)
+files=(share/octavo/examples/c/answer.c share/octavo/examples/python/gptq.py)
 for program in octavo octavo-server; do
   [ -e "$build/examples/$program" ] || continue  # not built, without cpp-httplib
-  files+=("bin/$program" "share/man/man1/$program.1")
+  files+=("bin/$program" "share/man/man1/$program.1" "share/bash-completion/completions/$program"
+    "share/zsh/site-functions/_$program" "share/fish/vendor_completions.d/$program.fish")
   "$scratch/prefix/bin/$program" --version | sed -n 1p
 done
 for file in "${files[@]}"; do

@@ -15,8 +15,8 @@ SERVER, MODEL = sys.argv[1], pathlib.Path(sys.argv[2])
 class Server:
     """A server of its own, on a port that is free; ends with the block."""
 
-    def __init__(self, *options, env=None):
-        command = [SERVER, str(MODEL), "--port", "0", "--model-name", "tiny",
+    def __init__(self, *options, env=None, model=MODEL):
+        command = [SERVER, str(model), "--port", "0", "--model-name", "tiny",
                    "--prefix-cache-mib", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(env or {})})

@@ -36,6 +36,7 @@ struct Machine {
 };
 
 /// Runs what the library says this machine can run; two to three seconds.
+/// @throws octavo::Error  cancelled, by the thread's CancelScope.
 Machine measure();
 
 }  // namespace limits

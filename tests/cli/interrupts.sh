@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Ctrl-C ends what measures or answers soon, with one line and exit status 1, and leaves nothing half-written.
+#   tests/cli/interrupts.sh OCTAVO MODEL
+set -uo pipefail
+source "$(dirname "$0")/support.sh"
+model=$(realpath "$2")
+patience=30  # seconds, for machines that do other things, too
+mkdir "$work/place"
+
+# interrupted NAME AFTER TEXT ARGS...: SIGINT as soon as standard error or output holds AFTER; it says TEXT in one line.
+interrupted() {
+  local name=$1 after=$2 text=$3 job status
+  shift 3
+  cases=$((cases + 1))
+  : >"$work/out"
+  : >"$work/err"
+  # A shell's background jobs ignore SIGINT; this one must not.
+  env --default-signal=INT "$octavo" "$@" >"$work/out" 2>"$work/err" </dev/null &
+  job=$!
+  until grep -qF -- "$after" "$work/out" "$work/err" || ! kill -0 "$job" 2>/dev/null; do sleep 0.02; done
+  grep -qF -- "$after" "$work/out" "$work/err" || fail "$name: never says \"$after\""
+  kill -s INT "$job" || fail "$name: has ended on its own"
+  SECONDS=0
+  while kill -0 "$job" 2>/dev/null && [ "$SECONDS" -lt "$patience" ]; do sleep 0.02; done
+  ! kill -s KILL "$job" 2>/dev/null || fail "$name: goes on $patience s after SIGINT"
+  wait "$job"
+  status=$?
+  [ "$status" -eq 1 ] || fail "$name: exit status $status, expected 1"
+  grep -v '^measuring ' "$work/err" >"$work/lines"
+  [ "$(wc -l <"$work/lines")" -eq 1 ] && grep -qF -- "octavo: $text" "$work/lines" ||
+    fail "$name: the message is not \"octavo: $text\" alone"
+  [ -z "$(ls -A "$work/place")" ] || fail "$name: left behind $(ls -A "$work/place")"
+}
+
+# The limits of more threads than there are processors, and everything else for ten minutes: no end by itself.
+bench=(bench "$model" --json --svg "$work/place/chart.svg" --seconds 600)
+for part in memory "the machine" linears attention pictures "the model"; do
+  only=()
+  case $part in
+    linears) only=(--only linear) ;;
+    attention) only=(--only attention) ;;
+    pictures) only=(--only picture) ;;
+    "the model") only=(--only model) ;;
+    "the machine") only=(-j 128) ;;
+  esac
+  interrupted "bench, $part" "measuring $part" "bench: cancelled; nothing was written" "${bench[@]}" "${only[@]}"
+  [ ! -s "$work/out" ] || fail "bench, $part: part of a document"
+done
+finish
