@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "octavo/detail/huge_pages.hpp"
+
 namespace octavo {
 
 namespace {
@@ -15,10 +17,16 @@ namespace detail {
 
 Pool current_pool() noexcept { return {current, &current_allocator()}; }
 
+void* allocate_block(const Allocator& allocator, std::size_t bytes) {
+  const bool large = bytes >= kHugePage;
+  void* block = allocator.allocate(bytes, large ? kHugePage : MemoryPool::State::kAlignment, allocator.user_data);
+  if (large && block != nullptr) advise_huge_pages(block, bytes);
+  return block;
+}
+
 void* take(const Pool& pool, std::size_t bytes) {
   if (pool.state != nullptr) return pool.state->take(bytes);
-  return pool.allocator->allocate(std::max<std::size_t>(bytes, 1), MemoryPool::State::kAlignment,
-                                  pool.allocator->user_data);
+  return allocate_block(*pool.allocator, std::max<std::size_t>(bytes, 1));
 }
 
 void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept {

@@ -11,6 +11,12 @@
 
 namespace octavo {
 
+namespace detail {
+/// What tensors live in: aligned to 64 bytes, and where a huge page fits, in huge pages: a product's results go to
+/// other pages in every row. Null when the system has no more.
+void* allocate_block(const Allocator& allocator, std::size_t bytes);
+}  // namespace detail
+
 struct MemoryPool::State {
   static constexpr std::size_t kAlignment = 64;
 
@@ -36,7 +42,7 @@ struct MemoryPool::State {
       held -= size;
       return block;
     }
-    void* block = allocator.allocate(size, kAlignment, allocator.user_data);
+    void* block = detail::allocate_block(allocator, size);
     if (block == nullptr) return nullptr;
     taken += size;
     ++count[size];

@@ -15,16 +15,38 @@ namespace {
 
 constexpr std::int64_t kTileRows = 32;  // of a strip: two tiles
 
+// What every step of a strip does beside its products, so that it is there when it is wanted; in lines of 64 bytes.
+struct Meanwhile {
+  std::int64_t panel_lines = 0;  // of each of the next two panels
+  std::int64_t row_lines = 0;    // of the strip's rows in the steps that come next
+  std::int64_t sum_lines = 0;    // of the next strip's sums
+  std::int64_t out_rows = 0;     // of where this strip's results will go
+  std::int64_t end_rows = 0;     // of the strip before, whose sums are finished
+};
+
 // One strip of up to 32 rows.
 struct Strip {
   const std::byte* lines;  // [steps][parts][rows][64 bytes]
-  const std::byte* next;   // lines of the steps that come next, to be fetched meanwhile; null: none
-  const std::byte* out;    // where the first pair's sums will go, to be fetched meanwhile; null: not yet
+  const std::byte* next;   // lines of the steps that come next
+  const std::byte* out;    // where the first pair's results will go
   std::int64_t rows;
-  std::byte* sums;            // of its first row
-  std::int64_t index, count;  // of all strips
-  std::int64_t ended, end;    // rows of the strip before, whose sums are to be finished meanwhile
+  std::byte* sums;          // of its first row
+  std::int64_t index;       // among all strips
+  std::int64_t ended, end;  // rows of the strip before, whose sums are to be finished
+  Meanwhile meanwhile;
 };
+
+constexpr std::int64_t share_of(std::int64_t count, std::int64_t parts) { return (count + parts - 1) / parts; }
+
+Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows, std::int64_t strips) {
+  Meanwhile m;
+  if (w.next != nullptr) m.panel_lines = share_of(16, strips);
+  if (w.next_step >= 0) m.row_lines = share_of(parts * rows, w.pairs);
+  if (w.add) m.sum_lines = share_of(2 * rows, w.steps);
+  if (w.out != nullptr && parts == 1) m.out_rows = share_of(rows, w.steps);
+  m.end_rows = share_of(kTileRows, w.steps);
+  return m;
+}
 
 // Tiles 0 to 3 are sums, 4 and 5 rows, 6 and 7 weights. Two tiles of rows by two panels: four products for four loads,
 // or less where the rows have parts.
@@ -47,30 +69,28 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
     _tile_zero(2);
     _tile_zero(3);
   }
+  const Meanwhile m = s.meanwhile;
+  const std::int64_t steps = w.steps, panel_stride = w.panel_stride, out_stride = w.out_stride;
+  const std::int64_t part_bytes = s.rows * 64;
   const std::byte* a = s.lines;
-  const std::int64_t panel_bytes = w.next == nullptr ? 0 : (16 + s.count - 1) / s.count * 64;  // of a step and a panel
-  const std::byte* panel = w.next + s.index * w.steps * panel_bytes;
-  const std::int64_t row_bytes = s.next == nullptr ? 0 : (parts * s.rows + w.pairs - 1) / w.pairs * 64;  // of a step
-  const std::byte* row = s.next + w.pair * w.steps * row_bytes;
-  const std::int64_t out_rows = parts > 1 || s.out == nullptr ? 0 : (s.rows + w.steps - 1) / w.steps;  // of a step
-  const std::byte* out = s.out;
-  const std::int64_t sum_bytes = w.add ? (s.rows * 2 + w.steps - 1) / w.steps * 64 : 0;  // of a step
+  const std::byte* panel = w.next + s.index * steps * m.panel_lines * 64;
+  const std::byte* row = s.next + w.pair * steps * m.row_lines * 64;
   const std::byte* sums = s.sums + s.rows * kSumBytes;
-  const std::int64_t end_rows = (s.end - s.ended + w.steps - 1) / w.steps;  // of a step
+  const std::byte* out = s.out;
   std::int64_t ended = s.ended;
-  for (std::int64_t step = 0; step < w.steps; ++step) {
-    for (std::int64_t i = 0; i < out_rows; ++i, out += w.out_stride) {
+  for (std::int64_t step = 0; step < steps; ++step) {
+    for (std::int64_t i = 0; i < m.out_rows; ++i, out += out_stride) {
       __builtin_prefetch(out, 1);
       __builtin_prefetch(out + 64, 1);
     }
-    for (const std::byte* end = panel + panel_bytes; panel < end; panel += 64) {
+    for (std::int64_t i = 0; i < m.panel_lines; ++i, panel += 64) {
       _mm_prefetch(panel, _MM_HINT_T1);
-      _mm_prefetch(panel + w.panel_stride, _MM_HINT_T1);
+      _mm_prefetch(panel + panel_stride, _MM_HINT_T1);
     }
-    for (const std::byte* end = row + row_bytes; row < end; row += 64) _mm_prefetch(row, _MM_HINT_T1);
-    for (const std::byte* end = sums + sum_bytes; sums < end; sums += 64) _mm_prefetch(sums, _MM_HINT_T0);
+    for (std::int64_t i = 0; i < m.row_lines; ++i, row += 64) _mm_prefetch(row, _MM_HINT_T1);
+    for (std::int64_t i = 0; i < m.sum_lines; ++i, sums += 64) _mm_prefetch(sums, _MM_HINT_T0);
     if (ended < s.end) {
-      const std::int64_t count = end_rows < s.end - ended ? end_rows : s.end - ended;
+      const std::int64_t count = m.end_rows < s.end - ended ? m.end_rows : s.end - ended;
       w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, count);
       ended += count;
     }
@@ -79,12 +99,12 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
       _tile_stream_loadd(4, a, 64);
       if (part == 0) _tile_loadd(6, b, 64);
       _tile_stream_loadd(5, a + 1024, 64);
-      if (part == 0) _tile_loadd(7, b + w.panel_stride, 64);
+      if (part == 0) _tile_loadd(7, b + panel_stride, 64);
       OCTAVO_TILE_PRODUCT(0, 4, 6);
       OCTAVO_TILE_PRODUCT(1, 4, 7);
       OCTAVO_TILE_PRODUCT(2, 5, 6);
       OCTAVO_TILE_PRODUCT(3, 5, 7);
-      a += s.rows * 64;
+      a += part_bytes;
     }
     b += 1024;
   }
@@ -169,6 +189,7 @@ void multiply_tiles(const TileWork& w) {
     const std::int64_t left = w.row_count - row;
     const std::int64_t rows = left < kTileRows ? left : kTileRows;
     const TileConfig config(rows);
+    const Meanwhile meanwhile = meanwhile_of(w, parts, rows, (w.row_count + kTileRows - 1) / kTileRows);
     // All strips of this height under one configuration.
     for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;
          row += rows) {
@@ -179,9 +200,9 @@ void multiply_tiles(const TileWork& w) {
               rows,
               w.sums + row * kSumBytes,
               row / kTileRows,
-              (w.row_count + kTileRows - 1) / kTileRows,
               ended,
-              rows <= 16 || w.panel_count < 2 || w.finish == nullptr ? ended : row};
+              rows <= 16 || w.panel_count < 2 || w.finish == nullptr ? ended : row,
+              meanwhile};
       ended = s.end;
       const std::int64_t pair_bytes = w.row_count * kSumBytes;
       std::int64_t panel = 0;
