@@ -65,11 +65,14 @@ BenchJob prefill_job(const Model& model, const BenchSettings& settings, std::int
   return job;
 }
 
+// Of a session in which so many tokens are decoded behind `past` others: the answer has one more, see decode_job.
+std::int64_t decode_positions(const BenchSettings& settings, std::int64_t past) { return past + settings.tokens + 1; }
+
 // A greedy answer that goes on from a copy of a session that has read `past` tokens. Its first token is chosen from
 // what the session has computed, and its last is not fed: one more than are decoded.
 BenchJob decode_job(const Model& model, const BenchSettings& settings, std::int64_t past) {
   const std::int64_t count = settings.tokens;
-  const auto session = std::make_shared<Session>(model, past + count + 1, settings.cache_dtype);
+  const auto session = std::make_shared<Session>(model, decode_positions(settings, past), settings.cache_dtype);
   (void)session->feed(plain_tokens(past, 1));
   octavo::GenerateOptions options;
   options.max_new_tokens = count + 1;
@@ -115,7 +118,7 @@ void bench_model(const BenchSettings& settings, double seconds, BenchResult& res
     if ((count == 512 || settings.full) && fits("prefill of " + std::to_string(count), count))
       jobs.push_back(prefill_job(model, settings, count));
   for (const std::int64_t past : {16, 2048})
-    if ((past == 16 || settings.full) && fits("decode at " + std::to_string(past), past + settings.tokens))
+    if ((past == 16 || settings.full) && fits("decode at " + std::to_string(past), decode_positions(settings, past)))
       jobs.push_back(decode_job(model, settings, past));
   run_in_turns(jobs, seconds * 0.8, result);
 }

@@ -77,7 +77,7 @@ void print_table(const BenchResult& result) {
     const std::string side = std::to_string(memory.side);
     std::printf(
         "\nmemory    %s weights; opening and answering%s %lld tokens: at most %.0f MB of the process, mapped files "
-        "included: %.2f of the files' %.0f MB\n",
+        "included: %.2f times the files' %.0f MB\n",
         memory.dtype.c_str(), memory.side > 0 ? (" on a picture of " + side + " x " + side + ",").c_str() : " on",
         static_cast<long long>(memory.prompt_tokens), 1e-6 * *memory.peak_bytes,
         *memory.peak_bytes / memory.weight_bytes, 1e-6 * memory.weight_bytes);

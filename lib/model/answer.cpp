@@ -1,7 +1,9 @@
 #include "answer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -72,6 +74,12 @@ std::optional<FormState> form_of(const Model::Impl& model, const GenerateOptions
   return FormState(*options.form, model.form_vocabulary(), stops);
 }
 
+std::string short_number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.6g", value);
+  return text.data();
+}
+
 /// A bias is that of a sequence of one.
 GenerationRules rules_and_bias(const Model::Impl& model, const GenerateOptions& options) {
   GenerationRules rules = rules_of(model, options);
@@ -83,7 +91,8 @@ GenerationRules rules_and_bias(const Model::Impl& model, const GenerateOptions& 
                                                    ", outside the vocabulary of " + std::to_string(vocab));
     if (!(std::abs(entry.bias) <= kMost) && entry.bias != -std::numeric_limits<double>::infinity())
       throw Error(ErrorCode::invalid_argument, "generate: logit_bias of token " + std::to_string(entry.id) + " is " +
-                                                   std::to_string(entry.bias) + ", it must be a number or -infinity");
+                                                   short_number(entry.bias) +
+                                                   ", it must lie in the range of float32 or be -infinity");
     rules.sequence_bias.push_back({{entry.id}, entry.bias});
   }
   return rules;

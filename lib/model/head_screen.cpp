@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <string>
 
 #include "int8_copy.hpp"
@@ -148,6 +149,12 @@ Tensor LazyHeadScreen::logits(const Tensor& x, std::span<const std::int32_t> exa
   return found;
 }
 
+std::nullptr_t LazyHeadScreen::give_up(const std::string& reason) const {
+  given_up_ = true;
+  log_line(LogLevel::info, "model", [&] { return "greedy tokens read all of lm_head: " + reason; });
+  return nullptr;
+}
+
 const HeadScreen* LazyHeadScreen::get() const {
   if (const HeadScreen* screen = ready()) return screen;
   if (asked_.load() < policy_.asked_before && asked_.fetch_add(1) < policy_.asked_before) return nullptr;
@@ -155,15 +162,14 @@ const HeadScreen* LazyHeadScreen::get() const {
   if (!lock || given_up_) return nullptr;
   if (screen_) return screen_.get();
   try {
-    given_up_ = !detail::leaves_enough(detail::memory_left(), weight_.size_bytes() / 2);
-    if (given_up_) return nullptr;
+    if (!detail::leaves_enough(detail::memory_left(), weight_.size_bytes() / 2))
+      return give_up("a copy would leave too little of the memory available");
     screen_ = std::make_unique<const HeadScreen>(head_, weight_);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::cancelled) throw;
-    given_up_ = true;
-    log_line(LogLevel::info, "model",
-             [&] { return "greedy tokens read all of lm_head: " + std::string(error.what()); });
-    return nullptr;
+    return give_up(error.what());
+  } catch (const std::bad_alloc&) {
+    return give_up("there is not enough memory for a copy");
   }
   ready_.store(screen_.get(), std::memory_order_release);
   log_line(LogLevel::info, "model",

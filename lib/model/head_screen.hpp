@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "octavo/gemm.hpp"
@@ -63,6 +64,7 @@ class LazyHeadScreen {
 
  private:
   const HeadScreen* get() const;
+  std::nullptr_t give_up(const std::string& reason) const;  ///< for good; tells the log
 
   Linear head_;
   Tensor weight_;

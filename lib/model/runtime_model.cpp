@@ -213,14 +213,15 @@ Tensor RuntimeModel::run_language(const LanguageCall& call) const {
 }
 
 /// Undefined where more is wanted, or all of lm_head is read in any case.
-Tensor RuntimeModel::largest_logits(const Tensor& wanted, std::span<const SequenceCall> sequences) const {
+Tensor RuntimeModel::largest_logits(const Tensor& wanted, const LanguageCall& call) const {
   if (!head_.may_screen()) return {};
   detail::PooledVector<std::int32_t> exact;
-  for (const SequenceCall& sequence : sequences) {
+  for (const SequenceCall& sequence : call.sequences) {
     if (sequence.logit_rows == 0) continue;
     if (!sequence.largest_alone) return {};
     exact.insert(exact.end(), sequence.exact.begin(), sequence.exact.end());
   }
+  const CancelScope scope(call.cancel.flag());  // a copy of lm_head takes a second
   return head_.largest(wanted, exact);
 }
 
@@ -235,7 +236,7 @@ Tensor RuntimeModel::run_layers(const LanguageCall& call) const {
   if (call.last_hidden_state != nullptr) *call.last_hidden_state = head_.normed(hidden);
   Tensor logits;
   if (const Tensor wanted = logit_rows(hidden, context.parts); wanted.defined()) {
-    logits = largest_logits(wanted, call.sequences);
+    logits = largest_logits(wanted, call);
     if (!logits.defined()) {
       logits = head_.logits(wanted);
       require_finite(logits, "lm_head", "a logit");

@@ -32,6 +32,8 @@ class CancelToken {
   void check() const {
     if (requested()) throw Error(ErrorCode::cancelled, "cancelled by the caller");
   }
+  /// For a CancelScope, which looks at one flag: the caller's or, without one, the thread's.
+  const std::atomic<bool>* flag() const noexcept { return flag_ != nullptr ? flag_ : detail::cancel_flag; }
 
  private:
   const std::atomic<bool>* flag_;
@@ -114,7 +116,7 @@ class RuntimeModel {
   Tensor run_tower(const ModelInput& input, const CancelToken& cancel) const;
   Tensor run_language(const LanguageCall& call) const;
   Tensor run_layers(const LanguageCall& call) const;
-  Tensor largest_logits(const Tensor& wanted, std::span<const SequenceCall> sequences) const;
+  Tensor largest_logits(const Tensor& wanted, const LanguageCall& call) const;
 
   FoundArchitecture found_;
   ImageLayout layout_;

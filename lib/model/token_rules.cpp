@@ -98,7 +98,6 @@ void TokenRules::after_penalty(std::span<float> scores, std::span<const std::int
   if (said == first) suppress(scores, rules_.begin_suppress_tokens);
 }
 
-/// Forbids the tokens that would complete an n-gram of `said` again.
 bool TokenRules::none() const noexcept {
   const GenerationRules& r = rules_;
   return r.sequence_bias.empty() && r.encoder_repetition_penalty == 1.0 && r.no_repeat_ngram_size == 0 &&
@@ -107,6 +106,7 @@ bool TokenRules::none() const noexcept {
          r.suppress_tokens.empty() && r.begin_suppress_tokens.empty();
 }
 
+/// Forbids the tokens that would complete an n-gram of `said` again.
 void TokenRules::forbid_repeats(std::span<float> scores, std::span<const std::int32_t> said,
                                 std::span<const std::int32_t> history, std::int64_t size) const {
   if (size <= 0 || static_cast<std::size_t>(size) > said.size()) return;

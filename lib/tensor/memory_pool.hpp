@@ -20,8 +20,8 @@ struct MemoryPool::State {
   static std::size_t block_size(std::size_t bytes) noexcept {
     if (bytes <= 8 * kAlignment)
       return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
-    const std::size_t step = std::bit_floor(bytes - 1) / 8;
-    return (bytes + step - 1) / step * step;
+    const auto digits = static_cast<int>(std::bit_width(bytes - 1)) - 4;  // below the leading four
+    return (((bytes - 1) >> digits) + 1) << digits;
   }
 
   /// Null when the system has no more.

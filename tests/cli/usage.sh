@@ -227,6 +227,10 @@ for name in ("vision, 1024 patches", "prefill of 512", "decode at 16", "prefers-
 grep -q "decode at 16" "$work/out" && ! grep -q "down_proj" "$work/out" || fail "bench --only model"
 echo "mine" >"$work/mine.svg"
 refused "a chart over another file" 1 "mine.svg" bench --svg "$work/mine.svg"
+# An answer that the model has no room for: the bundled one has 4096 positions, of which 16 are read before and one follows.
+cases=$((cases + 1))
+"$octavo" bench "$work/int8" --only model --seconds 1 -n 4080 -q >"$work/out" 2>"$work/err" || fail "bench -n 4080: exit status $?"
+grep -q "decode at 16: the model has 4096 positions only" "$work/out" || fail "bench -n 4080: no reason for what is left out"
 refused "a group that there is not" 2 "one of linear, attention, picture, model" bench --only all
 refused "a model's rows without a model" 2 "--only model needs MODEL" bench --only model
 refused "bench of nothing" 1 "nowhere" bench "$work/nowhere"

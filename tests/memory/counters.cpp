@@ -19,7 +19,8 @@ void* __libc_memalign(std::size_t alignment, std::size_t size);  // NOLINT(bugpr
 
 namespace {
 
-std::atomic<std::int64_t> allocations{0}, mappings{0};
+std::atomic<std::int64_t> allocations{0}, mappings{0}, refused{0};
+std::atomic<std::size_t> refused_size{0};  // 0: none
 
 std::int64_t page_faults() {
   rusage usage{};
@@ -33,6 +34,11 @@ extern "C" {
 
 void* malloc(std::size_t size) {
   ++allocations;
+  if (size != 0 && size == refused_size) {
+    ++refused;
+    errno = ENOMEM;
+    return nullptr;
+  }
   return __libc_malloc(size);
 }
 void* calloc(std::size_t count, std::size_t size) {
@@ -77,5 +83,12 @@ Taken taken_by(const std::function<void()>& job) {
   return {after.allocations - before.allocations, after.mappings - before.mappings,
           after.page_faults - before.page_faults};
 }
+
+Refusal::Refusal(std::size_t bytes) {
+  refused = 0;
+  refused_size = bytes;
+}
+Refusal::~Refusal() { refused_size = 0; }
+std::int64_t Refusal::count() const { return refused; }
 
 }  // namespace test

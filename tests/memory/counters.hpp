@@ -2,6 +2,7 @@
 // on every thread and for the library's calls as for the test's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -17,5 +18,16 @@ struct Taken {
 Taken taken();
 // While `job` runs.
 Taken taken_by(const std::function<void()>& job);
+
+// As long as it lives there is no memory for a block of exactly so many bytes from malloc or operator new. One at a
+// time.
+class Refusal {
+ public:
+  explicit Refusal(std::size_t bytes);
+  ~Refusal();
+  Refusal(const Refusal&) = delete;
+  Refusal& operator=(const Refusal&) = delete;
+  std::int64_t count() const;  // how many were refused
+};
 
 }  // namespace test

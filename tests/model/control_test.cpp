@@ -70,9 +70,10 @@ TEST_CASE("a bias that is none is refused") {
   options.logit_bias = {{3, std::nan("")}};
   REQUIRE(refused().find("logit_bias of token 3 is") != std::string::npos);
   options.logit_bias = {{3, -kNever}};
-  REQUIRE(refused().find("it must be a number or -infinity") != std::string::npos);
+  REQUIRE(refused().find("it must lie in the range of float32 or be -infinity") != std::string::npos);
   options.logit_bias = {{3, 1e300}};
-  REQUIRE(refused().find("it must be a number or -infinity") != std::string::npos);
+  REQUIRE(refused() ==
+          "generate: logit_bias of token 3 is 1e+300, it must lie in the range of float32 or be -infinity");
   options.logit_bias.clear();
   for (std::int32_t id = 0; id < 272; ++id) options.logit_bias.push_back({id, kNever});
   REQUIRE(refused().find("leave no token to choose") != std::string::npos);

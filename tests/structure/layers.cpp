@@ -213,21 +213,3 @@ TEST_CASE("no test has a name that a runner splits or that means something to it
   }
   CHECK(looked_at > 400);
 }
-
-TEST_CASE("every link between documents leads somewhere") {
-  static const std::regex link(R"(\]\(([^)#]+)(#[^)]*)?\))");
-  static const std::regex program(R"(```[^`]*```)");  // where brackets and parentheses are those of a lambda
-  std::vector<fs::path> pages{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
-                              "examples/models/octavo-tiny-vl/README.md"};
-  for (const fs::directory_entry& entry : fs::directory_iterator(kRoot / "docs"))
-    pages.push_back(fs::relative(entry.path(), kRoot));
-  for (const fs::path& page : pages) {
-    const std::string text = std::regex_replace(text_of(page), program, "");
-    for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
-      const std::string target = (*match)[1];
-      if (target.find("://") != std::string::npos) continue;
-      INFO(page.string() << " links to " << target);
-      CHECK(fs::exists(kRoot / page.parent_path() / target));
-    }
-  }
-}
