@@ -113,7 +113,7 @@ struct TraceOptions {
 
 class Trace final : public OperationObserver {
  public:
-  /// @throws Error  as AtomicFile: exists, when the file there is neither empty nor a trace.
+  /// @throws Error  io when the file cannot be created; exists when the one there is neither empty nor a trace.
   explicit Trace(TraceOptions options = {});
   ~Trace() override;
   Trace(const Trace&) = delete;

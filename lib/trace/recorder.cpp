@@ -13,6 +13,15 @@ std::string header_line(bool values) {
   return JsonBuilder::object().set("octavo_trace", 1).set("values", values).dump();
 }
 
+std::unique_ptr<AtomicFile> create(const std::string& path) {
+  try {
+    return std::make_unique<AtomicFile>(path, "{\"octavo_trace\"");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) throw;
+    throw Error(ErrorCode::io, std::string("trace: ") + error.what());  // the code that 0.1 gave for any such file
+  }
+}
+
 }  // namespace
 
 void write_trace(std::ostream& to, std::span<const TraceRecord> records, bool values) {
@@ -22,7 +31,7 @@ void write_trace(std::ostream& to, std::span<const TraceRecord> records, bool va
 
 Trace::Trace(TraceOptions options) : options_(std::move(options)) {
   if (options_.path.empty()) return;
-  file_ = std::make_unique<AtomicFile>(options_.path, "{\"octavo_trace\"");
+  file_ = create(options_.path);
   file_->write(header_line(options_.values) + '\n');
 }
 

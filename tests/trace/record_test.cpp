@@ -330,7 +330,7 @@ TEST_CASE("what is no trace is refused with file and line") {
     CHECK_THROWS_AS(octavo::read_trace(file.path()), octavo::Error);
   }
   CHECK(message_of([] { Trace({.path = "/no/such/directory/t"}); }) ==
-        "/no/such/directory/t: the directory to put it in, /no/such/directory, does not exist; create it first");
+        "trace: /no/such/directory/t: the directory to put it in, /no/such/directory, does not exist; create it first");
 }
 
 TEST_CASE("the table has a line per record and columns that align") {
