@@ -88,17 +88,21 @@ def main(data):
     print("Written by `tests/bench/peers/run.sh measure` from one run; [bench.md](bench.md) says how limits and shares "
           "are found.\n")
     print(f"{data['date']}, {machine['processor'] or 'a processor without a name'}, {data['threads']} threads, "
-          f"{data['system']}; load of the quarter of an hour before: {data['load_before']:.1f}. Octavo "
+          f"{data['system']}; load average of the 15 minutes before: {data['load_before']:.1f}. Octavo "
           f"{plain['build']['octavo']}, {plain['build']['compiler']}, oneDNN {plain['build']['onednn']}, int8 backend "
           f"{plain['build']['int8_backend']}. Medians of {plain['merged_rounds']} round{'s' * (plain['merged_rounds'] > 1)}; in each, every program "
           "measured every row while the others were stopped.\n")
-    print("6 language layers and 4 vision blocks of exact Qwen2.5-VL-3B shapes, the same synthetic weights for all language models; torch's "
-          "vision tower has random weights of its own, and linears and attention are measured on random values. "
-          "\"Octavo\" is W8A8 as `quantize` makes it unasked, the vision tower in bf16 and computed in float32's "
-          "precision. \"Fast\" may change answers: `" + fast["options"].split(" --only model ")[1] + "` for the language "
-          "model; `--math bf16` for the vision tower and linears of bf16 weights, as torch computes them, and for attention, which "
-          "torch computes in float32. "
-          "OpenVINO, CTranslate2 and llama.cpp have lm_head in int8, as \"fast\" has; vLLM has it in bf16, and \"Octavo\", too, whose greedy tokens are found through an int8 copy to the same bits.\n")
+    options = fast["options"].split(" --only model ")[1]
+    print(f"""Every program runs the same synthetic weights: 6 language layers and 4 vision blocks of the exact shapes of Qwen2.5-VL-3B. Only
+torch's vision tower has random weights of its own, and single linears and attention are measured on random values.
+
+- **Octavo** is W8A8 by the default recipe of `octavo quantize`; the vision tower stays in bf16 and is computed in float32's precision.
+  The lm_head is in bf16, and greedy tokens are found through an int8 copy of it, to the same bits ([model.md](model.md#greedy-tokens-through-a-copy)).
+- **fast** has options that may change answers: `{options}` for the language model; `--math bf16` for the
+  vision tower, for linears of bf16 weights, as torch computes them, and for attention, which torch computes in float32.
+- **its limit, share**: what the machine's arithmetic or memory allows at most, with the one that binds, and how much of it is reached.
+- Of the **peers**, OpenVINO, CTranslate2 and llama.cpp have the lm_head in int8, as "fast" has, and vLLM has it in bf16.
+""")
     rows, wide = [], []
     for what, unit, key, fast_key, peer_row in ROWS:
         ours, faster = found(data, key), found(data, fast_key)
@@ -135,7 +139,7 @@ def main(data):
     if data.get("whole"):
         print("## Full depth\n")
         print("The whole 3B, 36 layers and 32 vision blocks, W8A8 with the vision tower in bf16, as Octavo runs it "
-              "unasked.\n")
+              "by default.\n")
         whole = data["whole"]
         table(["work", "median", "rate", "limit", "share", "binds"], [
             [row["name"], f"{number(row['median_ms'])} ms", f"{number(1e3 * row['items'] / row['median_ms'])} "
