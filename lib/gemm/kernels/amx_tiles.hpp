@@ -188,7 +188,7 @@ void multiply_tiles(const TileWork& w) {
   for (std::int64_t row = 0; row < w.row_count;) {
     const std::int64_t left = w.row_count - row;
     const std::int64_t rows = left < kTileRows ? left : kTileRows;
-    const TileConfig config(rows);
+    configure_tiles(rows);
     const Meanwhile meanwhile = meanwhile_of(w, parts, rows, (w.row_count + kTileRows - 1) / kTileRows);
     // All strips of this height under one configuration.
     for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;

@@ -7,7 +7,7 @@
 namespace octavo::gemm {
 
 #ifdef OCTAVO_AMX
-const TileKernel kAmxInt8Kernel{32, 1, false, 256, 16, multiply_tiles<1>};
+const TileKernel kAmxInt8Kernel{32, 1, false, 256, 16, multiply_tiles<1>, release_tiles};
 #else
 const TileKernel kAmxInt8Kernel{32, 1, false, 256, 16, nullptr};
 #endif

@@ -10,29 +10,33 @@
 
 namespace octavo::gemm {
 
-// Tiles are configured while one lives, and given back after, so that threads do not carry their 8 KiB around.
-class TileConfig {
- public:
-  // The first 16 rows are in tiles 0, 1 and 4, the others in 2, 3 and 5; for up to 16 rows all sums are of them.
-  __attribute__((target("amx-tile"))) explicit TileConfig(std::int64_t rows) {
-    struct alignas(64) {
-      std::uint8_t palette = 1, start_row = 0, unused[14] = {};
-      std::uint16_t row_bytes[16] = {};
-      std::uint8_t rows[16] = {};
-    } shape;
-    const auto first = static_cast<std::uint8_t>(rows < 16 ? rows : 16);
-    const auto second = static_cast<std::uint8_t>(rows > 16 ? rows - 16 : first);
-    const std::uint8_t heights[8] = {first, first, second, second, first, second, 16, 16};
-    for (int i = 0; i < 8; ++i) {
-      shape.row_bytes[i] = 64;
-      shape.rows[i] = heights[i];
-    }
-    __asm__ volatile("ldtilecfg %0" ::"m"(shape));  // GCC's intrinsic does not say that it reads all of it
+// Rows of the configuration that this thread's tiles have; 0: none. What one product leaves serves the next.
+inline thread_local std::int64_t configured_rows = 0;
+
+// The first 16 rows are in tiles 0, 1 and 4, the others in 2, 3 and 5; for up to 16 rows all sums are of them.
+__attribute__((target("amx-tile"))) inline void configure_tiles(std::int64_t rows) {
+  if (configured_rows == rows) return;
+  struct alignas(64) {
+    std::uint8_t palette = 1, start_row = 0, unused[14] = {};
+    std::uint16_t row_bytes[16] = {};
+    std::uint8_t rows[16] = {};
+  } shape;
+  const auto first = static_cast<std::uint8_t>(rows < 16 ? rows : 16);
+  const auto second = static_cast<std::uint8_t>(rows > 16 ? rows - 16 : first);
+  const std::uint8_t heights[8] = {first, first, second, second, first, second, 16, 16};
+  for (int i = 0; i < 8; ++i) {
+    shape.row_bytes[i] = 64;
+    shape.rows[i] = heights[i];
   }
-  __attribute__((target("amx-tile"))) ~TileConfig() { _tile_release(); }
-  TileConfig(const TileConfig&) = delete;
-  TileConfig& operator=(const TileConfig&) = delete;
-};
+  __asm__ volatile("ldtilecfg %0" ::"m"(shape));  // GCC's intrinsic does not say that it reads all of it
+  configured_rows = rows;
+}
+
+// Threads do not carry 8 KiB of tiles around between products.
+__attribute__((target("amx-tile"))) inline void release_tiles() {
+  _tile_release();
+  configured_rows = 0;
+}
 
 }  // namespace octavo::gemm
 #endif

@@ -16,6 +16,8 @@ inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes o
 
 inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
 inline constexpr std::int64_t kBlockPanels = 16;
+inline constexpr std::int64_t kRowsThatStay = std::int64_t{3}
+                                              << 18;  // bytes of a block's rows that a second cache keeps
 
 // The rows of each block when `rows` are divided into as few as the kernel lets, of about the same size.
 inline std::int64_t block_rows_of(const TileKernel& kernel, std::int64_t rows, std::int64_t most) {
@@ -65,6 +67,14 @@ struct PackedPanels {
   std::int64_t following = 0;  // further panels behind these, which are wanted next
 };
 
+// Gives back what a kernel has set up on this thread, also when the products are left by an exception.
+struct ReleasedKernel {
+  const TileKernel& kernel;
+  ~ReleasedKernel() {
+    if (kernel.release != nullptr) kernel.release();
+  }
+};
+
 // One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
 // gives their weights at first_step; finish(sums, panel, row, count) takes the sums [count][32] of some rows of a pair
 // of panels. `out` is where it will write 4 bytes for each sum, its rows out_stride bytes apart: fetched in time where
@@ -80,6 +90,8 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
                             : kernel.interleaved ? 2 * kernel.rows
                                                  : (together + 1) / 2 * rows;
   auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(kept * kSumBytes));
+  const ReleasedKernel released{kernel};
+  const bool rows_stay = kernel.parts * rows * steps * 64 <= kRowsThatStay;
   for (std::int64_t step = 0; step < steps; step += cut) {
     const std::int64_t count = std::min(cut, steps - step);
     const PackedPanels weights = packed(step, count);
@@ -98,7 +110,7 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
                   : weights.following >= together ? weights.first - step * kPanelStep + panels * weights.stride
                                                   : nullptr;
       // After the last steps the first ones are wanted again, by the next panels.
-      work.next_step = !weights.lasting ? -1 : !last ? step + count : 0;
+      work.next_step = !weights.lasting || rows_stay ? -1 : !last ? step + count : 0;
       work.pair = panel / 2;
       work.pairs = (panels + 1) / 2;
       work.out = last && out != nullptr ? static_cast<const std::byte*>(out) + panel * kPanelColumns * 4 : nullptr;

@@ -44,6 +44,7 @@ struct TileKernel {
   std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
   std::int64_t cut_steps;   // sums of several strips are cut, so that panels stay in a cache
   void (*multiply)(const TileWork&);
+  void (*release)() = nullptr;     // gives back what multiply leaves set up for the next; null: nothing
   std::int64_t block_panels = 16;  // of a block of columns: its rows are read from memory once for so many
 };
 
