@@ -9,7 +9,7 @@ namespace octavo::gemm {
 
 #ifdef OCTAVO_AMX
 // Rows of several parts are more than the weights: they are read again for twice as many columns.
-const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, multiply_tiles<3>, release_tiles, 32};
+const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, multiply_tiles<3>, release_tiles, 64};
 const TileKernel kAmxOnePartKernel{32, 1, false, 256, 16, multiply_tiles<1>, release_tiles};
 #else
 const TileKernel kAmxThreePartsKernel{32, 3, false, 256, 8, nullptr};
