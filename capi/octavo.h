@@ -835,9 +835,9 @@ typedef struct octavo_trace_options {
 #define OCTAVO_TRACE_OPTIONS_INIT \
   { sizeof(octavo_trace_options), 0, 0, 0, 0 }
 /** Records what this thread runs from now on: one JSON line per operation, with module path, contract, bound dims and
- * shapes, written to the file `path`, which is replaced, or handed to on_record, or both. Meanwhile the message of a
- * broken contract carries the last operations. One trace per thread: INVALID_ARGUMENT when one is running. options may
- * be NULL. */
+ * shapes, written to the file `path`, which is replaced when the trace ends, or handed to on_record, or both. Meanwhile
+ * the message of a broken contract carries the last operations. One trace per thread: INVALID_ARGUMENT when one is
+ * running. options may be NULL. */
 OCTAVO_API octavo_status octavo_trace_begin(const char* path, const octavo_trace_options* options);
 /** Ends this thread's trace and completes the file. INVALID_ARGUMENT when none is running; IO when not everything could
  * be written (the trace has ended all the same). A thread that ends while tracing completes its file, too. */

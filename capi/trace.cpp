@@ -10,6 +10,14 @@ namespace {
 
 struct RunningTrace {
   explicit RunningTrace(const octavo::TraceOptions& options) : trace(options), scope(trace) {}
+  RunningTrace(const RunningTrace&) = delete;
+  RunningTrace& operator=(const RunningTrace&) = delete;
+  ~RunningTrace() {  // of a thread that ends
+    try {
+      trace.close();
+    } catch (...) {
+    }
+  }
   octavo::Trace trace;
   octavo::TraceScope scope;
 };

@@ -51,13 +51,15 @@ Results traced(const GenerateCommand& command, const std::function<Results()>& j
   options.values = command.trace_values;
   options.path = *command.trace;
   octavo::Trace trace(options);
-  Results results;
-  {
+  try {
     const octavo::TraceScope scope(trace);
-    results = job();
+    Results results = job();
+    if (!interrupted) trace.close();
+    return results;
+  } catch (const octavo::Error&) {
+    if (!interrupted) trace.close();  // it shows what led to the error
+    throw;
   }
-  trace.close();
-  return results;
 }
 
 // Opens the model, and says what its files ask for that is not done.

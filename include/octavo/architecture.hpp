@@ -10,10 +10,10 @@
 /// calibration and GPTQ block by block, int8 linears, caches, batches, sessions, generation. Qwen2.5-VL is registered
 /// through the same interface (lib/model/qwen2_5_vl). docs/architectures.md is the lesson.
 ///
-/// Fixed, and the same for all: tokens are embedded by model.embed_tokens; layers are model.layers.0, 1, ..., causal
-/// and run in order over hidden rows in float32; behind them come the RMSNorm model.norm and the product lm_head, which
-/// may be tied to the embedding; pictures, where there is a vision tower, become rows in the place of image pads, with
-/// Qwen2.5-VL's positions. Blocks of a tower are visual.blocks.0, 1, ...
+/// Fixed, and the same for all: tokens are embedded by model.embed_tokens, times a number; layers are model.layers.0,
+/// 1, ..., causal and run in order over hidden rows in float32; behind them come a norm and the product lm_head, which
+/// may be tied to the embedding, and whose results may be scaled and capped; pictures, where there is a vision tower,
+/// become rows in the place of image pads, with Qwen2.5-VL's positions. Blocks of a tower are visual.blocks.0, 1, ...
 #pragma once
 
 #include <cstddef>
@@ -133,6 +133,28 @@ class VisionTower {
   virtual std::unique_ptr<PatchMerger> merger(WeightSource& weights, FloatMath math) const = 0;
 };
 
+// --- Around the layers ----------------------------------------------------------------------------------------------
+
+/// Numbers of the model's two ends, in float32. By default nothing is changed.
+struct LanguageScales {
+  /// A token's row of model.embed_tokens times this: sqrt(hidden_size) in Gemma (Gemma Team 2024, transformers'
+  /// modeling_gemma.py), embedding_multiplier in Granite. Rows of pictures are taken as the tower gives them. Finite,
+  /// not 0.
+  double embedding = 1;
+  /// A logit is what lm_head gives times this: 1 / logits_scaling in Granite, logit_scale in Cohere. Finite, above 0.
+  double logits = 1;
+  /// Then cap * tanh(logit / cap); 0: none. final_logit_softcapping of Gemma 2 (arXiv 2408.00118, section 2). Finite.
+  double logit_cap = 0;
+  bool changes_logits() const noexcept { return logits != 1 || logit_cap != 0; }
+};
+
+/// What stands between the last layer and lm_head.
+struct FinalNorm {
+  /// hidden[rows, H] f32 -> [rows, H], each row by itself, also without data. From many threads at once.
+  std::function<Tensor(const Tensor& hidden)> run;
+  std::size_t weight_bytes = 0;
+};
+
 // --- The architecture -----------------------------------------------------------------------------------------------
 
 /// An architecture, as one config.json describes it. Immutable; its functions may be called from many threads. Every
@@ -151,6 +173,11 @@ class Architecture {
   /// Rotary tables of the rows' positions [3, rows] i64 (temporal, y, x; all equal for text); without data where those
   /// are. By default of base rope_theta over the whole head, in mrope_section's parts where it is stated.
   virtual RotaryTable rotary(const Tensor& positions) const;
+  /// By default 1, 1 and none. Asked for when a model is opened.
+  virtual LanguageScales scales() const noexcept { return {}; }
+  /// By default the RMSNorm model.norm with rms_norm_eps. Its weights are listed between the last layer's and
+  /// lm_head's.
+  virtual FinalNorm final_norm(WeightSource& weights) const;
   /// Null, the default: a model of text alone, which refuses pictures. Lives as long as the architecture.
   virtual const VisionTower* vision() const noexcept { return nullptr; }
   /// Where an engine that divides the model among ranks cuts it (octavo::tensor_parallel_dims).
@@ -181,7 +208,8 @@ void register_architecture(const std::string& model_type, ArchitectureEntry entr
 std::vector<std::string> registered_architectures();
 /// The architecture of a config.json. From any thread.
 /// @throws Error  unsupported naming the model_type and what is registered; what the entry's `read` throws; format
-///                naming the field of its TextConfig or ImageLayout that cannot be; internal where it gives null.
+///                naming the field of its TextConfig, LanguageScales or ImageLayout that cannot be; internal where it
+///                gives null.
 std::shared_ptr<const Architecture> read_architecture(const Json& config);
 
 /// The tensors of an architecture in the order of the forward pass, by what its constructors ask for. With `problems`,

@@ -162,7 +162,7 @@ class AtomicDirectory {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Removes what the AtomicDirectories of this process have written and not committed. Async-signal-safe: for the
+/// Removes what AtomicDirectories and AtomicFiles of this process have not committed. Async-signal-safe: for the
 /// handler of a signal that is about to end the process, which must not go on afterwards. Octavo installs no handler.
 void remove_unfinished_outputs() noexcept;
 

@@ -15,6 +15,7 @@ inline constexpr Contract kRmsNormContract{"rms_norm: x[M,K]:f32 w[K]:f32|bf16|f
 inline constexpr Contract kResidualContract{"residual: x[M,H]:f32 y[M,H]:f32 -> sum[M,H]:f32"};
 inline constexpr Contract kSwigluContract{"swiglu: gate[M,I]:f32 up[M,I]:f32 -> y[M,I]:f32"};
 inline constexpr Contract kGeluContract{"gelu: x[M,I]:f32 -> y[M,I]:f32"};
+inline constexpr Contract kScaleLogitsContract{"scale_logits: x[M,V]:f32 -> y[M,V]:f32"};
 inline constexpr Contract kSplitHeadsContract{"split_heads: x[L,heads*D]:f32 -> y[L,heads,D]:f32"};
 inline constexpr Contract kJoinHeadsContract{"join_heads: x[B,heads,L,D]:f32 -> y[B*L,heads*D]:f32"};
 

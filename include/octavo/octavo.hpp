@@ -25,6 +25,7 @@
 #include "octavo/output_form.hpp"  // answers of a fixed form: JSON schemas, templates
 #include "octavo/generation_config.hpp"  // how answers are chosen and when they end
 #include "octavo/config.hpp"      // a model's configuration as plain structs
+#include "octavo/atomic_file.hpp"  // a file that appears whole, or not at all
 #include "octavo/checkpoint.hpp"  // safetensors, config, compressed-tensors
 #include "octavo/float_math.hpp"  // how precisely floats are multiplied
 #include "octavo/gemm.hpp"        // float and int8 products

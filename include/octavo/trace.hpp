@@ -20,15 +20,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <fstream>
+#include <exception>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "octavo/atomic_file.hpp"
 #include "octavo/json.hpp"
 #include "octavo/ledger.hpp"
 #include "octavo/observer.hpp"
@@ -99,7 +101,8 @@ struct TraceRecord {
 
 struct TraceOptions {
   bool values = false;  ///< statistics of every output that has data; reads them all once more
-  std::string path{};   ///< records go there, one JSON line each, and are not kept in memory; "": kept
+  /// Records go there, one JSON line each, and are not kept in memory; "": kept. The file is there from close() on.
+  std::string path{};
   /// Each record is handed to it instead, as it is made, on the traced thread, which waits; with a path, to both.
   std::function<void(const TraceRecord&)> on_record{};
   // For runs over tensors without data.
@@ -120,7 +123,8 @@ class Trace final : public OperationObserver {
   std::int64_t count() const noexcept { return count_; }                         ///< of all recorded
   std::vector<TraceRecord> take_records() noexcept { return std::move(records_); }
   const std::vector<Error>& problems() const noexcept { return problems_; }  ///< every one, with `go_on`
-  /// Ends the file. @throws Error  io when not everything could be written; the destructor swallows that.
+  /// Ends the file and moves it to its place; destroyed without, a trace leaves that as it was.
+  /// @throws Error  io when not everything could be written: there is no file then.
   void close();
 
   void on_call(std::string_view phase) override;
@@ -132,10 +136,12 @@ class Trace final : public OperationObserver {
 
  private:
   bool folded(const TraceRecord& record);
+  void write(const TraceRecord& record) noexcept;  ///< a full disk does not end the run
 
   static constexpr std::size_t kRecent = 5;
   TraceOptions options_;
-  std::ofstream file_;
+  std::unique_ptr<AtomicFile> file_;  // until it is closed
+  std::exception_ptr not_written_;    // what close() is to throw
   std::vector<TraceRecord> records_;
   std::deque<std::string> recent_;
   std::int64_t count_ = 0, call_ = -1;

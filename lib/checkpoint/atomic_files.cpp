@@ -1,14 +1,18 @@
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
 #include <fstream>
-#include <utility>
-#include <vector>
+#include <optional>
 
 #include "file_writer.hpp"
+#include "octavo/atomic_file.hpp"
 #include "octavo/checkpoint.hpp"
+#include "unfinished.hpp"
 
 namespace octavo {
 namespace {
@@ -44,50 +48,97 @@ fs::path checked(const std::string& path, std::string_view mark) {
   return target;
 }
 
+std::string path_beside(const fs::path& target) {
+  static std::atomic<std::uint64_t> next{0};  // several may be written at a time
+  return (target.parent_path() / ("." + target.filename().string() + ".octavo-tmp-" + std::to_string(::getpid()) + "." +
+                                  std::to_string(next++)))
+      .string();
+}
+
 /// A file beside its place; removed unless it got there.
 class Beside {
  public:
-  Beside(const NewFile& file, std::size_t index) : target_(checked(file.path, file.mark)) {
-    path_ = (target_.parent_path() / ("." + target_.filename().string() + ".octavo-tmp-" + std::to_string(::getpid()) +
-                                      "." + std::to_string(index)))
-                .string();
-    try {
-      FileWriter writer(path_);
-      writer.write(file.content);
-      writer.close();
-    } catch (...) {
-      remove();
-      throw;
-    }
+  Beside(const std::string& path, std::string_view mark)
+      : target_(checked(path, mark)), path_(path_beside(target_)), writer_(path_) {
+    unfinished_.name(path_, -1);
   }
-  Beside(Beside&& other) noexcept : target_(std::move(other.target_)), path_(std::exchange(other.path_, {})) {}
-  Beside& operator=(Beside&&) = delete;
-  ~Beside() { remove(); }
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
+  ~Beside() {
+    if (!moved_) static_cast<void>(std::remove(path_.c_str()));
+  }
 
+  FileWriter& writer() noexcept { return writer_; }
+  /// Of a file that is written and closed.
   void move_in() {
     if (std::rename(path_.c_str(), target_.c_str()) != 0)
       throw os_error("rename " + path_ + " to", target_.string(), errno);
-    path_.clear();
+    moved_ = true;
+    unfinished_.forget();
     sync_path(target_.parent_path().string(), true);
   }
 
  private:
-  void remove() noexcept {
-    if (!path_.empty()) static_cast<void>(std::remove(path_.c_str()));
-  }
   fs::path target_;
   std::string path_;
+  FileWriter writer_;
+  checkpoint_detail::Unfinished unfinished_;
+  bool moved_ = false;
 };
+
+/// What cannot be replaced by a rename.
+bool is_pipe_or_device(const std::string& path) {
+  std::error_code failed;
+  const fs::file_status status = fs::status(path, failed);
+  return fs::is_fifo(status) || fs::is_character_file(status) || fs::is_socket(status);
+}
 
 }  // namespace
 
 void check_new_file(const std::string& path, std::string_view mark) { static_cast<void>(checked(path, mark)); }
 
 void write_files(std::span<const NewFile> files) {
-  std::vector<Beside> written;
-  written.reserve(files.size());
-  for (const NewFile& file : files) written.emplace_back(file, written.size());
+  std::deque<Beside> written;
+  for (const NewFile& file : files) {
+    FileWriter& writer = written.emplace_back(file.path, file.mark).writer();
+    writer.write(file.content);
+    writer.close();
+  }
   for (Beside& file : written) file.move_in();
+}
+
+struct AtomicFile::Impl {
+  Impl(const std::string& path, std::string_view mark) {
+    if (is_pipe_or_device(path))
+      direct.emplace(path);
+    else
+      beside.emplace(path, mark);
+  }
+  FileWriter& writer() { return beside ? beside->writer() : *direct; }
+  void flush() {
+    writer().write(collected);
+    collected.clear();
+  }
+
+  std::optional<Beside> beside;
+  std::optional<FileWriter> direct;
+  std::string collected;
+};
+
+AtomicFile::AtomicFile(const std::string& path, std::string_view mark) : impl_(std::make_unique<Impl>(path, mark)) {}
+AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
+AtomicFile::~AtomicFile() = default;
+
+void AtomicFile::write(std::string_view content) {
+  constexpr std::size_t kMostCollected = std::size_t{1} << 16;
+  impl_->collected += content;
+  if (impl_->collected.size() >= kMostCollected) impl_->flush();
+}
+
+void AtomicFile::commit() {
+  impl_->flush();
+  impl_->writer().close();
+  if (impl_->beside) impl_->beside->move_in();
 }
 
 }  // namespace octavo

@@ -63,7 +63,7 @@ void remove_all_unfinished() noexcept {
     // Twice: another thread may have made a file meanwhile.
     for (int attempt = 0; attempt < 2; ++attempt) {
       if (entry.descriptor >= 0) remove_files(entry.descriptor);
-      if (::rmdir(path) == 0) break;
+      if ((entry.descriptor >= 0 ? ::rmdir(path) : ::unlink(path)) == 0) break;
     }
   }
 }

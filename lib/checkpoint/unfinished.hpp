@@ -1,4 +1,4 @@
-// The output directories that this process is writing, in a form that a signal handler may read.
+// The output directories and files that this process is writing, in a form that a signal handler may read.
 #pragma once
 
 #include <atomic>
@@ -6,8 +6,8 @@
 
 namespace octavo::checkpoint_detail {
 
-/// Names one directory, open as `descriptor`, while it lives. Where very many are being written at once, the last ones
-/// are not named. Neither path nor descriptor may change meanwhile.
+/// Names one directory, open as `descriptor`, or one file, of descriptor -1, while it lives. Where very many are being
+/// written at once, the last ones are not named. Neither path nor descriptor may change meanwhile.
 class Unfinished {
  public:
   Unfinished() = default;

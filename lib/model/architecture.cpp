@@ -100,6 +100,11 @@ RotaryTable Architecture::rotary(const Tensor& positions) const {
                      config.mrope_section == kUnstated ? whole : config.mrope_section, "model");
 }
 
+FinalNorm Architecture::final_norm(WeightSource& weights) const {
+  const RmsNorm norm = load_norm(weights, "model.norm", {text().hidden_size, "hidden_size"}, text().rms_norm_eps);
+  return {norm, norm.weight.size_bytes()};
+}
+
 std::vector<ParallelDim> Architecture::tensor_parallel_dims(const Checkpoint& checkpoint,
                                                             std::int64_t /*ranks*/) const {
   throw Error(ErrorCode::unsupported, checkpoint.config().where() + ": the architecture " +

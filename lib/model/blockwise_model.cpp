@@ -22,8 +22,8 @@ class ArchitectureBlocks final : public BlockwiseModel {
         weights_(checkpoint_),
         embedding_(tower() != nullptr ? tower()->embedding(weights_, options.vision_math) : nullptr),
         merger_(tower() != nullptr ? tower()->merger(weights_, options.vision_math) : nullptr),
-        tokens_(weights_, text(), layout_.image_token_id),
-        head_(weights_, text(), tokens_.table(), found_.is_tied, options) {}
+        tokens_(weights_, *found_.architecture, layout_.image_token_id),
+        head_(weights_, *found_.architecture, tokens_.table(), found_.is_tied, options) {}
 
   std::int64_t num_blocks(Tower which) const override {
     if (which == Tower::language) return text().num_hidden_layers;

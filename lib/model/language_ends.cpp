@@ -68,12 +68,21 @@ LanguageContext context_of(const Architecture& architecture, const ImageLayout& 
   return context;
 }
 
-TokenEmbedding::TokenEmbedding(WeightSource& weights, const TextConfig& text, std::int32_t image_token_id)
-    : width_(text.hidden_size),
+namespace {
+
+Tensor load_table(WeightSource& weights, const TextConfig& text) {
+  const Extent vocab{text.vocab_size, "vocab_size"}, width{text.hidden_size, "hidden_size"};
+  return weights.tensor("model.embed_tokens.weight", Shape{vocab.size, width.size},
+                        vocab.reason() + ", " + width.reason());
+}
+
+}  // namespace
+
+TokenEmbedding::TokenEmbedding(WeightSource& weights, const Architecture& architecture, std::int32_t image_token_id)
+    : width_(architecture.text().hidden_size),
+      factor_(static_cast<float>(architecture.scales().embedding)),
       image_token_id_(image_token_id),
-      table_(weights.tensor(
-          "model.embed_tokens.weight", Shape{text.vocab_size, text.hidden_size},
-          Extent{text.vocab_size, "vocab_size"}.reason() + ", " + Extent{text.hidden_size, "hidden_size"}.reason())) {}
+      table_(load_table(weights, architecture.text())) {}
 
 float* TokenEmbedding::embed_sequence(const SequenceCall& sequence, float* out) const {
   const Tensor& vision = sequence.vision;
@@ -89,6 +98,7 @@ float* TokenEmbedding::embed_sequence(const SequenceCall& sequence, float* out) 
       std::memcpy(out, vision.data<float>() + next_row++ * width_, static_cast<std::size_t>(width_) * sizeof(float));
     } else {
       read_row(table_, ids[i], out);
+      if (factor_ != 1) std::transform(out, out + width_, out, [this](float value) { return value * factor_; });
     }
   }
   return out;
@@ -113,6 +123,7 @@ Tensor TokenEmbedding::embed(std::span<const SequenceCall> sequences) const {
     float* out = hidden.mutable_data<float>();
     for (const SequenceCall& sequence : sequences) out = embed_sequence(sequence, out);
   }
+  if (factor_ != 1) announce_note([this] { return "rows of tokens times " + std::to_string(factor_); });
   binder.done({{"x", hidden}});
   return hidden;
 }
@@ -134,16 +145,19 @@ LoadedLinear load_lm_head(WeightSource& weights, const TextConfig& text, const T
 
 }  // namespace
 
-LanguageHead::LanguageHead(WeightSource& weights, const TextConfig& text, const Tensor& table, bool tied,
+LanguageHead::LanguageHead(WeightSource& weights, const Architecture& architecture, const Tensor& table, bool tied,
                            const ModelOptions& options)
-    : norm_(load_norm(weights, "model.norm", {text.hidden_size, "hidden_size"}, text.rms_norm_eps)),
+    : norm_(architecture.final_norm(weights)),
+      scales_(architecture.scales()),
       head_is_table_(tied),
-      lm_head_(load_lm_head(weights, text, table, tied, options.language_math)) {
+      lm_head_(load_lm_head(weights, architecture.text(), table, tied, options.language_math)) {
+  if (!norm_.run) throw Error(ErrorCode::internal, "Architecture::final_norm gave a norm without `run`");
   if (tied && !table.is_meta())
     log_line(LogLevel::info, "model",
              [] { return std::string("lm_head is tied: it multiplies by the embedding's table"); });
   if (options.lm_head != HeadWeights::int8 || lm_head_.linear.kind() != LinearKind::floating || table.is_meta()) {
-    screen_ = LazyHeadScreen::of(lm_head_.linear, lm_head_.stored.weight);
+    // Scaled and capped, two logits may become one, so that another token than the product's largest is the first.
+    if (!scales_.changes_logits()) screen_ = LazyHeadScreen::of(lm_head_.linear, lm_head_.stored.weight);
     return;
   }
   lm_head_.linear = int8_copy(lm_head_.linear.module_path(), lm_head_.stored.weight, options.language_math);
@@ -151,14 +165,16 @@ LanguageHead::LanguageHead(WeightSource& weights, const TextConfig& text, const 
 }
 
 Tensor LanguageHead::logits(const Tensor& hidden) const {
-  const Tensor normed = norm_(hidden);
+  const Tensor normed = norm_.run(hidden);
   if (head_is_table_) announce_note([] { return "tied: the embedding's table"; });
-  return lm_head_.linear.forward(normed);
+  Tensor logits = lm_head_.linear.forward(normed);
+  if (scales_.changes_logits()) scale_logits(logits, scales_);
+  return logits;
 }
 
 Tensor LanguageHead::largest(const Tensor& hidden, std::span<const std::int32_t> exact) const {
   if (!screen_ || hidden.dim(0) > HeadScreen::kMostRows) return {};
-  return screen_->logits(norm_(hidden), exact);
+  return screen_->logits(norm_.run(hidden), exact);
 }
 
 std::size_t LanguageHead::screen_bytes() const noexcept {
@@ -167,7 +183,7 @@ std::size_t LanguageHead::screen_bytes() const noexcept {
 }
 
 std::size_t LanguageHead::weight_bytes() const noexcept {
-  return norm_.weight.size_bytes() + (head_is_table_ ? 0 : lm_head_.linear.weight_bytes()) + screen_bytes();
+  return norm_.weight_bytes + (head_is_table_ ? 0 : lm_head_.linear.weight_bytes()) + screen_bytes();
 }
 
 }  // namespace octavo::model

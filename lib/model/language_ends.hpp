@@ -54,7 +54,7 @@ LanguageContext context_of(const Architecture& architecture, const ImageLayout& 
 /// model.embed_tokens, and the tower's rows in the place of pads.
 class TokenEmbedding {
  public:
-  TokenEmbedding(WeightSource& weights, const TextConfig& text, std::int32_t image_token_id);
+  TokenEmbedding(WeightSource& weights, const Architecture& architecture, std::int32_t image_token_id);
   /// Embeds all rows, and writes each sequence's vision rows over its pads among ids[0, generated_from).
   Tensor embed(std::span<const SequenceCall> sequences) const;
   const Tensor& table() const noexcept { return table_; }  // [V,H] as stored
@@ -65,31 +65,33 @@ class TokenEmbedding {
   float* embed_sequence(const SequenceCall& sequence, float* out) const;  ///< returns the end of its last row
 
   std::int64_t width_;
+  float factor_;  ///< of a token's row
   std::int32_t image_token_id_;
   Tensor table_;  // [V,H] as stored
 };
 
-/// model.norm and lm_head.
+/// The final norm, lm_head, and what is done to its logits.
 class LanguageHead {
  public:
   /// @param tied  lm_head is the embedding's table; as ModelOptions::lm_head asks, a copy of it in int8.
-  LanguageHead(WeightSource& weights, const TextConfig& text, const Tensor& table, bool tied,
+  LanguageHead(WeightSource& weights, const Architecture& architecture, const Tensor& table, bool tied,
                const ModelOptions& options);
   Tensor logits(const Tensor& hidden) const;  // [rows, H] -> [rows, V]
   /// The same where a logit may be the largest of its row or is one of `exact`, -infinity elsewhere: without reading
   /// all of lm_head. Undefined where that cannot be had (HeadScreen).
   Tensor largest(const Tensor& hidden, std::span<const std::int32_t> exact) const;
-  Tensor normed(const Tensor& hidden) const { return norm_(hidden); }
+  Tensor normed(const Tensor& hidden) const { return norm_.run(hidden); }
   bool may_screen() const noexcept { return screen_ != nullptr && current_observer() == nullptr; }
   LinearInfo info() const { return lm_head_.info; }
   std::size_t weight_bytes() const noexcept;  ///< but for a table that is the embedding's
   std::size_t screen_bytes() const noexcept;
 
  private:
-  RmsNorm norm_;        // [H]
+  FinalNorm norm_;
+  LanguageScales scales_;
   bool head_is_table_;  ///< lm_head multiplies by the table itself
   LoadedLinear lm_head_;
-  std::shared_ptr<const LazyHeadScreen> screen_;  ///< null: there is none to be had
+  std::shared_ptr<const LazyHeadScreen> screen_;  ///< null: there is none to be had, or logits are more than products
 };
 
 }  // namespace octavo::model

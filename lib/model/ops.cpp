@@ -141,5 +141,22 @@ void read_row(const Tensor& table, std::int64_t index, float* out) {
   }
 }
 
+void scale_logits(Tensor& logits, const LanguageScales& scales) {
+  if (!logits.is_meta()) {
+    float* values = logits.mutable_data<float>();
+    const auto factor = static_cast<float>(scales.logits);
+    const auto cap = static_cast<float>(scales.logit_cap);
+    parallel_for(logits.numel(), kGrainElements / 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        values[i] *= factor;
+        if (cap != 0 && std::isfinite(values[i])) values[i] = cap * std::tanh(values[i] / cap);  // infinity shows
+      }
+    });
+  }
+  report_operation(kScaleLogitsContract, "lm_head", [&](Binder& binder) {
+    binder.arg("x", logits).done({{"y", logits}});
+  });
+}
+
 }  // namespace model
 }  // namespace octavo

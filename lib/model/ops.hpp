@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "octavo/architecture.hpp"
 #include "octavo/model_operations.hpp"
 
 namespace octavo::model {
@@ -12,5 +13,8 @@ Tensor gather_groups(const Tensor& x, const Tensor& order, std::int64_t group);
 
 /// Writes row `index` of table[V,K] (any float type) as f32 to out[K].
 void read_row(const Tensor& table, std::int64_t index, float* out);
+
+/// logits[M,V] f32, in place: times scales.logits, then scales.logit_cap * tanh(x / scales.logit_cap).
+void scale_logits(Tensor& logits, const LanguageScales& scales);
 
 }  // namespace octavo::model

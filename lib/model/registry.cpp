@@ -76,6 +76,17 @@ void require_text(const TextConfig& text, const Requirements& require) {
     require.refuse("rms_norm_eps is " + std::to_string(text.rms_norm_eps) + ", it must be finite and not negative");
 }
 
+void require_scales(const LanguageScales& scales, const Requirements& require) {
+  const auto refuse = [&](const char* field, double value, const char* why) {
+    require.refuse("the scale `" + std::string(field) + "` is " + std::to_string(value) + ", it must be finite and " +
+                   why);
+  };
+  if (!std::isfinite(scales.embedding) || scales.embedding == 0) refuse("embedding", scales.embedding, "not 0");
+  if (!std::isfinite(scales.logits) || !(scales.logits > 0)) refuse("logits", scales.logits, "above 0");
+  if (!std::isfinite(scales.logit_cap) || !(scales.logit_cap >= 0))
+    refuse("logit_cap", scales.logit_cap, "not negative");
+}
+
 void require_tower(const VisionTower& tower, const TextConfig& text, const Requirements& require) {
   const ImageLayout layout = tower.layout();
   require.extent("the number of vision blocks", tower.num_blocks());
@@ -178,6 +189,7 @@ std::shared_ptr<const Architecture> read_architecture(const Json& config) {
     throw Error(ErrorCode::internal, config.where() + ": `read` of the architecture " + type + " gave null");
   const model::Requirements require(config);
   model::require_text(architecture->text(), require);
+  model::require_scales(architecture->scales(), require);
   if (const VisionTower* tower = architecture->vision()) model::require_tower(*tower, architecture->text(), require);
   return architecture;
 }
@@ -193,9 +205,9 @@ std::vector<ExpectedTensor> expected_tensors(const Checkpoint& checkpoint, const
     for (std::int64_t i = 0; i < tower->num_blocks(); ++i) tower->block(weights, i, kAny);
     tower->merger(weights, kAny);
   }
-  const model::TokenEmbedding tokens(weights, text, -1);
+  const model::TokenEmbedding tokens(weights, architecture, -1);
   for (std::int64_t i = 0; i < text.num_hidden_layers; ++i) architecture.layer(weights, i, kAny);
-  const model::LanguageHead head(weights, text, tokens.table(), tied, {});
+  const model::LanguageHead head(weights, architecture, tokens.table(), tied, {});
   if (tied) {
     // Fine-tunes of tied models sometimes keep a copy.
     const auto table = std::find_if(weights.tensors.begin(), weights.tensors.end(), [](const ExpectedTensor& tensor) {

@@ -103,8 +103,8 @@ RuntimeModel::RuntimeModel(WeightSource& weights, FoundArchitecture found, const
       layout_(layout_of(*found_.architecture)),
       embedding_(vision() != nullptr ? vision()->embedding(weights, options.vision_math) : nullptr),
       merger_(vision() != nullptr ? vision()->merger(weights, options.vision_math) : nullptr),
-      tokens_(weights, text(), layout_.image_token_id),
-      head_(weights, text(), tokens_.table(), found_.is_tied, options) {}
+      tokens_(weights, *found_.architecture, layout_.image_token_id),
+      head_(weights, *found_.architecture, tokens_.table(), found_.is_tied, options) {}
 
 void RuntimeModel::load_blocks(WeightSource& weights, const ModelOptions& options, OpenSteps& steps,
                                const std::function<std::string()>& take_stored) {

@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <ostream>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "octavo/trace.hpp"
@@ -15,17 +13,13 @@ std::string header_line(bool values) {
   return JsonBuilder::object().set("octavo_trace", 1).set("values", values).dump();
 }
 
-/// A file that is there is replaced where it is a trace, or empty: not a picture, samples or weights.
-void refuse_to_replace(const std::string& path) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed)) return;
-  constexpr std::string_view kMark = "{\"octavo_trace\"";
-  std::ifstream stream(path, std::ios::binary);
-  std::string start(kMark.size(), '\0');
-  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  if (start == kMark || (stream.gcount() == 0 && stream.eof())) return;
-  throw Error(ErrorCode::exists,
-              "trace: " + path + " exists and is no trace, so it is not replaced; choose another name");
+std::unique_ptr<AtomicFile> create(const std::string& path) {
+  try {
+    return std::make_unique<AtomicFile>(path, "{\"octavo_trace\"");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) throw;
+    throw Error(ErrorCode::io, std::string("trace: ") + error.what());  // the code that 0.1 gave for any such file
+  }
 }
 
 }  // namespace
@@ -37,19 +31,25 @@ void write_trace(std::ostream& to, std::span<const TraceRecord> records, bool va
 
 Trace::Trace(TraceOptions options) : options_(std::move(options)) {
   if (options_.path.empty()) return;
-  refuse_to_replace(options_.path);
-  file_.open(options_.path, std::ios::binary | std::ios::trunc);
-  file_ << header_line(options_.values) << '\n';
-  if (!file_) throw Error(ErrorCode::io, "trace: cannot create " + options_.path);
+  file_ = create(options_.path);
+  file_->write(header_line(options_.values) + '\n');
 }
 
 Trace::~Trace() = default;
 
 void Trace::close() {
-  if (options_.path.empty() || !file_.is_open()) return;
-  file_.close();
-  if (!file_)
-    throw Error(ErrorCode::io, "trace: " + options_.path + " could not be written to its end: is the disk full?");
+  const std::unique_ptr<AtomicFile> file = std::move(file_);
+  if (not_written_) std::rethrow_exception(std::exchange(not_written_, nullptr));
+  if (file) file->commit();
+}
+
+void Trace::write(const TraceRecord& record) noexcept {
+  if (!file_ || not_written_) return;
+  try {
+    file_->write(record.to_json().dump() + '\n');
+  } catch (...) {
+    not_written_ = std::current_exception();
+  }
 }
 
 void Trace::on_call(std::string_view phase) {
@@ -90,8 +90,8 @@ void Trace::on_operation(const ObservedOperation& operation) {
   if (options_.on_record) options_.on_record(record);
   if (options_.path.empty() && !options_.on_record)
     records_.push_back(std::move(record));
-  else if (file_.is_open() && file_)  // a full disk is reported by close(), and does not end the run
-    file_ << record.to_json().dump() << '\n';
+  else
+    write(record);
 }
 
 bool Trace::on_problem(const Error& broken) {

@@ -135,7 +135,7 @@ done
 
 # Traces.
 refused "values without a trace" 2 "--trace FILE" generate "$model" --prompt Hello --trace-values
-refused "a trace that cannot be written" 1 "cannot create" generate "$model" --prompt Hello --trace "$work/nowhere/t.jsonl"
+refused "a trace that cannot be written" 1 "does not exist; create it first" generate "$model" --prompt Hello --trace "$work/nowhere/t.jsonl"
 refused "no such trace" 1 "cannot open" trace "$work/nowhere.jsonl"
 refused "three traces" 2 "unexpected argument c" trace a b c
 refused "a bound for one trace" 2 "need two traces" trace "$work/nowhere.jsonl" --bound 1

@@ -29,8 +29,10 @@ interrupted() {
   grep -v '^measuring ' "$work/err" >"$work/lines"
   [ "$(wc -l <"$work/lines")" -eq 1 ] && grep -qF -- "octavo: $text" "$work/lines" ||
     fail "$name: the message is not \"octavo: $text\" alone"
-  [ -z "$(ls -A "$work/place")" ] || fail "$name: left behind $(ls -A "$work/place")"
+  nothing_more "$name"
 }
+kept=
+nothing_more() { [ "$(ls -A "$work/place")" = "$kept" ] || fail "$1: left $(ls -A "$work/place")"; }
 
 # The limits of more threads than there are processors, and everything else for ten minutes: no end by itself.
 bench=(bench "$model" --json --svg "$work/place/chart.svg" --seconds 600)
@@ -46,4 +48,26 @@ for part in memory "the machine" linears attention pictures "the model"; do
   interrupted "bench, $part" "measuring $part" "bench: cancelled; nothing was written" "${bench[@]}" "${only[@]}"
   [ ! -s "$work/out" ] || fail "bench, $part: part of a document"
 done
+
+# A trace is there as a whole, or the old one is.
+generate=(generate "$model" --image "$model/eval/000.png" --prompt "Where is the purple circle?" --ignore-eos -n 3000)
+traced=("${generate[@]}" --no-cache --trace "$work/place/run.jsonl")
+interrupted "a trace" bbox "interrupted after" "${traced[@]}"
+cases=$((cases + 1))
+"$octavo" generate "$model" --prompt Hello -n 2 --trace "$work/place/run.jsonl" >"$work/out" 2>"$work/err" || fail "a trace"
+"$octavo" trace "$work/place/run.jsonl" >"$work/out" 2>"$work/err" || fail "a trace cannot be read"
+cp "$work/place/run.jsonl" "$work/old"
+kept=run.jsonl
+interrupted "a trace over another" bbox "interrupted after" "${traced[@]}"
+cmp -s "$work/old" "$work/place/run.jsonl" || fail "a trace over another: the old one changed"
+# The second Ctrl-C does not wait, and removes what there is of it, too.
+cases=$((cases + 1))
+env --default-signal=INT "$octavo" "${traced[@]}" >"$work/out" 2>"$work/err" </dev/null &
+job=$!
+until grep -qF bbox "$work/out" || ! kill -0 "$job" 2>/dev/null; do sleep 0.02; done
+kill -s INT "$job" && kill -s INT "$job" 2>/dev/null
+wait "$job"
+[ $? -eq 1 ] || fail "a trace, two signals: not exit status 1"
+nothing_more "a trace, two signals"
+cmp -s "$work/old" "$work/place/run.jsonl" || fail "a trace, two signals: the old one changed"
 finish

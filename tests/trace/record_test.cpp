@@ -329,7 +329,8 @@ TEST_CASE("what is no trace is refused with file and line") {
     file.write(std::string("{\"octavo_trace\": 1}\n") + line + "\n");
     CHECK_THROWS_AS(octavo::read_trace(file.path()), octavo::Error);
   }
-  CHECK(message_of([] { Trace({.path = "/no/such/directory/t"}); }) == "trace: cannot create /no/such/directory/t");
+  CHECK(message_of([] { Trace({.path = "/no/such/directory/t"}); }) ==
+        "trace: /no/such/directory/t: the directory to put it in, /no/such/directory, does not exist; create it first");
 }
 
 TEST_CASE("the table has a line per record and columns that align") {
