@@ -43,7 +43,9 @@ class LayerCall : public BlockCall {
  public:
   /// Made by the library. `cache_layer`: of the caches, the layer's place among those that run.
   LayerCall(const model::LanguageContext& context, std::int64_t cache_layer, LinearObserver* watcher) noexcept
-      : BlockCall{watcher}, context_(context), cache_layer_(cache_layer) {}
+      : context_(context), cache_layer_(cache_layer) {
+    observer = watcher;
+  }
   /// What Architecture::rotary made of the rows' positions, for apply_rotary. [rows, head_dim]
   const RotaryTable& rotary() const noexcept;
   /// Causal attention: each sequence over its own rows and, where it has a cache, what that holds; the cache takes the

@@ -151,6 +151,8 @@ void require_structure(const Checkpoint& checkpoint) {
 
 }  // namespace model
 
+// `entry` is moved, in a template that clang-tidy does not look into.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void register_architecture(const std::string& model_type, ArchitectureEntry entry) {
   if (model_type.empty() || !entry.read)
     throw Error(ErrorCode::invalid_argument,

@@ -112,6 +112,8 @@ static void cancelled_in_the_middle(Host* host, octavo_cancel* cancel, octavo_st
     CHECK(same_session(host->session, before));
   }
   CHECK(call(host) == OCTAVO_OK);
+  octavo_tensor_release(host->made);
+  host->made = NULL;
   CHECK(octavo_cancel_use(NULL) == OCTAVO_OK);
   octavo_cancel_request(cancel); /* nobody looks */
   CHECK(call == logits || call(host) == OCTAVO_OK);
