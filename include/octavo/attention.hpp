@@ -60,6 +60,8 @@ class Mask {
 /// magnitude / 127, symmetric. A row with NaN or infinity reads back as NaN from s8. docs/attention.md has the errors.
 class KvCache {
  public:
+  /// Its memory is only reserved: pages are used from the first position that is written to them, however large
+  /// `capacity` is (not where a MemoryPool or an allocator of the caller's gives it used memory).
   /// @throws Error  invalid_argument when an extent is not positive, or dtype is none of f32, bf16 and s8.
   KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
           DType dtype = DType::f32);

@@ -17,16 +17,10 @@ namespace detail {
 
 Pool current_pool() noexcept { return {current, &current_allocator()}; }
 
-void* allocate_block(const Allocator& allocator, std::size_t bytes) {
-  const bool large = bytes >= kHugePage;
-  void* block = allocator.allocate(bytes, large ? kHugePage : MemoryPool::State::kAlignment, allocator.user_data);
-  if (large && block != nullptr) advise_huge_pages(block, bytes);
-  return block;
-}
-
 void* take(const Pool& pool, std::size_t bytes) {
   if (pool.state != nullptr) return pool.state->take(bytes);
-  return allocate_block(*pool.allocator, std::max<std::size_t>(bytes, 1));
+  return pool.allocator->allocate(std::max<std::size_t>(bytes, 1), MemoryPool::State::kAlignment,
+                                  pool.allocator->user_data);
 }
 
 void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept {
@@ -35,6 +29,13 @@ void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept {
 }
 
 }  // namespace detail
+
+void* MemoryPool::State::allocate(std::size_t size) {
+  const bool large = size >= detail::kHugePage;
+  void* block = allocator.allocate(size, large ? detail::kHugePage : kAlignment, allocator.user_data);
+  if (large && block != nullptr) detail::advise_huge_pages(block, size);
+  return block;
+}
 
 MemoryPool::MemoryPool() : state_(std::make_shared<State>()) {}
 

@@ -11,12 +11,6 @@
 
 namespace octavo {
 
-namespace detail {
-/// What tensors live in: aligned to 64 bytes, and where a huge page fits, in huge pages: a product's results go to
-/// other pages in every row. Null when the system has no more.
-void* allocate_block(const Allocator& allocator, std::size_t bytes);
-}  // namespace detail
-
 struct MemoryPool::State {
   static constexpr std::size_t kAlignment = 64;
 
@@ -42,7 +36,7 @@ struct MemoryPool::State {
       held -= size;
       return block;
     }
-    void* block = detail::allocate_block(allocator, size);
+    void* block = allocate(size);
     if (block == nullptr) return nullptr;
     taken += size;
     ++count[size];
@@ -67,6 +61,10 @@ struct MemoryPool::State {
       free.clear();
     }
   }
+
+  /// In huge pages where they fit: a product's results go to other pages in every row. Not so memory of no pool, such
+  /// as caches, which fill as they go and must not take 2 MiB for each head's first row.
+  void* allocate(std::size_t size);
 
   const Allocator& allocator = detail::current_allocator();
   std::mutex mutex;

@@ -1,4 +1,8 @@
 // The key/value cache and the sequence state: what must agree between calls.
+#include <unistd.h>
+
+#include <fstream>
+
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -22,6 +26,13 @@ std::vector<std::int32_t> ids(std::initializer_list<std::pair<std::int32_t, int>
 
 using Positions = std::vector<std::int64_t>;
 
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t all = 0, resident = 0;  // pages
+  statm >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
 }  // namespace
 
 TEST_CASE("the cache returns what was appended, over several commits") {
@@ -42,6 +53,16 @@ TEST_CASE("the cache returns what was appended, over several commits") {
     CHECK(cache.length() == past);
   }
   CHECK((cache.capacity() == 10 && cache.num_layers() == 2 && cache.size_bytes() == 2 * 2 * 3 * 10 * 4 * 4));
+}
+
+TEST_CASE("the cache takes memory as it fills") {
+  const std::int64_t before = resident_bytes();
+  KvCache cache(16, 4, 128, 32768);  // 2 GiB
+  const Tensor row = random({1, 4, 1, 128}, 1);
+  for (std::int64_t layer = 0; layer < 16; ++layer) cache.append(layer, row, row, "");
+  cache.commit(1);
+  CHECK(before > 0);
+  CHECK(resident_bytes() - before < 16 << 20);  // heads' first rows are in 128 places: pages of 2 MiB would be 256 MiB
 }
 
 TEST_CASE("the cache takes permuted rows as projections leave them") {
