@@ -61,7 +61,7 @@ class Mask {
 class KvCache {
  public:
   /// Its memory is only reserved: pages are used from the first position that is written to them, however large
-  /// `capacity` is (not where a MemoryPool or an allocator of the caller's gives it used memory).
+  /// `capacity` is. It comes from the allocator (octavo/allocator.hpp), also where the thread has a MemoryPool.
   /// @throws Error  invalid_argument when an extent is not positive, or dtype is none of f32, bf16 and s8.
   KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_t head_dim, std::int64_t capacity,
           DType dtype = DType::f32);

@@ -4,6 +4,7 @@
 #include "cache_rows.hpp"
 #include "octavo/attention.hpp"
 #include "octavo/detail/checked.hpp"
+#include "octavo/memory_pool.hpp"
 #include "octavo/parallel.hpp"
 
 namespace octavo {
@@ -63,6 +64,7 @@ KvCache::KvCache(std::int64_t num_layers, std::int64_t num_kv_heads, std::int64_
   impl_->capacity = capacity;
   impl_->dtype = dtype;
   impl_->has_data = has_data;
+  const MemoryPoolScope fresh(nullptr);  // pages that nothing has used yet, and small ones
   const auto part = [&] {
     const auto make = has_data ? &Tensor::empty : &Tensor::meta;
     Impl::Part made{make(dtype, {1, num_kv_heads, capacity, head_dim}), {}};

@@ -24,10 +24,10 @@ class Generation {
   }
 
   std::vector<GenerateResult> run() {
-    const MemoryPool pool;  // every step takes the memory that the step before has let go
+    MemoryPool pool;  // every step takes the memory that the step before has let go
     const MemoryPoolScope scope(pool);
     try {
-      run_steps();
+      run_steps(pool);
     } catch (const Error& error) {
       if (!sequences_.front().cancelled_by(error)) throw;
       for (Sequence& sequence : sequences_)
@@ -51,7 +51,9 @@ class Generation {
     in_context("sequence " + std::to_string(index), std::forward<Job>(job));
   }
 
-  void run_steps() {
+  /// What pictures took is not needed by prompts, nor what prompts took by single tokens: `pool` is trimmed behind
+  /// each.
+  void run_steps(MemoryPool& pool) {
     std::vector<Sequence*> running, reading;
     for (std::size_t i = 0; i < sequences_.size(); ++i) {
       if (sequences_[i].finished()) continue;
@@ -60,7 +62,9 @@ class Generation {
     }
     // All prompts first, and then all go on together.
     for (reading = running; !running.empty();) {
+      const bool prompts = !reading.empty();
       std::erase_if(reading, [](const Sequence* sequence) { return !sequence->reading(); });
+      if (prompts && reading.empty()) pool.trim();
       steps_.run(reading.empty() ? running : reading, options_.prefill_chunk, cancel_);
       rethrow_failure();
       for (Sequence* sequence : running)

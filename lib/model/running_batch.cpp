@@ -151,7 +151,7 @@ struct RunningBatch::Impl {
       finished.push_back(std::move(one));
       member = members.erase(member);
     }
-    // Their caches lie in the pool: the next ones may be of other sizes.
+    // Blocks of prompts among them: the next ones may be of other sizes.
     if (!finished.empty()) pool.trim();
     return finished;
   }

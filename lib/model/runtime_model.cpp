@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "finite.hpp"
+#include "octavo/detail/pooled.hpp"
 #include "weight_source.hpp"
 
 namespace octavo::model {
@@ -180,7 +181,10 @@ void RuntimeModel::check_input(const ModelInput& input) const {
 }
 
 Tensor RuntimeModel::encode_images(const ModelInput& input, const CancelToken& cancel) const {
-  return naming_not_finite([&] { return run_tower(input, cancel); });
+  const Tensor rows = naming_not_finite([&] { return run_tower(input, cancel); });
+  // The tower's blocks fit nothing that comes after, and are half a gigabyte for a large picture.
+  if (rows.defined()) detail::trim(detail::current_pool());
+  return rows;
 }
 
 Tensor RuntimeModel::run(const LanguageCall& call) const {

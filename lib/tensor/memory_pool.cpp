@@ -28,6 +28,10 @@ void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept {
   if (memory != nullptr) pool.allocator->release(memory, std::max<std::size_t>(bytes, 1), pool.allocator->user_data);
 }
 
+void trim(const Pool& pool) noexcept {
+  if (pool.state != nullptr) pool.state->trim();
+}
+
 }  // namespace detail
 
 void* MemoryPool::State::allocate(std::size_t size) {

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "octavo/memory_pool.hpp"
 #include "support.hpp"
 
 using namespace attention_test;
@@ -56,12 +57,15 @@ TEST_CASE("the cache returns what was appended, over several commits") {
 }
 
 TEST_CASE("the cache takes memory as it fills") {
+  const octavo::MemoryPool pool;  // whose large blocks are in huge pages
+  const octavo::MemoryPoolScope scope(pool);
   const std::int64_t before = resident_bytes();
   KvCache cache(16, 4, 128, 32768);  // 2 GiB
   const Tensor row = random({1, 4, 1, 128}, 1);
   for (std::int64_t layer = 0; layer < 16; ++layer) cache.append(layer, row, row, "");
   cache.commit(1);
   CHECK(before > 0);
+  CHECK(cache.size_bytes() == std::size_t{2} << 30);
   CHECK(resident_bytes() - before < 16 << 20);  // heads' first rows are in 128 places: pages of 2 MiB would be 256 MiB
 }
 

@@ -27,6 +27,8 @@ inline Pool no_pool() noexcept { return {nullptr, &current_allocator()}; }
 /// Aligned to 64 bytes; null when there is no more.
 void* take(const Pool& pool, std::size_t bytes);
 void give_back(const Pool& pool, void* memory, std::size_t bytes) noexcept;
+/// Returns to the system what no tensor uses.
+void trim(const Pool& pool) noexcept;
 
 /// std::allocator over the pool that its thread has when it is made, which it keeps alive.
 template <class T>
