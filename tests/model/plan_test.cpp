@@ -211,7 +211,7 @@ TEST_CASE("the batched calls share rows, and attend and cache each sequence by i
   REQUIRE(step_of(*prefill, "visual.merger", "window_restore").times == 3);
   // nested: 4 query heads, 2 key/value heads of 8.
   REQUIRE(input_of(step_of(*prefill, "model.layers.0.self_attn.q_proj", "linear"), "x") == "[33, 32]");
-  const TraceRecord& attention = step_of(*prefill, "model.layers.0.self_attn", "attention");
+  const TraceRecord attention = step_of(*prefill, "model.layers.0.self_attn", "attention");
   REQUIRE(attention.times == 3);
   REQUIRE(input_of(attention, "q") == "[1, 4, 11, 8]");
   REQUIRE(input_of(attention, "k") == "[1, 2, 11, 8]");
