@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "golden.hpp"
 #include "octavo/octavo.hpp"
 
 using octavo::Extent, octavo::FloatMath, octavo::Json, octavo::RmsNorm, octavo::Tensor, octavo::WeightSource;
@@ -113,44 +114,25 @@ octavo::Model open() {
   return octavo::Model::open(directory());
 }
 
-Tensor golden(const std::string& name) {
-  return octavo::SafetensorsFile::open(directory() + "/golden.safetensors").tensor(name);
-}
-
-octavo::ModelInput golden_input() {
-  octavo::ModelInput input;
-  const Tensor ids = golden("ids");
-  for (const std::int64_t id : ids.values<std::int64_t>()) input.ids.push_back(static_cast<std::int32_t>(id));
-  return input;
-}
-
-double furthest(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape().to_string() == b.shape().to_string());
-  double most = 0;
-  for (std::int64_t i = 0; i < a.numel(); ++i) {
-    const double apart = std::abs(double{a.data<float>()[i]} - double{b.data<float>()[i]});
-    if (!(apart <= most)) most = apart;
-  }
-  return most;
-}
+Tensor golden_tensor(const std::string& name) { return golden::tensor(directory(), name); }
 
 }  // namespace
 
 TEST_CASE("a scaled embedding and capped logits are those of transformers within 1e-4") {
   const octavo::Model model = open();
   std::vector<Tensor> hidden;
-  const Tensor logits = model.forward(golden_input(), &hidden);
-  CHECK(furthest(hidden.at(0), golden("layer0")) <= 1e-4);
-  CHECK(furthest(logits, golden("logits")) <= 1e-4);
+  const Tensor logits = model.forward(golden::input(golden_tensor("ids")), &hidden);
+  CHECK(golden::furthest(hidden.at(0), golden_tensor("layer0")) <= 1e-4);
+  CHECK(golden::furthest(logits, golden_tensor("logits")) <= 1e-4);
 }
 
 TEST_CASE("calibration sees the scaled embedding") {
   const octavo::Model model = open();
   const auto blocks = octavo::BlockwiseModel::open(model.checkpoint());
-  octavo::BlockState state = blocks->begin_language(golden_input(), {});
-  CHECK(furthest(state.hidden, golden("embedded")) <= 1e-5);
+  octavo::BlockState state = blocks->begin_language(golden::input(golden_tensor("ids")), {});
+  CHECK(golden::furthest(state.hidden, golden_tensor("embedded")) <= 1e-5);
   blocks->load_block(octavo::Tower::language, 0)->forward(state, nullptr);
-  CHECK(furthest(state.hidden, golden("layer0")) <= 1e-4);
+  CHECK(golden::furthest(state.hidden, golden_tensor("layer0")) <= 1e-4);
 }
 
 TEST_CASE("an answer under a cap is the same by every way of running it") {
@@ -159,7 +141,7 @@ TEST_CASE("an answer under a cap is the same by every way of running it") {
   options.max_new_tokens = 20;
   options.ignore_eos = true;
   options.sampling.emplace();
-  const octavo::ModelInput input = golden_input();
+  const octavo::ModelInput input = golden::input(golden_tensor("ids"));
   const std::vector<std::int32_t> cached = model.generate(input, options).tokens;
   REQUIRE(cached.size() == 20);
   octavo::GenerateOptions uncached = options;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "golden.hpp"
 #include "qwen3.hpp"
 
 using octavo::ModelInput, octavo::Tensor;
@@ -11,26 +12,9 @@ using Ids = std::vector<std::int32_t>;
 
 namespace {
 
-Tensor golden_tensor(const std::string& name) {
-  return octavo::SafetensorsFile::open(qwen3::directory() + "/golden.safetensors").tensor(name);
-}
+Tensor golden_tensor(const std::string& name) { return golden::tensor(qwen3::directory(), name); }
 
-ModelInput golden_input(const std::string& name) {
-  ModelInput input;
-  const Tensor ids = golden_tensor(name + ".ids");
-  for (const std::int64_t id : ids.values<std::int64_t>()) input.ids.push_back(static_cast<std::int32_t>(id));
-  return input;
-}
-
-double furthest(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape().to_string() == b.shape().to_string());
-  double most = 0;
-  for (std::int64_t i = 0; i < a.numel(); ++i) {
-    const double apart = std::abs(double{a.data<float>()[i]} - double{b.data<float>()[i]});
-    if (!(apart <= most)) most = apart;
-  }
-  return most;
-}
+ModelInput golden_input(const std::string& name) { return golden::input(golden_tensor(name + ".ids")); }
 
 }  // namespace
 
@@ -40,9 +24,9 @@ TEST_CASE("logits and layers are those of transformers within 1e-4") {
     CAPTURE(name);
     std::vector<Tensor> hidden;
     const Tensor logits = model.forward(golden_input(name), &hidden);
-    CHECK(furthest(logits, golden_tensor(name + ".logits")) <= 1e-4);
+    CHECK(golden::furthest(logits, golden_tensor(name + ".logits")) <= 1e-4);
     REQUIRE(hidden.size() == 2);
-    CHECK(furthest(hidden[0], golden_tensor(name + ".layer0")) <= 1e-4);
+    CHECK(golden::furthest(hidden[0], golden_tensor(name + ".layer0")) <= 1e-4);
   }
 }
 
@@ -70,7 +54,7 @@ TEST_CASE("it answers as it was trained to, by every way of running it") {
   // On a session, the logits behind a prompt are the last row of a forward.
   octavo::Session session(model, model.max_position_embeddings());
   const Tensor whole = model.forward(inputs[3]);
-  CHECK(furthest(session.feed(inputs[3]), whole.select(0, whole.dim(0) - 1)) <= 1e-4);
+  CHECK(golden::furthest(session.feed(inputs[3]), whole.select(0, whole.dim(0) - 1)) <= 1e-4);
   CHECK(session.generate().tokens == alone[3]);
 }
 
@@ -89,7 +73,7 @@ TEST_CASE("linears can be replaced and the first model stays as it is") {
   CHECK(info.input_group == "model.layers.0.mlp.gate_up_input");
   const Tensor zeros = Tensor::zeros(octavo::DType::f32, {info.out_features, info.in_features});
   const std::vector<octavo::Linear> replaced{octavo::Linear::floating(info.module_path, zeros, {})};
-  CHECK(furthest(model.with_linears(replaced).forward(input), before) > 0.1);
+  CHECK(golden::furthest(model.with_linears(replaced).forward(input), before) > 0.1);
   const Tensor after = model.forward(input);
   CHECK(std::memcmp(after.raw(), before.raw(), before.size_bytes()) == 0);
 }
