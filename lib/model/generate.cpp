@@ -51,8 +51,7 @@ class Generation {
     in_context("sequence " + std::to_string(index), std::forward<Job>(job));
   }
 
-  /// What pictures took is not needed by prompts, nor what prompts took by single tokens: `pool` is trimmed behind
-  /// each.
+  /// `pool` is trimmed behind the prompts: their blocks are too large for single tokens.
   void run_steps(MemoryPool& pool) {
     std::vector<Sequence*> running, reading;
     for (std::size_t i = 0; i < sequences_.size(); ++i) {

@@ -93,6 +93,7 @@ class Quantizer {
     output_->copy_tensors("", [&](std::uint64_t bytes) { ended(kCopy, costs_.copy(bytes)); });
     output_->finish_shards();
     ended(kWrite, costs_.write(bytes_at_end_));
+    steps_.advance_to(times_.expected());  // also where less was copied than expected: an lm_head that is quantized
     output_->copy_files(*checkpoint_, plan_.stored_modules(), plan_.lm_head.has_value());
     warn_of_few_rows();
     result_.bytes_before = checkpoint_->total_bytes();
