@@ -50,13 +50,9 @@ void parallel_for(std::int64_t count, std::int64_t grain, LoopBody body) {
   if (count <= 0) return;
   const std::int64_t least = std::max<std::int64_t>(1, grain);
   if (inside_loop || count <= least) return body(0, count);
-  // Several chunks to a thread, so that one that comes late, or is stopped by the system, holds up a part of its share.
-  constexpr std::int64_t kChunksPerThread = 4;
   ThreadPool::State& pool = current_pool();
-  const std::int64_t threads = pool.count();
-  const std::int64_t chunks = std::min(threads * kChunksPerThread, (count + least - 1) / least);
-  if (threads <= 1 || chunks <= 1) return body(0, count);
-  pool.run(count, chunks, body);
+  if (pool.count() <= 1) return body(0, count);
+  pool.run(count, least, body);
 }
 
 ThreadPool::ThreadPool(int count, ThreadPlacement placement)

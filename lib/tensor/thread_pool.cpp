@@ -59,19 +59,21 @@ Registry& registry() {
 
 }  // namespace
 
-// One call of parallel_for; lives on its caller's stack. The chunks are divided into shares, one to a thread. Each
-// thread takes the chunks of its own share first, so that it sees the same part of an array in loop after loop, and
-// then those that others have not come to.
+// One call of parallel_for; lives on its caller's stack. The range is divided into shares, one to a thread. Each thread
+// works on its own share first, so that it sees the same part of an array in loop after loop, and then on what others
+// have not come to. It takes a quarter of what is left of a share at a time, so that parts are large while there is
+// much to do, and small at the end, where all threads wait for the last one.
 class Loop {
  public:
   static constexpr std::int64_t kMostShares = 64;
 
-  Loop(std::int64_t count, std::int64_t chunks, std::int64_t shares, LoopBody body) noexcept
-      : body_(body), count_(count), chunks_(chunks), share_count_(shares) {
+  // Parts are of at least `least` indices, but for the last of a share.
+  Loop(std::int64_t count, std::int64_t least, std::int64_t shares, LoopBody body) noexcept
+      : body_(body), least_(least), share_count_(shares) {
     for (std::int64_t s = 0; s < shares; ++s) {
       Share& share = shares_[static_cast<std::size_t>(s)];
-      share.next.store(chunks * s / shares, std::memory_order_relaxed);
-      share.end = chunks * (s + 1) / shares;
+      share.next.store(count * s / shares, std::memory_order_relaxed);
+      share.end = count * (s + 1) / shares;
     }
   }
 
@@ -80,12 +82,12 @@ class Loop {
     inside_shared_body = true;
     for (std::int64_t s = 0; s < share_count_; ++s) {
       Share& share = shares_[static_cast<std::size_t>((first_share + s) % share_count_)];
-      for (;;) {
-        // Looked at first: a share that is done stays untouched.
-        if (share.next.load(std::memory_order_relaxed) >= share.end) break;
-        const std::int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
-        if (chunk >= share.end) break;
-        run(chunk);
+      std::int64_t begin = share.next.load(std::memory_order_relaxed);
+      while (begin < share.end) {
+        const std::int64_t end = std::min(share.end, begin + std::max(least_, (share.end - begin) / 4));
+        if (!share.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+        run(begin, end);
+        begin = share.next.load(std::memory_order_relaxed);
       }
     }
     inside_shared_body = false;
@@ -113,12 +115,10 @@ class Loop {
     std::int64_t end = 0;
   };
 
-  void run(std::int64_t chunk) noexcept {
+  void run(std::int64_t begin, std::int64_t end) noexcept {
     if (failed_.load(std::memory_order_relaxed)) return;
     try {
-      const std::int64_t begin = count_ * chunk / chunks_;
-      const std::int64_t end = count_ * (chunk + 1) / chunks_;
-      if (begin < end) body_(begin, end);
+      body_(begin, end);
     } catch (...) {
       // The caller reads it when every helper has left, which is after this.
       if (!failed_.exchange(true)) error_ = std::current_exception();
@@ -126,7 +126,7 @@ class Loop {
   }
 
   LoopBody body_;
-  std::int64_t count_, chunks_, share_count_;
+  std::int64_t least_, share_count_;
   std::array<Share, kMostShares> shares_;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
@@ -278,9 +278,10 @@ void ThreadPool::State::idle(int seen) const noexcept {
   if (!spin_until(changed)) published_.wait(seen, std::memory_order_relaxed);
 }
 
-void ThreadPool::State::run(std::int64_t count, std::int64_t chunks, LoopBody body) {
-  Loop loop(count, chunks, std::min<std::int64_t>({chunks, this->count(), Loop::kMostShares}), body);
-  int wanted = static_cast<int>(std::min<std::int64_t>(chunks, this->count())) - 1;
+void ThreadPool::State::run(std::int64_t count, std::int64_t least, LoopBody body) {
+  const std::int64_t parts = std::min<std::int64_t>((count + least - 1) / least, this->count());
+  Loop loop(count, least, std::min(parts, Loop::kMostShares), body);
+  int wanted = static_cast<int>(parts) - 1;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     wanted = std::min(wanted, this->count() - 1);  // which another thread may just have changed

@@ -32,8 +32,8 @@ class ThreadPool::State {
   static void end_all_workers();
   // Whether the calling thread is inside a body that several threads share.
   static bool inside_body() noexcept;
-  // The body on [0, count) in `chunks` > 1 ranges. On return no thread touches it any more.
-  void run(std::int64_t count, std::int64_t chunks, LoopBody body);
+  // The body on [0, count) in ranges of about `least` indices or more. On return no thread touches it any more.
+  void run(std::int64_t count, std::int64_t least, LoopBody body);
 
  private:
   struct Forks;

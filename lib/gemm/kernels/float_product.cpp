@@ -103,15 +103,13 @@ class TiledProduct {
     for (std::int64_t row = 0; row < p_.m; row += together) {
       const std::int64_t rows = std::min(together, p_.m - row);
       const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
-      for_blocks(
-          rows, rows_of_a_part(rows), panels_, steps_,
-          [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
-            if (rows <= kernel_.rows)
-              strip(prepared, row, rows, panel, panels);
-            else
-              blocks(prepared, row, part, count, panel, panels);
-          },
-          kernel_.block_panels);
+      for_blocks(kernel_, rows, rows_of_a_part(rows), panels_, steps_, kernel_.block_panels,
+                 [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
+                   if (rows <= kernel_.rows)
+                     strip(prepared, row, rows, panel, panels);
+                   else
+                     blocks(prepared, row, part, count, panel, panels);
+                 });
     }
   }
 

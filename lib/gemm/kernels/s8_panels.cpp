@@ -77,7 +77,7 @@ class PackedWeights final : public PackedS8 {
     const auto end_gate = ends(rows, gate);
     const auto end_up = ends(rows, up_results);
     const TileKernel& kernel = kernel_for(rows.count);
-    for_blocks(rows.count, block_rows(kernel, rows.count), panels_, steps_,
+    for_blocks(kernel, rows.count, block_rows(kernel, rows.count), panels_, steps_, block_panels(kernel, rows.count),
                [&](std::int64_t row, std::int64_t count, std::int64_t panel, std::int64_t panels) {
                  block(kernel, prepared, row, count, panel, panels, gate.y, end_gate);
                  up->block(kernel, prepared, row, count, panel, panels, gate.y, end_up);
@@ -109,11 +109,15 @@ class PackedWeights final : public PackedS8 {
     return block_rows_of(kernel, m, panels_ < 64 ? kFewBlockRows : kernel.block_rows);
   }
 
+  static std::int64_t block_panels(const TileKernel& kernel, std::int64_t m) {
+    return m <= kernel.rows ? kPanelsOfOneStrip : kBlockPanels;
+  }
+
   // finish writes to out[m][n], 4 bytes each.
   template <class Out, class Finish>
   void run(const PreparedRows& prepared, std::int64_t m, const Out* out, const Finish& finish) const {
     const TileKernel& kernel = kernel_for(m);
-    for_blocks(m, block_rows(kernel, m), panels_, steps_,
+    for_blocks(kernel, m, block_rows(kernel, m), panels_, steps_, block_panels(kernel, m),
                [&](std::int64_t row, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
                  block(kernel, prepared, row, rows, panel, panels, out, finish);
                });

@@ -16,6 +16,8 @@ inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes o
 
 inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
 inline constexpr std::int64_t kBlockPanels = 16;
+inline constexpr std::int64_t kPanelsOfOneStrip = 128;  // each of four streams then runs through a MiB or more
+inline constexpr std::int64_t kMostParts = 4;           // of each thread
 inline constexpr std::int64_t kRowsThatStay = std::int64_t{3}
                                               << 18;  // bytes of a block's rows that a second cache keeps
 
@@ -38,26 +40,29 @@ struct PreparedRows {
   std::int64_t strip_stride;
 };
 
-// body(row, rows, panel, panels) over all blocks. Threads share pairs of panels of blocks of rows.
+// body(row, rows, panel, panels) over all blocks. Threads share groups of panels of blocks of rows.
 template <class Body>
-void for_blocks(std::int64_t rows, std::int64_t block_rows, std::int64_t panel_count, std::int64_t steps,
-                const Body& body, std::int64_t block_panels = kBlockPanels) {
-  const std::int64_t pairs = (panel_count + 1) / 2;
+void for_blocks(const TileKernel& kernel, std::int64_t rows, std::int64_t block_rows, std::int64_t panel_count,
+                std::int64_t steps, std::int64_t block_panels, const Body& body) {
+  const bool few = rows <= kernel.rows;       // the weights are what takes time to read
+  const std::int64_t together = few ? 4 : 2;  // panels that tiles of so many rows take side by side
+  const std::int64_t groups = (panel_count + together - 1) / together;
   const std::int64_t down = (rows + block_rows - 1) / block_rows;
-  const std::int64_t pair_bytes = 2 * steps * kPanelStep;
-  const std::int64_t cost = pair_bytes * std::max<std::int64_t>(1, std::min(rows, block_rows) / 8);
-  parallel_for(pairs * down, std::max<std::int64_t>(1, kWorthAThread / cost),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t next = begin; next < end;) {  // one block of rows after the other
-                   const std::int64_t block = next / pairs;
-                   const std::int64_t stop = std::min(end, (block + 1) * pairs);
-                   const std::int64_t row = block * block_rows;
-                   const std::int64_t last = std::min(panel_count, (stop - block * pairs) * 2);
-                   for (std::int64_t panel = next % pairs * 2; panel < last; panel += block_panels)
-                     body(row, std::min(block_rows, rows - row), panel, std::min(block_panels, last - panel));
-                   next = stop;
-                 }
-               });
+  const std::int64_t group_bytes = together * steps * kPanelStep;
+  const std::int64_t cost = group_bytes * std::max<std::int64_t>(1, std::min(rows, block_rows) / 8);
+  // Every part of many rows reads them again.
+  const std::int64_t least = few ? 1 : (groups * down + kMostParts * num_threads() - 1) / (kMostParts * num_threads());
+  parallel_for(groups * down, std::max(least, kWorthAThread / cost), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t next = begin; next < end;) {  // one block of rows after the other
+      const std::int64_t block = next / groups;
+      const std::int64_t stop = std::min(end, (block + 1) * groups);
+      const std::int64_t row = block * block_rows;
+      const std::int64_t last = std::min(panel_count, (stop - block * groups) * together);
+      for (std::int64_t panel = next % groups * together; panel < last; panel += block_panels)
+        body(row, std::min(block_rows, rows - row), panel, std::min(block_panels, last - panel));
+      next = stop;
+    }
+  });
 }
 
 struct PackedPanels {
@@ -86,9 +91,9 @@ void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_
   // Panels of one call. A kernel of words keeps its rows in the first cache, one of tiles its panels.
   const std::int64_t together = kernel.interleaved || rows <= kernel.rows ? panels : 2;
   const bool handed_over = kernel.interleaved || together == 2;  // sums, by the kernel itself
-  const std::int64_t kept = cut < steps          ? (panels + 1) / 2 * rows
-                            : kernel.interleaved ? 2 * kernel.rows
-                                                 : (together + 1) / 2 * rows;
+  const std::int64_t kept = cut < steps || rows <= kernel.rows ? (panels + 1) / 2 * rows
+                            : kernel.interleaved               ? kernel.rows
+                                                               : (together + 1) / 2 * rows;
   auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(kept * kSumBytes));
   const ReleasedKernel released{kernel};
   const bool rows_stay = kernel.parts * rows * steps * 64 <= kRowsThatStay;

@@ -30,7 +30,8 @@ struct TileWork {
   bool add;
   // Sums that are complete, of `count` rows from `row` of a pair of panels, are handed over once: by tile kernels while
   // the strip after theirs is multiplied, so that the two overlap; by the others while they are in the first cache,
-  // and where `add` is false, too, `sums` then has room for one tile only. Null: not yet.
+  // and where `add` is false, too, and there are several strips, `sums` then has room for one pair of one strip only.
+  // Null: not yet.
   void (*finish)(const void* context, const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count);
   const void* context;
 };

@@ -19,18 +19,25 @@ namespace {
 
 constexpr std::int64_t kWordsAhead = 32;  // lines of a panel: 2 KiB, some 500 ns
 
-// rows' words interleaved; each panel [words][16]. out[rows][32] = sums of a pair of panels, += where add.
+// rows' words interleaved; each panel [words][16]. Sums of panels, += where add.
 struct WordTile {
   const std::byte* rows;
   const std::byte* panels;
   std::int64_t panel_stride, count;  // bytes between panels; how many there are of those that the tile is made for
+  std::int64_t jump;                 // bytes from a panel's end to the panel that takes its place in the next tile
   std::int64_t words;                // a multiple of 16
-  std::byte* out;
-  std::int64_t out_stride;    // bytes between pairs
-  const std::int32_t* start;  // [count * 16] words that the sums start from, or null for 0; unless add
+  std::byte* out;                    // [rows][32], 16 words of a row for each panel
+  std::int64_t out_stride;           // bytes between the sums of two panels, where these are not `paired`
+  bool paired;                       // the sums of two panels lie side by side, out_stride is between pairs
+  const std::int32_t* start;         // [16] words that the sums of a panel start from, or null for 0; unless add
+  std::int64_t start_stride;         // words between panels
   bool add;
   const std::byte* next;  // in the panels that are wanted later: this tile's share of each, panel_stride apart
   std::int64_t share;     // bytes
+
+  std::byte* sums_of(std::int64_t panel) const {
+    return out + (paired ? panel / 2 * out_stride + panel % 2 * 64 : panel * out_stride);
+  }
 };
 
 constexpr std::int64_t kWordsTogether = 4;
@@ -52,12 +59,11 @@ OCTAVO_TARGET void word_tile(const WordTile& t) {
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (int j = 0; j < panels; ++j) sums[u][r][j] = Step::zero();
-  // What is fetched lies further on in each panel, and near its end in the panel that takes its place.
+  // What is fetched lies further on in each panel, and near its end in the next tile's.
   const std::int64_t ahead = !streamed ? 0 : t.words < kWordsAhead ? t.words : kWordsAhead;
   std::int64_t distance = 64 * ahead;
   std::int64_t word = 0;
-  for (std::int64_t end = t.words - ahead; word < t.words;
-       end = t.words, distance = 64 * ahead + (panels - 1) * t.panel_stride)
+  for (std::int64_t end = t.words - ahead; word < t.words; end = t.words, distance = 64 * ahead + t.jump)
     for (; word < end; word += kWordsTogether) {
       if (next < next_end) {
 #pragma GCC unroll 4
@@ -90,14 +96,14 @@ OCTAVO_TARGET void word_tile(const WordTile& t) {
 #pragma GCC unroll 4
       for (int u = 1; u < apart; ++u) sums[0][r][j] = Step::plus(sums[0][r][j], sums[u][r][j]);
       if (j >= t.count) continue;
-      std::byte* to = t.out + j / 2 * t.out_stride + r * kSumBytes + j % 2 * 64;
-      const auto* start = reinterpret_cast<const std::byte*>(t.start);
-      const std::byte* from = t.add ? to : start != nullptr ? start + j * 64 : nullptr;
+      std::byte* to = t.sums_of(j) + r * kSumBytes;
+      const std::int32_t* start = t.start == nullptr ? nullptr : t.start + j * t.start_stride;
+      const std::byte* from = t.add ? to : reinterpret_cast<const std::byte*>(start);
       Step::store(to, from == nullptr ? sums[0][r][j] : Step::plus(sums[0][r][j], Step::load(from)));
     }
 }
 
-// One row by four panels: memory gives most to four streams. More rows by two.
+// One row by four panels, more rows by two.
 constexpr std::int64_t panels_of_tile(std::int64_t rows) { return rows == 1 ? 4 : 2; }
 
 template <class Step>
@@ -121,10 +127,43 @@ void word_tile_of(std::int64_t rows, const WordTile& t) {
   kTiles[rows](t);
 }
 
+// The panels of a single strip's tiles are as far apart as can be, so that each stays one stream of memory from its
+// first panel to its last: what memory gives fastest. The sums of all panels are kept until their neighbours' are
+// there.
+template <class Step>
+void multiply_strip(const TileWork& w) {
+  const std::int64_t rows = w.row_count;
+  const std::int64_t together = panels_of_tile(rows);
+  const bool one_tile = w.panel_count <= together;
+  // Even, so that no pair is divided.
+  const std::int64_t apart = one_tile ? 1 : (w.panel_count + 2 * together - 1) / (2 * together) * 2;
+  for (std::int64_t panel = 0; panel < apart; ++panel) {
+    const std::int64_t count = (w.panel_count - panel + apart - 1) / apart;
+    word_tile_of<Step>(rows, {.rows = w.rows + w.first_step * kStepBytes * rows,
+                              .panels = w.panels + panel * w.panel_stride,
+                              .panel_stride = apart * w.panel_stride,
+                              .count = count < together ? count : together,
+                              .jump = w.panel_stride - w.steps * kPanelStep,
+                              .words = w.steps * 16,
+                              .out = w.sums + panel / 2 * rows * kSumBytes + panel % 2 * 64,
+                              .out_stride = one_tile ? rows * kSumBytes : apart / 2 * rows * kSumBytes,
+                              .paired = one_tile,
+                              .start = w.start == nullptr ? nullptr : w.start + panel * kPanelColumns,
+                              .start_stride = apart * kPanelColumns,
+                              .add = w.add,
+                              .next = nullptr,
+                              .share = 0});
+  }
+  if (w.finish != nullptr)
+    for (std::int64_t pair = 0; 2 * pair < w.panel_count; ++pair)
+      w.finish(w.context, w.sums + pair * rows * kSumBytes, pair, 0, rows);
+}
+
 // Strip by strip: its rows stay in the first cache, all panels in the second, and results are written side by side.
 template <class Step>
 void multiply_words(const TileWork& w) {
-  const std::int64_t together = panels_of_tile(w.row_count);
+  if (w.row_count <= kInterleavedRows) return multiply_strip<Step>(w);
+  constexpr std::int64_t kTogether = panels_of_tile(kInterleavedRows);
   const std::int64_t strips = (w.row_count + kInterleavedRows - 1) / kInterleavedRows;
   const std::int64_t share = (w.steps * 16 + strips - 1) / strips * 64;  // of each panel that follows
   const bool passing = w.finish != nullptr && !w.add;
@@ -132,17 +171,20 @@ void multiply_words(const TileWork& w) {
     const std::int64_t row = strip * kInterleavedRows;
     const std::int64_t left_over = w.row_count - row;
     const std::int64_t rows = left_over < kInterleavedRows ? left_over : kInterleavedRows;
-    for (std::int64_t panel = 0; panel < w.panel_count; panel += together) {
+    for (std::int64_t panel = 0; panel < w.panel_count; panel += kTogether) {
       const std::int64_t count = w.panel_count - panel;
       const std::int64_t skipped = w.steps * kPanelStep - strip * share;  // bytes left of each panel that follows
       const WordTile tile{.rows = w.rows + strip * w.strip_stride + w.first_step * kStepBytes * rows,
                           .panels = w.panels + panel * w.panel_stride,
                           .panel_stride = w.panel_stride,
-                          .count = count < together ? count : together,
+                          .count = count < kTogether ? count : kTogether,
+                          .jump = kTogether * w.panel_stride - w.steps * kPanelStep,
                           .words = w.steps * 16,
                           .out = passing ? w.sums : w.sums + (panel / 2 * w.row_count + row) * kSumBytes,
                           .out_stride = (passing ? rows : w.row_count) * kSumBytes,
+                          .paired = true,
                           .start = w.start == nullptr ? nullptr : w.start + panel * kPanelColumns,
+                          .start_stride = kPanelColumns,
                           .add = w.add,
                           .next = w.next == nullptr ? nullptr : w.next + panel * w.panel_stride + strip * share,
                           .share = w.next == nullptr ? 0
@@ -153,12 +195,10 @@ void multiply_words(const TileWork& w) {
           for (std::int64_t j = 0; j < tile.count; ++j)
             __builtin_prefetch(w.out + (row + r) * w.out_stride + (panel + j) * 64, 1);
       if (rows == kInterleavedRows && strip > 0)
-        word_tile<Step, kInterleavedRows, 2, 1, false>(tile);
+        word_tile<Step, kInterleavedRows, kTogether, 1, false>(tile);
       else
         word_tile_of<Step>(rows, tile);
-      if (w.finish != nullptr)
-        for (std::int64_t pair = 0; 2 * pair < tile.count; ++pair)
-          w.finish(w.context, tile.out + pair * tile.out_stride, panel / 2 + pair, row, rows);
+      if (w.finish != nullptr) w.finish(w.context, tile.out, panel / 2, row, rows);
     }
   }
 }
