@@ -41,6 +41,7 @@ struct Block {
   const float* keys;
   const float* values;
   std::int64_t value_stride;
+  bool copied;  // the values are, and so they are near
 };
 
 // Tiles of rows against one block.
@@ -75,7 +76,9 @@ class Tiles {
     if (masked && !all_finite(block.values, block.count, block.value_stride, problem.width))
       return add_visible(block, count, factor, out);
     const std::int64_t common = visible[0];
-    kernels_.accumulate(scores_, count, common, block.values, block.value_stride, width_, factor, out, width_);
+    const bool streamed = !block.copied && rows_.count <= kernels_.rows;
+    const auto accumulate = streamed ? kernels_.accumulate_streamed : kernels_.accumulate;
+    accumulate(scores_, count, common, block.values, block.value_stride, width_, factor, out, width_);
     for (std::int64_t r = 0; r < count; ++r)
       if (visible[r] > common) add(block, r, common, visible[r], 1.0F, out);
   }
@@ -165,7 +168,7 @@ void FloatBlocks::add(std::int64_t begin, std::int64_t count) const {
     std::fill_n(keys + packed * width, (padded(count) - packed) * width, 0.0F);
   if (!values_in_place) copy_rows(kernels_, problem.v, task, begin, count, width, wide, copied);
   const float* value = values_in_place ? problem.v.at<float>(task.batch, task.kv_head, begin) : copied;
-  Tiles(rows_, kernels_, queries_, sums_).run({begin, count, keys, value, wide});
+  Tiles(rows_, kernels_, queries_, sums_).run({begin, count, keys, value, wide, !values_in_place});
 }
 
 void attend(const Problem& problem, const Task& task, const Kernels& kernels, const Sums& sums) {

@@ -40,6 +40,10 @@ struct Kernels {
   void (*accumulate)(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
                      std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
                      std::int64_t out_stride);
+  // The same, to the same bits, for values that come from memory and are wanted once.
+  void (*accumulate_streamed)(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
+                              std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
+                              std::int64_t out_stride);
 
   // Numbers as float32: bf16 given by their bits, exactly, and bytes times `scale`.
   void (*widen_bf16)(const std::uint16_t* from, std::int64_t count, float* to);

@@ -33,23 +33,23 @@ void product(const float* a, const float* b, std::int64_t b_vector, std::int64_t
   typename S::Vector sums[Rows][Vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 3
+#pragma GCC unroll 8
     for (int n = 0; n < Vectors; ++n)
       sums[r][n] = kAdd ? S::multiply(S::load(c + r * c_stride + n * S::kLanes), S::broadcast(factor[r])) : S::zero();
   for (std::int64_t k = 0; k < depth; ++k) {
     typename S::Vector x[Vectors];
-#pragma GCC unroll 3
+#pragma GCC unroll 8
     for (int n = 0; n < Vectors; ++n) x[n] = S::load(b + n * b_vector + k * b_step);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const typename S::Vector y = S::broadcast(a[r * kARow + k * kAStep]);
-#pragma GCC unroll 3
+#pragma GCC unroll 8
       for (int n = 0; n < Vectors; ++n) sums[r][n] = S::multiply_add(y, x[n], sums[r][n]);
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 3
+#pragma GCC unroll 8
     for (int n = 0; n < Vectors; ++n) S::store(c + r * c_stride + n * S::kLanes, sums[r][n]);
 }
 
@@ -102,6 +102,32 @@ void accumulate(const float* weights, std::int64_t count, std::int64_t keys, con
                 std::int64_t out_stride) {
   product_rows<S, S::kRows, kKeyBlock, 1, true>(count, weights, values, S::kLanes, value_stride, keys,
                                                 padded_width / S::kLanes, factor, out, out_stride);
+}
+
+// Three rows at a time of the usual width, whose sums fill the registers that another tile's would: a value is read
+// from one end to the other, as processors foresee it, and some values stay in the first cache until all rows have
+// them.
+template <class S>
+void accumulate_streamed(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
+                         std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
+                         std::int64_t out_stride) {
+  constexpr std::int64_t kTogether = 64;
+  constexpr float kOnes[3] = {1, 1, 1};
+  if constexpr (S::kRows * S::kVectors >= 24)
+    if (padded_width == 8 * S::kLanes) {
+      for (std::int64_t key = 0; key == 0 || key < keys; key += kTogether) {
+        const std::int64_t some = keys - key < kTogether ? keys - key : kTogether;
+        for (std::int64_t r = 0; r < count; r += 3) {
+          const auto add = count - r >= 3   ? product<S, 3, 8, kKeyBlock, 1, true>
+                           : count - r == 2 ? product<S, 2, 8, kKeyBlock, 1, true>
+                                            : product<S, 1, 8, kKeyBlock, 1, true>;
+          add(weights + r * kKeyBlock + key, values + key * value_stride, S::kLanes, value_stride, some,
+              key == 0 ? factor + r : kOnes, out + r * out_stride, out_stride);
+        }
+      }
+      return;
+    }
+  accumulate<S>(weights, count, keys, values, value_stride, padded_width, factor, out, out_stride);
 }
 
 template <class S>
@@ -178,8 +204,9 @@ void widen_s8(const std::int8_t* from, float scale, std::int64_t count, float* t
 
 template <class S>
 constexpr Kernels table(const char* name) {
-  return {name,       S::kLanes,     S::kRows,      pack<S>,     scores<S>,
-          softmax<S>, accumulate<S>, widen_bf16<S>, widen_s8<S>, exponentials<S>};
+  return {name,          S::kLanes,   S::kRows,       pack<S>,
+          scores<S>,     softmax<S>,  accumulate<S>,  accumulate_streamed<S>,
+          widen_bf16<S>, widen_s8<S>, exponentials<S>};
 }
 
 }  // namespace
