@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "octavo/parallel.hpp"
+#include "runs.hpp"
 #include "storage.hpp"
 
 namespace octavo {
@@ -24,32 +25,6 @@ std::array<std::int64_t, Shape::kMaxRank> row_major(const Shape& shape) {
 
 std::size_t bytes_for(DType dtype, const Shape& shape) {
   return static_cast<std::size_t>(shape.numel()) * size_of(dtype);  // Shape leaves room for elements of 8 bytes
-}
-
-// Calls visit(source offset in elements) for each element in row-major order.
-template <class Visit>
-void walk(const Shape& shape, std::span<const std::int64_t> strides, Visit&& visit) {
-  if (shape.numel() == 0) return;
-  std::array<std::int64_t, Shape::kMaxRank> index{};
-  std::int64_t offset = 0;
-  for (;;) {
-    visit(offset);
-    int d = shape.rank() - 1;
-    for (; d >= 0; --d) {
-      const auto i = static_cast<std::size_t>(d);
-      offset += strides[i];
-      if (++index[i] < shape[d]) break;
-      offset -= strides[i] * shape[d];
-      index[i] = 0;
-    }
-    if (d < 0) return;
-  }
-}
-
-template <class T>
-void gather(const T* from, T* to, const Shape& shape, std::span<const std::int64_t> strides) {
-  // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): walk visits nothing of an empty shape, and others have storage
-  walk(shape, strides, [&](std::int64_t offset) { *to++ = from[offset]; });
 }
 
 inline float widen(float value) { return value; }
@@ -400,13 +375,14 @@ Tensor Tensor::clone() const {
   const void* from = raw();
   Tensor copy = empty(dtype_, shape_);
   if (numel() == 0) return copy;
-  if (is_contiguous()) {
-    std::memcpy(copy.storage_->data(), from, size_bytes());
-    return copy;
-  }
   with_type(dtype_, [&](auto element) {
     using T = decltype(element);
-    gather(static_cast<const T*>(from), copy.mutable_data<T>(), shape_, strides());
+    const T* elements = static_cast<const T*>(from);
+    T* to = copy.mutable_data<T>();
+    constexpr std::int64_t kPiece = 65536;
+    Runs(*this).for_pieces(kPiece, [&](std::int64_t index, std::int64_t offset, std::int64_t count) {
+      std::copy_n(elements + offset, count, to + index);
+    });
   });
   return copy;
 }

@@ -287,7 +287,9 @@ TEST_CASE("the plan's document is the one that was written when both towers stil
   // tests/golden/model/plan.json comes from that second writing, before it was replaced by a run over tensors without
   // data. The paper projected q, k and v first and split their heads after; a run splits each as it comes, so that the
   // order differs there, and less is alive at a split than the paper said. It also kept the normed rows of an MLP until
-  // its residual was added; a run gives them back before down_proj.
+  // its residual was added; a run gives them back before down_proj. And it copied q and k, 24 rows of 24
+  // float32 each, out of the vision tower's joined rows; a run takes them where they lie, until proj is through.
+  constexpr std::int64_t kCopies = std::int64_t{2} * 24 * 24 * 4;
   octavo::PlanOptions options;
   options.grids = {{1, 4, 6}};
   options.prompt_tokens = 16;
@@ -305,10 +307,14 @@ TEST_CASE("the plan's document is the one that was written when both towers stil
     const octavo::Json call = now.at("calls").at(i);
     const octavo::Json old_call = then.at("calls").at(i);
     INFO(old_call.at("kind").as_string());
-    REQUIRE(without(call, "steps").dump() == without(old_call, "steps").dump());
+    const auto rest = [](const octavo::Json& of) {
+      return without(without(without(of, "steps").build(), "peak_activation_bytes").build(), "total_bytes").dump();
+    };
+    REQUIRE(rest(call) == rest(old_call));
     const auto steps = by_operation(call.at("steps"));
     const auto old_steps = by_operation(old_call.at("steps"));
     REQUIRE(steps.size() == old_steps.size());
+    std::int64_t peak = 0;
     for (const auto& [operation, old_step] : old_steps) {
       INFO(operation);
       REQUIRE(steps.count(operation) == 1);
@@ -318,9 +324,18 @@ TEST_CASE("the plan's document is the one that was written when both towers stil
         REQUIRE(without(step, "live_bytes").dump() == without(old_step, "live_bytes").dump());
         REQUIRE(step.at("live_bytes").as_int() <= old_step.at("live_bytes").as_int());
       } else {
-        REQUIRE(step.dump() == old_step.dump());
+        const bool without_copies = module.rfind("visual.blocks.", 0) == 0 &&
+                                    (name == "split_qkv" || name == "rotary" || name == "attention" ||
+                                     name == "join_heads" || module.find(".attn.proj") != std::string::npos);
+        REQUIRE(without(step, "live_bytes").dump() == without(old_step, "live_bytes").dump());
+        const std::int64_t alive = old_step.at("live_bytes").as_int() - (without_copies ? kCopies : 0);
+        REQUIRE(step.at("live_bytes").as_int() == alive);
+        peak = std::max(peak, alive);
       }
     }
+    REQUIRE(call.at("peak_activation_bytes").as_int() == peak);
+    REQUIRE(call.at("total_bytes").as_int() - peak ==
+            old_call.at("total_bytes").as_int() - old_call.at("peak_activation_bytes").as_int());
   }
 }
 

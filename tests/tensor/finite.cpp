@@ -51,3 +51,22 @@ TEST_CASE("positions are counted in the order of the view") {
   CHECK(x.shape().indices(13) == "[2, 3]");
   CHECK(octavo::Shape{}.indices(0) == "[]");
 }
+
+TEST_CASE("a view of many rows is searched as it lies, whatever the number of threads") {
+  // Rows of 40 in rows of 120, as the vision tower's queries lie.
+  constexpr std::int64_t kRows = 9000;
+  for (const int threads : {1, 3}) {
+    octavo::set_num_threads(threads);
+    for (const std::int64_t at : {0, 39, 40, 179977, 359999}) {
+      Tensor x = Tensor::zeros(DType::f32, {kRows, 3, 40});
+      float* values = x.mutable_data<float>();
+      values[at / 40 * 120 + 40 + at % 40] = std::numeric_limits<float>::infinity();
+      values[(kRows - 1) * 120 + 79] = std::numeric_limits<float>::infinity();
+      values[at / 40 * 120 + 39] = std::numeric_limits<float>::quiet_NaN();  // not in the view
+      CHECK(first_not_finite(x.select(1, 1)) == at);
+      CHECK_FALSE(first_not_finite(x.select(1, 2)));
+    }
+  }
+  octavo::set_num_threads(0);
+  CHECK_FALSE(first_not_finite(Tensor::zeros(DType::f32, {4, 0, 3}).permute({2, 0, 1})));
+}

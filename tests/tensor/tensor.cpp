@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "octavo/ledger.hpp"
+#include "octavo/parallel.hpp"
 #include "scratch.hpp"
 
 using namespace octavo;
@@ -61,6 +62,31 @@ TEST_CASE("views share storage and have the strides of their definition") {
   row.mutable_data<std::int32_t>()[0] = 70;
   CHECK(list(writable) == std::vector<std::int32_t>{0, 1, 70, 3});
   CHECK(t.slice(1, 3, 3).numel() == 0);
+}
+
+TEST_CASE("copies of large views are their elements in order, whatever the number of threads") {
+  Tensor x = Tensor::empty(DType::f32, {7, 130, 3, 50});
+  std::iota(x.mutable_values<float>().begin(), x.mutable_values<float>().end(), 0.0F);
+  for (const int threads : {1, 3}) {
+    octavo::set_num_threads(threads);
+    for (const std::array<int, 4>& order : {std::array{0, 1, 2, 3}, std::array{2, 0, 1, 3}, std::array{1, 0, 2, 3},
+                                            std::array{3, 2, 1, 0}, std::array{0, 3, 1, 2}}) {
+      const Tensor copy = x.permute({order[0], order[1], order[2], order[3]}).clone();
+      REQUIRE(copy.is_contiguous());
+      std::int64_t at[4] = {}, wrong = 0;
+      for (const float value : copy.values<float>()) {
+        std::int64_t index[4];
+        for (std::size_t d = 0; d < 4; ++d) index[static_cast<std::size_t>(order[d])] = at[d];
+        const std::int64_t flat = ((index[0] * 130 + index[1]) * 3 + index[2]) * 50 + index[3];
+        if (value != static_cast<float>(flat)) ++wrong;
+        for (int d = 3; d >= 0 && ++at[d] == copy.dim(d); --d) at[d] = 0;
+      }
+      REQUIRE(wrong == 0);
+    }
+    REQUIRE(x.slice(1, 5, 6).clone().values<float>().back() == static_cast<float>(((6 * 130 + 5) * 3 + 2) * 50 + 49));
+    REQUIRE(x.slice(1, 5, 5).permute({1, 0, 2, 3}).clone().numel() == 0);
+  }
+  octavo::set_num_threads(0);
 }
 
 TEST_CASE("wrong views and reads are refused, saying why") {

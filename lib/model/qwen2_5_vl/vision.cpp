@@ -73,30 +73,25 @@ VisionBlock::VisionBlock(WeightSource& weights, const VisionConfig& config, std:
 
 VisionBlock::Heads VisionBlock::split(const Tensor& x) const {
   const std::int64_t rows = x.dim(0);
-  const Shape shape{rows, heads_, head_dim_};
   const Shape one{1, rows, heads_, head_dim_};
   const Shape parts{1, rows, 3, heads_, head_dim_};
   Heads heads;
-  if (x.is_meta()) {
-    heads = {Tensor::meta(DType::f32, shape), Tensor::meta(DType::f32, shape), {}};
-    heads.v = x.numel() == parts.numel() ? x.reshape(parts).select(2, 2) : Tensor::meta(DType::f32, one);  // broken
-  } else {
+  if (x.numel() == parts.numel()) {
     const Tensor all = x.reshape(parts);
-    heads.q = all.select(2, 0).contiguous().reshape(shape);
-    heads.k = all.select(2, 1).contiguous().reshape(shape);
-    heads.v = all.select(2, 2);
+    heads = {all.select(2, 0), all.select(2, 1), all.select(2, 2)};
+  } else {  // broken
+    heads = {Tensor::meta(DType::f32, one), Tensor::meta(DType::f32, one), Tensor::meta(DType::f32, one)};
   }
   report_operation(kSplitQkvContract, attention_path_, [&](Binder& binder) {
     binder.dim("heads", heads_, "vision_config.num_heads").dim("D", head_dim_, "hidden_size / num_heads");
-    binder.arg("x", x).done({{"q", heads.q}, {"k", heads.k}, {"v", heads.v.select(0, 0)}});
+    binder.arg("x", x).done({{"q", heads.q.select(0, 0)}, {"k", heads.k.select(0, 0)}, {"v", heads.v.select(0, 0)}});
   });
   return heads;
 }
 
 Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, const BlockCall& call, Tensor& hidden) const {
-  Heads heads = split(apply(qkv_, x, call));
-  apply_rotary(heads.q, context.rotary, attention_path_);
-  apply_rotary(heads.k, context.rotary, attention_path_);
+  const Heads heads = split(apply(qkv_, x, call));
+  for (Tensor rows : {heads.q.select(0, 0), heads.k.select(0, 0)}) apply_rotary(rows, context.rotary, attention_path_);
   // A score of -infinity would hide its key without a trace.
   require_finite(heads.q, attention_path_, "a query");
   require_finite(heads.k, attention_path_, "a key");
@@ -108,9 +103,8 @@ Tensor VisionBlock::attend(const Tensor& x, const VisionContext& context, const 
     const std::string count = std::to_string(options.mask.cu_seqlens().size() - 1);
     return count + (full_attention_ ? " segments, one per frame" : " windows");
   });
-  const Shape one{1, x.dim(0), heads_, head_dim_};
-  const Tensor out = attention(heads.q.reshape(one).permute({0, 2, 1, 3}),  // (1, heads, rows, D)
-                               heads.k.reshape(one).permute({0, 2, 1, 3}), heads.v.permute({0, 2, 1, 3}), options);
+  const Tensor out = attention(heads.q.permute({0, 2, 1, 3}), heads.k.permute({0, 2, 1, 3}),
+                               heads.v.permute({0, 2, 1, 3}), options);  // (1, heads, rows, D)
   const Tensor joined = join_heads(out, attention_path_);
   if (current_observer() != nullptr) return apply(proj_, joined, call);
   apply_add(proj_, joined, hidden, call);
