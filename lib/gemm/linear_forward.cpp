@@ -73,13 +73,21 @@ class LinearCall {
 
   // As end(gate) and then up's with Ending::gate, in one pass; false, and nothing done, where there is none.
   bool end_gated(const LinearCall& up, Tensor& y) const {
+    if (y.numel() == 0) return false;
+    float* out = y.mutable_data<float>();
+    if (impl_.weight.defined() && up.impl_.weight.defined()) {
+      const Tensor rows = x_.contiguous();
+      const float* x = rows.data<float>();
+      return impl_.math == up.impl_.math &&
+             float_products(product(x, rows.dim(0), Ending::store, out), up.product(x, rows.dim(0), Ending::gate, out),
+                            chosen_float_engine(), impl_.math);
+    }
     const PackedS8* packed = impl_.packed();
     const PackedS8* packed_up = up.impl_.packed();
-    if (packed == nullptr || packed_up == nullptr || impl_.mode != up.impl_.mode || y.numel() == 0) return false;
+    if (packed == nullptr || packed_up == nullptr || impl_.mode != up.impl_.mode) return false;
     const RowLayout layout = packed->layout(x_.dim(0));
     if (layout != packed_up->layout(x_.dim(0))) return false;
     SharedRows shared;
-    float* out = y.mutable_data<float>();
     packed->gated(shared.of(x_.contiguous(), impl_.mode, layout), impl_.results(Ending::store, out), *packed_up,
                   up.impl_.results(Ending::gate, out));
     return true;
@@ -129,25 +137,28 @@ class LinearCall {
     scale_sums(no_terms.data(), 0, rows.dim(0), impl_.out_features, quantized.scales, impl_.results(ending, y));
   }
 
+  FloatProduct product(const float* x, std::int64_t m, Ending ending, float* y) const {
+    return {.x = x,
+            .m = m,
+            .n = impl_.out_features,
+            .k = impl_.in_features,
+            .weight = impl_.weight.raw(),
+            .dtype = impl_.weight.dtype(),
+            .scale = impl_.weight_scale.empty() ? nullptr : impl_.weight_scale.data(),
+            .bias = impl_.bias.empty() ? nullptr : impl_.bias.data(),
+            .y = y,
+            .ending = ending,
+            .panels = impl_.panels.get()};
+  }
+
   void end_float(const float* x, std::int64_t m, Ending ending, float* y) const {
-    const std::int64_t n = impl_.out_features;
-    FloatProduct product{.x = x,
-                         .m = m,
-                         .n = n,
-                         .k = impl_.in_features,
-                         .weight = impl_.weight.raw(),
-                         .dtype = impl_.weight.dtype(),
-                         .scale = impl_.weight_scale.empty() ? nullptr : impl_.weight_scale.data(),
-                         .bias = impl_.bias.empty() ? nullptr : impl_.bias.data(),
-                         .y = y,
-                         .ending = ending,
-                         .panels = impl_.panels.get()};
-    if (float_product(product, chosen_float_engine(), impl_.math)) return;
-    if (ending == Ending::store) return plain_float_product(product);
-    Tensor results = Tensor::empty(DType::f32, {m, n});
-    product.y = results.mutable_data<float>();
-    plain_float_product(product);
-    end_values(ending, results.data<float>(), m * n, y);
+    FloatProduct whole = product(x, m, ending, y);
+    if (float_product(whole, chosen_float_engine(), impl_.math)) return;
+    if (ending == Ending::store) return plain_float_product(whole);
+    Tensor results = Tensor::empty(DType::f32, {m, impl_.out_features});
+    whole.y = results.mutable_data<float>();
+    plain_float_product(whole);
+    end_values(ending, results.data<float>(), results.numel(), y);
   }
 
   const Linear::Impl& impl_;

@@ -116,7 +116,11 @@ TEST_CASE("a gate and an up of different kinds or backends are multiplied one af
   const Linear best = Linear::w8a8("up", random_s8(50, 100, 4), scales(50, 5), {});
   const Linear other = Linear::w8a8("up", random_s8(50, 100, 4), scales(50, 5), {}, octavo::TokenScale::absmax_127_5);
   const Linear floating = Linear::floating("up", random(50, 100, 6), {});
-  const Linear* layers[] = {&portable, &best, &other, &floating};
+  const Linear narrow = Linear::floating("up", random(50, 100, 7).to(DType::bf16), {});
+  const Linear rounded = Linear::floating("up", random(50, 100, 8).to(DType::bf16),
+                                          vector_of(std::vector<float>(50, 0.5F)), octavo::FloatMath::bf16);
+  const Linear bytes = Linear::w8a16("up", random_s8(50, 100, 9), scales(50, 10), {});
+  const Linear* layers[] = {&portable, &best, &other, &floating, &narrow, &rounded, &bytes};
   for (const Linear* gate : layers)
     for (const Linear* up : layers) {
       Tensor apart = gate->forward(x);

@@ -5,6 +5,7 @@
 #include "../support/scratch.hpp"  // lib/gemm has one of this name, too
 #include "catch.hpp"
 #include "mapped_bytes.hpp"
+#include "octavo/detail/elementwise.hpp"
 #include "support.hpp"
 #include "threads.hpp"
 
@@ -60,6 +61,24 @@ TEST_CASE("a mapped weight of a float product gives the bits of one in memory be
           octavo::force_float_backend("");
         }
       }
+}
+
+TEST_CASE("a gate in a mapped file and an up in memory give the bits of the two apart, packed or not") {
+  for (const DType dtype : {DType::bf16, DType::s8})
+    for (const FloatMath math : kMaths) {
+      const MappedWeight files(dtype, 1100, 130);
+      const Linear gate = files.layer(files.mapped(), math);
+      const Linear up = files.layer(files.owned, math);
+      const Tensor x = random(kMostRows, 130, 5);
+      Tensor apart = files.layer(files.owned, math).forward(x);
+      const Tensor by = up.forward(x);
+      octavo::detail::silu_multiply(apart.mutable_data<float>(), by.data<float>(), by.numel());
+      for (int call = 0; call < 6; ++call) {
+        INFO(octavo::dtype_name(dtype) << " " << octavo::float_math_name(math) << " call " << call);
+        REQUIRE(floats(forward_gated(gate, up, x)) == floats(apart));
+        REQUIRE(floats(forward_gated(gate, gate, x)) == floats(apart));
+      }
+    }
 }
 
 TEST_CASE("a mapped weight of a float product is in memory once: as stored for few rows and packed for many") {

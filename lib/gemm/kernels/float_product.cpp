@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <span>
 
 #include "backend.hpp"
 #include "cpu.hpp"
@@ -84,31 +85,36 @@ Way way_for(DType weight, FloatEngine engine, FloatMath math) {
   return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
 }
 
+// Whether the weight is read in panels where these are made.
+bool reads_panels(const FloatProduct& p, const Way& way) { return p.panels != nullptr && way.panels == DType::bf16; }
+
 class TiledProduct {
  public:
-  // `packed`: the weight in panels of bf16 or int8, or null where it is as stored.
-  TiledProduct(const FloatProduct& product, const Way& way, const FloatPanels* packed)
+  TiledProduct(const FloatProduct& product, const Way& way)
       : p_(product),
-        packed_(packed),
+        packed_(reads_panels(product, way) ? product.panels->get() : nullptr),
         kernel_(*way.kernel),
         way_(way),
         element_(static_cast<std::int64_t>(size_of(way.panels))),
         steps_(steps_of(product.k * element_)),
         panels_((product.n + kPanelColumns - 1) / kPanelColumns) {}
 
-  // Some rows after the other, so that the working memory is bounded; weights as stored are packed anew for each.
-  void run() const {
-    const std::int64_t most = std::max(kernel_.block_rows, kPreparedBytes / row_bytes() / kernel_.rows * kernel_.rows);
-    const std::int64_t together = block_rows_of(kernel_, p_.m, most);
-    for (std::int64_t row = 0; row < p_.m; row += together) {
-      const std::int64_t rows = std::min(together, p_.m - row);
-      const PreparedRows prepared = prepare(p_.x + row * p_.k, rows);
-      for_blocks(kernel_, rows, rows_of_a_part(rows), panels_, steps_, kernel_.block_panels,
+  // Products of the same rows and of one shape, each ended before the next begins, block by block: what the first
+  // leaves in a block's results is near when the second ends in it. Some rows after the other, so that the working
+  // memory is bounded; weights as stored are packed anew for each.
+  static void run(std::span<const TiledProduct* const> products) {
+    const TiledProduct& first = *products.front();
+    const TileKernel& kernel = first.kernel_;
+    const std::int64_t most =
+        std::max(kernel.block_rows, kPreparedBytes / first.row_bytes() / kernel.rows * kernel.rows);
+    const std::int64_t together = block_rows_of(kernel, first.p_.m, most);
+    for (std::int64_t row = 0; row < first.p_.m; row += together) {
+      const std::int64_t rows = std::min(together, first.p_.m - row);
+      const PreparedRows prepared = first.prepare(first.p_.x + row * first.p_.k, rows);
+      for_blocks(kernel, rows, first.rows_of_a_part(rows), first.panels_, first.steps_, kernel.block_panels,
                  [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
-                   if (rows <= kernel_.rows)
-                     strip(prepared, row, rows, panel, panels);
-                   else
-                     blocks(prepared, row, part, count, panel, panels);
+                   if (rows > kernel.rows) return blocks(products, prepared, row, part, count, panel, panels);
+                   for (const TiledProduct* product : products) product->strip(prepared, row, rows, panel, panels);
                  });
     }
   }
@@ -171,27 +177,35 @@ class TiledProduct {
 
   // Rows [part, part + rows) of `prepared`, which begins at row `first` of x, in blocks. Weights as stored are packed
   // once for all of them.
-  void blocks(const PreparedRows& prepared, std::int64_t first, std::int64_t part, std::int64_t rows,
-              std::int64_t panel, std::int64_t panels) const {
+  static void blocks(std::span<const TiledProduct* const> products, const PreparedRows& prepared, std::int64_t first,
+                     std::int64_t part, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
+    const TileKernel& kernel = products.front()->kernel_;
+    const std::int64_t weight_bytes = panels * products.front()->steps_ * kPanelStep;
+    auto* memory = scratch<std::byte>(Purpose::panels, products.size() * static_cast<std::size_t>(weight_bytes));
+    const auto own = [&](std::size_t i) { return memory + static_cast<std::int64_t>(i) * weight_bytes; };
+    for (std::size_t i = 0; i < products.size(); ++i) products[i]->pack_whole(panel, panels, own(i));
+    const std::int64_t block_rows = block_rows_of(kernel, rows, kernel.block_rows);
+    for (std::int64_t row = part; row < part + rows; row += block_rows)
+      for (std::size_t i = 0; i < products.size(); ++i)
+        products[i]->block(prepared, first, row, std::min(block_rows, part + rows - row), panel, panels, own(i));
+  }
+
+  void pack_whole(std::int64_t panel, std::int64_t panels, std::byte* own) const {
+    if (packed_ == nullptr) pack(panel, panels, 0, steps_, own, steps_ * kPanelStep);
+  }
+
+  // Rows [row, row + count) by some panels, which are in `own` unless they were packed before.
+  void block(const PreparedRows& prepared, std::int64_t first, std::int64_t row, std::int64_t count, std::int64_t panel,
+             std::int64_t panels, const std::byte* own) const {
     const std::int64_t cut = cut_of(kernel_, steps_);
-    const std::int64_t stride = steps_ * kPanelStep;
-    std::byte* own = nullptr;
-    if (packed_ == nullptr) {
-      own = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(panels * stride));
-      pack(panel, panels, 0, steps_, own, stride);
-    }
-    const std::int64_t block_rows = block_rows_of(kernel_, rows, kernel_.block_rows);
-    for (std::int64_t row = part; row < part + rows; row += block_rows) {
-      const std::int64_t count = std::min(block_rows, part + rows - row);
-      multiply_block(
-          kernel_, prepared, row, count, steps_, cut, panels, nullptr,
-          p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
-          [&](std::int64_t step, std::int64_t steps) {
-            return own != nullptr ? PackedPanels{own + step * kPanelStep, stride, true}
-                                  : weights(panel, panels, step, steps, cut);
-          },
-          finish_at(first + row, panel));
-    }
+    multiply_block(
+        kernel_, prepared, row, count, steps_, cut, panels, nullptr,
+        p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
+        [&](std::int64_t step, std::int64_t steps) {
+          return packed_ == nullptr ? PackedPanels{own + step * kPanelStep, steps_ * kPanelStep, true}
+                                    : weights(panel, panels, step, steps, cut);
+        },
+        finish_at(first + row, panel));
   }
 
   // `steps` steps, at most `cut`, of some panels: where they lie, or made here.
@@ -230,7 +244,7 @@ class TiledProduct {
   }
 
   const FloatProduct& p_;
-  const FloatPanels* packed_;
+  const FloatPanels* packed_;  // null where the weight is as stored
   const TileKernel& kernel_;
   Way way_;
   std::int64_t element_;  // bytes of a panel's element
@@ -273,11 +287,24 @@ bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math) {
   const Way way = way_for(p.dtype, engine, math);
   if (way.kernel == nullptr || p.k == 0) return false;
   if (p.dtype == DType::f32 && p.m > kOwnFloat32Rows) return false;
-  const bool reads_panels = p.panels != nullptr && way.panels == DType::bf16;
-  if (p.m <= kStreamedRows)
-    stream(p, reads_panels ? p.panels->ready() : nullptr);
-  else
-    TiledProduct(p, way, reads_panels ? p.panels->get() : nullptr).run();
+  if (p.m <= kStreamedRows) {
+    stream(p, reads_panels(p, way) ? p.panels->ready() : nullptr);
+    return true;
+  }
+  const TiledProduct product(p, way);
+  const TiledProduct* const one = &product;
+  TiledProduct::run({&one, 1});
+  return true;
+}
+
+bool float_products(const FloatProduct& first, const FloatProduct& second, FloatEngine engine, FloatMath math) {
+  const Way way = way_for(first.dtype, engine, math);
+  if (way.kernel == nullptr || first.k == 0 || first.dtype == DType::f32 || first.m <= kStreamedRows) return false;
+  if (second.dtype != first.dtype || second.n != first.n || second.k != first.k) return false;
+  const TiledProduct one(first, way);
+  const TiledProduct other(second, way);
+  const TiledProduct* const both[] = {&one, &other};
+  TiledProduct::run(both);
   return true;
 }
 

@@ -32,7 +32,11 @@ FloatEngine chosen_float_engine();  // forced, named by the environment, or the 
 // and the engine alone.
 bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math);
 
-// The same on any processor; stores.
+// Two products of the same x, whose weights have one type and shape, as one after the other, to the same bits: y of the
+// second is near where it is the first's. False, and nothing done, where that is no gain.
+bool float_products(const FloatProduct& first, const FloatProduct& second, FloatEngine engine, FloatMath math);
+
+// float_product on any processor; stores.
 void plain_float_product(const FloatProduct& p);
 
 // Rows up to which a product streams the weights and multiplies them in float32; more are multiplied in tiles.
