@@ -18,6 +18,8 @@ using attention_kernels::Kernels;
 using attention_kernels::Operand;
 using attention_kernels::Problem;
 using attention_kernels::Schedule;
+using attention_kernels::Working;
+using attention_kernels::working_memory;
 
 constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21;  // multiplications, some 30 us
 
@@ -85,8 +87,7 @@ struct Run {
     for (std::int64_t t = next++; t < count; t = next++) {
       const attention_kernels::Task& task = schedule.tasks[static_cast<std::size_t>(t)];
       const std::int64_t rows = (task.query_end - task.query_begin) * problem.group();
-      thread_local attention_kernels::Floats own;
-      float* memory = chunk_sums != nullptr ? chunk_sums + t * size() : own.reserve(static_cast<std::size_t>(size()));
+      float* memory = chunk_sums != nullptr ? chunk_sums + t * size() : working_memory(Working::sums, size());
       const attention_kernels::Sums sums = attention_kernels::sums_in(memory, rows, problem.width);
       if (amx != nullptr)
         attend_amx(problem, task, kernels, *amx, sums);
@@ -98,16 +99,14 @@ struct Run {
 };
 
 void compute(const Problem& problem, FloatMath math) {
-  // Kept by the calling thread, so that decoding does not allocate.
   thread_local Schedule schedule;
-  thread_local attention_kernels::Floats chunk_sums;
   const Kernels& kernels = attention_kernels::kernels();
   const attention_kernels::AmxKernels* amx = math == FloatMath::bf16 ? kernels.rounded : kernels.exact;
   attention_kernels::make_schedule(problem, num_threads(), amx != nullptr ? kMostAmxRows : kMostRows, schedule);
   const auto tasks = static_cast<std::int64_t>(schedule.tasks.size());
   Run run{problem, kernels, schedule};
   if (!schedule.few_rows) run.amx = amx;
-  if (schedule.chunks > 1) run.chunk_sums = chunk_sums.reserve(static_cast<std::size_t>(tasks * run.size()));
+  if (schedule.chunks > 1) run.chunk_sums = working_memory(Working::chunk_sums, tasks * run.size());
   parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
                [&run](std::int64_t, std::int64_t) { run.take_tasks(); });
   for (std::int64_t t = 0; run.chunk_sums != nullptr && t < tasks; t += schedule.chunks)

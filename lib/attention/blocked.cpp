@@ -9,17 +9,6 @@ namespace {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-struct Workspace {
-  Floats queries;  // panels of packed rows
-  Floats keys;     // panels of a packed block
-  Floats rows;     // of a block, padded: keys before they are packed, then values
-};
-
-Workspace& workspace() {
-  thread_local Workspace own;
-  return own;
-}
-
 // Panels of kernels.lanes rows of `width` columns; the last row stands for those that the last panel lacks.
 template <class RowAt>
 void pack_panels(const Kernels& kernels, std::int64_t count, std::int64_t width, float scale, const RowAt& row_at,
@@ -108,19 +97,6 @@ class Tiles {
 
 }  // namespace
 
-float* Floats::reserve(std::size_t count) {
-  if (count > count_) {
-    count_ = 0;
-    memory_.reset();
-    const std::size_t size_bytes = (count * sizeof(float) + 63) / 64 * 64;
-    memory_.reset(static_cast<float*>(std::aligned_alloc(64, size_bytes)));
-    if (memory_ == nullptr)
-      throw Error(ErrorCode::out_of_memory, "attention: cannot allocate " + std::to_string(size_bytes) + " bytes");
-    count_ = count;
-  }
-  return memory_.get();
-}
-
 std::int64_t sums_size(std::int64_t rows, std::int64_t width) noexcept {
   return padded(rows) * padded(width) + padded(2 * rows);  // so that the next ones start on a cache line, too
 }
@@ -139,7 +115,7 @@ void clear(const Rows& rows, const Sums& sums) noexcept {
 FloatBlocks::FloatBlocks(const Rows& rows, const Kernels& kernels, const Sums& sums)
     : rows_(rows), kernels_(kernels), sums_(sums) {
   const Problem& problem = rows.problem;
-  float* queries = workspace().queries.reserve(static_cast<std::size_t>(padded(rows.count) * problem.width));
+  float* queries = working_memory(Working::queries, padded(rows.count) * problem.width);
   pack_panels(
       kernels, rows.count, problem.width, problem.scale,
       [&](std::int64_t row) { return problem.q.at(rows.task.batch, rows.head(row), rows.query(row)); }, queries);
@@ -151,12 +127,10 @@ void FloatBlocks::add(std::int64_t begin, std::int64_t count) const {
   const Task& task = rows_.task;
   const std::int64_t width = problem.width;
   const std::int64_t wide = padded(width);
-  Workspace& own = workspace();
-  float* keys = own.keys.reserve(static_cast<std::size_t>(kKeyBlock * width));
+  float* keys = working_memory(Working::keys, kKeyBlock * width);
   const bool keys_in_place = problem.k.dtype == DType::f32;
   const bool values_in_place = problem.v.dtype == DType::f32 && width == wide && problem.v.row_stride == width;
-  float* copied =
-      keys_in_place && values_in_place ? nullptr : own.rows.reserve(static_cast<std::size_t>(kKeyBlock * wide));
+  float* copied = keys_in_place && values_in_place ? nullptr : working_memory(Working::rows, kKeyBlock * wide);
   if (!keys_in_place) copy_rows(kernels_, problem.k, task, begin, count, width, wide, copied);
   const float* key = keys_in_place ? problem.k.at<float>(task.batch, task.kv_head, begin) : copied;
   const std::int64_t key_stride = keys_in_place ? problem.k.row_stride : wide;

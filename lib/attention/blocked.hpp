@@ -4,26 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 
 #include "kernels/kernels.hpp"
 #include "problem.hpp"
 #include "schedule.hpp"
 #include "task_rows.hpp"
+#include "working_memory.hpp"
 
 namespace octavo::attention_kernels {
-
-// float32 memory on a cache line, kept and grown.
-class Floats {
- public:
-  // At least `count` floats, whose former contents are lost.
-  float* reserve(std::size_t count);
-
- private:
-  std::unique_ptr<float[], decltype(&std::free)> memory_{nullptr, std::free};
-  std::size_t count_ = 0;
-};
 
 // Rows of width `padded_width` that are not divided by their sums yet. A task has queries times group of them, the
 // heads of a query side by side.
@@ -40,8 +28,7 @@ Sums sums_in(float* memory, std::int64_t rows, std::int64_t width) noexcept;
 
 void clear(const Rows& rows, const Sums& sums) noexcept;
 
-// Adds blocks of keys to the sums of a task's rows, in float32. Working memory is the calling thread's own and stays
-// with it; one lives at a time.
+// Adds blocks of keys to the sums of a task's rows, in float32. One lives at a time on a thread.
 class FloatBlocks {
  public:
   FloatBlocks(const Rows& rows, const Kernels& kernels, const Sums& sums);

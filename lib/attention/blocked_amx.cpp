@@ -11,20 +11,7 @@ namespace {
 
 std::int64_t round_up(std::int64_t count, std::int64_t step) noexcept { return (count + step - 1) / step * step; }
 
-std::uint16_t* halves(Floats& memory, std::int64_t count) {
-  return reinterpret_cast<std::uint16_t*>(memory.reserve(static_cast<std::size_t>((count + 1) / 2)));
-}
-
-struct Workspace {
-  Floats queries, keys, values;  // bf16, packed
-  Floats rows;                   // of a block, widened
-  Floats weights;                // of a tile
-};
-
-Workspace& workspace() {
-  thread_local Workspace own;
-  return own;
-}
+std::uint16_t* halves(Working purpose, std::int64_t count) { return working_memory<std::uint16_t>(purpose, count); }
 
 // The thread's tiles while one lives.
 class TileState {
@@ -61,13 +48,13 @@ class Tiles {
         width_(padded(rows.problem.width)),
         tile_size_(amx.parts * kAmxRows * depth_) {
     const std::int64_t tiles = (rows.count + kAmxRows - 1) / kAmxRows;
-    queries_ = halves(workspace().queries, tiles * tile_size_);
+    queries_ = halves(Working::amx_queries, tiles * tile_size_);
     std::fill_n(queries_ + (tiles - 1) * tile_size_, tile_size_, std::uint16_t{0});  // rows that the last one lacks
     const Problem& problem = rows.problem;
     for (std::int64_t r = 0; r < rows.count; ++r)
       amx.pack_query(problem.q.at(rows.task.batch, rows.head(r), rows.query(r)), problem.width, problem.scale,
                      r % kAmxRows, queries_ + r / kAmxRows * tile_size_);
-    weights_ = halves(workspace().weights, amx.parts * kAmxRows * kKeyBlock);
+    weights_ = halves(Working::amx_weights, amx.parts * kAmxRows * kKeyBlock);
     std::fill_n(weights_, amx.parts * kAmxRows * kKeyBlock, std::uint16_t{0});
   }
 
@@ -115,7 +102,7 @@ struct FloatRows {
       stride = from.row_stride;
       return;
     }
-    float* copied = workspace().rows.reserve(static_cast<std::size_t>(kKeyBlock * width));
+    float* copied = working_memory(Working::amx_rows, kKeyBlock * width);
     copy_rows(kernels, from, rows.task, begin, count, width, width, copied);
     first = copied;
     stride = width;
@@ -131,8 +118,8 @@ void attend_amx(const Problem& problem, const Task& task, const Kernels& kernels
   const std::int64_t most = together(amx.parts);
   const std::int64_t key_size = amx.parts * kKeyBlock * round_up(problem.width, kAmxDepth);
   const std::int64_t value_size = amx.parts * kKeyBlock * padded(problem.width);
-  std::uint16_t* keys = halves(workspace().keys, most * key_size);
-  std::uint16_t* values = halves(workspace().values, most * value_size);
+  std::uint16_t* keys = halves(Working::amx_keys, most * key_size);
+  std::uint16_t* values = halves(Working::amx_values, most * value_size);
   const TileState state(amx);
   Tiles tiles(rows, amx, sums);
   std::optional<FloatBlocks> exact;

@@ -11,8 +11,8 @@ using detail::aligned_bytes;
 using detail::AlignedBytes;
 
 // One memory per Purpose: what is in use at the same time has different ones.
-enum class Purpose : std::size_t { quantized, strip, rows, panels, widened, sums, onednn };
-static_assert(static_cast<std::size_t>(Purpose::onednn) < detail::kThreadMemories);
+enum class Purpose : std::size_t { quantized = detail::kGemmMemories, strip, rows, panels, widened, sums, onednn };
+static_assert(static_cast<std::size_t>(Purpose::onednn) < detail::kAttentionMemories);
 
 // At least `count` values that stay the calling thread's (detail::thread_memory).
 template <class T>

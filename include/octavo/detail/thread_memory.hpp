@@ -19,7 +19,8 @@ using AlignedBytes = std::unique_ptr<std::byte[], ReleaseBytes>;
 /// @throws Error  out_of_memory.
 AlignedBytes aligned_bytes(std::size_t size_bytes);
 
-inline constexpr std::size_t kThreadMemories = 8;
+inline constexpr std::size_t kThreadMemories = 24;
+inline constexpr std::size_t kGemmMemories = 0, kAttentionMemories = 8;  ///< the first index of each module
 /// At least size_bytes that stay the calling thread's, so that steady work does not allocate: until it asks for more
 /// under the same index, another allocator is set, or it ends. What is in use at the same time has different indices.
 std::byte* thread_memory(std::size_t index, std::size_t size_bytes);
