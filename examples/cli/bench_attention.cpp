@@ -75,6 +75,8 @@ BenchJob vision(std::int64_t window, FloatMath math) {
 }  // namespace
 
 void bench_attention(const BenchSettings& settings, double seconds, BenchResult& result) {
+  const octavo::MemoryPool pool;  // results take the place of those before, as in a model
+  const octavo::MemoryPoolScope scope(pool);
   std::vector<BenchJob> jobs;
   jobs.push_back(language_prefill(512, FloatMath::f32));
   jobs.push_back(language_prefill(2048, FloatMath::f32));

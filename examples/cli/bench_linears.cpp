@@ -135,6 +135,8 @@ std::vector<LinearShape> shapes_of(const octavo::Model& model) {
 
 void bench_linears(const std::vector<LinearShape>& shapes, const BenchSettings& settings, double seconds,
                    BenchResult& result) {
+  const octavo::MemoryPool pool;  // results take the place of those before, as in a model
+  const octavo::MemoryPoolScope scope(pool);
   std::vector<std::vector<Kind>> linears;
   for (const LinearShape& shape : shapes) {
     octavo::check_cancelled();

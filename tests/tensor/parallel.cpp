@@ -26,6 +26,24 @@ TEST_CASE("every index is visited once, whatever the threads and the grain") {
   set_num_threads(0);
 }
 
+TEST_CASE("ranges hold the grain or more but for one of each thread's share") {
+  for (const int threads : {2, 3, 7}) {
+    set_num_threads(threads);
+    for (const std::int64_t count : {100, 1001, 100000})
+      for (const std::int64_t grain : {1, 8, 64}) {
+        std::atomic<int> shorter{0}, ranges{0};
+        parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
+          ++ranges;
+          if (end - begin < grain) ++shorter;
+        });
+        INFO(threads << " threads, " << count << " by " << grain);
+        CHECK(ranges > 1);
+        CHECK(shorter <= threads);
+      }
+  }
+  set_num_threads(0);
+}
+
 TEST_CASE("an exception leaves the loop, and loops inside loops run") {
   set_num_threads(3);
   CHECK_THROWS_WITH(parallel_for(10, 1,
