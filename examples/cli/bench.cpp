@@ -55,6 +55,10 @@ BenchResult measure(const BenchCommand& command) {
   }
   say("the machine");
   result.machine = limits::measure();
+  if (const std::size_t read = result.machine.reads.back().bytes; read < result.machine.beyond_caches)
+    result.left_out.push_back({"reading " + std::to_string(result.machine.beyond_caches >> 20) + " MiB",
+                               "the process may not have so much memory; the " + std::to_string(read >> 20) +
+                                   " MiB that were read may lie in a cache"});
   if (asked("linear")) {
     say("linears");
     bench_linears(shapes, settings, seconds(0.6), result);

@@ -1,5 +1,6 @@
 #include "standard_input.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -18,14 +19,22 @@ namespace {
 constexpr int kPatience = 100;  // milliseconds between two looks at `interrupted`
 constexpr std::size_t kMostLine = std::size_t{16} << 20;
 
+/// A terminal takes back what was typed when Ctrl-C is: a read that poll called ready would then wait for more. So a
+/// terminal is opened anew, for reads that never wait; the flag would else be that of all who have it open.
+int input() {
+  static const int opened =
+      isatty(STDIN_FILENO) == 1 ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : STDIN_FILENO;
+  return opened >= 0 ? opened : STDIN_FILENO;
+}
+
 }  // namespace
 
 std::size_t read_waiting(char* to, std::size_t room) {
-  pollfd wait{STDIN_FILENO, POLLIN, 0};
+  pollfd wait{input(), POLLIN, 0};
   while (!interrupted) {
     const int ready = poll(&wait, 1, kPatience);
     if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-    const ssize_t count = read(STDIN_FILENO, to, room);
+    const ssize_t count = read(wait.fd, to, room);
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR && errno != EAGAIN)
       throw std::runtime_error(std::string("standard input cannot be read: ") + std::strerror(errno));

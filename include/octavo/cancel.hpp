@@ -19,15 +19,33 @@
 namespace octavo {
 
 namespace detail {
-inline thread_local constinit const std::atomic<bool>* cancel_flag = nullptr;
-}
+/// What a thread looks at. Not for direct use.
+struct CancelFlags {
+  const std::atomic<bool>* scope = nullptr;  ///< a CancelScope's
+  const std::atomic<bool>* job = nullptr;    ///< of what it works for
+};
+inline thread_local constinit CancelFlags cancel_flags{};
+
+/// While one lives, its thread looks at these: those of the thread that it helps. Not for direct use.
+class CancelFlagsScope {
+ public:
+  explicit CancelFlagsScope(CancelFlags flags) noexcept : previous_(std::exchange(cancel_flags, flags)) {}
+  ~CancelFlagsScope() { cancel_flags = previous_; }
+  CancelFlagsScope(const CancelFlagsScope&) = delete;
+  CancelFlagsScope& operator=(const CancelFlagsScope&) = delete;
+
+ private:
+  CancelFlags previous_;
+};
+}  // namespace detail
 
 /// While one lives, its thread looks at `flag`, which must outlive it; null: at none. Scopes nest; the innermost
 /// serves.
 class CancelScope {
  public:
-  explicit CancelScope(const std::atomic<bool>* flag) noexcept : previous_(std::exchange(detail::cancel_flag, flag)) {}
-  ~CancelScope() { detail::cancel_flag = previous_; }
+  explicit CancelScope(const std::atomic<bool>* flag) noexcept
+      : previous_(std::exchange(detail::cancel_flags.scope, flag)) {}
+  ~CancelScope() { detail::cancel_flags.scope = previous_; }
   CancelScope(const CancelScope&) = delete;
   CancelScope& operator=(const CancelScope&) = delete;
 
@@ -37,7 +55,10 @@ class CancelScope {
 
 /// Whether the calling thread's flag is set.
 inline bool cancel_requested() noexcept {
-  return detail::cancel_flag != nullptr && detail::cancel_flag->load(std::memory_order_relaxed);
+  const auto set = [](const std::atomic<bool>* flag) {
+    return flag != nullptr && flag->load(std::memory_order_relaxed);
+  };
+  return set(detail::cancel_flags.scope) || set(detail::cancel_flags.job);
 }
 
 /// For loops that take long. @throws Error  cancelled.

@@ -1,7 +1,6 @@
 #include "int8_copy.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -90,10 +89,10 @@ Linear int8_copy(const std::string& module_path, const Tensor& weight, FloatMath
     }
     weight.slice(0, first, last).drop_pages();  // read for this alone
   };
-  const std::atomic<bool>* cancel = detail::cancel_flag;  // the other threads look at it, too
+  const detail::CancelFlags cancel = detail::cancel_flags;  // the other threads look at them, too
   in_context(module_path + ".weight, rounded to int8", [&] {
     parallel_for((n + part - 1) / part, 1, [&](std::int64_t begin, std::int64_t end) {
-      const CancelScope scope(cancel);
+      const detail::CancelFlagsScope scope(cancel);
       const ObserverScope quiet(nullptr);  // no operation of a run
       const MemoryPool pool;               // widened rows take the place of those before
       const MemoryPoolScope reused(pool);

@@ -225,7 +225,7 @@ Tensor RuntimeModel::largest_logits(const Tensor& wanted, const LanguageCall& ca
     if (!sequence.largest_alone) return {};
     exact.insert(exact.end(), sequence.exact.begin(), sequence.exact.end());
   }
-  const CancelScope scope(call.cancel.flag());  // a copy of lm_head takes a second
+  const detail::CancelFlagsScope scope(call.cancel.flags());  // a copy of lm_head takes a second
   return head_.largest(wanted, exact);
 }
 

@@ -32,8 +32,10 @@ class CancelToken {
   void check() const {
     if (requested()) throw Error(ErrorCode::cancelled, "cancelled by the caller");
   }
-  /// For a CancelScope, which looks at one flag: the caller's or, without one, the thread's.
-  const std::atomic<bool>* flag() const noexcept { return flag_ != nullptr ? flag_ : detail::cancel_flag; }
+  /// For what takes long on the calling thread and does not know the token.
+  detail::CancelFlags flags() const noexcept {
+    return {detail::cancel_flags.scope, flag_ != nullptr ? flag_ : detail::cancel_flags.job};
+  }
 
  private:
   const std::atomic<bool>* flag_;

@@ -16,6 +16,7 @@
 #include "golden.hpp"
 #include "int8_copy.hpp"
 #include "octavo/allocator.hpp"
+#include "octavo/cancel.hpp"
 #include "octavo/gemm.hpp"
 #include "octavo/log.hpp"
 #include "octavo/session.hpp"
@@ -331,20 +332,27 @@ TEST_CASE("an answer that is cancelled while the screen is made keeps its tokens
   const ModelInput input = golden::ask(plain, "Where is the purple circle?", "000");
   const Ids expected = plain.generate(input, golden::greedy(16)).tokens;
   const SmallScreens small(5);
-  const Model model = Model::open(golden::bundled());
-  ScreenLog log;
-  GenerateOptions options = golden::greedy(16);
-  CancelWhenAsked memory(static_cast<std::size_t>(model.vocab_size() * 192));  // of the copy's values
-  options.cancel = &memory.flag;
-  const GenerateResult result = model.generate(input, options);
-  REQUIRE(memory.flag == has_vnni());
-  if (!memory.flag) return;
-  CHECK(result.finish_reason == octavo::FinishReason::cancelled);
-  CHECK(result.tokens == Ids(expected.begin(), expected.begin() + 5));
-  CHECK(log.made == 0);
-  options.cancel = nullptr;
-  CHECK(model.generate(input, options).tokens == expected);
-  CHECK(log.made == 1);
+  const std::atomic<bool> never = false;
+  for (const bool by_options : {true, false}) {  // or by the thread's scope; the other is not set
+    const Model model = Model::open(golden::bundled());
+    ScreenLog log;
+    GenerateOptions options = golden::greedy(16);
+    CancelWhenAsked memory(static_cast<std::size_t>(model.vocab_size() * 192));  // of the copy's values
+    GenerateResult result;
+    {
+      const octavo::CancelScope scope(by_options ? &never : &memory.flag);
+      options.cancel = by_options ? &memory.flag : &never;
+      result = model.generate(input, options);
+    }
+    REQUIRE(memory.flag == has_vnni());
+    if (!memory.flag) return;
+    CHECK(result.finish_reason == octavo::FinishReason::cancelled);
+    CHECK(result.tokens == Ids(expected.begin(), expected.begin() + 5));
+    CHECK(log.made == 0);
+    options.cancel = nullptr;
+    CHECK(model.generate(input, options).tokens == expected);
+    CHECK(log.made == 1);
+  }
 }
 
 TEST_CASE("one thread makes the screen while others go on") {

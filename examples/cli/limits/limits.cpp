@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <new>
 #include <octavo/build_info.hpp>
 #include <octavo/cancel.hpp>
 #include <octavo/gemm.hpp>
@@ -76,6 +77,15 @@ std::size_t beyond_caches() {
                       static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PAGESIZE)));
   const std::size_t wanted = std::clamp(2 * cache, 256 * kMiB, 1024 * kMiB);
   return memory == 0 ? 256 * kMiB : std::max(std::min(wanted, memory / 8 / kMiB * kMiB), 64 * kMiB);
+}
+
+/// As much of `wanted` as the process may have.
+std::vector<std::byte> memory_to_read(std::size_t wanted) {
+  for (;; wanted /= 2) try {
+      return std::vector<std::byte>(wanted, std::byte{1});
+    } catch (const std::bad_alloc&) {
+      if (wanted <= 16 * kMiB) throw;
+    }
 }
 
 std::string processor_name() {
@@ -161,8 +171,9 @@ Machine measure() {
     }
     machine.units.push_back(found);
   }
-  const std::size_t largest = beyond_caches();
-  const std::vector<std::byte> memory(largest, std::byte{1});
+  machine.beyond_caches = beyond_caches();
+  const std::vector<std::byte> memory = memory_to_read(machine.beyond_caches);
+  const std::size_t largest = memory.size();
   const Read read = best_read();
   for (const std::size_t bytes : {kMiB, 32 * kMiB, 128 * kMiB, largest}) {
     if (bytes > largest || (!machine.reads.empty() && bytes == machine.reads.back().bytes)) continue;

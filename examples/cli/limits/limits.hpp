@@ -27,7 +27,8 @@ struct Machine {
   std::string processor;  // "" where the system does not tell
   int threads = 1;        // octavo::num_threads()
   std::vector<UnitRate> units;
-  std::vector<ReadRate> reads;  // by size; the last is beyond the caches
+  std::vector<ReadRate> reads;    // by size; the last is beyond the caches, unless the process may not have so much
+  std::size_t beyond_caches = 0;  // bytes that the last was to be of
 
   /// Operations per second, all threads, of the best unit that can do those of a kind exactly: int8 and bf16 can be
   /// widened to f32. Greater than 0.
