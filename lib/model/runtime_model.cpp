@@ -181,7 +181,7 @@ void RuntimeModel::check_input(const ModelInput& input) const {
 }
 
 Tensor RuntimeModel::encode_images(const ModelInput& input, const CancelToken& cancel) const {
-  const Tensor rows = naming_not_finite([&] { return run_tower(input, cancel); });
+  Tensor rows = naming_not_finite([&] { return run_tower(input, cancel); });
   // The tower's blocks fit nothing that comes after, and are many for a large picture.
   if (rows.defined()) detail::trim(detail::current_pool());
   return rows;

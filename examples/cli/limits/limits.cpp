@@ -48,7 +48,7 @@ double best_seconds(const std::function<void()>& job, int runs) {
 double rate_of(Registers run, double ops_per_round, int threads) {
   constexpr double kSeconds = 0.003;  // long beside the threads' start, short beside a time slice
   std::int64_t rounds = 1000;
-  for (double took = 0; (took = seconds_of([&] { run(rounds); })) < kSeconds / 4;) rounds *= 2;
+  while (seconds_of([&] { run(rounds); }) < kSeconds / 4) rounds *= 2;
   rounds *= 4;
   const double best = best_seconds([&] { on_threads(threads, [&](std::int64_t) { run(rounds); }); }, 15);
   return 1e-9 * ops_per_round * static_cast<double>(rounds) * threads / best;
