@@ -15,7 +15,7 @@ AlignedBytes aligned_bytes(std::size_t size_bytes) {
   AlignedBytes memory(static_cast<std::byte*>(from.allocate(rounded, alignment, from.user_data)),
                       ReleaseBytes{&from, rounded});
   if (memory == nullptr)
-    throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes for a product");
+    throw Error(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(size_bytes) + " bytes of working memory");
   advise_huge_pages(memory.get(), rounded);
   return memory;
 }

@@ -1,9 +1,11 @@
 #include "float_product.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "backend.hpp"
 #include "cpu.hpp"
@@ -65,6 +67,7 @@ OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int6
 Results results_of(const FloatProduct& p) { return {p.scale, p.bias, p.ending, p.y, p.n}; }
 
 constexpr std::int64_t kStripCut = 16;
+constexpr std::size_t kMostTogether = 2;        // products
 constexpr std::int64_t kLeastRowsOfAPart = 96;  // so that packing a part's panels stays a small share of its work
 constexpr std::int64_t kPreparedBytes = std::int64_t{64} << 20;  // of rows in the kernel's form
 
@@ -181,20 +184,22 @@ class TiledProduct {
                      std::int64_t part, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
     const TileKernel& kernel = products.front()->kernel_;
     const std::int64_t weight_bytes = panels * products.front()->steps_ * kPanelStep;
-    auto* memory = scratch<std::byte>(Purpose::panels, products.size() * static_cast<std::size_t>(weight_bytes));
-    const auto own = [&](std::size_t i) { return memory + static_cast<std::int64_t>(i) * weight_bytes; };
-    for (std::size_t i = 0; i < products.size(); ++i) products[i]->pack_whole(panel, panels, own(i));
+    const auto as_stored = std::count_if(products.begin(), products.end(),
+                                         [](const TiledProduct* product) { return product->packed_ == nullptr; });
+    auto* own = scratch<std::byte>(Purpose::panels, static_cast<std::size_t>(as_stored * weight_bytes));
+    std::array<const std::byte*, kMostTogether> packed{};
+    for (std::size_t i = 0; i < products.size(); ++i) {
+      if (products[i]->packed_ != nullptr) continue;
+      products[i]->pack(panel, panels, 0, products[i]->steps_, own, products[i]->steps_ * kPanelStep);
+      packed[i] = std::exchange(own, own + weight_bytes);
+    }
     const std::int64_t block_rows = block_rows_of(kernel, rows, kernel.block_rows);
     for (std::int64_t row = part; row < part + rows; row += block_rows)
       for (std::size_t i = 0; i < products.size(); ++i)
-        products[i]->block(prepared, first, row, std::min(block_rows, part + rows - row), panel, panels, own(i));
+        products[i]->block(prepared, first, row, std::min(block_rows, part + rows - row), panel, panels, packed[i]);
   }
 
-  void pack_whole(std::int64_t panel, std::int64_t panels, std::byte* own) const {
-    if (packed_ == nullptr) pack(panel, panels, 0, steps_, own, steps_ * kPanelStep);
-  }
-
-  // Rows [row, row + count) by some panels, which are in `own` unless they were packed before.
+  // Rows [row, row + count) by some panels, which are in `own` unless that is null.
   void block(const PreparedRows& prepared, std::int64_t first, std::int64_t row, std::int64_t count, std::int64_t panel,
              std::int64_t panels, const std::byte* own) const {
     const std::int64_t cut = cut_of(kernel_, steps_);
@@ -202,8 +207,8 @@ class TiledProduct {
         kernel_, prepared, row, count, steps_, cut, panels, nullptr,
         p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
         [&](std::int64_t step, std::int64_t steps) {
-          return packed_ == nullptr ? PackedPanels{own + step * kPanelStep, steps_ * kPanelStep, true}
-                                    : weights(panel, panels, step, steps, cut);
+          return own != nullptr ? PackedPanels{own + step * kPanelStep, steps_ * kPanelStep, true}
+                                : weights(panel, panels, step, steps, cut);
         },
         finish_at(first + row, panel));
   }

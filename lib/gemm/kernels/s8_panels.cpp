@@ -110,7 +110,7 @@ class PackedWeights final : public PackedS8 {
   }
 
   static std::int64_t block_panels(const TileKernel& kernel, std::int64_t m) {
-    return m <= kernel.rows ? kPanelsOfOneStrip : kBlockPanels;
+    return m <= kernel.rows ? kPanelsOfOneStrip : kernel.block_panels;
   }
 
   // finish writes to out[m][n], 4 bytes each.

@@ -14,8 +14,7 @@ namespace octavo::gemm {
 
 inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes of memory read by a part, some 10 us
 
-inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
-inline constexpr std::int64_t kBlockPanels = 16;
+inline constexpr std::int64_t kFewBlockRows = 96;       // where there are too few panels to share
 inline constexpr std::int64_t kPanelsOfOneStrip = 128;  // each of four streams then runs through a MiB or more
 inline constexpr std::int64_t kMostParts = 4;           // of each thread
 inline constexpr std::int64_t kRowsThatStay = std::int64_t{3}

@@ -38,6 +38,8 @@ struct TileWork {
 
 inline constexpr std::int64_t kSumBytes = 128;  // of a row of a pair of panels
 
+inline constexpr std::int64_t kBlockPanels = 16;
+
 struct TileKernel {
   std::int64_t rows;   // of a strip
   std::int64_t parts;  // that a row is the sum of
@@ -45,8 +47,8 @@ struct TileKernel {
   std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
   std::int64_t cut_steps;   // sums of several strips are cut, so that panels stay in a cache
   void (*multiply)(const TileWork&);
-  void (*release)() = nullptr;     // gives back what multiply leaves set up for the next; null: nothing
-  std::int64_t block_panels = 16;  // of a block of columns: its rows are read from memory once for so many
+  void (*release)() = nullptr;               // gives back what multiply leaves set up for the next; null: nothing
+  std::int64_t block_panels = kBlockPanels;  // of a block of columns: its rows are read from memory once for so many
 };
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
