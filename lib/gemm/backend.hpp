@@ -36,10 +36,17 @@ struct Results {
   Ending ending;
   float* y;             // [M,N]
   std::int64_t stride;  // values from row to row of y
+  const float* gate;    // [M,N], or null where the ending reads none; maybe y
+  std::int64_t gate_stride;
 
   Results at(std::int64_t row, std::int64_t column) const {
-    return {channel == nullptr ? nullptr : channel + column, bias == nullptr ? nullptr : bias + column, ending,
-            y + row * stride + column, stride};
+    return {channel == nullptr ? nullptr : channel + column,
+            bias == nullptr ? nullptr : bias + column,
+            ending,
+            y + row * stride + column,
+            stride,
+            gate == nullptr ? nullptr : gate + row * gate_stride + column,
+            gate_stride};
   }
 };
 
@@ -55,7 +62,8 @@ class PackedS8 {
   virtual RowLayout layout(std::int64_t /*m*/) const noexcept { return RowLayout::plain; }
   // An engine of its own ends each tile while it is in cache; this one ends after `multiply`.
   virtual void linear(const Int8Rows& rows, const Results& results) const;
-  // y = silu(gate) * up of the same rows, in the layout of both: `gate` stores to the y that up_results end in.
+  // y = silu(gate) * up of the same rows, in the layout of both. `gate` stores to the y that up_results end in and
+  // take their gate from; an engine of its own may keep what the gate gives elsewhere.
   virtual void gated(const Int8Rows& rows, const Results& gate, const PackedS8& up, const Results& up_results) const;
 
  protected:

@@ -12,7 +12,7 @@ namespace octavo::gemm {
 enum class Ending : std::uint8_t {
   store,  // y = result
   add,    // y += result: the residual stream
-  gate,   // y = silu(y) * result: y holds what the gate gave
+  gate,   // y = silu(gate) * result
   gelu,   // y = gelu(result)
 };
 
@@ -23,7 +23,8 @@ namespace {
 
 inline constexpr std::int64_t kEndedTogether = 64;  // results of a row that stay in the first cache
 
-inline void end_row(Ending ending, const float* results, std::int64_t count, float* y) {
+// `gate` is what Ending::gate reads, maybe y itself.
+inline void end_row(Ending ending, const float* results, std::int64_t count, float* y, const float* gate) {
   switch (ending) {
     case Ending::store:
       std::copy_n(results, count, y);
@@ -32,7 +33,7 @@ inline void end_row(Ending ending, const float* results, std::int64_t count, flo
       for (std::int64_t j = 0; j < count; ++j) y[j] += results[j];
       return;
     case Ending::gate:
-      for (std::int64_t j = 0; j < count; ++j) y[j] = detail::silu(y[j]) * results[j];
+      for (std::int64_t j = 0; j < count; ++j) y[j] = detail::silu(gate[j]) * results[j];
       return;
     case Ending::gelu:
       for (std::int64_t j = 0; j < count; ++j) y[j] = detail::gelu(results[j]);

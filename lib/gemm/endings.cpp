@@ -27,7 +27,7 @@ inline void scale_and_end(const std::int32_t* sums, float token, const Results& 
   if (at.ending == Ending::store) return scale_row(sums, token, at.channel, at.bias, count, at.y);
   float scaled[kEndedTogether];
   scale_row(sums, token, at.channel, at.bias, count, scaled);
-  end_row(at.ending, scaled, count, at.y);
+  end_row(at.ending, scaled, count, at.y, at.gate);
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ OCTAVO_CLONES void scale_sums(const std::int32_t* sums, std::int64_t sums_stride
 namespace {
 
 OCTAVO_CLONES void end_part(Ending ending, const float* results, std::int64_t count, float* y) {
-  end_row(ending, results, count, y);
+  end_row(ending, results, count, y, y);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ struct Linear::Impl {
 
   const gemm::PackedS8* packed() const { return lazy ? &lazy->get() : nullptr; }
   gemm::Results results(gemm::Ending ending, float* y) const {
-    return {weight_scale.data(), bias.empty() ? nullptr : bias.data(), ending, y, out_features};
+    return {weight_scale.data(), bias.empty() ? nullptr : bias.data(), ending, y, out_features, y, out_features};
   }
   std::uint64_t workspace_bytes(std::int64_t rows) const {
     if (kind != LinearKind::w8a8) return 0;

@@ -11,7 +11,16 @@ using detail::aligned_bytes;
 using detail::AlignedBytes;
 
 // One memory per Purpose: what is in use at the same time has different ones.
-enum class Purpose : std::size_t { quantized = detail::kGemmMemories, strip, rows, panels, widened, sums, onednn };
+enum class Purpose : std::size_t {
+  quantized = detail::kGemmMemories,
+  strip,
+  rows,
+  panels,
+  widened,
+  sums,
+  gate,
+  onednn
+};
 static_assert(static_cast<std::size_t>(Purpose::onednn) < detail::kAttentionMemories);
 
 // At least `count` values that stay the calling thread's (detail::thread_memory).

@@ -54,7 +54,33 @@ struct Size {
 constexpr Size kSizes[] = {{1, 1, 1},    {1, 33, 65},  {3, 70, 130},  {4, 16, 64},    {5, 15, 63},     {12, 31, 515},
                            {13, 65, 40}, {32, 17, 64}, {33, 48, 129}, {97, 130, 700}, {300, 1100, 70}, {530, 40, 1100}};
 
+// Results of 4 MiB and more, which some kernels write past the caches: whole panels, an odd number of them, and a rest.
+constexpr Size kLargeResults[] = {{1030, 1024, 65}, {2050, 528, 70}, {706, 1503, 64}};
+
 }  // namespace
+
+TEST_CASE("results larger than a cache have the bits of the portable backend") {
+  for (const auto& [m, n, k] : kLargeResults) {
+    const Tensor x = random(m, k, 1);
+    std::vector<std::vector<float>> expected;
+    for (const std::string backend : {"portable", ""}) {
+      octavo::force_int8_backend(backend);
+      const Tensor bias = random(1, n, 9).reshape({n});
+      const Linear gate = Linear::w8a8("gate", random_s8(n, k, 3), scales(n, 5), bias);
+      const Linear up = Linear::w8a8("up", random_s8(n, k, 4), scales(n, 6), {});
+      for (const int threads : {1, 3}) {
+        INFO(backend << " m " << m << " n " << n << " k " << k << " threads " << threads);
+        const std::vector<std::vector<float>> results = with_threads(threads, [&] {
+          return std::vector{floats(gate.forward(x)), floats(gate.forward_gelu(x)),
+                             floats(octavo::forward_gated(gate, up, x))};
+        });
+        if (expected.empty()) expected = results;
+        REQUIRE(results == expected);
+      }
+      octavo::force_int8_backend("");
+    }
+  }
+}
 
 TEST_CASE("forward_add gives the bits of forward and an addition") {
   for_each_kind([](const std::string& kind, const auto& make) {

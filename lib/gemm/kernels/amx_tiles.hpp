@@ -21,7 +21,6 @@ struct Meanwhile {
   std::int64_t row_lines = 0;    // of the strip's rows in the steps that come next
   std::int64_t sum_lines = 0;    // of the next strip's sums
   std::int64_t out_rows = 0;     // of where this strip's results will go
-  std::int64_t end_rows = 0;     // of the strip before, whose sums are finished
 };
 
 // One strip of up to 32 rows.
@@ -44,7 +43,6 @@ Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows,
   if (w.next_step >= 0) m.row_lines = share_of(parts * rows, w.pairs);
   if (w.add) m.sum_lines = share_of(2 * rows, w.steps);
   if (w.out != nullptr && parts == 1) m.out_rows = share_of(rows, w.steps);
-  m.end_rows = share_of(kTileRows, w.steps);
   return m;
 }
 
@@ -54,7 +52,8 @@ Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows,
 // A pair of panels stays in the first cache for all strips, so rows are loaded past it (tileloaddt1). What is wanted
 // next is fetched into the second cache meanwhile, by every strip and pair its share: the next pair of panels, and the
 // rows of the next steps of K; and the sums that the next strip adds to into the first. The four loads of a step stand
-// together: between products they waited for these.
+// together: between products they waited for these. The sums of the strip before are ended all at once: a row or two at
+// every step took half as long again, and overlapped with no product.
 template <int parts>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
   std::byte* below = s.sums + 16 * kSumBytes;
@@ -77,7 +76,7 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
   const std::byte* row = s.next + w.pair * steps * m.row_lines * 64;
   const std::byte* sums = s.sums + s.rows * kSumBytes;
   const std::byte* out = s.out;
-  std::int64_t ended = s.ended;
+  if (s.ended < s.end) w.finish(w.context, w.sums + s.ended * kSumBytes, 0, s.ended, s.end - s.ended);
   for (std::int64_t step = 0; step < steps; ++step) {
     for (std::int64_t i = 0; i < m.out_rows; ++i, out += out_stride) {
       __builtin_prefetch(out, 1);
@@ -89,11 +88,6 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
     }
     for (std::int64_t i = 0; i < m.row_lines; ++i, row += 64) _mm_prefetch(row, _MM_HINT_T1);
     for (std::int64_t i = 0; i < m.sum_lines; ++i, sums += 64) _mm_prefetch(sums, _MM_HINT_T0);
-    if (ended < s.end) {
-      const std::int64_t count = m.end_rows < s.end - ended ? m.end_rows : s.end - ended;
-      w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, count);
-      ended += count;
-    }
 #pragma GCC unroll 3
     for (int part = 0; part < parts; ++part) {
       _tile_stream_loadd(4, a, 64);

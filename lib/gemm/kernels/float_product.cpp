@@ -51,7 +51,7 @@ template <bool pair>
       const Results part = results.at(i, first);
       float scaled[kEndedTogether];
       scale_row(sums + i * sums_stride + first, part.channel, part.bias, count, scaled);
-      end_row(part.ending, scaled, count, part.y);
+      end_row(part.ending, scaled, count, part.y, part.gate);
     }
 }
 
@@ -64,7 +64,7 @@ OCTAVO_CLONES void finish(const float* sums, std::int64_t sums_stride, std::int6
     finish_rows<false>(sums, sums_stride, rows, columns, results);
 }
 
-Results results_of(const FloatProduct& p) { return {p.scale, p.bias, p.ending, p.y, p.n}; }
+Results results_of(const FloatProduct& p) { return {p.scale, p.bias, p.ending, p.y, p.n, p.y, p.n}; }
 
 constexpr std::int64_t kStripCut = 16;
 constexpr std::size_t kMostTogether = 2;        // products

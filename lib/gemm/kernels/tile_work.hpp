@@ -28,10 +28,10 @@ struct TileWork {
   const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
   std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
   bool add;
-  // Sums that are complete, of `count` rows from `row` of a pair of panels, are handed over once: by tile kernels while
-  // the strip after theirs is multiplied, so that the two overlap; by the others while they are in the first cache,
-  // and where `add` is false, too, and there are several strips, `sums` then has room for one pair of one strip only.
-  // Null: not yet.
+  // Sums that are complete, of `count` rows from `row` of a pair of panels, are handed over once: by tile kernels when
+  // the strip after theirs begins, so that the last products need not be waited for; by the others while they are in
+  // the first cache, and where `add` is false, too, and there are several strips, `sums` then has room for one pair of
+  // one strip only. Null: not yet.
   void (*finish)(const void* context, const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count);
   const void* context;
 };
