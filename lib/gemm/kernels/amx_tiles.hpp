@@ -29,9 +29,8 @@ struct Strip {
   const std::byte* next;   // lines of the steps that come next
   const std::byte* out;    // where the first pair's results will go
   std::int64_t rows;
-  std::byte* sums;          // of its first row
-  std::int64_t index;       // among all strips
-  std::int64_t ended, end;  // rows of the strip before, whose sums are to be finished
+  std::byte* sums;     // of its first row
+  std::int64_t index;  // among all strips
   Meanwhile meanwhile;
 };
 
@@ -52,8 +51,7 @@ Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows,
 // A pair of panels stays in the first cache for all strips, so rows are loaded past it (tileloaddt1). What is wanted
 // next is fetched into the second cache meanwhile, by every strip and pair its share: the next pair of panels, and the
 // rows of the next steps of K; and the sums that the next strip adds to into the first. The four loads of a step stand
-// together: between products they waited for these. The sums of the strip before are ended all at once: a row or two at
-// every step took half as long again, and overlapped with no product.
+// together: between products they waited for these.
 template <int parts>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
   std::byte* below = s.sums + 16 * kSumBytes;
@@ -76,7 +74,6 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
   const std::byte* row = s.next + w.pair * steps * m.row_lines * 64;
   const std::byte* sums = s.sums + s.rows * kSumBytes;
   const std::byte* out = s.out;
-  if (s.ended < s.end) w.finish(w.context, w.sums + s.ended * kSumBytes, 0, s.ended, s.end - s.ended);
   for (std::int64_t step = 0; step < steps; ++step) {
     for (std::int64_t i = 0; i < m.out_rows; ++i, out += out_stride) {
       __builtin_prefetch(out, 1);
@@ -178,7 +175,12 @@ OCTAVO_TARGET void one_by_four(const TileWork& w, const Strip& s, const std::byt
 
 template <int parts>
 void multiply_tiles(const TileWork& w) {
-  std::int64_t ended = 0;  // rows
+  // All rows of a strip at once: one or two at every step of the next took longer, and overlapped with no product.
+  std::int64_t ended = 0;
+  const auto end_until = [&](std::int64_t row) {
+    if (w.finish != nullptr && ended < row) w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, row - ended);
+    ended = row;
+  };
   for (std::int64_t row = 0; row < w.row_count;) {
     const std::int64_t left = w.row_count - row;
     const std::int64_t rows = left < kTileRows ? left : kTileRows;
@@ -187,6 +189,7 @@ void multiply_tiles(const TileWork& w) {
     // All strips of this height under one configuration.
     for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;
          row += rows) {
+      end_until(row);
       const std::byte* strip = w.rows + row / kTileRows * w.strip_stride;
       Strip s{strip + w.first_step * parts * rows * 64,
               w.next_step < 0 ? nullptr : strip + w.next_step * parts * rows * 64,
@@ -194,10 +197,7 @@ void multiply_tiles(const TileWork& w) {
               rows,
               w.sums + row * kSumBytes,
               row / kTileRows,
-              ended,
-              rows <= 16 || w.panel_count < 2 || w.finish == nullptr ? ended : row,
               meanwhile};
-      ended = s.end;
       const std::int64_t pair_bytes = w.row_count * kSumBytes;
       std::int64_t panel = 0;
       if (rows <= 16)
@@ -214,8 +214,7 @@ void multiply_tiles(const TileWork& w) {
       }
     }
   }
-  if (w.finish != nullptr && ended < w.row_count)
-    w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, w.row_count - ended);
+  end_until(w.row_count);
 }
 
 }  // namespace

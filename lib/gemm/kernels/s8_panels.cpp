@@ -20,8 +20,7 @@ class PackedWeights final : public PackedS8 {
   // them next loses by reading them from farther away. Measured with tiles only.
   bool streams(std::int64_t rows, const Results& results) const {
     return !kernel_for(rows).interleaved && results.ending != Ending::add && rows * n_ * 4 >= kStreamedBytes &&
-           n_ % kPanelColumns == 0 && results.stride % kPanelColumns == 0 &&
-           reinterpret_cast<std::uintptr_t>(results.y) % 64 == 0;
+           n_ % kPanelColumns == 0 && reinterpret_cast<std::uintptr_t>(results.y) % 64 == 0;
   }
 
   // Takes the sums of pairs of panels to their results, which begin at a row and a column of the product.
@@ -88,8 +87,7 @@ class PackedWeights final : public PackedS8 {
 
   void linear(const Int8Rows& rows, const Results& results) const override {
     const bool streamed = streams(rows.count, results);
-    run({rows.values, rows.strip_stride}, rows.count, streamed ? nullptr : results.y, ends(rows, results, streamed),
-        streamed);
+    run({rows.values, rows.strip_stride}, rows.count, streamed ? nullptr : results.y, ends(rows, results, streamed));
   }
 
   // A block of the gate, then the same one of up. What the gate gives stays in the thread's working memory, so in the
@@ -150,16 +148,15 @@ class PackedWeights final : public PackedS8 {
     return m <= kernel.rows ? kPanelsOfOneStrip : kernel.block_panels;
   }
 
-  // finish writes to out[m][n], 4 bytes each, unless it is null.
+  // finish writes to out[m][n], 4 bytes each; null: past the caches.
   template <class Out, class Finish>
-  void run(const PreparedRows& prepared, std::int64_t m, const Out* out, const Finish& finish,
-           bool streamed = false) const {
+  void run(const PreparedRows& prepared, std::int64_t m, const Out* out, const Finish& finish) const {
     const TileKernel& kernel = kernel_for(m);
     for_blocks(kernel, m, block_rows(kernel, m), panels_, steps_, block_panels(kernel, m),
                [&](std::int64_t row, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
                  block(kernel, prepared, row, rows, panel, panels,
                        out == nullptr ? nullptr : out + row * n_ + panel * kPanelColumns, n_, finish);
-                 if (streamed) end_streams();
+                 if (out == nullptr) end_streams();
                });
   }
 
