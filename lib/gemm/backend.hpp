@@ -28,28 +28,6 @@ struct Int8Rows {
   std::int64_t count;         // M
 };
 
-// What turns sums into results, and where they go: (sum[i,j] * token[i]) * channel[j] + bias[j], each step rounded to
-// float32 in this order on every backend, then the ending.
-struct Results {
-  const float* channel;  // [N]; of float products, null where there is none
-  const float* bias;     // [N], or null
-  Ending ending;
-  float* y;             // [M,N]
-  std::int64_t stride;  // values from row to row of y
-  const float* gate;    // [M,N], or null where the ending reads none; maybe y
-  std::int64_t gate_stride;
-
-  Results at(std::int64_t row, std::int64_t column) const {
-    return {channel == nullptr ? nullptr : channel + column,
-            bias == nullptr ? nullptr : bias + column,
-            ending,
-            y + row * stride + column,
-            stride,
-            gate == nullptr ? nullptr : gate + row * gate_stride + column,
-            gate_stride};
-  }
-};
-
 // Weights [N,K] in the layout their backend likes. Immutable; may be used from many threads.
 class PackedS8 {
  public:

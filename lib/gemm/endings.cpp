@@ -14,22 +14,6 @@ namespace {
 
 constexpr std::int64_t kTileColumns = 2 * kPanelColumns;
 
-// Unrolled where the count is known: of the whole tiles that kernels hand over.
-inline void scale_row(const std::int32_t* sums, float token, const float* channel, const float* bias,
-                      std::int64_t count, float* to) {
-  if (bias != nullptr)
-    for (std::int64_t j = 0; j < count; ++j) to[j] = (static_cast<float>(sums[j]) * token) * channel[j] + bias[j];
-  else
-    for (std::int64_t j = 0; j < count; ++j) to[j] = (static_cast<float>(sums[j]) * token) * channel[j];
-}
-
-inline void scale_and_end(const std::int32_t* sums, float token, const Results& at, std::int64_t count) {
-  if (at.ending == Ending::store) return scale_row(sums, token, at.channel, at.bias, count, at.y);
-  float scaled[kEndedTogether];
-  scale_row(sums, token, at.channel, at.bias, count, scaled);
-  end_row(at.ending, scaled, count, at.y, at.gate);
-}
-
 }  // namespace
 
 OCTAVO_CLONES void scale_sums(const std::int32_t* sums, std::int64_t sums_stride, std::int64_t rows,

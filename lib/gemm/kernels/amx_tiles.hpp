@@ -1,9 +1,11 @@
 // Tiles of AMX: 16 rows of 64 bytes by 16 columns of 64 bytes into 16 x 16 sums. The file that includes this defines
-// OCTAVO_TARGET and OCTAVO_TILE_PRODUCT(sums, rows, weights), the instruction with its three tile numbers.
+// OCTAVO_TARGET, OCTAVO_TILE_PRODUCT(sums, rows, weights), the instruction with its three tile numbers, and
+// OCTAVO_TILE_SUM, the type of a sum.
 #pragma once
 
 #include "cpu.hpp"
 #include "panels.hpp"
+#include "pending_rows.hpp"
 #include "tile_config.hpp"
 #include "tile_work.hpp"
 
@@ -20,14 +22,12 @@ struct Meanwhile {
   std::int64_t panel_lines = 0;  // of each of the next two panels
   std::int64_t row_lines = 0;    // of the strip's rows in the steps that come next
   std::int64_t sum_lines = 0;    // of the next strip's sums
-  std::int64_t out_rows = 0;     // of where this strip's results will go
 };
 
 // One strip of up to 32 rows.
 struct Strip {
   const std::byte* lines;  // [steps][parts][rows][64 bytes]
   const std::byte* next;   // lines of the steps that come next
-  const std::byte* out;    // where the first pair's results will go
   std::int64_t rows;
   std::byte* sums;     // of its first row
   std::int64_t index;  // among all strips
@@ -41,7 +41,6 @@ Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows,
   if (w.next != nullptr) m.panel_lines = share_of(16, strips);
   if (w.next_step >= 0) m.row_lines = share_of(parts * rows, w.pairs);
   if (w.add) m.sum_lines = share_of(2 * rows, w.steps);
-  if (w.out != nullptr && parts == 1) m.out_rows = share_of(rows, w.steps);
   return m;
 }
 
@@ -52,8 +51,9 @@ Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows,
 // next is fetched into the second cache meanwhile, by every strip and pair its share: the next pair of panels, and the
 // rows of the next steps of K; and the sums that the next strip adds to into the first. The four loads of a step stand
 // together: between products they waited for these.
-template <int parts>
+template <int parts, class Rows>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
+  Rows pending(w.pending);
   std::byte* below = s.sums + 16 * kSumBytes;
   if (w.add) {
     _tile_loadd(0, s.sums, kSumBytes);
@@ -67,18 +67,13 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
     _tile_zero(3);
   }
   const Meanwhile m = s.meanwhile;
-  const std::int64_t steps = w.steps, panel_stride = w.panel_stride, out_stride = w.out_stride;
+  const std::int64_t steps = w.steps, panel_stride = w.panel_stride, pending_step = w.pending_step;
   const std::int64_t part_bytes = s.rows * 64;
   const std::byte* a = s.lines;
   const std::byte* panel = w.next + s.index * steps * m.panel_lines * 64;
   const std::byte* row = s.next + w.pair * steps * m.row_lines * 64;
   const std::byte* sums = s.sums + s.rows * kSumBytes;
-  const std::byte* out = s.out;
   for (std::int64_t step = 0; step < steps; ++step) {
-    for (std::int64_t i = 0; i < m.out_rows; ++i, out += out_stride) {
-      __builtin_prefetch(out, 1);
-      __builtin_prefetch(out + 64, 1);
-    }
     for (std::int64_t i = 0; i < m.panel_lines; ++i, panel += 64) {
       _mm_prefetch(panel, _MM_HINT_T1);
       _mm_prefetch(panel + panel_stride, _MM_HINT_T1);
@@ -98,7 +93,9 @@ OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte
       a += part_bytes;
     }
     b += 1024;
+    pending.end_some(pending_step);
   }
+  pending.leave();
   _tile_stored(0, s.sums, kSumBytes);
   _tile_stored(1, s.sums + 64, kSumBytes);
   _tile_stored(2, below, kSumBytes);
@@ -173,14 +170,8 @@ OCTAVO_TARGET void one_by_four(const TileWork& w, const Strip& s, const std::byt
   _tile_stored(3, next + 64, kSumBytes);
 }
 
-template <int parts>
-void multiply_tiles(const TileWork& w) {
-  // All rows of a strip at once: one or two at every step of the next took longer, and overlapped with no product.
-  std::int64_t ended = 0;
-  const auto end_until = [&](std::int64_t row) {
-    if (w.finish != nullptr && ended < row) w.finish(w.context, w.sums + ended * kSumBytes, 0, ended, row - ended);
-    ended = row;
-  };
+template <int parts, class Rows>
+void multiply_strips(const TileWork& w) {
   for (std::int64_t row = 0; row < w.row_count;) {
     const std::int64_t left = w.row_count - row;
     const std::int64_t rows = left < kTileRows ? left : kTileRows;
@@ -189,11 +180,9 @@ void multiply_tiles(const TileWork& w) {
     // All strips of this height under one configuration.
     for (const std::int64_t stop = rows < kTileRows ? w.row_count : w.row_count / kTileRows * kTileRows; row < stop;
          row += rows) {
-      end_until(row);
       const std::byte* strip = w.rows + row / kTileRows * w.strip_stride;
       Strip s{strip + w.first_step * parts * rows * 64,
               w.next_step < 0 ? nullptr : strip + w.next_step * parts * rows * 64,
-              w.out == nullptr ? nullptr : w.out + row * w.out_stride,
               rows,
               w.sums + row * kSumBytes,
               row / kTileRows,
@@ -205,7 +194,7 @@ void multiply_tiles(const TileWork& w) {
           one_by_four<parts>(w, s, w.panels + panel * w.panel_stride, s.sums + pair_bytes);
       else
         for (; panel + 2 <= w.panel_count; panel += 2, s.sums += pair_bytes)
-          two_by_two<parts>(w, s, w.panels + panel * w.panel_stride);
+          two_by_two<parts, Rows>(w, s, w.panels + panel * w.panel_stride);
       for (; panel < w.panel_count; ++panel) {
         Strip one = s;
         one.sums += panel % 2 * 64;
@@ -214,7 +203,11 @@ void multiply_tiles(const TileWork& w) {
       }
     }
   }
-  end_until(w.row_count);
+}
+
+template <int parts>
+void multiply_tiles(const TileWork& w) {
+  with_pending_rows(w.pending, [&]<class Rows>() { multiply_strips<parts, Rows>(w); });
 }
 
 }  // namespace

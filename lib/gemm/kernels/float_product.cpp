@@ -27,18 +27,6 @@ OCTAVO_CLONES void bytes_to_bf16(const std::int8_t* from, std::int64_t count, st
 
 constexpr std::int64_t kPairColumns = 2 * kPanelColumns;
 
-[[gnu::always_inline]] inline void scale_row(const float* sums, const float* scale, const float* bias,
-                                             std::int64_t count, float* to) {
-  if (scale != nullptr && bias != nullptr)
-    for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] * scale[j] + bias[j];
-  else if (scale != nullptr)
-    for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] * scale[j];
-  else if (bias != nullptr)
-    for (std::int64_t j = 0; j < count; ++j) to[j] = sums[j] + bias[j];
-  else
-    std::copy_n(sums, count, to);
-}
-
 // `columns` is a constant where `pair`, so that loops over it are unrolled.
 template <bool pair>
 [[gnu::always_inline]] inline void finish_rows(const float* sums, std::int64_t sums_stride, std::int64_t rows,
@@ -48,10 +36,7 @@ template <bool pair>
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t first = 0; first < columns; first += together) {
       const std::int64_t count = pair ? kPairColumns : std::min(together, columns - first);
-      const Results part = results.at(i, first);
-      float scaled[kEndedTogether];
-      scale_row(sums + i * sums_stride + first, part.channel, part.bias, count, scaled);
-      end_row(part.ending, scaled, count, part.y, part.gate);
+      scale_and_end(sums + i * sums_stride + first, 1.0F, results.at(i, first), count);
     }
 }
 
@@ -114,7 +99,7 @@ class TiledProduct {
     for (std::int64_t row = 0; row < first.p_.m; row += together) {
       const std::int64_t rows = std::min(together, first.p_.m - row);
       const PreparedRows prepared = first.prepare(first.p_.x + row * first.p_.k, rows);
-      for_blocks(kernel, rows, first.rows_of_a_part(rows), first.panels_, first.steps_, kernel.block_panels,
+      for_blocks(kernel, rows, first.rows_of_a_part(rows), first.panels_, first.steps_, first.block_panels(rows),
                  [&](std::int64_t part, std::int64_t count, std::int64_t panel, std::int64_t panels) {
                    if (rows > kernel.rows) return blocks(products, prepared, row, part, count, panel, panels);
                    for (const TiledProduct* product : products) product->strip(prepared, row, rows, panel, panels);
@@ -123,9 +108,18 @@ class TiledProduct {
   }
 
  private:
-  // All rows, as long as there are panels enough for all threads: each part packs its own.
+  std::int64_t block_panels(std::int64_t rows) const {
+    if (rows > kernel_.rows) return block_panels_of(kernel_, std::min(rows, kernel_.block_rows), steps_);
+    return packed_ == nullptr || kernel_.interleaved ? kBlockPanels : 4 * kBlockPanels;
+  }
+
+  // All rows, as long as there are panels enough for all threads: each part packs its own. Where nothing is packed, as
+  // many as stay.
   std::int64_t rows_of_a_part(std::int64_t rows) const {
-    const std::int64_t wide = (panels_ + kernel_.block_panels - 1) / kernel_.block_panels;
+    if (packed_ != nullptr && !kernel_.interleaved && rows_stay(kernel_, kernel_.block_rows, steps_))
+      return block_rows_of(kernel_, rows, kernel_.block_rows);
+    const std::int64_t of_block = block_panels(rows);
+    const std::int64_t wide = (panels_ + of_block - 1) / of_block;
     const std::int64_t down = std::min((2 * num_threads() + wide - 1) / wide, rows / kLeastRowsOfAPart);
     return down <= 1 ? rows : block_rows_of(kernel_, rows, (rows + down - 1) / down);
   }
@@ -158,12 +152,12 @@ class TiledProduct {
 
   std::int64_t row_bytes() const { return kernel_.parts * steps_ * kStepBytes; }
 
-  // For multiply_block: takes the sums of pairs of panels, counted from `panel`, to y.
-  auto finish_at(std::int64_t first, std::int64_t panel) const {
-    return [=, this](const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count) {
-      const std::int64_t column = (panel + pair) * kPanelColumns;
-      finish(reinterpret_cast<const float*>(sums), 2 * kPanelColumns, count, std::min(2 * kPanelColumns, p_.n - column),
-             results_of(p_).at(first + row, column));
+  // For multiply_block: takes the sums of pairs of panels to results, of which `at` is a block's first, in panel
+  // `panel`.
+  auto finish_at(const Results& at, std::int64_t panel) const {
+    return [at, panel, this](const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count) {
+      finish(reinterpret_cast<const float*>(sums), 2 * kPanelColumns, count,
+             std::min(2 * kPanelColumns, p_.n - (panel + pair) * kPanelColumns), at.at(row, pair * kPanelColumns));
     };
   }
 
@@ -173,9 +167,9 @@ class TiledProduct {
     // The sums of tiles do not depend on the cut; those of words do, and must not depend on where the weights lie.
     const std::int64_t cut = packed_ != nullptr && !kernel_.interleaved ? steps_ : std::min(steps_, kStripCut);
     multiply_block(
-        kernel_, prepared, 0, rows, steps_, cut, panels, nullptr, nullptr, 0,
+        kernel_, {prepared, 0, rows, steps_, cut, panels, nullptr}, nullptr, 0,
         [&](std::int64_t step, std::int64_t count) { return weights(panel, panels, step, count, cut); },
-        finish_at(first, panel));
+        finish_at(ending_at(first, panel).results, panel));
   }
 
   // Rows [part, part + rows) of `prepared`, which begins at row `first` of x, in blocks. Weights as stored are packed
@@ -194,23 +188,46 @@ class TiledProduct {
       packed[i] = std::exchange(own, own + weight_bytes);
     }
     const std::int64_t block_rows = block_rows_of(kernel, rows, kernel.block_rows);
-    for (std::int64_t row = part; row < part + rows; row += block_rows)
+    for (std::int64_t row = part; row < part + rows; row += block_rows) {
+      const std::int64_t count = std::min(block_rows, part + rows - row), columns = panels * kPanelColumns;
+      SumEnding endings[kMostTogether];
+      for (std::size_t i = 0; i < products.size(); ++i) endings[i] = products[i]->ending_at(first + row, panel);
+      if (products.size() == 2 && is_gate_of(endings[0].results, endings[1].results)) {
+        Results& gate = endings[0].results;
+        endings[0].past_caches = false;
+        gate.y = scratch<float>(Purpose::gate, static_cast<std::size_t>(count * columns));
+        gate.stride = columns;
+        endings[1].results.gate = gate.y;
+        endings[1].results.gate_stride = columns;
+      }
       for (std::size_t i = 0; i < products.size(); ++i)
-        products[i]->block(prepared, first, row, std::min(block_rows, part + rows - row), panel, panels, packed[i]);
+        products[i]->block(prepared, row, count, panel, panels, packed[i], endings[i]);
+    }
   }
 
-  // Rows [row, row + count) by some panels, which are in `own` unless that is null.
-  void block(const PreparedRows& prepared, std::int64_t first, std::int64_t row, std::int64_t count, std::int64_t panel,
-             std::int64_t panels, const std::byte* own) const {
+  // Whether what the first stores is read by the second's ending and then overwritten, so that it may be elsewhere.
+  static bool is_gate_of(const Results& first, const Results& second) {
+    return first.ending == Ending::store && second.ending == Ending::gate && first.y == second.gate &&
+           second.gate == second.y;
+  }
+
+  SumEnding ending_at(std::int64_t row, std::int64_t panel) const {
+    const Results all = results_of(p_);
+    return {nullptr, all.at(row, panel * kPanelColumns), past_caches(kernel_, p_.m, p_.n, all)};
+  }
+
+  // Rows [row, row + count) of `prepared` by some panels, which are in `own` unless that is null, ended as
+  // `ending` says from the first of them on.
+  void block(const PreparedRows& prepared, std::int64_t row, std::int64_t count, std::int64_t panel,
+             std::int64_t panels, const std::byte* own, const SumEnding& ending) const {
     const std::int64_t cut = cut_of(kernel_, steps_);
     multiply_block(
-        kernel_, prepared, row, count, steps_, cut, panels, nullptr,
-        p_.y + (first + row) * p_.n + panel * kPanelColumns, p_.n * 4,
+        kernel_, {prepared, row, count, steps_, cut, panels, nullptr}, &ending, p_.n - panel * kPanelColumns,
         [&](std::int64_t step, std::int64_t steps) {
           return own != nullptr ? PackedPanels{own + step * kPanelStep, steps_ * kPanelStep, true}
                                 : weights(panel, panels, step, steps, cut);
         },
-        finish_at(first + row, panel));
+        finish_at(ending.results, panel));
   }
 
   // `steps` steps, at most `cut`, of some panels: where they lie, or made here.

@@ -1,45 +1,20 @@
 // The int8 product over packed panels: what is cut how, for every kernel alike.
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "backend.hpp"
 #include "cpu.hpp"
 #include "quantize.hpp"
-#include "stream_rows.hpp"
 #include "tile_loops.hpp"
 
 namespace octavo::gemm {
 
 namespace {
 
-constexpr std::int64_t kStreamedBytes = std::int64_t{4} << 20;  // of results, which second caches do not keep
-
 class PackedWeights final : public PackedS8 {
-  // Whether results go past the caches: where reading each line before it is written takes longer than whoever uses
-  // them next loses by reading them from farther away. Measured with tiles only.
-  bool streams(std::int64_t rows, const Results& results) const {
-    return !kernel_for(rows).interleaved && results.ending != Ending::add && rows * n_ * 4 >= kStreamedBytes &&
-           n_ % kPanelColumns == 0 && reinterpret_cast<std::uintptr_t>(results.y) % 64 == 0;
-  }
-
-  // Takes the sums of pairs of panels to their results, which begin at a row and a column of the product.
-  auto ends(const Int8Rows& rows, const Results& results, bool streamed, std::int64_t first_row = 0,
-            std::int64_t first_column = 0) const {
-    return [=, this](const std::int32_t* sums, std::int64_t row, std::int64_t count, std::int64_t column) {
-      const Results at = results.at(row - first_row, column - first_column);
-      const std::int64_t columns = std::min(2 * kPanelColumns, n_ - column);
-      if (!streamed) return scale_sums(sums, 2 * kPanelColumns, count, columns, rows.scales + row, at);
-      for (std::int64_t done = 0; done < count; done += kLineRows) {
-        alignas(64) float ended[kLineRows * 2 * kPanelColumns];
-        const std::int64_t some = std::min(kLineRows, count - done);
-        Results here = at.at(done, 0);
-        float* const y = std::exchange(here.y, ended);
-        const std::int64_t stride = std::exchange(here.stride, columns);
-        scale_sums(sums + done * 2 * kPanelColumns, 2 * kPanelColumns, some, columns, rows.scales + row + done, here);
-        stream_rows(ended, some, columns, y, stride);
-      }
-    };
+  // What becomes of all sums of a product; results begin at a row and a column of it.
+  SumEnding ending_of(const Int8Rows& rows, const Results& results) const {
+    return {rows.scales, results, past_caches(kernel_for(rows.count), rows.count, n_, results)};
   }
 
  public:
@@ -74,11 +49,12 @@ class PackedWeights final : public PackedS8 {
   }
 
   void multiply(const std::int8_t* a, std::int64_t m, std::int32_t* acc) const override {
-    run(prepare(a, m), m, acc, [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
-      const std::int64_t columns = std::min(2 * kPanelColumns, n_ - column);
-      for (std::int64_t r = 0; r < rows; ++r)
-        std::copy_n(sums + r * 2 * kPanelColumns, columns, acc + (row + r) * n_ + column);
-    });
+    run(prepare(a, m), m, nullptr,
+        [&](const std::int32_t* sums, std::int64_t row, std::int64_t rows, std::int64_t column) {
+          const std::int64_t columns = std::min(2 * kPanelColumns, n_ - column);
+          for (std::int64_t r = 0; r < rows; ++r)
+            std::copy_n(sums + r * 2 * kPanelColumns, columns, acc + (row + r) * n_ + column);
+        });
   }
 
   RowLayout layout(std::int64_t m) const noexcept override {
@@ -86,8 +62,11 @@ class PackedWeights final : public PackedS8 {
   }
 
   void linear(const Int8Rows& rows, const Results& results) const override {
-    const bool streamed = streams(rows.count, results);
-    run({rows.values, rows.strip_stride}, rows.count, streamed ? nullptr : results.y, ends(rows, results, streamed));
+    const SumEnding ending = ending_of(rows, results);
+    run({rows.values, rows.strip_stride}, rows.count, &ending,
+        [&](const std::int32_t* sums, std::int64_t row, std::int64_t count, std::int64_t column) {
+          finish(ending.at(row, column), sums, count, column);
+        });
   }
 
   // A block of the gate, then the same one of up. What the gate gives stays in the thread's working memory, so in the
@@ -98,24 +77,27 @@ class PackedWeights final : public PackedS8 {
     if (up == nullptr || up->n_ != n_ || up->k_ != k_ || &up->many_ != &many_)
       return PackedS8::gated(rows, gate, other, up_results);
     const PreparedRows prepared{rows.values, rows.strip_stride};
-    const bool streamed = streams(rows.count, up_results);
     const TileKernel& kernel = kernel_for(rows.count);
     for_blocks(kernel, rows.count, block_rows(kernel, rows.count), panels_, steps_, block_panels(kernel, rows.count),
                [&](std::int64_t row, std::int64_t count, std::int64_t panel, std::int64_t panels) {
-                 const std::int64_t first = panel * kPanelColumns;
                  const std::int64_t columns = panels * kPanelColumns;
                  auto* own = scratch<float>(Purpose::gate, static_cast<std::size_t>(count * columns));
-                 Results to_own = gate.at(row, first);
-                 to_own.y = own;
-                 to_own.stride = columns;
-                 Results from_own = up_results.at(row, first);
-                 from_own.gate = own;
-                 from_own.gate_stride = columns;
-                 block(kernel, prepared, row, count, panel, panels, own, columns,
-                       ends(rows, to_own, false, row, first));
-                 up->block(kernel, prepared, row, count, panel, panels, own, columns,
-                           up->ends(rows, from_own, streamed, row, first));
-                 if (streamed) end_streams();
+                 SumEnding to_own{rows.scales, gate, false};
+                 to_own = to_own.at(row, panel * kPanelColumns);
+                 to_own.results.y = own;
+                 to_own.results.stride = columns;
+                 SumEnding from_own = ending_of(rows, up_results).at(row, panel * kPanelColumns);
+                 from_own.results.gate = own;
+                 from_own.results.gate_stride = columns;
+                 const auto half = [&](const PackedWeights& weights, const SumEnding& ending) {
+                   weights.block(
+                       kernel, prepared, row, count, panel, panels, &ending,
+                       [&](const std::int32_t* sums, std::int64_t at_row, std::int64_t some, std::int64_t column) {
+                         weights.finish(ending.at(at_row - row, column - panel * kPanelColumns), sums, some, column);
+                       });
+                 };
+                 half(*this, to_own);
+                 half(*up, from_own);
                });
   }
 
@@ -144,30 +126,36 @@ class PackedWeights final : public PackedS8 {
     return block_rows_of(kernel, m, panels_ < 64 ? kFewBlockRows : kernel.block_rows);
   }
 
-  static std::int64_t block_panels(const TileKernel& kernel, std::int64_t m) {
-    return m <= kernel.rows ? kPanelsOfOneStrip : kernel.block_panels;
+  std::int64_t block_panels(const TileKernel& kernel, std::int64_t m) const {
+    constexpr std::int64_t kOfOneStrip = 128;  // each of four streams then runs through a MiB or more
+    return m <= kernel.rows ? kOfOneStrip : block_panels_of(kernel, block_rows(kernel, m), steps_);
   }
 
-  // finish writes to out[m][n], 4 bytes each; null: past the caches.
-  template <class Out, class Finish>
-  void run(const PreparedRows& prepared, std::int64_t m, const Out* out, const Finish& finish) const {
+  // Sums of a pair of panels from a column on, to results that begin at `ending`.
+  void finish(const SumEnding& ending, const std::int32_t* sums, std::int64_t count, std::int64_t column) const {
+    scale_sums(sums, 2 * kPanelColumns, count, std::min(2 * kPanelColumns, n_ - column), ending.tokens, ending.results);
+  }
+
+  // `ending` is of all sums, from the first row and column on; null: only `finish` knows.
+  template <class Finish>
+  void run(const PreparedRows& prepared, std::int64_t m, const SumEnding* ending, const Finish& finish) const {
     const TileKernel& kernel = kernel_for(m);
     for_blocks(kernel, m, block_rows(kernel, m), panels_, steps_, block_panels(kernel, m),
                [&](std::int64_t row, std::int64_t rows, std::int64_t panel, std::int64_t panels) {
-                 block(kernel, prepared, row, rows, panel, panels,
-                       out == nullptr ? nullptr : out + row * n_ + panel * kPanelColumns, n_, finish);
-                 if (out == nullptr) end_streams();
+                 if (ending == nullptr) return block(kernel, prepared, row, rows, panel, panels, nullptr, finish);
+                 const SumEnding of_block = ending->at(row, panel * kPanelColumns);
+                 block(kernel, prepared, row, rows, panel, panels, &of_block, finish);
                });
   }
 
-  // `out` is where the block's first results are wanted: fetched meanwhile, unless it is null.
-  template <class Out, class Finish>
+  // `ending` is of the block's sums. finish(sums, row, count, column) counts rows and columns from the product's first.
+  template <class Finish>
   void block(const TileKernel& kernel, const PreparedRows& prepared, std::int64_t row, std::int64_t rows,
-             std::int64_t panel, std::int64_t panels, const Out* out, std::int64_t out_stride,
-             const Finish& finish) const {
+             std::int64_t panel, std::int64_t panels, const SumEnding* ending, const Finish& finish) const {
     const std::int64_t cut = rows <= kernel.rows ? steps_ : cut_of(kernel, steps_);
     multiply_block(
-        kernel, prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns, out, out_stride * 4,
+        kernel, {prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns}, ending,
+        n_ - panel * kPanelColumns,
         [&](std::int64_t step, std::int64_t) {
           return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true,
                               panels_ - panel - panels};

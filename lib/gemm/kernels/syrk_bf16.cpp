@@ -92,15 +92,15 @@ class Syrk {
     words_of_step(padded, 16, words);
   }
 
-  struct Block {
+  struct Part {
     std::int64_t row, rows, panel, panels;
   };
 
   // Blocks that hold a part of the lower triangle. Each belongs to one thread.
-  std::vector<Block> blocks() const {
+  std::vector<Part> blocks() const {
     const std::int64_t padded = strips_ * kernel_.rows;
     const std::int64_t height = block_rows_of(kernel_, padded, kernel_.block_rows);
-    std::vector<Block> found;
+    std::vector<Part> found;
     for (std::int64_t row = 0; row < padded; row += height) {
       const std::int64_t rows = std::min(height, padded - row);
       const std::int64_t needed = std::min(panels_, (row + rows + 2 * kPanelColumns - 1) / (2 * kPanelColumns) * 2);
@@ -111,14 +111,21 @@ class Syrk {
   }
 
   void multiply(const std::byte* panels, const std::byte* strips) const {
-    const std::vector<Block> all = blocks();
+    const std::vector<Part> all = blocks();
     parallel_for(static_cast<std::int64_t>(all.size()), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        const Block& block = all[static_cast<std::size_t>(i)];
+        const Part& block = all[static_cast<std::size_t>(i)];
         const std::byte* from = panels + block.panel * panel_stride();
+        const SumEnding below{
+            nullptr,
+            {nullptr, nullptr, Ending::add, c_ + block.row * ldc_ + block.panel * kPanelColumns, ldc_, nullptr, 0},
+            false};
+        const bool all_below =
+            (block.panel + block.panels) * kPanelColumns <= block.row && block.row + block.rows <= n_;
         multiply_block(
-            kernel_, {strips, strip_stride()}, block.row, block.rows, steps_, cut_of(kernel_, steps_), block.panels,
-            nullptr, c_ + block.row * ldc_ + block.panel * kPanelColumns, ldc_ * 4,
+            kernel_,
+            {{strips, strip_stride()}, block.row, block.rows, steps_, cut_of(kernel_, steps_), block.panels, nullptr},
+            all_below ? &below : nullptr, block.panels * kPanelColumns,
             [&](std::int64_t step, std::int64_t) {
               return PackedPanels{from + step * kPanelStep, panel_stride(), true};
             },

@@ -32,9 +32,11 @@ __attribute__((target("amx-tile"))) inline void configure_tiles(std::int64_t row
   configured_rows = rows;
 }
 
-// Threads do not carry 8 KiB of tiles around between products.
+// Threads do not carry 8 KiB of tiles around between products; and what they have written past the caches others may
+// read from here on.
 __attribute__((target("amx-tile"))) inline void release_tiles() {
   _tile_release();
+  _mm_sfence();
   configured_rows = 0;
 }
 

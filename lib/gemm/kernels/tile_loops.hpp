@@ -14,11 +14,8 @@ namespace octavo::gemm {
 
 inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes of memory read by a part, some 10 us
 
-inline constexpr std::int64_t kFewBlockRows = 96;       // where there are too few panels to share
-inline constexpr std::int64_t kPanelsOfOneStrip = 128;  // each of four streams then runs through a MiB or more
-inline constexpr std::int64_t kMostParts = 4;           // of each thread
-inline constexpr std::int64_t kRowsThatStay = std::int64_t{3}
-                                              << 18;  // bytes of a block's rows that a second cache keeps
+inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
+inline constexpr std::int64_t kMostParts = 4;      // of each thread
 
 // The rows of each block when `rows` are divided into as few as the kernel lets, of about the same size.
 inline std::int64_t block_rows_of(const TileKernel& kernel, std::int64_t rows, std::int64_t most) {
@@ -31,6 +28,17 @@ inline std::int64_t block_rows_of(const TileKernel& kernel, std::int64_t rows, s
 inline std::int64_t cut_of(const TileKernel& kernel, std::int64_t steps) {
   const std::int64_t parts = (steps + kernel.cut_steps - 1) / kernel.cut_steps;
   return (steps + parts - 1) / std::max<std::int64_t>(1, parts);
+}
+
+// Whether the second cache keeps a block's rows while one pair of panels after the other is multiplied.
+inline bool rows_stay(const TileKernel& kernel, std::int64_t rows, std::int64_t steps) {
+  constexpr std::int64_t kKept = std::int64_t{1} << 20;
+  return kernel.parts * rows * steps * kStepBytes <= kKept;
+}
+
+// The panels of a block of several strips of rows. Rows that do not stay are read from memory once for so many.
+inline std::int64_t block_panels_of(const TileKernel& kernel, std::int64_t rows, std::int64_t steps) {
+  return kernel.interleaved || rows_stay(kernel, rows, steps) ? kBlockPanels : 2 * kBlockPanels;
 }
 
 // x[M,K] as a kernel reads it.
@@ -79,66 +87,139 @@ struct ReleasedKernel {
   }
 };
 
-// One block: rows [row, row + rows) by `panels` panels, `cut` steps of K after the other. packed(first_step, steps)
-// gives their weights at first_step; finish(sums, panel, row, count) takes the sums [count][32] of some rows of a pair
-// of panels. `out` is where it will write 4 bytes for each sum, its rows out_stride bytes apart: fetched in time where
-// it is not null.
+constexpr std::int64_t kBytesPastCaches = std::int64_t{4} << 20;  // of results, which second caches do not keep
+
+// Whether the results of a product [rows, n] go past the caches. Measured with tiles only.
+inline bool past_caches(const TileKernel& kernel, std::int64_t rows, std::int64_t n, const Results& results) {
+  return !kernel.interleaved && results.ending != Ending::add && rows * n * 4 >= kBytesPastCaches &&
+         results.stride % kPanelColumns == 0 && reinterpret_cast<std::uintptr_t>(results.y) % 64 == 0;
+}
+
+// Rows [row, row + rows) by `panels` panels, `cut` steps of K after the other.
+struct Block {
+  PreparedRows x;
+  std::int64_t row, rows;
+  std::int64_t steps, cut;
+  std::int64_t panels;
+  const std::int32_t* start;  // [panels * 16] that the sums start from, of kernels of words; null: 0
+};
+
+inline TileWork work_of(const TileKernel& kernel, const Block& b, const PackedPanels& weights, std::int64_t step) {
+  TileWork work{};
+  work.rows = b.x.strips + b.row / kernel.rows * b.x.strip_stride;
+  work.strip_stride = b.x.strip_stride;
+  work.row_count = b.rows;
+  work.panels = weights.first;
+  work.panel_stride = weights.stride;
+  work.panel_count = b.panels;
+  work.first_step = step;
+  work.steps = std::min(b.cut, b.steps - step);
+  work.add = step > 0;
+  return work;
+}
+
+// For tiles: two panels at a time by several strips, so that they stay in the first cache.
 template <class Packed, class Finish>
-void multiply_block(const TileKernel& kernel, const PreparedRows& x, std::int64_t row, std::int64_t rows,
-                    std::int64_t steps, std::int64_t cut, std::int64_t panels, const std::int32_t* start,
-                    const void* out, std::int64_t out_stride, const Packed& packed, const Finish& finish) {
-  // Panels of one call. A kernel of words keeps its rows in the first cache, one of tiles its panels.
-  const std::int64_t together = kernel.interleaved || rows <= kernel.rows ? panels : 2;
-  const bool handed_over = kernel.interleaved || together == 2;  // sums, by the kernel itself
-  const std::int64_t kept = cut < steps || rows <= kernel.rows ? (panels + 1) / 2 * rows
-                            : kernel.interleaved               ? kernel.rows
-                                                               : (together + 1) / 2 * rows;
-  auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(kept * kSumBytes));
-  const ReleasedKernel released{kernel};
-  const bool rows_stay = kernel.parts * rows * steps * 64 <= kRowsThatStay;
-  for (std::int64_t step = 0; step < steps; step += cut) {
-    const std::int64_t count = std::min(cut, steps - step);
+void multiply_pairs(const TileKernel& kernel, const Block& b, const SumEnding* ending, std::int64_t columns,
+                    const Packed& packed, const Finish& finish) {
+  const std::int64_t pairs = (b.panels + 1) / 2, strips = (b.rows + kernel.rows - 1) / kernel.rows;
+  // Rows that stay in the second cache are multiplied by one pair after the other. Else a cut of them is by all pairs,
+  // whose sums are kept meanwhile.
+  const bool stay = rows_stay(kernel, b.rows, b.steps);
+  const std::int64_t kept = stay ? std::min<std::int64_t>(2, pairs) : pairs;
+  auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(kept * b.rows * kSumBytes));
+  PendingSums pending;
+  const std::int64_t steps_to_end = strips * std::min(b.cut, b.steps);
+  const auto multiply = [&](std::int64_t pair, std::int64_t step) {
+    const std::int64_t count = std::min(b.cut, b.steps - step), panel = 2 * pair;
+    const bool last_cut = step + count == b.steps, last_pair = pair + 1 == pairs;
     const PackedPanels weights = packed(step, count);
-    const bool last = step + count == steps;
-    for (std::int64_t panel = 0; panel < panels; panel += together) {
-      TileWork work{};
-      work.rows = x.strips + row / kernel.rows * x.strip_stride;
-      work.strip_stride = x.strip_stride;
-      work.row_count = rows;
-      work.panels = weights.first + panel * weights.stride;
-      work.panel_stride = weights.stride;
-      work.panel_count = std::min(together, panels - panel);
-      work.next = !weights.lasting                ? nullptr
-                  : panel + together < panels     ? work.panels + together * weights.stride
-                  : !last                         ? weights.first + count * kPanelStep
-                  : weights.following >= together ? weights.first - step * kPanelStep + panels * weights.stride
-                                                  : nullptr;
-      // After the last steps the first ones are wanted again, by the next panels.
-      work.next_step = !weights.lasting || rows_stay ? -1 : !last ? step + count : 0;
-      work.pair = panel / 2;
-      work.pairs = (panels + 1) / 2;
-      work.out = last && out != nullptr ? static_cast<const std::byte*>(out) + panel * kPanelColumns * 4 : nullptr;
-      work.out_stride = out_stride;
-      work.first_step = step;
-      work.steps = count;
-      work.start = start == nullptr ? nullptr : start + panel * kPanelColumns;
-      work.sums = cut < steps ? sums + panel / 2 * rows * kSumBytes : sums;
-      work.add = step > 0;
-      const auto finish_rows = [&](const std::byte* complete, std::int64_t pair, std::int64_t from, std::int64_t some) {
-        finish(complete, panel + 2 * pair, from, some);
-      };
-      if (last && handed_over) {
-        work.context = &finish_rows;
-        work.finish = [](const void* context, const std::byte* complete, std::int64_t pair, std::int64_t from,
-                         std::int64_t some) {
-          (*static_cast<const decltype(finish_rows)*>(context))(complete, pair, from, some);
-        };
+    const auto at = [&](std::int64_t some_panel, std::int64_t some_step) {
+      return weights.first + some_panel * weights.stride + (some_step - step) * kPanelStep;
+    };
+    const std::byte* const next_block = weights.following >= 2 ? at(b.panels, 0) : nullptr;
+    TileWork work = work_of(kernel, b, weights, step);
+    work.panels = at(panel, step);
+    work.panel_count = std::min<std::int64_t>(2, b.panels - panel);
+    if (stay)
+      work.next = !last_cut ? at(panel, step + count) : !last_pair ? at(panel + 2, 0) : next_block;
+    else
+      work.next = !last_pair ? at(panel + 2, step) : !last_cut ? at(0, step + count) : next_block;
+    // After the last steps the first ones are wanted again, by the next panels.
+    work.next_step = stay ? -1 : !last_cut ? step + count : 0;
+    work.pair = pair;
+    work.pairs = pairs;
+    work.sums = sums + pair % kept * b.rows * kSumBytes;
+    work.pending = &pending;
+    work.pending_step = (pending.rows + steps_to_end - 1) / steps_to_end;
+    kernel.multiply(work);
+    if (!last_cut) return;
+    kernel.end(pending);
+    if (ending != nullptr && (panel + 2) * kPanelColumns <= columns)
+      pending = {work.sums, b.rows, 0, ending->at(0, panel * kPanelColumns)};
+    else
+      finish(work.sums, panel, 0, b.rows);
+  };
+  if (stay)
+    for (std::int64_t pair = 0; pair < pairs; ++pair)
+      for (std::int64_t step = 0; step < b.steps; step += b.cut) multiply(pair, step);
+  else
+    for (std::int64_t step = 0; step < b.steps; step += b.cut)
+      for (std::int64_t pair = 0; pair < pairs; ++pair) multiply(pair, step);
+  kernel.end(pending);
+}
+
+// For words, which keep their rows in the first cache, and for a single strip of tiles: all panels at a time.
+template <class Packed, class Finish>
+void multiply_panels(const TileKernel& kernel, const Block& b, const SumEnding* ending, const Packed& packed,
+                     const Finish& finish) {
+  const bool passing = kernel.interleaved && b.cut >= b.steps && b.rows > kernel.rows;
+  const std::int64_t kept = passing ? kernel.rows : (b.panels + 1) / 2 * b.rows;
+  auto* sums = scratch<std::byte>(Purpose::sums, static_cast<std::size_t>(kept * kSumBytes));
+  for (std::int64_t step = 0; step < b.steps; step += b.cut) {
+    const std::int64_t count = std::min(b.cut, b.steps - step);
+    const bool last = step + count == b.steps;
+    const PackedPanels weights = packed(step, count);
+    TileWork work = work_of(kernel, b, weights, step);
+    work.next = !weights.lasting                ? nullptr
+                : !last                         ? weights.first + count * kPanelStep
+                : weights.following >= b.panels ? weights.first - step * kPanelStep + b.panels * weights.stride
+                                                : nullptr;
+    work.next_step = -1;
+    work.start = b.start;
+    work.sums = sums;
+    const auto finish_rows = [&](const std::byte* complete, std::int64_t pair, std::int64_t from, std::int64_t some) {
+      finish(complete, 2 * pair, from, some);
+    };
+    if (last && kernel.interleaved) {
+      if (ending != nullptr) {
+        work.out = reinterpret_cast<const std::byte*>(ending->results.y);
+        work.out_stride = ending->results.stride * 4;
       }
-      kernel.multiply(work);
-      for (std::int64_t pair = 0; last && !handed_over && 2 * pair < work.panel_count; ++pair)
-        finish_rows(work.sums + pair * rows * kSumBytes, pair, 0, rows);
+      work.context = &finish_rows;
+      work.finish = [](const void* context, const std::byte* complete, std::int64_t pair, std::int64_t from,
+                       std::int64_t some) {
+        (*static_cast<const decltype(finish_rows)*>(context))(complete, pair, from, some);
+      };
     }
+    kernel.multiply(work);
+    for (std::int64_t pair = 0; last && !kernel.interleaved && 2 * pair < b.panels; ++pair)
+      finish_rows(sums + pair * b.rows * kSumBytes, pair, 0, b.rows);
   }
+}
+
+// packed(first_step, steps) gives the weights of a block at first_step; weights by which tiles multiply several strips
+// are lasting. finish(sums, panel, row, count) takes the sums [count][32] of some rows of a pair of panels to results.
+// Where these are what `ending` says, from the block's first result on and for `columns` columns, tiles may do so
+// instead; null: they may not.
+template <class Packed, class Finish>
+void multiply_block(const TileKernel& kernel, const Block& block, const SumEnding* ending, std::int64_t columns,
+                    const Packed& packed, const Finish& finish) {
+  const ReleasedKernel released{kernel};
+  if (kernel.interleaved || block.rows <= kernel.rows)
+    multiply_panels(kernel, block, ending, packed, finish);
+  else
+    multiply_pairs(kernel, block, ending, columns, packed, finish);
 }
 
 }  // namespace octavo::gemm

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pending_sums.hpp"
+
 namespace octavo::gemm {
 
 // sums = rows * panels over some steps of K, or += where `add`. Words are of 32 bits: int32 or float32.
@@ -23,17 +25,19 @@ struct TileWork {
   const std::byte* next;   // as many panels that follow these, to be fetched meanwhile; null: none
   std::int64_t next_step;  // whose rows are to be fetched meanwhile, by pair `pair` of `pairs` its share; -1: none
   std::int64_t pair, pairs;
-  const std::byte* out;     // where the pair's 128 bytes of the first row will be written, to be fetched; null: not yet
-  std::int64_t out_stride;  // bytes between rows
   const std::int32_t* start;  // [panel_count * 16] that the sums start from; null: 0
   std::byte* sums;            // [panel pairs][row_count][32] words, aligned to 64 bytes
   bool add;
-  // Sums that are complete, of `count` rows from `row` of a pair of panels, are handed over once: by tile kernels when
-  // the strip after theirs begins, so that the last products need not be waited for; by the others while they are in
-  // the first cache, and where `add` is false, too, and there are several strips, `sums` then has room for one pair of
-  // one strip only. Null: not yet.
+  // Of kernels of tiles, with several strips: what the products before have left, ended meanwhile, so many rows a step.
+  PendingSums* pending;
+  std::int64_t pending_step;
+  // Of the other kernels: sums that are complete, of `count` rows from `row` of a pair of panels, are handed over once
+  // and while they are in the first cache; where `add` is false, too, and there are several strips, `sums` then has
+  // room for one pair of one strip only. Null: not yet.
   void (*finish)(const void* context, const std::byte* sums, std::int64_t pair, std::int64_t row, std::int64_t count);
   const void* context;
+  const std::byte* out;     // where the first 64 bytes of results will be written, to be fetched; null: not yet
+  std::int64_t out_stride;  // bytes between rows
 };
 
 inline constexpr std::int64_t kSumBytes = 128;  // of a row of a pair of panels
@@ -47,8 +51,8 @@ struct TileKernel {
   std::int64_t block_rows;  // multiplied by a block of panels before the next: whole strips
   std::int64_t cut_steps;   // sums of several strips are cut, so that panels stay in a cache
   void (*multiply)(const TileWork&);
-  void (*release)() = nullptr;               // gives back what multiply leaves set up for the next; null: nothing
-  std::int64_t block_panels = kBlockPanels;  // of a block of columns: its rows are read from memory once for so many
+  void (*end)(PendingSums&) = nullptr;  // what is left of them; of tiles
+  void (*release)() = nullptr;          // gives back what multiply leaves set up for the next; null: nothing
 };
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
