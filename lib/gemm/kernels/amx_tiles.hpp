@@ -49,8 +49,8 @@ Meanwhile meanwhile_of(const TileWork& w, std::int64_t parts, std::int64_t rows,
 //
 // A pair of panels stays in the first cache for all strips, so rows are loaded past it (tileloaddt1). What is wanted
 // next is fetched into the second cache meanwhile, by every strip and pair its share: the next pair of panels, and the
-// rows of the next steps of K; and the sums that the next strip adds to into the first. The four loads of a step stand
-// together: between products they waited for these.
+// rows of the next steps of K; and the sums that the next strip adds to into the first. Rows of pending sums end
+// meanwhile, too. The four loads of a step stand together: between products they waited for these.
 template <int parts, class Rows>
 OCTAVO_TARGET void two_by_two(const TileWork& w, const Strip& s, const std::byte* b) {
   Rows pending(w.pending);
