@@ -113,8 +113,8 @@ class TiledProduct {
     return packed_ == nullptr || kernel_.interleaved ? kBlockPanels : 4 * kBlockPanels;
   }
 
-  // All rows, as long as there are panels enough for all threads: each part packs its own. Where nothing is packed, as
-  // many as stay.
+  // All rows, as long as there are panels enough for all threads: each part packs its own. Of
+  // weights that are packed already, as many as stay.
   std::int64_t rows_of_a_part(std::int64_t rows) const {
     if (packed_ != nullptr && !kernel_.interleaved && rows_stay(kernel_, kernel_.block_rows, steps_))
       return block_rows_of(kernel_, rows, kernel_.block_rows);

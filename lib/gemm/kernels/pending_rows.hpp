@@ -3,6 +3,10 @@
 // OCTAVO_TILE_SUM, the type of a sum.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
 #include "cpu.hpp"
 #include "panels.hpp"
 #include "pending_sums.hpp"
