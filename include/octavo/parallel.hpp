@@ -9,9 +9,9 @@
 ///     model.generate(...);
 ///
 /// A loop's caller always works on its own loop, and idle threads of its pool help. So several callers may share a
-/// pool: none waits for another's loop. Idle threads look for work for some 50 microseconds, then sleep. The pool's
-/// threads block all signals but those that the hardware raises (SIGSEGV, SIGBUS, ...): handlers of the host never run
-/// on them.
+/// pool: none waits for another's loop. Of more than 64 loops at a time, the last run on their callers alone. Idle
+/// threads look for work for some 50 microseconds, then sleep. The pool's threads block all signals but those that the
+/// hardware raises (SIGSEGV, SIGBUS, ...): handlers of the host never run on them.
 ///
 /// fork(): the child has the same pools, whose threads it starts anew when it needs them. A child made inside the body
 /// of a loop must not go on with that loop (its caller gets an Error).

@@ -21,7 +21,8 @@ using attention_kernels::Schedule;
 using attention_kernels::Working;
 using attention_kernels::working_memory;
 
-constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21;  // multiplications, some 30 us
+// Multiplications: some 30 us where many rows share a key, some 15 us where few do.
+constexpr std::int64_t kWorthAThread = std::int64_t{1} << 21, kFewRowsWorthAThread = std::int64_t{1} << 18;
 
 // Rows of a task: their sums and their queries fit the second cache, and they share packed keys and values, which take
 // longer to pack for AMX, and are sooner multiplied.
@@ -107,7 +108,8 @@ void compute(const Problem& problem, FloatMath math) {
   Run run{problem, kernels, schedule};
   if (!schedule.few_rows) run.amx = amx;
   if (schedule.chunks > 1) run.chunk_sums = working_memory(Working::chunk_sums, tasks * run.size());
-  parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / kWorthAThread), 1,
+  const std::int64_t worth_a_thread = schedule.few_rows ? kFewRowsWorthAThread : kWorthAThread;
+  parallel_for(std::min<std::int64_t>(tasks, 1 + schedule.multiplies / worth_a_thread), 1,
                [&run](std::int64_t, std::int64_t) { run.take_tasks(); });
   for (std::int64_t t = 0; run.chunk_sums != nullptr && t < tasks; t += schedule.chunks)
     finish(problem, schedule.tasks[static_cast<std::size_t>(t)], run.kernels, run.chunk_sums + t * run.size(),

@@ -36,6 +36,8 @@ class FloatBlocks {
   void add(std::int64_t begin, std::int64_t count) const;
 
  private:
+  const float* packed(const float* key, std::int64_t key_stride, std::int64_t count) const;
+
   const Rows& rows_;
   const Kernels& kernels_;
   Sums sums_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <csignal>
 #include <exception>
@@ -96,18 +97,7 @@ class Loop {
 
   void rethrow() const {
     if (error_ != nullptr) std::rethrow_exception(error_);
-    if (torn)
-      throw Error(ErrorCode::internal,
-                  "parallel_for: the process was forked inside this loop, whose other threads the "
-                  "child does not have");
   }
-
-  // Behind the pool's mutex.
-  Loop* next = nullptr;
-  int wanted = 0;     // helpers that may still come
-  bool torn = false;  // threads that worked on it are gone
-
-  std::atomic<int> helpers{0};  // at work on it
 
  private:
   struct Share {
@@ -182,6 +172,7 @@ void ThreadPool::State::shrink(int count) {
     const std::size_t kept = std::min(workers_.size(), static_cast<std::size_t>(count - 1));
     ending.assign(workers_.begin() + static_cast<std::ptrdiff_t>(kept), workers_.end());
     workers_.resize(kept);
+    started_.store(static_cast<int>(kept), std::memory_order_relaxed);
   }
   published_.fetch_add(1, std::memory_order_release);
   published_.notify_all();
@@ -233,7 +224,18 @@ void ThreadPool::State::start_workers(int wanted) {
     }
     workers_.push_back(thread);
   }
+  started_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// As many as can help, at most `wanted`.
+int ThreadPool::State::start_or_find_workers(int wanted) {
+  if (started_.load(std::memory_order_relaxed) < wanted) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wanted = std::min(wanted, count() - 1);  // which another thread may just have changed
+    start_workers(wanted);
+  }
+  return std::min(wanted, started_.load(std::memory_order_relaxed));
 }
 
 void* ThreadPool::State::serve(void* argument) noexcept {
@@ -242,35 +244,55 @@ void* ThreadPool::State::serve(void* argument) noexcept {
   pthread_setname_np(pthread_self(), ("octavo/" + std::to_string(worker.index + 1)).c_str());
   State& pool = *worker.pool;
   for (;;) {
+    const int forks = pool.forks_.load(std::memory_order_relaxed);
     const int seen = pool.published_.load(std::memory_order_acquire);  // before looking: what comes later changes it
     if (worker.index + 1 >= pool.count()) return nullptr;
-    if (Loop* const loop = pool.join_loop()) {
-      loop->work(worker.index + 1);
-      pool.leave(*loop);
+    if (Slot* const slot = pool.join_loop()) {
+      slot->loop->work(worker.index + 1);
+      if (forks != pool.forks_.load(std::memory_order_relaxed)) return nullptr;  // a body's child, whose loop is torn
+      pool.leave(*slot);
     } else {
       pool.idle(seen);
     }
   }
 }
 
-Loop* ThreadPool::State::join_loop() noexcept {
-  if (open_.load(std::memory_order_relaxed) == 0) return nullptr;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (Loop* loop = loops_; loop != nullptr; loop = loop->next) {
-    if (loop->wanted == 0) continue;
-    --loop->wanted;
-    open_.fetch_sub(1, std::memory_order_relaxed);
-    loop->helpers.fetch_add(1, std::memory_order_relaxed);
-    return loop;
+ThreadPool::State::Slot* ThreadPool::State::claim_slot() noexcept {
+  std::uint64_t used = used_.load(std::memory_order_relaxed);
+  while (~used != 0) {
+    const int first_free = std::countr_one(used);
+    if (used_.compare_exchange_weak(used, used | std::uint64_t{1} << first_free, std::memory_order_acquire))
+      return &slots_[static_cast<std::size_t>(first_free)];
+  }
+  return nullptr;
+}
+
+ThreadPool::State::Slot* ThreadPool::State::join_loop() noexcept {
+  for (std::uint64_t used = used_.load(std::memory_order_acquire); used != 0; used &= used - 1) {
+    Slot& slot = slots_[static_cast<std::size_t>(std::countr_zero(used))];
+    std::uint64_t state = slot.state.load(std::memory_order_relaxed);
+    while (state >= Slot::kOneWanted)
+      if (slot.state.compare_exchange_weak(state, state - Slot::kOneWanted + 1, std::memory_order_acquire))
+        return &slot;
   }
   return nullptr;
 }
 
 // The loop may be gone as soon as it has one helper less.
-void ThreadPool::State::leave(Loop& loop) noexcept {
-  if (loop.helpers.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+void ThreadPool::State::leave(Slot& slot) noexcept {
+  if (slot.state.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   left_.fetch_add(1, std::memory_order_release);
   left_.notify_all();
+}
+
+void ThreadPool::State::wait_for_helpers(const Slot& slot) const noexcept {
+  const auto alone = [&] { return slot.state.load(std::memory_order_acquire) == 0; };
+  if (alone() || spin_until(alone)) return;
+  for (;;) {
+    const int seen = left_.load(std::memory_order_acquire);
+    if (alone()) return;
+    left_.wait(seen, std::memory_order_acquire);
+  }
 }
 
 void ThreadPool::State::idle(int seen) const noexcept {
@@ -281,46 +303,37 @@ void ThreadPool::State::idle(int seen) const noexcept {
 void ThreadPool::State::run(std::int64_t count, std::int64_t least, LoopBody body) {
   const std::int64_t parts = std::min<std::int64_t>((count + least - 1) / least, this->count());
   Loop loop(count, least, std::min(parts, Loop::kMostShares), body);
-  int wanted = static_cast<int>(parts) - 1;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    wanted = std::min(wanted, this->count() - 1);  // which another thread may just have changed
-    start_workers(wanted);
-    wanted = std::min(wanted, static_cast<int>(workers_.size()));
-    loop.wanted = wanted;
-    loop.next = loops_;
-    loops_ = &loop;
-    open_.fetch_add(wanted, std::memory_order_relaxed);
+  const int wanted = start_or_find_workers(static_cast<int>(parts) - 1);
+  const int forks = forks_.load(std::memory_order_relaxed);
+  Slot* const slot = wanted > 0 ? claim_slot() : nullptr;
+  if (slot != nullptr) {
+    slot->loop = &loop;
+    slot->state.store(static_cast<std::uint64_t>(wanted) * Slot::kOneWanted, std::memory_order_release);
+    published_.fetch_add(1, std::memory_order_release);
+    if (wanted == started_.load(std::memory_order_relaxed))
+      published_.notify_all();  // one call of the system
+    else
+      for (int i = 0; i < wanted; ++i) published_.notify_one();
   }
-  published_.fetch_add(1, std::memory_order_release);
-  for (int i = 0; i < wanted; ++i) published_.notify_one();
   loop.work(0);
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (Loop** link = &loops_; *link != nullptr; link = &(*link)->next)
-      if (*link == &loop) {  // not where the process was forked inside a body
-        *link = loop.next;
-        open_.fetch_sub(loop.wanted, std::memory_order_relaxed);
-        break;
-      }
+  if (forks != forks_.load(std::memory_order_relaxed))
+    throw Error(ErrorCode::internal,
+                "parallel_for: the process was forked inside this loop, whose other threads the child does not have");
+  if (slot != nullptr) {
+    slot->state.fetch_and(Slot::kAtWork, std::memory_order_acq_rel);  // who comes now is too late
+    wait_for_helpers(*slot);
+    used_.fetch_and(~(std::uint64_t{1} << (slot - slots_.data())), std::memory_order_release);
   }
-  const auto alone = [&] { return loop.helpers.load(std::memory_order_acquire) == 0; };
-  if (!alone() && !spin_until(alone))
-    for (;;) {
-      const int seen = left_.load(std::memory_order_acquire);
-      if (alone()) break;
-      left_.wait(seen, std::memory_order_acquire);
-    }
   loop.rethrow();
 }
 
-// In a forked child, behind the mutex.
+// In a forked child, behind the mutex. No other thread is there to see it.
 void ThreadPool::State::forget_threads() noexcept {
   workers_.clear();
-  for (Loop* loop = std::exchange(loops_, nullptr); loop != nullptr; loop = loop->next) {
-    if (loop->helpers.exchange(0) > 0) loop->torn = true;
-  }
-  open_.store(0);
+  started_.store(0);
+  for (Slot& slot : slots_) slot.state.store(0);
+  used_.store(0);
+  forks_.fetch_add(1);
 }
 
 }  // namespace octavo

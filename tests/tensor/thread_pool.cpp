@@ -170,6 +170,27 @@ TEST_CASE("many callers share a pool while the default one changes its size") {
   set_num_threads(0);
 }
 
+TEST_CASE("more loops at a time than a pool has places for are all worked on") {
+  constexpr int kCallers = 80;  // a pool has 64 places
+  const ThreadPool pool(3);
+  std::atomic<int> inside{0}, wrong{0};
+  test::at_once(kCallers, [&](int) {
+    const ThreadPoolScope scope(pool);
+    std::atomic<bool> first{true};
+    std::atomic<int> covered{0};
+    parallel_for(2, 1, [&](std::int64_t begin, std::int64_t end) {
+      if (first.exchange(false))  // every caller's loop is under way before one ends
+        for (++inside; inside < kCallers;) std::this_thread::yield();
+      covered += static_cast<int>(end - begin);
+    });
+    wrong += covered == 2 ? 0 : 1;
+    wrong += sum_of_loop() == kSumOfLoop ? 0 : 1;
+  });
+  CHECK(wrong == 0);
+  const ThreadPoolScope scope(pool);
+  CHECK(meet(3));  // their places are free again
+}
+
 TEST_CASE("pools come and go while others work") {
   std::atomic<int> wrong{0};
   test::at_once(3, [&](int) {

@@ -16,6 +16,13 @@ inline constexpr std::int64_t kLanes = 16;      // scores and output rows are pa
 
 struct AmxKernels;
 
+// Memory that is read after a kernel's own operands: it asks for lines of it while it multiplies, as many as it has
+// time for. Processors foresee a stream only a few lines ahead, and none while they work on what is near.
+struct Ahead {
+  const char* next = nullptr;
+  const char* end = nullptr;
+};
+
 struct Kernels {
   const char* name;
   std::int64_t lanes;  // rows that stand side by side in a packed panel
@@ -28,6 +35,11 @@ struct Kernels {
   // the first `padded_keys` keys, a multiple of kLanes; a panel of keys takes width * lanes floats.
   void (*scores)(const float* q, std::int64_t count, const float* keys, std::int64_t padded_keys, std::int64_t width,
                  float* scores);
+
+  // The same of at most `lanes` rows and of keys as they lie, which follow each other in memory where `ahead` is not
+  // empty: scores[r * kKeyBlock + j] = sum_c q[c * lanes + r] * keys[j * stride + c] for `key_count` keys.
+  void (*scores_in_place)(const float* q, std::int64_t count, const float* keys, std::int64_t stride,
+                          std::int64_t key_count, std::int64_t width, float* scores, Ahead ahead);
 
   // One step of the online softmax over scores[count, padded_keys]; row r sees its first visible[r] keys. Scores become
   // weights exp(score - largest), 0 where not visible; largest[r] and sum[r] are brought up to date, and factor[r] is
@@ -43,7 +55,7 @@ struct Kernels {
   // The same, to the same bits, for values that come from memory and are wanted once.
   void (*accumulate_streamed)(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
                               std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
-                              std::int64_t out_stride);
+                              std::int64_t out_stride, Ahead ahead);
 
   // Numbers as float32: bf16 given by their bits, exactly, and bytes times `scale`.
   void (*widen_bf16)(const std::uint16_t* from, std::int64_t count, float* to);

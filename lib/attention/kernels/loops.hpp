@@ -25,18 +25,29 @@ namespace octavo::attention_kernels {
 
 namespace {
 
+// One more line into the second cache, which has room while the first is in use.
+inline __attribute__((always_inline)) void fetch(Ahead& ahead) {
+  if (ahead.next >= ahead.end) return;
+  __builtin_prefetch(ahead.next, 0, 2);
+  ahead.next += 64;
+}
+
 // c[r, n] = (kAdd ? factor[r] * c[r, n] : 0) + sum_k a[r * kARow + k * kAStep] * b[n * b_vector + k * b_step]
 // for Rows rows and Vectors vectors.
-template <class S, int Rows, int Vectors, int kARow, int kAStep, bool kAdd>
+template <class S, int Rows, int Vectors, int kARow, int kAStep, bool kAdd, bool kFetch = false>
 void product(const float* a, const float* b, std::int64_t b_vector, std::int64_t b_step, std::int64_t depth,
-             const float* factor, float* c, std::int64_t c_stride) {
+             const float* factor, float* c, std::int64_t c_stride, Ahead* ahead = nullptr) {
   typename S::Vector sums[Rows][Vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
     for (int n = 0; n < Vectors; ++n)
       sums[r][n] = kAdd ? S::multiply(S::load(c + r * c_stride + n * S::kLanes), S::broadcast(factor[r])) : S::zero();
+  Ahead wanted = kFetch ? *ahead : Ahead{};
   for (std::int64_t k = 0; k < depth; ++k) {
+    if constexpr (kFetch)
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) fetch(wanted);
     typename S::Vector x[Vectors];
 #pragma GCC unroll 8
     for (int n = 0; n < Vectors; ++n) x[n] = S::load(b + n * b_vector + k * b_step);
@@ -51,6 +62,7 @@ void product(const float* a, const float* b, std::int64_t b_vector, std::int64_t
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
     for (int n = 0; n < Vectors; ++n) S::store(c + r * c_stride + n * S::kLanes, sums[r][n]);
+  if constexpr (kFetch) *ahead = wanted;
 }
 
 // The tile of `count` rows over `vectors` vectors, some of S::kVectors at a time, as even as can be.
@@ -96,6 +108,56 @@ void scores(const float* q, std::int64_t count, const float* keys, std::int64_t 
                                                  padded_keys / S::kLanes, nullptr, out, kKeyBlock);
 }
 
+// The scores of S::kLanes rows, side by side in `q`, and of Keys keys: to[j * S::kLanes + r]. Meanwhile the next keys
+// come into the first cache.
+template <class S, int Keys>
+void scores_of_keys(const float* q, const float* keys, std::int64_t stride, std::int64_t width, float* to,
+                    Ahead& ahead) {
+  constexpr int kGroup = Keys < 4 ? Keys : 4;  // a pointer for each, so that all have a register
+  typename S::Vector sums[Keys];
+  const float* at[Keys / kGroup];
+#pragma GCC unroll 16
+  for (int j = 0; j < Keys; ++j) sums[j] = S::zero();
+#pragma GCC unroll 4
+  for (int g = 0; g < Keys / kGroup; ++g) at[g] = keys + g * kGroup * stride;
+  const float* const next = keys + Keys * stride;
+  for (std::int64_t c = 0; c < width; ++c) {
+    if constexpr (Keys > 1) {
+      __builtin_prefetch(next + c * Keys);
+      fetch(ahead);
+    }
+    const typename S::Vector x = S::load(q + c * S::kLanes);
+#pragma GCC unroll 4
+    for (int g = 0; g < Keys / kGroup; ++g) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kGroup; ++i)
+        sums[g * kGroup + i] = S::multiply_add(S::broadcast(at[g][i * stride]), x, sums[g * kGroup + i]);
+      ++at[g];
+    }
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < Keys; ++j) S::store(to + j * S::kLanes, sums[j]);
+}
+
+template <class S>
+void scores_in_place(const float* q, std::int64_t count, const float* keys, std::int64_t stride, std::int64_t key_count,
+                     std::int64_t width, float* out, Ahead ahead) {
+  alignas(64) float by_key[S::kLanes * S::kLanes];
+  alignas(64) float by_row[S::kLanes * S::kLanes];
+  for (std::int64_t j = 0; key_count < S::kLanes && j < key_count; ++j) {
+    scores_of_keys<S, 1>(q, keys + j * stride, stride, width, by_key, ahead);
+    for (std::int64_t r = 0; r < count; ++r) out[r * kKeyBlock + j] = by_key[r];
+  }
+  const float* rows[S::kLanes];
+  for (int j = 0; j < S::kLanes; ++j) rows[j] = by_key + j * S::kLanes;
+  for (std::int64_t next = 0; key_count >= S::kLanes && next < key_count; next += S::kLanes) {
+    const std::int64_t first = key_count - next < S::kLanes ? key_count - S::kLanes : next;  // some once more
+    scores_of_keys<S, S::kLanes>(q, keys + first * stride, stride, width, by_key, ahead);
+    for (std::int64_t r = 0; r < count; r += 4) S::transpose(rows, r, by_row, 1.0F);
+    for (std::int64_t r = 0; r < count; ++r) S::store(out + r * kKeyBlock + first, S::load(by_row + r * S::kLanes));
+  }
+}
+
 template <class S>
 void accumulate(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
                 std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
@@ -110,7 +172,7 @@ void accumulate(const float* weights, std::int64_t count, std::int64_t keys, con
 template <class S>
 void accumulate_streamed(const float* weights, std::int64_t count, std::int64_t keys, const float* values,
                          std::int64_t value_stride, std::int64_t padded_width, const float* factor, float* out,
-                         std::int64_t out_stride) {
+                         std::int64_t out_stride, Ahead ahead) {
   constexpr std::int64_t kTogether = 64;
   constexpr float kOnes[3] = {1, 1, 1};
   if constexpr (S::kRows * S::kVectors >= 24)
@@ -118,11 +180,11 @@ void accumulate_streamed(const float* weights, std::int64_t count, std::int64_t 
       for (std::int64_t key = 0; key == 0 || key < keys; key += kTogether) {
         const std::int64_t some = keys - key < kTogether ? keys - key : kTogether;
         for (std::int64_t r = 0; r < count; r += 3) {
-          const auto add = count - r >= 3   ? product<S, 3, 8, kKeyBlock, 1, true>
-                           : count - r == 2 ? product<S, 2, 8, kKeyBlock, 1, true>
-                                            : product<S, 1, 8, kKeyBlock, 1, true>;
+          const auto add = count - r >= 3   ? product<S, 3, 8, kKeyBlock, 1, true, true>
+                           : count - r == 2 ? product<S, 2, 8, kKeyBlock, 1, true, true>
+                                            : product<S, 1, 8, kKeyBlock, 1, true, true>;
           add(weights + r * kKeyBlock + key, values + key * value_stride, S::kLanes, value_stride, some,
-              key == 0 ? factor + r : kOnes, out + r * out_stride, out_stride);
+              key == 0 ? factor + r : kOnes, out + r * out_stride, out_stride, &ahead);
         }
       }
       return;
@@ -204,9 +266,10 @@ void widen_s8(const std::int8_t* from, float scale, std::int64_t count, float* t
 
 template <class S>
 constexpr Kernels table(const char* name) {
-  return {name,          S::kLanes,   S::kRows,       pack<S>,
-          scores<S>,     softmax<S>,  accumulate<S>,  accumulate_streamed<S>,
-          widen_bf16<S>, widen_s8<S>, exponentials<S>};
+  return {name,          S::kLanes,     S::kRows,
+          pack<S>,       scores<S>,     scores_in_place<S>,
+          softmax<S>,    accumulate<S>, accumulate_streamed<S>,
+          widen_bf16<S>, widen_s8<S>,   exponentials<S>};
 }
 
 }  // namespace

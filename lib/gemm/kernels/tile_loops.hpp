@@ -12,10 +12,9 @@
 
 namespace octavo::gemm {
 
-inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;  // bytes of memory read by a part, some 10 us
+inline constexpr std::int64_t kWorthAThread = std::int64_t{1} << 17;  // bytes of memory read by a part, some 5 us
 
 inline constexpr std::int64_t kFewBlockRows = 96;  // where there are too few panels to share
-inline constexpr std::int64_t kMostParts = 4;      // of each thread
 
 // The rows of each block when `rows` are divided into as few as the kernel lets, of about the same size.
 inline std::int64_t block_rows_of(const TileKernel& kernel, std::int64_t rows, std::int64_t most) {
@@ -57,8 +56,10 @@ void for_blocks(const TileKernel& kernel, std::int64_t rows, std::int64_t block_
   const std::int64_t down = (rows + block_rows - 1) / block_rows;
   const std::int64_t group_bytes = together * steps * kPanelStep;
   const std::int64_t cost = group_bytes * std::max<std::int64_t>(1, std::min(rows, block_rows) / 8);
-  // Every part of many rows reads them again.
-  const std::int64_t least = few ? 1 : (groups * down + kMostParts * num_threads() - 1) / (kMostParts * num_threads());
+  // The last parts are small, so that no thread waits long for another; but where rows do not stay, each part reads
+  // them again.
+  const std::int64_t most = (rows_stay(kernel, std::min(rows, block_rows), steps) ? 16 : 4) * num_threads();
+  const std::int64_t least = few ? 1 : (groups * down + most - 1) / most;
   parallel_for(groups * down, std::max(least, kWorthAThread / cost), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t next = begin; next < end;) {  // one block of rows after the other
       const std::int64_t block = next / groups;
