@@ -56,9 +56,10 @@ void for_blocks(const TileKernel& kernel, std::int64_t rows, std::int64_t block_
   const std::int64_t down = (rows + block_rows - 1) / block_rows;
   const std::int64_t group_bytes = together * steps * kPanelStep;
   const std::int64_t cost = group_bytes * std::max<std::int64_t>(1, std::min(rows, block_rows) / 8);
-  // The last parts are small, so that no thread waits long for another; but where rows do not stay, each part reads
-  // them again.
-  const std::int64_t most = (rows_stay(kernel, std::min(rows, block_rows), steps) ? 16 : 4) * num_threads();
+  // The last parts are small, so that no thread waits long for another; but a part of another thread's rows brings
+  // them first, of three parts three times as many, and where rows do not stay, every part does.
+  const bool small = kernel.parts == 1 && rows_stay(kernel, std::min(rows, block_rows), steps);
+  const std::int64_t most = (small ? 16 : 4) * num_threads();
   const std::int64_t least = few ? 1 : (groups * down + most - 1) / most;
   parallel_for(groups * down, std::max(least, kWorthAThread / cost), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t next = begin; next < end;) {  // one block of rows after the other
