@@ -316,10 +316,10 @@ void ThreadPool::State::run(std::int64_t count, std::int64_t least, LoopBody bod
       for (int i = 0; i < wanted; ++i) published_.notify_one();
   }
   loop.work(0);
-  if (forks != forks_.load(std::memory_order_relaxed))
-    throw Error(ErrorCode::internal,
-                "parallel_for: the process was forked inside this loop, whose other threads the child does not have");
   if (slot != nullptr) {
+    if (forks != forks_.load(std::memory_order_relaxed))
+      throw Error(ErrorCode::internal,
+                  "parallel_for: the process was forked inside this loop, whose other threads the child does not have");
     slot->state.fetch_and(Slot::kAtWork, std::memory_order_acq_rel);  // who comes now is too late
     wait_for_helpers(*slot);
     used_.fetch_and(~(std::uint64_t{1} << (slot - slots_.data())), std::memory_order_release);
