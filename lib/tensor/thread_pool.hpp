@@ -65,18 +65,18 @@ class ThreadPool::State {
   };
   static constexpr std::size_t kSlots = 64;  // bits of used_; more loops at a time run on their callers alone
 
+  std::array<Slot, kSlots> slots_;
+  std::atomic<std::uint64_t> used_{0};  // a bit for each slot that a loop has
+  std::atomic<int> published_{0};       // changes with every loop: idle workers wait for that
+  std::atomic<int> left_{0};            // changes when the last helper leaves a loop: callers wait for that
+  std::atomic<int> forks_{0};           // between this process and the one that made the pool
+
   std::atomic<int> count_;
   std::vector<int> processors_;  // to pin to; empty: anywhere
 
   std::mutex mutex_;
   std::vector<pthread_t> workers_;  // behind the mutex
   std::atomic<int> started_{0};     // how many they are
-
-  std::atomic<std::uint64_t> used_{0};  // a bit for each slot that a loop has
-  std::array<Slot, kSlots> slots_;
-  std::atomic<int> published_{0};  // changes with every loop: idle workers wait for that
-  std::atomic<int> left_{0};       // changes when the last helper leaves a loop: callers wait for that
-  std::atomic<int> forks_{0};      // between this process and the one that made the pool
 };
 
 }  // namespace octavo
