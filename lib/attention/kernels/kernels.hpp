@@ -36,8 +36,8 @@ struct Kernels {
   void (*scores)(const float* q, std::int64_t count, const float* keys, std::int64_t padded_keys, std::int64_t width,
                  float* scores);
 
-  // The same of at most `lanes` rows and of keys as they lie, which follow each other in memory where `ahead` is not
-  // empty: scores[r * kKeyBlock + j] = sum_c q[c * lanes + r] * keys[j * stride + c] for `key_count` keys.
+  // The same of at most `lanes` rows and of `key_count` keys as they lie: scores[r * kKeyBlock + j] =
+  // sum_c q[c * lanes + r] * keys[j * stride + c].
   void (*scores_in_place)(const float* q, std::int64_t count, const float* keys, std::int64_t stride,
                           std::int64_t key_count, std::int64_t width, float* scores, Ahead ahead);
 

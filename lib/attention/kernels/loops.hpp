@@ -109,7 +109,7 @@ void scores(const float* q, std::int64_t count, const float* keys, std::int64_t 
 }
 
 // The scores of S::kLanes rows, side by side in `q`, and of Keys keys: to[j * S::kLanes + r]. Meanwhile the next keys
-// come into the first cache.
+// come into the first cache, if they are what follows in memory.
 template <class S, int Keys>
 void scores_of_keys(const float* q, const float* keys, std::int64_t stride, std::int64_t width, float* to,
                     Ahead& ahead) {
