@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -371,6 +372,31 @@ TEST_CASE("a child made inside a body is told that its loop is torn") {
   int status = -1;
   waitpid(child, &status, 0);
   CHECK(status == 0);
+}
+
+TEST_CASE("a child made inside a body on a helper ends instead of waiting for loops that never come") {
+  if (!kForkedThreads) return;
+  const ThreadPool pool(2);
+  const ThreadPoolScope scope(pool);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<pid_t> child{-1};
+  std::fflush(nullptr);  // the child ends by exit(), which writes what was buffered
+  parallel_for(2, 1, [&](std::int64_t, std::int64_t) {
+    if (std::this_thread::get_id() != caller) child = fork();
+    while (child == -1) std::this_thread::yield();
+  });
+  int status = -1;
+  pid_t ended = 0;
+  for (int tenths = 0; tenths < 200 && ended == 0; ++tenths) {
+    ended = waitpid(child, &status, WNOHANG);
+    if (ended == 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  CHECK(ended == child);
+  CHECK(status == 0);
+  if (ended == 0) {
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+  }
 }
 
 TEST_CASE("OCTAVO_NUM_THREADS is the default number of threads") {
