@@ -114,6 +114,7 @@ nothing_left "refused quantizations"
 for _ in $(seq 40); do sed "s|\"image\": \"|&$model/calib/|" "$calibration"; done >"$work/many.jsonl"
 for signal in INT TERM; do
   cases=$((cases + 1))
+  : >"$work/err"  # now, not when the shell's child comes to it: the run before has its progress in it
   # A background job of a script ignores SIGINT; setsid and a subshell would inherit that, python3 restores it.
   python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)

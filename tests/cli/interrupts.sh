@@ -7,11 +7,14 @@ model=$(realpath "$2")
 patience=30  # seconds, for machines that do other things, too
 mkdir "$work/place"
 
-# interrupted NAME AFTER TEXT ARGS...: SIGINT as soon as standard error or output holds AFTER; it says TEXT in one line.
-interrupted() {
-  local name=$1 after=$2 text=$3 job status
-  shift 3
+# started NAME AFTER ARGS...: a job whose standard output or error holds AFTER, and so has come to it.
+#   job
+started() {
+  local name=$1 after=$2
+  shift 2
   cases=$((cases + 1))
+  # The shell's child empties the files only when it comes to that, and what the run before wrote may hold AFTER: the
+  # signal would find the child before the program is there.
   : >"$work/out"
   : >"$work/err"
   # A shell's background jobs ignore SIGINT; this one must not.
@@ -19,6 +22,13 @@ interrupted() {
   job=$!
   until grep -qF -- "$after" "$work/out" "$work/err" || ! kill -0 "$job" 2>/dev/null; do sleep 0.02; done
   grep -qF -- "$after" "$work/out" "$work/err" || fail "$name: never says \"$after\""
+}
+
+# interrupted NAME AFTER TEXT ARGS...: SIGINT as soon as standard error or output holds AFTER; it says TEXT in one line.
+interrupted() {
+  local name=$1 after=$2 text=$3 status
+  shift 3
+  started "$name" "$after" "$@"
   kill -s INT "$job" || fail "$name: has ended on its own"
   SECONDS=0
   while kill -0 "$job" 2>/dev/null && [ "$SECONDS" -lt "$patience" ]; do sleep 0.02; done
@@ -61,10 +71,7 @@ kept=run.jsonl
 interrupted "a trace over another" bbox "interrupted after" "${traced[@]}"
 cmp -s "$work/old" "$work/place/run.jsonl" || fail "a trace over another: the old one changed"
 # The second Ctrl-C does not wait, and removes what there is of it, too.
-cases=$((cases + 1))
-env --default-signal=INT "$octavo" "${traced[@]}" >"$work/out" 2>"$work/err" </dev/null &
-job=$!
-until grep -qF bbox "$work/out" || ! kill -0 "$job" 2>/dev/null; do sleep 0.02; done
+started "a trace, two signals" bbox "${traced[@]}"
 kill -s INT "$job" && kill -s INT "$job" 2>/dev/null
 wait "$job"
 [ $? -eq 1 ] || fail "a trace, two signals: not exit status 1"

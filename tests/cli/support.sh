@@ -2,7 +2,8 @@
 #   octavo, work, cases, failures
 octavo=$(realpath "$1")
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Not in a child of the shell, which runs the trap when a signal finds it before its program is there.
+trap '[ "$BASHPID" -ne "$$" ] || rm -rf "$work"' EXIT
 failures=0
 cases=0
 
