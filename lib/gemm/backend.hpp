@@ -15,9 +15,10 @@ namespace octavo::gemm {
 
 // How a backend wants int8 rows [M,K] to lie.
 enum class RowLayout : std::uint8_t {
-  plain,  // [M,K]
-  lines,  // strips of 32 rows for tiles (kernels/panels.hpp: lines_of_rows)
-  words,  // strips of 12 rows, their bytes offset by 128 (interleave_rows)
+  plain,       // [M,K]
+  lines,       // strips of 32 rows for tiles (kernels/panels.hpp: lines_of_rows)
+  words,       // strips of 12 rows, their bytes offset by 128 (interleave_rows)
+  wide_words,  // strips of 12 rows, widened to int16 (interleave_wide_rows)
 };
 
 // Rows in a layout, and the scale of each.
@@ -60,6 +61,7 @@ inline constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fi
 
 extern const Backend kAmxInt8Backend;
 extern const Backend kAvx512VnniBackend;
+extern const Backend kAvxVnniBackend;
 extern const Backend kOneDnnBackend;
 extern const Backend kAvx2Backend;
 extern const Backend kPortableBackend;

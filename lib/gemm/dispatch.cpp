@@ -12,8 +12,8 @@ namespace gemm {
 
 namespace {
 
-constexpr std::array<const Backend*, 5> kTable{&kAmxInt8Backend, &kAvx512VnniBackend, &kOneDnnBackend, &kAvx2Backend,
-                                               &kPortableBackend};
+constexpr std::array<const Backend*, 6> kTable{&kAmxInt8Backend, &kAvx512VnniBackend, &kAvxVnniBackend,
+                                               &kOneDnnBackend,  &kAvx2Backend,       &kPortableBackend};
 
 // Exact at the extremes? Without VNNI an s8 x s8 product may saturate pairs of sums at 127 * 127 * 2.
 std::string why_not(const Backend& backend) {

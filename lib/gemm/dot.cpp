@@ -36,8 +36,8 @@ OCTAVO_CLONES void dots_bf16(const float* x, std::int64_t rows, const BFloat16* 
     for (std::int64_t r = 0; r < rows; ++r) y[r * y_stride + j] = dot(x + r * k, w + j * k, k);
 }
 
-void dots_s8(const float* x, std::int64_t rows, const std::int8_t* w, std::int64_t count, std::int64_t k, float* y,
-             std::int64_t y_stride) {
+OCTAVO_CLONES void dots_s8(const float* x, std::int64_t rows, const std::int8_t* w, std::int64_t count, std::int64_t k,
+                           float* y, std::int64_t y_stride) {
   for (std::int64_t j = 0; j < count; ++j)
     for (std::int64_t r = 0; r < rows; ++r) y[r * y_stride + j] = dot(x + r * k, w + j * k, k);
 }
@@ -56,11 +56,7 @@ void few_rows(const float* x, std::int64_t rows, const void* weight, DType dtype
               float* y, std::int64_t y_stride) {
   if (dtype == DType::f32) return dots_f32(x, rows, static_cast<const float*>(weight), count, k, y, y_stride);
   if (dtype == DType::bf16) return dots_bf16(x, rows, static_cast<const BFloat16*>(weight), count, k, y, y_stride);
-  if (dtype == DType::s8) {
-    const auto* bytes = static_cast<const std::int8_t*>(weight);
-    if (!dots_s8_avx2(x, rows, bytes, count, k, y, y_stride)) dots_s8(x, rows, bytes, count, k, y, y_stride);
-    return;
-  }
+  if (dtype == DType::s8) return dots_s8(x, rows, static_cast<const std::int8_t*>(weight), count, k, y, y_stride);
   std::vector<float> row(static_cast<std::size_t>(k));
   for (std::int64_t j = 0; j < count; ++j) {
     widen(static_cast<const Float16*>(weight) + j * k, dtype, k, row.data());

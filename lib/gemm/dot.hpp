@@ -22,10 +22,6 @@ inline float sum_lanes(float* lanes) {
   return lanes[0];
 }
 
-// few_rows for int8 weights, to the same bits; false, and nothing done, where the processor has no AVX2.
-bool dots_s8_avx2(const float* x, std::int64_t rows, const std::int8_t* w, std::int64_t count, std::int64_t k, float* y,
-                  std::int64_t y_stride);
-
 // Widens `count` elements (f32, bf16, f16, s8) to float32, exactly.
 void widen(const void* from, DType dtype, std::int64_t count, float* to);
 

@@ -17,9 +17,15 @@ Strips::Strips(RowLayout layout, std::int64_t k)
     : rows(layout == RowLayout::plain   ? 1
            : layout == RowLayout::lines ? kLineRows
                                         : kInterleavedRows),
-      stride(layout == RowLayout::plain   ? k
-             : layout == RowLayout::lines ? kLineRows * steps_of(k) * kStepBytes
-                                          : interleaved_bytes(k)) {}
+      stride(layout == RowLayout::plain        ? k
+             : layout == RowLayout::lines      ? kLineRows * steps_of(k) * kStepBytes
+             : layout == RowLayout::wide_words ? 2 * interleaved_bytes(k)
+                                               : interleaved_bytes(k)) {}
+
+void interleave_in(RowLayout layout, const std::int8_t* from, std::int64_t k, std::int64_t rows, std::byte* strip) {
+  if (layout == RowLayout::wide_words) return interleave_wide_rows(from, k, rows, k, strip);
+  interleave_rows(from, k, rows, k, 0x80, strip);
+}
 
 namespace {
 
@@ -43,10 +49,10 @@ class StripOf {
     }
   }
 
-  void words(std::int64_t first, std::int64_t count, std::byte* to) const {
+  void words(RowLayout layout, std::int64_t first, std::int64_t count, std::byte* to) const {
     auto* rows = scratch<std::byte>(Purpose::strip, static_cast<std::size_t>(count * k_));
     for (std::int64_t r = 0; r < count; ++r) row(first + r, rows + r * k_, kStepBytes);
-    interleave_rows(rows, k_, count, k_, 0x80, to);
+    interleave_in(layout, reinterpret_cast<const std::int8_t*>(rows), k_, count, to);
   }
 
  private:
@@ -81,7 +87,7 @@ void quantize_rows(const float* x, std::int64_t m, std::int64_t k, TokenScale mo
                    else if (layout == RowLayout::lines)
                      strip.lines(first, count, to);
                    else
-                     strip.words(first, count, to);
+                     strip.words(layout, first, count, to);
                  }
                });
 }

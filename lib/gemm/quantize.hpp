@@ -16,6 +16,9 @@ struct Strips {
   std::int64_t bytes(std::int64_t m) const { return (m + rows - 1) / rows * stride; }
 };
 
+// A strip of `rows` int8 rows [rows,K] in a layout of words.
+void interleave_in(RowLayout layout, const std::int8_t* from, std::int64_t k, std::int64_t rows, std::byte* strip);
+
 // x[M,K] as quantize_per_token quantizes it, into memory that is there: values in a layout, scales [M].
 void quantize_rows(const float* x, std::int64_t m, std::int64_t k, TokenScale mode, RowLayout layout, std::byte* values,
                    float* scales);

@@ -54,7 +54,7 @@ ScreenPolicy& screen_policy() noexcept;
 class LazyHeadScreen {
  public:
   /// Null where there is none to be had: of a layer in int8, a small one, or one whose weight is in no mapped file; and
-  /// without AVX512-VNNI.
+  /// without AVX2.
   static std::shared_ptr<const LazyHeadScreen> of(const Linear& head, const Tensor& weight);
   LazyHeadScreen(const Linear& head, const Tensor& weight) : head_(head), weight_(weight) {}
   /// As HeadScreen's; undefined, too, where there is no screen yet, or never.

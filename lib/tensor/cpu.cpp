@@ -42,7 +42,22 @@ bool amx(unsigned feature) noexcept {
 }  // namespace
 
 // The compiler's run-time check includes the operating system's part.
-bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+bool has_avx2() noexcept {
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned kF16c = 1U << 29U;  // leaf 1, register ECX
+    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+           __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & kF16c) != 0;
+  }();
+  return has;
+}
+bool has_avx_vnni() noexcept {
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;  // leaf 7, second part, register EAX
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1U << 4U)) != 0;
+  }();
+  return has;
+}
 bool has_avx512() noexcept {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
          __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0;
@@ -53,6 +68,7 @@ bool has_avx512_bf16() noexcept { return has_avx512() && __builtin_cpu_supports(
 #else
 
 bool has_avx2() noexcept { return false; }
+bool has_avx_vnni() noexcept { return false; }
 bool has_avx512() noexcept { return false; }
 bool has_avx512_vnni() noexcept { return false; }
 bool has_avx512_bf16() noexcept { return false; }

@@ -11,11 +11,21 @@
 
 using namespace gemm_test;
 using octavo::gemm::FewRows;
+using octavo::gemm::FloatEngine;
 using octavo::gemm::FloatProduct;
 
 namespace {
 
-std::vector<float> product(const Tensor& x, const Tensor& w) {
+// The engines whose few rows are whole numbers here.
+std::vector<FloatEngine> engines() {
+  std::vector<FloatEngine> found;
+  if (octavo::gemm::has_avx_vnni()) found.push_back(FloatEngine::avx2);
+  if (octavo::gemm::has_avx512_vnni()) found.push_back(FloatEngine::avx512);
+  if (found.empty()) WARN("this processor has no VNNI: nothing is tested");
+  return found;
+}
+
+std::vector<float> product(FloatEngine engine, const Tensor& x, const Tensor& w) {
   std::vector<float> y(static_cast<std::size_t>(x.dim(0) * w.dim(0)), -7.0F);
   FloatProduct p{.x = x.data<float>(),
                  .m = x.dim(0),
@@ -26,7 +36,7 @@ std::vector<float> product(const Tensor& x, const Tensor& w) {
                  .scale = nullptr,
                  .bias = nullptr,
                  .y = y.data()};
-  const FewRows rows(p);
+  const FewRows rows(p, engine);
   const std::int64_t first = p.n / 8 * 4;  // in two parts, the first a multiple of four columns
   rows.stream(0, first);
   rows.stream(first, p.n - first);
@@ -40,41 +50,35 @@ bool same_bits(const float* a, const float* b, std::int64_t count) {
 }  // namespace
 
 TEST_CASE("few rows over int8 weights are within 2^-30 of their largest value for each weight") {
-  if (!octavo::gemm::has_avx512_vnni()) {
-    WARN("this processor has no AVX512-VNNI: nothing is tested");
-    return;
-  }
-  for (const std::int64_t k : {1, 15, 63, 64, 65, 200, 2048, 11008})
-    for (const std::int64_t n : {1, 3, 4, 9})
-      for (const float outlier : {0.0F, 1e4F, -3e6F})
-        for (const float spread : {1e-24F, 1.0F, 1e28F}) {
-          Tensor x = random(3, k, static_cast<unsigned>(k + n), spread);
-          if (outlier != 0) x.mutable_data<float>()[k - 1] = outlier * spread;
-          const Tensor w = random_s8(n, k, static_cast<unsigned>(k));
-          const std::vector<float> y = product(x, w);
-          for (std::int64_t i = 0; i < 3; ++i)
-            for (std::int64_t j = 0; j < n; ++j) {
-              long double sum = 0, weights = 0, largest = 0;
-              for (std::int64_t c = 0; c < k; ++c) {
-                const long double value = x.data<float>()[i * k + c];
-                const long double weight = w.data<std::int8_t>()[j * k + c];
-                sum += value * weight;
-                weights += std::fabs(weight);
-                largest = std::max(largest, std::fabs(value));
+  for (const FloatEngine engine : engines())
+    for (const std::int64_t k : {1, 15, 63, 64, 65, 200, 2048, 11008})
+      for (const std::int64_t n : {1, 3, 4, 9})
+        for (const float outlier : {0.0F, 1e4F, -3e6F})
+          for (const float spread : {1e-24F, 1.0F, 1e28F}) {
+            Tensor x = random(3, k, static_cast<unsigned>(k + n), spread);
+            if (outlier != 0) x.mutable_data<float>()[k - 1] = outlier * spread;
+            const Tensor w = random_s8(n, k, static_cast<unsigned>(k));
+            const std::vector<float> y = product(engine, x, w);
+            for (std::int64_t i = 0; i < 3; ++i)
+              for (std::int64_t j = 0; j < n; ++j) {
+                long double sum = 0, weights = 0, largest = 0;
+                for (std::int64_t c = 0; c < k; ++c) {
+                  const long double value = x.data<float>()[i * k + c];
+                  const long double weight = w.data<std::int8_t>()[j * k + c];
+                  sum += value * weight;
+                  weights += std::fabs(weight);
+                  largest = std::max(largest, std::fabs(value));
+                }
+                const long double error = std::fabs(y[static_cast<std::size_t>(i * n + j)] - sum);
+                const long double rounded = std::ldexp(std::fabs(sum), -24);  // of the result to float32
+                INFO("engine " << static_cast<int>(engine) << " k " << k << " n " << n << " outlier " << outlier
+                               << " spread " << spread << " row " << i);
+                REQUIRE(error <= rounded * 1.0001L + std::ldexp(largest * weights, -30));
               }
-              const long double error = std::fabs(y[static_cast<std::size_t>(i * n + j)] - sum);
-              const long double rounded = std::ldexp(std::fabs(sum), -24);  // of the result to float32
-              INFO("k " << k << " n " << n << " outlier " << outlier << " spread " << spread << " row " << i);
-              REQUIRE(error <= rounded * 1.0001L + std::ldexp(largest * weights, -30));
-            }
-        }
+          }
 }
 
 TEST_CASE("a row over int8 weights has the same bits alone and beside rows of any kind") {
-  if (!octavo::gemm::has_avx512_vnni()) {
-    WARN("this processor has no AVX512-VNNI: nothing is tested");
-    return;
-  }
   constexpr std::int64_t kRows = 7, kK = 130, kN = 11;
   const float infinity = std::numeric_limits<float>::infinity();
   Tensor x = random(kRows, kK, 1);
@@ -85,12 +89,28 @@ TEST_CASE("a row over int8 weights has the same bits alone and beside rows of an
   for (std::int64_t i = 0; i < kK; ++i) rows[4 * kK + i] = 0;
   rows[5 * kK + 64] = 1e36F;
   const Tensor w = random_s8(kN, kK, 2);
-  const std::vector<float> together = product(x, w);
-  for (std::int64_t i = 0; i < kRows; ++i) {
-    const std::vector<float> alone = product(x.slice(0, i, i + 1), w);
-    INFO("row " << i);
-    CHECK(same_bits(alone.data(), together.data() + i * kN, kN));
-    CHECK(std::isfinite(alone[0]) == (i != 1 && i != 2));
+  for (const FloatEngine engine : engines()) {
+    const std::vector<float> together = product(engine, x, w);
+    for (std::int64_t i = 0; i < kRows; ++i) {
+      const std::vector<float> alone = product(engine, x.slice(0, i, i + 1), w);
+      INFO("engine " << static_cast<int>(engine) << " row " << i);
+      CHECK(same_bits(alone.data(), together.data() + i * kN, kN));
+      CHECK(std::isfinite(alone[0]) == (i != 1 && i != 2));
+    }
+    CHECK(std::vector<float>(together.begin() + 4 * kN, together.begin() + 5 * kN) == std::vector<float>(kN, 0.0F));
   }
-  CHECK(std::vector<float>(together.begin() + 4 * kN, together.begin() + 5 * kN) == std::vector<float>(kN, 0.0F));
+}
+
+TEST_CASE("few rows over int8 weights have the same bits by AVX-VNNI and AVX512-VNNI") {
+  const std::vector<FloatEngine> all = engines();
+  if (all.size() < 2) {
+    WARN("this processor has not both: nothing is compared");
+    return;
+  }
+  for (const std::int64_t k : {1, 31, 32, 33, 64, 97, 200, 2048})
+    for (const std::int64_t n : {1, 2, 3, 9}) {
+      const Tensor x = random(5, k, static_cast<unsigned>(k)), w = random_s8(n, k, static_cast<unsigned>(n));
+      INFO("k " << k << " n " << n);
+      REQUIRE(product(all[0], x, w) == product(all[1], x, w));
+    }
 }

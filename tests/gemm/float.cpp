@@ -114,6 +114,29 @@ TEST_CASE("every float backend gives the same bits for every thread count") {
   });
 }
 
+TEST_CASE("few rows have the same bits on AVX2 and AVX-512") {
+  const std::vector<octavo::BackendInfo> table = octavo::float_backends();
+  if (!table[2].available || !table[3].available) {
+    WARN("this processor has not both: nothing is compared");
+    return;
+  }
+  const auto forward = [](const char* engine, const Linear& layer, const Tensor& x) {
+    octavo::force_float_backend(engine);
+    std::vector<float> y = floats(layer.forward(x));
+    octavo::force_float_backend("");
+    return y;
+  };
+  for (const DType dtype : kStored)
+    for (const std::int64_t k : {1, 15, 16, 17, 200, 1100})
+      for (const std::int64_t n : {1, 3, 4, 5, 9, 33})
+        for (const std::int64_t m : {1, 2, 3, 4, 8}) {
+          const Linear layer = layer_of(weight(dtype, n, k));
+          const Tensor x = random(m, k, 1);
+          INFO(octavo::dtype_name(dtype) << " m " << m << " n " << n << " k " << k);
+          REQUIRE(forward("avx2", layer, x) == forward("avx512", layer, x));
+        }
+}
+
 TEST_CASE("float products keep float32's range: huge, tiny and not finite values") {
   const float infinity = std::numeric_limits<float>::infinity();
   on_every_engine([&](const std::string& engine) {

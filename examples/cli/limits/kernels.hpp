@@ -44,6 +44,9 @@ void avx512_read(const std::byte* memory, std::size_t bytes);
 constexpr double kVnniOps = 24 * 2 * 64;
 void avx512_vnni_int8(std::int64_t rounds);
 
+constexpr double kAvxVnniOps = 12 * 2 * 32;
+void avx_vnni_int8(std::int64_t rounds);
+
 constexpr double kAvx512Bf16Ops = 24 * 2 * 32;
 void avx512_bf16(std::int64_t rounds);
 

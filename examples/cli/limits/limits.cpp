@@ -119,6 +119,7 @@ std::vector<Unit> units() {
   const bool fma = avx2 && __builtin_cpu_supports("fma") != 0;
   all.push_back({"amx_int8", "int8", amx_int8, kAmxInt8Ops, missing(int8, "amx_int8")});
   all.push_back({"avx512_vnni", "int8", avx512_vnni_int8, kVnniOps, missing(int8, "avx512_vnni")});
+  all.push_back({"avx_vnni", "int8", avx_vnni_int8, kAvxVnniOps, missing(int8, "avx_vnni")});
   all.push_back({"avx2", "int8", avx2_int8, kAvx2Int8Ops, avx2 ? "" : "the processor has no AVX2"});
   all.push_back({"amx_bf16", "bf16", amx_bf16, kAmxBf16Ops, missing(floats, "amx_bf16")});
   all.push_back({"avx512_bf16", "bf16", avx512_bf16, kAvx512Bf16Ops, missing(floats, "avx512_bf16")});

@@ -11,7 +11,8 @@
 
 namespace octavo::detail {
 
-bool has_avx2() noexcept;         // and FMA
+bool has_avx2() noexcept;         // and FMA and F16C
+bool has_avx_vnni() noexcept;     // AVX2 and VNNI on its registers
 bool has_avx512() noexcept;       // F, BW, VL and DQ
 bool has_avx512_vnni() noexcept;  // and VNNI
 bool has_avx512_bf16() noexcept;  // and BF16

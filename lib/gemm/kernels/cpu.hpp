@@ -11,5 +11,6 @@ using detail::has_avx2;
 using detail::has_avx512;
 using detail::has_avx512_bf16;
 using detail::has_avx512_vnni;
+using detail::has_avx_vnni;
 
 }  // namespace octavo::gemm

@@ -14,16 +14,22 @@ namespace {
 
 struct Step {
   using Sum = __m512;
+  using Weights = __m512;
+  using Word = __m512;
+  static constexpr std::int64_t kColumns = 16, kWordBytes = 4, kTileRows = 12;  // at 14 loads to 24 products
+  static constexpr int registers(int rows) { return rows == 1 ? 4 : 2; }
+  static constexpr int apart(int rows) { return rows == 2 ? 4 : rows <= 5 ? 2 : 1; }
   OCTAVO_TARGET static Sum zero() { return _mm512_setzero_ps(); }
   OCTAVO_TARGET static Sum load(const void* words) { return _mm512_loadu_ps(words); }
+  OCTAVO_TARGET static Weights weights(const std::byte* words) { return load(words); }
   OCTAVO_TARGET static void store(void* words, Sum sum) { _mm512_storeu_ps(words, sum); }
-  OCTAVO_TARGET static Sum broadcast(const std::byte* word) {
+  OCTAVO_TARGET static Word word(const std::byte* bytes) {
     std::int32_t value = 0;
-    std::memcpy(&value, word, sizeof value);
+    std::memcpy(&value, bytes, sizeof value);
     return _mm512_castsi512_ps(_mm512_set1_epi32(value));
   }
   // Not the intrinsic, whose vector of bf16 compilers spell differently.
-  OCTAVO_TARGET static void add(Sum& sum, Sum x, Sum w) {
+  OCTAVO_TARGET static void add(Sum& sum, Word x, Weights w) {
     __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
   }
   OCTAVO_TARGET static Sum plus(Sum a, Sum b) { return _mm512_add_ps(a, b); }

@@ -63,14 +63,14 @@ struct Way {
 };
 
 Way way_for(DType weight, FloatEngine engine, FloatMath math) {
-  if (engine < FloatEngine::avx512) return {};
+  if (engine < FloatEngine::avx2) return {};
   const bool narrow = weight == DType::bf16 || weight == DType::s8;
   if (narrow && engine == FloatEngine::avx512_bf16 && math == FloatMath::bf16)
     return {&kAvx512Bf16Kernel, RowForm::one_bf16, DType::bf16};
   if (narrow && engine == FloatEngine::amx_bf16)
     return math == FloatMath::bf16 ? Way{&kAmxOnePartKernel, RowForm::one_bf16, DType::bf16}
                                    : Way{&kAmxThreePartsKernel, RowForm::three_bf16, DType::bf16};
-  return {&kAvx512FmaKernel, RowForm::f32, DType::f32};
+  return {engine == FloatEngine::avx2 ? &kAvx2FmaKernel : &kAvx512FmaKernel, RowForm::f32, DType::f32};
 }
 
 // Whether the weight is read in panels where these are made.
@@ -274,10 +274,10 @@ class TiledProduct {
 };
 
 // Few rows: every thread takes some columns, in groups that lie together in memory, makes their sums and ends them.
-void stream(const FloatProduct& p, const FloatPanels* packed) {
+void stream(const FloatProduct& p, FloatEngine engine, const FloatPanels* packed) {
   FloatProduct sums = p;
   if (p.ending != Ending::store) sums.y = scratch<float>(Purpose::sums, static_cast<std::size_t>(p.m * p.n));
-  const auto as_stored = packed == nullptr ? std::make_optional<FewRows>(sums) : std::nullopt;
+  const auto as_stored = packed == nullptr ? std::make_optional<FewRows>(sums, engine) : std::nullopt;
   const float* x = p.x;
   const std::int64_t padded = (p.k + kPanelTerms - 1) / kPanelTerms * kPanelTerms;
   if (packed != nullptr && padded != p.k) {
@@ -310,7 +310,7 @@ bool float_product(const FloatProduct& p, FloatEngine engine, FloatMath math) {
   if (way.kernel == nullptr || p.k == 0) return false;
   if (p.dtype == DType::f32 && p.m > kOwnFloat32Rows) return false;
   if (p.m <= kStreamedRows) {
-    stream(p, reads_panels(p, way) ? p.panels->ready() : nullptr);
+    stream(p, engine, reads_panels(p, way) ? p.panels->ready() : nullptr);
     return true;
   }
   const TiledProduct product(p, way);

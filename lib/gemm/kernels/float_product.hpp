@@ -42,8 +42,9 @@ void plain_float_product(const FloatProduct& p);
 // Rows up to which a product streams the weights and multiplies them in float32; more are multiplied in tiles.
 inline constexpr std::int64_t kStreamedRows = 8;
 
-// y[r * n + j] for `count` weight rows from `first`. AVX-512.
+// y[r * n + j] for `count` weight rows from `first`. Both give the same bits.
 void stream_rows_avx512(const FloatProduct& p, std::int64_t first, std::int64_t count);
+void stream_rows_avx2(const FloatProduct& p, std::int64_t first, std::int64_t count);
 
 // The same bits from `count` panels from `first`, and rows x_stride values apart: K rounded up to kPanelTerms by zeros.
 void stream_panels_avx512(const FloatProduct& p, const FloatPanels& panels, const float* x, std::int64_t x_stride,

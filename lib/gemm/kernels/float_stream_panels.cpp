@@ -1,5 +1,5 @@
-// Few rows of float32 by packed weights, to the bits of the same by weights as stored (float_stream.cpp): each result
-// is the sum of sixteen sums, of every sixteenth term, added up in the same order.
+// Few rows of float32 by packed weights, to the bits of the same by weights as stored (float_stream_tile.hpp): each
+// result is the sum of sixteen sums, of every sixteenth term, added up in the same order.
 #include <algorithm>
 
 #include "cpu.hpp"

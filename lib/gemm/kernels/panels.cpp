@@ -43,10 +43,6 @@ OCTAVO_TARGET inline void transpose(__m512i* rows) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 // lines[16] = 64 bytes from k of up to 16 rows, as columns of words; what lies beyond rows and row_bytes is 0.
 OCTAVO_TARGET inline void columns_of(const std::int8_t* bytes, std::int64_t row_stride, std::int64_t rows,
                                      std::int64_t row_bytes, std::int64_t k, std::uint8_t flip, __m512i* lines) {
@@ -63,10 +59,8 @@ OCTAVO_TARGET inline void columns_of(const std::int8_t* bytes, std::int64_t row_
   for (int r = 0; r < 16; ++r) lines[r] = _mm512_xor_si512(lines[r], flips);
 }
 
-}  // namespace
-
-OCTAVO_TARGET void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
-                              void* panel, std::uint8_t flip) {
+OCTAVO_TARGET void pack_panel_avx512(const void* from, std::int64_t row_stride, std::int64_t rows,
+                                     std::int64_t row_bytes, void* panel, std::uint8_t flip) {
   auto* to = static_cast<std::int8_t*>(panel);
   for (std::int64_t k = 0; k < row_bytes; k += kStepBytes, to += kStepBytes * kPanelColumns) {
     __m512i lines[16];
@@ -75,8 +69,8 @@ OCTAVO_TARGET void pack_panel(const void* from, std::int64_t row_stride, std::in
   }
 }
 
-OCTAVO_TARGET void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
-                                   std::uint8_t flip, void* strip) {
+OCTAVO_TARGET void interleave_rows_avx512(const void* from, std::int64_t row_stride, std::int64_t rows,
+                                          std::int64_t row_bytes, std::uint8_t flip, void* strip) {
   auto* to = static_cast<std::int32_t*>(strip);
   const auto kept = static_cast<__mmask16>((1U << static_cast<unsigned>(rows)) - 1);
   for (std::int64_t k = 0; k < row_bytes; k += kStepBytes) {
@@ -86,12 +80,96 @@ OCTAVO_TARGET void interleave_rows(const void* from, std::int64_t row_stride, st
   }
 }
 
-#else
-
-void pack_panel(const void*, std::int64_t, std::int64_t, std::int64_t, void*, std::uint8_t) {}
-void interleave_rows(const void*, std::int64_t, std::int64_t, std::int64_t, std::uint8_t, void*) {}
+}  // namespace
 
 #endif
+
+namespace {
+
+#ifdef OCTAVO_X86
+// Four words of four rows: rows become columns. SSE2, which every x86-64 has.
+inline void turn_four(const std::byte* from, std::int64_t row_stride, __m128i flips, std::byte* to,
+                      std::int64_t line_stride) {
+  __m128i rows[4];
+  for (std::int64_t r = 0; r < 4; ++r)
+    rows[r] = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + r * row_stride)), flips);
+  const __m128i low01 = _mm_unpacklo_epi32(rows[0], rows[1]), high01 = _mm_unpackhi_epi32(rows[0], rows[1]);
+  const __m128i low23 = _mm_unpacklo_epi32(rows[2], rows[3]), high23 = _mm_unpackhi_epi32(rows[2], rows[3]);
+  const __m128i lines[4] = {_mm_unpacklo_epi64(low01, low23), _mm_unpackhi_epi64(low01, low23),
+                            _mm_unpacklo_epi64(high01, high23), _mm_unpackhi_epi64(high01, high23)};
+  for (std::int64_t i = 0; i < 4; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * line_stride), lines[i]);
+}
+#endif
+
+// The words of `rows` rows, [words][together], K rounded up to whole steps by zeros; then xored with `flips`.
+void words_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                   std::int64_t together, std::uint32_t flips, void* to) {
+  const auto* bytes = static_cast<const std::byte*>(from);
+  auto* words = static_cast<std::byte*>(to);
+  const std::int64_t all = steps_of(row_bytes) * kStepBytes / 4, line = 4 * together;
+  std::int64_t turned_rows = 0, turned_words = 0;
+#ifdef OCTAVO_X86
+  turned_rows = rows / 4 * 4;
+  turned_words = row_bytes / 16 * 4;
+  const __m128i flip = _mm_set1_epi32(static_cast<int>(flips));
+  for (std::int64_t i = 0; i < turned_words; i += 4)
+    for (std::int64_t r = 0; r < turned_rows; r += 4)
+      turn_four(bytes + r * row_stride + 4 * i, row_stride, flip, words + i * line + 4 * r, line);
+#endif
+  for (std::int64_t i = 0; i < all; ++i)
+    for (std::int64_t r = i < turned_words ? turned_rows : 0; r < together; ++r) {
+      std::uint32_t word = 0;
+      if (const std::int64_t left = row_bytes - 4 * i; r < rows && left >= 4)
+        std::memcpy(&word, bytes + r * row_stride + 4 * i, 4);
+      else if (r < rows && left > 0)
+        std::memcpy(&word, bytes + r * row_stride + 4 * i, static_cast<std::size_t>(left));
+      word ^= flips;
+      std::memcpy(words + i * line + 4 * r, &word, 4);
+    }
+}
+
+constexpr std::uint32_t kEveryByte = 0x01010101U;
+
+}  // namespace
+
+void pack_panel_plain(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* panel,
+                      std::uint8_t flip) {
+  words_of_rows(from, row_stride, rows, row_bytes, kPanelColumns, flip * kEveryByte, panel);
+}
+
+void interleave_rows_plain(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                           std::uint8_t flip, void* strip) {
+  words_of_rows(from, row_stride, rows, row_bytes, rows, flip * kEveryByte, strip);
+}
+
+void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* panel,
+                std::uint8_t flip) {
+#ifdef OCTAVO_X86
+  if (has_avx512()) return pack_panel_avx512(from, row_stride, rows, row_bytes, panel, flip);
+#endif
+  pack_panel_plain(from, row_stride, rows, row_bytes, panel, flip);
+}
+
+void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                     std::uint8_t flip, void* strip) {
+#ifdef OCTAVO_X86
+  if (has_avx512()) return interleave_rows_avx512(from, row_stride, rows, row_bytes, flip, strip);
+#endif
+  interleave_rows_plain(from, row_stride, rows, row_bytes, flip, strip);
+}
+
+void interleave_wide_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                          void* strip) {
+  auto* words = static_cast<std::int16_t*>(strip);
+  const std::int64_t all = steps_of(row_bytes) * kStepBytes / 4;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int8_t* row = static_cast<const std::int8_t*>(from) + r * row_stride;
+    std::int16_t* to = words + 4 * r;
+    for (std::int64_t i = 0; i < all; ++i, to += 4 * rows)
+      for (const std::int64_t value : {0, 2, 1, 3})
+        *(to + (value % 2 * 2 + value / 2)) = 4 * i + value < row_bytes ? row[4 * i + value] : std::int16_t{0};
+  }
+}
 
 void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines) {
   const std::int64_t whole = row_bytes / kStepBytes;

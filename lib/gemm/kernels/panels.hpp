@@ -17,24 +17,34 @@ inline std::int64_t steps_of(std::int64_t row_bytes) { return (row_bytes + kStep
 inline std::int64_t panel_bytes(std::int64_t row_bytes) { return steps_of(row_bytes) * kPanelStep; }
 
 // Rows of the other operand for kernels that take a word of each row at a time: [words][rows] for strips of up to 12
-// rows, so many that 24 sums, two weights and a word fill the registers, at 14 loads to 24 products.
+// rows, so many that 24 sums, two weights and a word fill the registers of AVX-512.
 inline constexpr std::int64_t kInterleavedRows = 12;
 inline std::int64_t interleaved_bytes(std::int64_t row_bytes) {  // of a whole strip
   return steps_of(row_bytes) * kStepBytes * kInterleavedRows;
 }
 
 // Writes one strip of up to 12 rows, its K rounded up to whole steps by zeros; then every byte is xored with that of
-// `flip`. AVX512BW.
+// `flip`.
 void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
                      std::uint8_t flip, void* strip);
 
-// Rows for tiles, in strips of up to 32: [steps][rows][64 bytes], the last step filled up with zeros. Any processor.
+// The same of int8 rows, widened to int16: the values 0 and 2 of a word, then 1 and 3. Twice as many bytes.
+void interleave_wide_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                          void* strip);
+
+// Rows for tiles, in strips of up to 32: [steps][rows][64 bytes], the last step filled up with zeros.
 inline constexpr std::int64_t kLineRows = 32;
 void lines_of_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* lines);
 
 // Writes one panel of `rows` <= 16 rows, row_stride bytes apart; what lies beyond rows and row_bytes becomes 0,
-// and then every byte is xored with `flip`. AVX512BW.
+// and then every byte is xored with `flip`.
 void pack_panel(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* panel,
                 std::uint8_t flip = 0);
+
+// The two that have a form for AVX-512, without it.
+void interleave_rows_plain(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
+                           std::uint8_t flip, void* strip);
+void pack_panel_plain(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes, void* panel,
+                      std::uint8_t flip);
 
 }  // namespace octavo::gemm

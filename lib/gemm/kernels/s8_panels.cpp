@@ -30,12 +30,13 @@ class PackedWeights final : public PackedS8 {
         many_(many),
         few_rows_(few_rows),
         packed_(aligned_bytes(static_cast<std::size_t>(panels_ * panel_stride_))),
-        start_(static_cast<std::size_t>(panels_ * kPanelColumns)) {
+        start_(few.word_bytes == 8 ? 0 : static_cast<std::size_t>(panels_ * kPanelColumns)) {
     parallel_for(
         panels_, std::max<std::int64_t>(1, kWorthAThread / panel_stride_), [&](std::int64_t begin, std::int64_t end) {
           for (std::int64_t panel = begin; panel < end; ++panel)
             pack_panel(weight + panel * kPanelColumns * k, k, std::min(kPanelColumns, n - panel * kPanelColumns), k,
                        packed_.get() + panel * panel_stride_);
+          if (start_.empty()) return;
           for (std::int64_t j = begin * kPanelColumns; j < std::min(n, end * kPanelColumns); ++j) {
             std::int32_t sum = 0;
             for (std::int64_t i = 0; i < k; ++i) sum += weight[j * k + i];
@@ -58,7 +59,8 @@ class PackedWeights final : public PackedS8 {
   }
 
   RowLayout layout(std::int64_t m) const noexcept override {
-    return kernel_for(m).interleaved ? RowLayout::words : RowLayout::lines;
+    const TileKernel& kernel = kernel_for(m);
+    return !kernel.interleaved ? RowLayout::lines : kernel.word_bytes == 8 ? RowLayout::wide_words : RowLayout::words;
   }
 
   void linear(const Int8Rows& rows, const Results& results) const override {
@@ -113,13 +115,18 @@ class PackedWeights final : public PackedS8 {
                    for (std::int64_t strip = begin; strip < end; ++strip) {
                      const std::int8_t* from = a + strip * strips.rows * k_;
                      const std::int64_t rows = std::min(strips.rows, m - strip * strips.rows);
-                     if (layout(m) == RowLayout::words)
-                       interleave_rows(from, k_, rows, k_, 0x80, to + strip * strips.stride);
+                     std::byte* const strip_to = to + strip * strips.stride;
+                     if (layout(m) == RowLayout::lines)
+                       lines_of_rows(from, k_, rows, k_, strip_to);
                      else
-                       lines_of_rows(from, k_, rows, k_, to + strip * strips.stride);
+                       interleave_in(layout(m), from, k_, rows, strip_to);
                    }
                  });
     return {to, strips.stride};
+  }
+
+  const std::int32_t* start_of(std::int64_t panel) const {
+    return start_.empty() ? nullptr : start_.data() + panel * kPanelColumns;
   }
 
   std::int64_t block_rows(const TileKernel& kernel, std::int64_t m) const {
@@ -154,8 +161,7 @@ class PackedWeights final : public PackedS8 {
              std::int64_t panel, std::int64_t panels, const SumEnding* ending, const Finish& finish) const {
     const std::int64_t cut = rows <= kernel.rows ? steps_ : cut_of(kernel, steps_);
     multiply_block(
-        kernel, {prepared, row, rows, steps_, cut, panels, start_.data() + panel * kPanelColumns}, ending,
-        n_ - panel * kPanelColumns,
+        kernel, {prepared, row, rows, steps_, cut, panels, start_of(panel)}, ending, n_ - panel * kPanelColumns,
         [&](std::int64_t step, std::int64_t) {
           return PackedPanels{packed_.get() + panel * panel_stride_ + step * kPanelStep, panel_stride_, true,
                               panels_ - panel - panels};
@@ -170,11 +176,12 @@ class PackedWeights final : public PackedS8 {
   const TileKernel& many_;
   std::int64_t few_rows_;
   AlignedBytes packed_;
-  std::vector<std::int32_t> start_;  // -128 * sum(w) of each column
+  std::vector<std::int32_t> start_;  // -128 * sum(w) of each column; empty where rows are not offset
 };
 
-std::unique_ptr<PackedS8> pack_vnni(const std::int8_t* weight, std::int64_t n, std::int64_t k) {
-  return std::make_unique<PackedWeights>(weight, n, k, kAvx512VnniKernel, 0, kAvx512VnniKernel);
+template <const TileKernel& kernel>
+std::unique_ptr<PackedS8> pack(const std::int8_t* weight, std::int64_t n, std::int64_t k) {
+  return std::make_unique<PackedWeights>(weight, n, k, kernel, 0, kernel);
 }
 
 // Tiles cost the same for one row as for 16.
@@ -186,7 +193,11 @@ std::unique_ptr<PackedS8> pack_amx(const std::int8_t* weight, std::int64_t n, st
 }  // namespace
 
 const Backend kAvx512VnniBackend{"avx512_vnni", "AVX512-VNNI, weights packed once", kMaxInFeatures, has_avx512_vnni,
-                                 pack_vnni};
+                                 pack<kAvx512VnniKernel>};
+const Backend kAvxVnniBackend{"avx_vnni", "AVX-VNNI, weights packed once", kMaxInFeatures, has_avx_vnni,
+                              pack<kAvxVnniKernel>};
+const Backend kAvx2Backend{"avx2", "int16 products, weights packed once", kMaxInFeatures, has_avx2,
+                           pack<kAvx2Int8Kernel>};
 const Backend kAmxInt8Backend{"amx_int8", "AMX tiles, and AVX512-VNNI for few rows; weights packed once",
                               kMaxInFeatures, has_amx_int8, pack_amx};
 

@@ -13,7 +13,7 @@ namespace octavo::gemm {
 // Rows come in strips of TileKernel::rows, the last one shorter, strip_stride bytes apart, each in the order in which
 // it is read:
 //   lines        [steps][parts][rows][64 bytes]
-//   interleaved  [words][rows], interleave_rows
+//   interleaved  [words][rows], interleave_rows or interleave_wide_rows
 struct TileWork {
   const std::byte* rows;
   std::int64_t strip_stride;
@@ -53,11 +53,15 @@ struct TileKernel {
   void (*multiply)(const TileWork&);
   void (*end)(PendingSums&) = nullptr;  // what is left of them; of tiles
   void (*release)() = nullptr;          // gives back what multiply leaves set up for the next; null: nothing
+  std::int64_t word_bytes = 4;          // of an interleaved row for a word of the panels: 8 where bytes are widened
 };
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
+extern const TileKernel kAvxVnniKernel;     // the same
+extern const TileKernel kAvx2Int8Kernel;    // rows of int16
 extern const TileKernel kAmxInt8Kernel;
 extern const TileKernel kAvx512FmaKernel;   // float32
+extern const TileKernel kAvx2FmaKernel;     // the same
 extern const TileKernel kAvx512Bf16Kernel;  // bf16 by bf16
 extern const TileKernel kAmxOnePartKernel;  // bf16 by bf16, rows being the sum of one or three
 extern const TileKernel kAmxThreePartsKernel;
