@@ -38,7 +38,7 @@ namespace octavo {
 /// What the lm_head multiplies by. Looking tokens up in the embedding reads it as it is stored in any case.
 ///   as_stored  the checkpoint's lm_head, or its embedding where the two are tied. Where the largest logit decides
 ///              (greedy; without log-probabilities, forms, rules, biases and on_logits), a large one that is mapped
-///              from a file is read through an int8 copy, made after 32 such tokens where the processor has AVX512-VNNI
+///              from a file is read through an int8 copy, made after 32 such tokens where the processor has AVX2
 ///              and memory allows: it bounds every logit, and those that may be the largest are multiplied as stored.
 ///              The tokens are the same, and half of bf16's bytes are read.
 ///   int8       a copy in int8, made when the model is opened: round to nearest, one float32 scale per token of the

@@ -62,6 +62,7 @@ inline constexpr std::int64_t kMaxInFeatures = 131071;  // K * 128 * 128 must fi
 extern const Backend kAmxInt8Backend;
 extern const Backend kAvx512VnniBackend;
 extern const Backend kAvxVnniBackend;
+extern const Backend kAvx512Backend;
 extern const Backend kOneDnnBackend;
 extern const Backend kAvx2Backend;
 extern const Backend kPortableBackend;

@@ -12,7 +12,7 @@ namespace gemm {
 
 namespace {
 
-constexpr std::array<const Backend*, 6> kTable{&kAmxInt8Backend, &kAvx512VnniBackend, &kAvxVnniBackend,
+constexpr std::array<const Backend*, 7> kTable{&kAmxInt8Backend, &kAvx512VnniBackend, &kAvxVnniBackend, &kAvx512Backend,
                                                &kOneDnnBackend,  &kAvx2Backend,       &kPortableBackend};
 
 // Exact at the extremes? Without VNNI an s8 x s8 product may saturate pairs of sums at 127 * 127 * 2.

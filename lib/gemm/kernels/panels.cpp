@@ -99,6 +99,20 @@ inline void turn_four(const std::byte* from, std::int64_t row_stride, __m128i fl
                             _mm_unpacklo_epi64(high01, high23), _mm_unpackhi_epi64(high01, high23)};
   for (std::int64_t i = 0; i < 4; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * line_stride), lines[i]);
 }
+
+// Four words of a row, as int16, the even values of each before the odd ones.
+inline void widen_four(const std::int8_t* from, std::int16_t* to, std::int64_t stride) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  const auto turned = [](__m128i doubled) {  // each byte twice
+    const __m128i wide = _mm_srai_epi16(doubled, 8);
+    return _mm_shufflehi_epi16(_mm_shufflelo_epi16(wide, _MM_SHUFFLE(3, 1, 2, 0)), _MM_SHUFFLE(3, 1, 2, 0));
+  };
+  const __m128i pairs[2] = {turned(_mm_unpacklo_epi8(bytes, bytes)), turned(_mm_unpackhi_epi8(bytes, bytes))};
+  for (std::int64_t i = 0; i < 2; ++i, to += 2 * stride) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), pairs[i]);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + stride), _mm_unpackhi_epi64(pairs[i], pairs[i]));
+  }
+}
 #endif
 
 // The words of `rows` rows, [words][together], K rounded up to whole steps by zeros; then xored with `flips`.
@@ -161,13 +175,17 @@ void interleave_rows(const void* from, std::int64_t row_stride, std::int64_t row
 void interleave_wide_rows(const void* from, std::int64_t row_stride, std::int64_t rows, std::int64_t row_bytes,
                           void* strip) {
   auto* words = static_cast<std::int16_t*>(strip);
-  const std::int64_t all = steps_of(row_bytes) * kStepBytes / 4;
+  const std::int64_t all = steps_of(row_bytes) * kStepBytes / 4, apart = 4 * rows;
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int8_t* row = static_cast<const std::int8_t*>(from) + r * row_stride;
     std::int16_t* to = words + 4 * r;
-    for (std::int64_t i = 0; i < all; ++i, to += 4 * rows)
-      for (const std::int64_t value : {0, 2, 1, 3})
-        *(to + (value % 2 * 2 + value / 2)) = 4 * i + value < row_bytes ? row[4 * i + value] : std::int16_t{0};
+    std::int64_t i = 0;
+#ifdef OCTAVO_X86
+    for (; 4 * i + 16 <= row_bytes; i += 4, to += 4 * apart) widen_four(row + 4 * i, to, apart);
+#endif
+    for (; i < all; ++i, to += apart)
+      for (std::int64_t value = 0; value < 4; ++value)
+        to[value % 2 * 2 + value / 2] = 4 * i + value < row_bytes ? row[4 * i + value] : std::int16_t{0};
   }
 }
 

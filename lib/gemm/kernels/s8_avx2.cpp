@@ -53,9 +53,9 @@ struct Step {
 }  // namespace
 
 #ifdef OCTAVO_X86
-const TileKernel kAvx2Int8Kernel{kInterleavedRows, 1, true, 252, 16, multiply_words<Step>, nullptr, nullptr, 8};
+const TileKernel kAvx2Int8Kernel{kInterleavedRows, 1, true, 252, 16, multiply_words<Step>, nullptr, nullptr, true};
 #else
-const TileKernel kAvx2Int8Kernel{kInterleavedRows, 1, true, 252, 16, nullptr, nullptr, nullptr, 8};
+const TileKernel kAvx2Int8Kernel{kInterleavedRows, 1, true, 252, 16, nullptr, nullptr, nullptr, true};
 #endif
 
 }  // namespace octavo::gemm

@@ -30,7 +30,7 @@ class PackedWeights final : public PackedS8 {
         many_(many),
         few_rows_(few_rows),
         packed_(aligned_bytes(static_cast<std::size_t>(panels_ * panel_stride_))),
-        start_(few.word_bytes == 8 ? 0 : static_cast<std::size_t>(panels_ * kPanelColumns)) {
+        start_(few.wide_rows ? 0 : static_cast<std::size_t>(panels_ * kPanelColumns)) {
     parallel_for(
         panels_, std::max<std::int64_t>(1, kWorthAThread / panel_stride_), [&](std::int64_t begin, std::int64_t end) {
           for (std::int64_t panel = begin; panel < end; ++panel)
@@ -60,7 +60,7 @@ class PackedWeights final : public PackedS8 {
 
   RowLayout layout(std::int64_t m) const noexcept override {
     const TileKernel& kernel = kernel_for(m);
-    return !kernel.interleaved ? RowLayout::lines : kernel.word_bytes == 8 ? RowLayout::wide_words : RowLayout::words;
+    return !kernel.interleaved ? RowLayout::lines : kernel.wide_rows ? RowLayout::wide_words : RowLayout::words;
   }
 
   void linear(const Int8Rows& rows, const Results& results) const override {
@@ -196,6 +196,8 @@ const Backend kAvx512VnniBackend{"avx512_vnni", "AVX512-VNNI, weights packed onc
                                  pack<kAvx512VnniKernel>};
 const Backend kAvxVnniBackend{"avx_vnni", "AVX-VNNI, weights packed once", kMaxInFeatures, has_avx_vnni,
                               pack<kAvxVnniKernel>};
+const Backend kAvx512Backend{"avx512", "int16 products on AVX-512, weights packed once", kMaxInFeatures, has_avx512,
+                             pack<kAvx512Int8Kernel>};
 const Backend kAvx2Backend{"avx2", "int16 products, weights packed once", kMaxInFeatures, has_avx2,
                            pack<kAvx2Int8Kernel>};
 const Backend kAmxInt8Backend{"amx_int8", "AMX tiles, and AVX512-VNNI for few rows; weights packed once",

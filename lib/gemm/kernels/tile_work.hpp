@@ -53,12 +53,13 @@ struct TileKernel {
   void (*multiply)(const TileWork&);
   void (*end)(PendingSums&) = nullptr;  // what is left of them; of tiles
   void (*release)() = nullptr;          // gives back what multiply leaves set up for the next; null: nothing
-  std::int64_t word_bytes = 4;          // of an interleaved row for a word of the panels: 8 where bytes are widened
+  bool wide_rows = false;               // interleaved rows are int8 widened to int16, not offset
 };
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
 extern const TileKernel kAvxVnniKernel;     // the same
-extern const TileKernel kAvx2Int8Kernel;    // rows of int16
+extern const TileKernel kAvx512Int8Kernel;  // rows of int16
+extern const TileKernel kAvx2Int8Kernel;    // the same
 extern const TileKernel kAmxInt8Kernel;
 extern const TileKernel kAvx512FmaKernel;   // float32
 extern const TileKernel kAvx2FmaKernel;     // the same
