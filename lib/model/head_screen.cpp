@@ -129,9 +129,8 @@ std::shared_ptr<const LazyHeadScreen> LazyHeadScreen::of(const Linear& head, con
       weight.size_bytes() < screen_policy().least_bytes)
     return nullptr;
   const std::vector<BackendInfo> backends = int8_backends();
-  const bool fast = std::any_of(backends.begin(), backends.end(), [](const BackendInfo& backend) {
-    return backend.name == "avx2" && backend.available;
-  });
+  const bool fast = std::any_of(backends.begin(), backends.end(),
+                                [](const BackendInfo& backend) { return backend.name == "avx2" && backend.available; });
   return fast ? std::make_shared<const LazyHeadScreen>(head, weight) : nullptr;
 }
 

@@ -113,7 +113,8 @@ TEST_CASE("forcing a backend is strict") {
   CHECK(message_of([] { octavo::force_int8_backend("avx9"); }) ==
         "there is no int8 backend \"avx9\"; known are amx_int8, avx512_vnni, avx_vnni, avx512, onednn, avx2, portable");
   CHECK(message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1), "Portable"); }) ==
-        "there is no int8 backend \"Portable\"; known are amx_int8, avx512_vnni, avx_vnni, avx512, onednn, avx2, portable");
+        "there is no int8 backend \"Portable\"; known are amx_int8, avx512_vnni, avx_vnni, avx512, onednn, avx2, "
+        "portable");
   ::setenv("OCTAVO_INT8_BACKEND", "fastest", 1);
   const std::string message = message_of([] { gemm_s8(random_s8(1, 1, 1), random_s8(1, 1, 1)); });
   octavo::force_int8_backend("portable");  // a name given in the program overrides the environment
@@ -121,6 +122,7 @@ TEST_CASE("forcing a backend is strict") {
   octavo::force_int8_backend("");
   ::unsetenv("OCTAVO_INT8_BACKEND");
   CHECK(message ==
-        "there is no int8 backend \"fastest\"; known are amx_int8, avx512_vnni, avx_vnni, avx512, onednn, avx2, portable");
+        "there is no int8 backend \"fastest\"; known are amx_int8, avx512_vnni, avx_vnni, avx512, onednn, avx2, "
+        "portable");
   CHECK(forced == "nothing was thrown");
 }
