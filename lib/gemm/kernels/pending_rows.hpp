@@ -82,7 +82,7 @@ class PendingRows {
     // In an array of its own, which nothing else can be: else loops are not made vectors.
     alignas(64) float line[kPanelColumns];
     if constexpr (ending == Ending::add) std::copy_n(y_ + first, kPanelColumns, line);
-    end_row(ending, scaled, kPanelColumns, line, gate_ + first);
+    end_row(ending, scaled, kPanelColumns, line, ending == Ending::gate ? gate_ + first : nullptr);
     if constexpr (past_caches)
       _mm512_stream_ps(y_ + first, _mm512_load_ps(line));
     else
