@@ -55,7 +55,7 @@ inline float join_digits(const std::int32_t* sums, float step) {
 class FewRows {
  public:
   FewRows(const FloatProduct& product, FloatEngine engine);   // in the calling thread's working memory
-  void stream(std::int64_t first, std::int64_t count) const;  // y[r * n + j], as stream_rows_avx512
+  void stream(std::int64_t first, std::int64_t count) const;  // y[r * n + j], as the two stream_rows
 
  private:
   FloatProduct row(std::int64_t index) const;

@@ -1,4 +1,4 @@
-// Float products over weights as stored, on AVX-512 and AMX.
+// Float products over weights as stored, on AVX2, AVX-512 and AMX.
 #pragma once
 
 #include <cstdint>
