@@ -27,13 +27,13 @@ struct BenchSettings {
 /// the fastest unit that may do them; exps, in float32; bytes that are read or written once.
 struct Work {
   double int8 = 0, bf16 = 0;
-  // In float32's precision. A float32 is the sum of three bf16 (docs/gemm.md), so that a product is one of a float32
-  // unit, or of a bf16 unit three, of float32 by bf16 or int8, or six, of two float32 (what is left out of the nine is
-  // below float32's last digit).
-  double f32_by_bf16 = 0, f32 = 0;
+  // In float32's precision. A float32 is the sum of three bf16, or rounded to 31 bits four bytes (docs/gemm.md), so
+  // that a product is one of a float32 unit, or of a bf16 unit three, of float32 by bf16 or int8, or six, of two
+  // float32 (what is left out of the nine is below float32's last digit), or of an int8 unit four, of float32 by int8.
+  double f32_by_bf16 = 0, f32_by_int8 = 0, f32 = 0;
   double exps = 0;
   double bytes = 0;
-  double operations() const { return int8 + bf16 + f32 + f32_by_bf16; }
+  double operations() const { return int8 + bf16 + f32 + f32_by_bf16 + f32_by_int8; }
   Work& operator+=(const Work& other);
 };
 

@@ -1,6 +1,8 @@
 // octavo bench: what a row cannot do without, and how fast this machine could do it.
 #include <algorithm>
+#include <initializer_list>
 #include <map>
+#include <utility>
 
 #include "bench.hpp"
 
@@ -14,8 +16,9 @@ class Times {
   Times(const Work& work, const limits::Machine& machine) : machine_(machine) {
     add("int8", work.int8);
     add("bf16", work.bf16);
-    add_exact(work.f32_by_bf16, 3);
-    add_exact(work.f32, 6);
+    add_exact(work.f32_by_bf16, {{"bf16", 3}});
+    add_exact(work.f32_by_int8, {{"bf16", 3}, {"int8", 4}});
+    add_exact(work.f32, {{"bf16", 6}});
     exps_ = work.exps / machine.rate("exp");
   }
 
@@ -32,10 +35,12 @@ class Times {
   }
 
  private:
-  /// In float32's precision: one product of a float32 unit or `parts` of a bf16 unit, whichever is through first.
-  void add_exact(double operations, double parts) {
-    const bool by_parts = machine_.rate("bf16") > parts * machine_.rate("f32");
-    add(by_parts ? "bf16" : "f32", operations * (by_parts ? parts : 1));
+  /// In float32's precision: one product of a float32 unit, or so many of another, whichever is through first.
+  void add_exact(double operations, std::initializer_list<std::pair<const char*, double>> others) {
+    std::pair<const char*, double> best{"f32", 1};
+    for (const auto& other : others)
+      if (other.second / machine_.rate(other.first) < best.second / machine_.rate(best.first)) best = other;
+    add(best.first, operations * best.second);
   }
   void add(const std::string& kind, double operations) { products_[kind] += operations / machine_.rate(kind); }
 
@@ -51,6 +56,7 @@ Work& Work::operator+=(const Work& other) {
   bf16 += other.bf16;
   f32 += other.f32;
   f32_by_bf16 += other.f32_by_bf16;
+  f32_by_int8 += other.f32_by_int8;
   exps += other.exps;
   bytes += other.bytes;
   return *this;

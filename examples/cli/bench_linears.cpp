@@ -59,8 +59,10 @@ Work work_of(const LinearShape& shape, const Kind& kind, std::int64_t rows) {
   const auto n = static_cast<double>(shape.out_features);
   const auto k = static_cast<double>(shape.in_features);
   Work work;
-  const bool w8a8 = kind.linear.is_w8a8();
-  (w8a8 ? work.int8 : kind.math == FloatMath::bf16 ? work.bf16 : work.f32_by_bf16) = 2 * m * n * k;
+  (kind.linear.is_w8a8()          ? work.int8
+   : kind.math == FloatMath::bf16 ? work.bf16
+   : kind.weight_bytes == 1       ? work.f32_by_int8
+                                  : work.f32_by_bf16) = 2 * m * n * k;
   work.bytes = n * k * kind.weight_bytes + 4 * m * (n + k);
   return work;
 }

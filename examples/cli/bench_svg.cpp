@@ -58,8 +58,8 @@ struct Point {
 };
 
 std::string kind_of(const Work& work) {
-  const double bf16 = work.bf16 + work.f32_by_bf16;
-  return work.int8 >= std::max(bf16, work.f32) ? "int8" : bf16 >= work.f32 ? "bf16" : "f32";
+  const double bf16 = work.bf16 + work.f32_by_bf16, int8 = work.int8 + work.f32_by_int8;
+  return int8 >= std::max(bf16, work.f32) ? "int8" : bf16 >= work.f32 ? "bf16" : "f32";
 }
 
 class Chart {

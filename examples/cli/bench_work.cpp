@@ -58,10 +58,10 @@ Work WorkCounter::product(const octavo::ObservedOperation& operation) const {
     if (!value.is_weight) continue;
     work.bytes += bytes(value);
     if (value.shape.rank() < 2) continue;  // bias, scales
-    const bool f32 = value.dtype == octavo::DType::f32;
     (operation.operation == "linear_w8a8" ? work.int8
-     : f32                                ? work.f32
+     : value.dtype == octavo::DType::f32  ? work.f32
      : rounds_rows                        ? work.bf16
+     : value.dtype == octavo::DType::s8   ? work.f32_by_int8
                                           : work.f32_by_bf16) += 2 * rows * size(value);
   }
   return work;

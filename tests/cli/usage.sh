@@ -208,7 +208,7 @@ vision, prefill = rows["model", "vision, 1024 patches"], rows["model", "prefill 
 # Of the bundled model: heads of 32, 5 blocks; 432 tokens in lm_head, for the last position alone; causal pairs.
 linear = 2 * 512 * 5 * (192 * (192 + 2 * 64) + 192 * 192 + 3 * 192 * 512)
 exps = 5 * 6 * (512 * 513 // 2)
-assert prefill["operations"] == {"int8": linear, "bf16": 0, "f32_by_bf16": 2 * 432 * 192, "f32": 4 * 32 * exps}, prefill
+assert prefill["operations"] == {"int8": linear, "bf16": 0, "f32_by_bf16": 2 * 432 * 192, "f32_by_int8": 0, "f32": 4 * 32 * exps}, prefill
 assert prefill["exps"] == exps, prefill
 assert vision["operations"]["f32_by_bf16"] > 0 and vision["operations"]["f32"] > 0 and vision["exps"] > 0, vision
 assert d["memory"]["language_weights"] == "W8A8" and d["memory"]["weight_bytes"] > 0, d["memory"]

@@ -10,6 +10,8 @@
 #include "support.hpp"
 
 using namespace gemm_test;
+using octavo::FloatMath;
+using octavo::gemm::Ending;
 using octavo::gemm::FewRows;
 using octavo::gemm::FloatEngine;
 using octavo::gemm::FloatProduct;
@@ -98,6 +100,60 @@ TEST_CASE("a row over int8 weights has the same bits alone and beside rows of an
       CHECK(std::isfinite(alone[0]) == (i != 1 && i != 2));
     }
     CHECK(std::vector<float>(together.begin() + 4 * kN, together.begin() + 5 * kN) == std::vector<float>(kN, 0.0F));
+  }
+}
+
+TEST_CASE("rows over int8 weights have the same bits whatever their number, by words and by tiles, however they end") {
+  if (!octavo::gemm::has_avx512_vnni()) {
+    WARN("this processor has no AVX512-VNNI: nothing is tested");
+    return;
+  }
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<FloatEngine> here{FloatEngine::avx512};
+  if (octavo::gemm::has_amx_int8()) here.push_back(FloatEngine::amx_bf16);
+  if (here.size() < 2) WARN("this processor has no AMX: tiles are not tested");
+  for (const auto& [n, k] : {std::pair{1, 1}, {33, 63}, {90, 130}, {40, 2500}}) {
+    Tensor x = random(700, k, 1);
+    const Tensor w = random_s8(n, k, 2), up_w = random_s8(n, k, 3);
+    float* rows = x.mutable_data<float>();
+    rows[5 * k] = nan;
+    for (std::int64_t i = 0; i < k; ++i) rows[300 * k + i] = 1e-40F;
+    const Tensor scale = random(1, n, 4), bias = random(1, n, 5), before = random(700, n, 6);
+    const auto product = [&](const Tensor& weight, std::int64_t first, std::int64_t m, Ending ending, float* y) {
+      return FloatProduct{.x = x.data<float>() + first * k,
+                          .m = m,
+                          .n = n,
+                          .k = k,
+                          .weight = weight.raw(),
+                          .dtype = DType::s8,
+                          .scale = scale.data<float>(),
+                          .bias = bias.data<float>(),
+                          .y = y,
+                          .ending = ending};
+    };
+    // Rows [first, first + m), ended as `ending` says; Ending::gate as one pass of two products.
+    const auto rows_of = [&](FloatEngine engine, std::int64_t first, std::int64_t m, Ending ending) {
+      std::vector<float> y(before.data<float>() + first * n, before.data<float>() + (first + m) * n);
+      const FloatProduct one = product(w, first, m, ending == Ending::gate ? Ending::store : ending, y.data());
+      const FloatProduct up = product(up_w, first, m, Ending::gate, y.data());
+      if (ending == Ending::gate && octavo::gemm::float_products(one, up, engine, FloatMath::f32)) return y;
+      REQUIRE(octavo::gemm::float_product(one, engine, FloatMath::f32));
+      if (ending == Ending::gate) REQUIRE(octavo::gemm::float_product(up, engine, FloatMath::f32));
+      return y;
+    };
+    for (const Ending ending : {Ending::store, Ending::add, Ending::gate, Ending::gelu}) {
+      std::vector<float> alone;  // each row as a product of its own
+      for (std::int64_t i = 0; i < 700; ++i)
+        for (const float value : rows_of(FloatEngine::avx512, i, 1, ending)) alone.push_back(value);
+      for (const FloatEngine engine : here)
+        for (const auto& [first, m] : {std::pair{0, 1}, {3, 4}, {0, 5}, {0, 8}, {0, 9}, {295, 16}, {1, 67}, {0, 700}}) {
+          const std::vector<float> y = rows_of(engine, first, m, ending);
+          INFO("n " << n << " k " << k << " ending " << static_cast<int>(ending) << " engine "
+                    << static_cast<int>(engine) << " rows " << first << " + " << m);
+          CHECK(same_bits(y.data(), alone.data() + first * n, m * n));
+          CHECK(with_threads(3, [&] { return same_bits(rows_of(engine, first, m, ending).data(), y.data(), m * n); }));
+        }
+    }
   }
 }
 

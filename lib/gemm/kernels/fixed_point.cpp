@@ -34,7 +34,7 @@ FixedRow fixed_row_of(float largest, const std::int8_t* digits, float& power) {
   return row;
 }
 
-FixedRow fix_row_plain(const float* x, std::int64_t k, std::int8_t* digits) {
+FixedRow fix_row_plain(const float* x, std::int64_t k, std::int8_t* digits, std::int64_t apart) {
   std::uint32_t largest = 0;  // magnitudes are ordered as integers; NaN are above infinity
   for (std::int64_t i = 0; i < k; ++i) largest = std::max(largest, std::bit_cast<std::uint32_t>(x[i]) & 0x7fffffffU);
   float power = 0;
@@ -43,7 +43,7 @@ FixedRow fix_row_plain(const float* x, std::int64_t k, std::int8_t* digits) {
   std::int32_t totals[kFixedDigits] = {};
   for (std::int64_t i = 0; i < fixed_row_bytes(k) / kFixedDigits; ++i) {
     std::int64_t rest = i < k ? std::lrint(x[i] * power) : 0;
-    std::int8_t* to = digits + i / kFixedLine * kFixedLine * kFixedDigits + i % kFixedLine;
+    std::int8_t* to = digits + i / kFixedLine * apart + i % kFixedLine;
     for (std::int64_t d = 0; d < kFixedDigits; ++d) {  // the lowest byte, in [-128, 127]; what is left is a multiple
       const auto digit = static_cast<std::int8_t>(rest);
       to[d * kFixedLine] = digit;
@@ -55,14 +55,6 @@ FixedRow fix_row_plain(const float* x, std::int64_t k, std::int8_t* digits) {
   return row;
 }
 
-FloatProduct FewRows::row(std::int64_t index) const {
-  FloatProduct one = p_;
-  one.x += index * p_.k;
-  one.y += index * p_.n;
-  one.m = 1;
-  return one;
-}
-
 FewRows::FewRows(const FloatProduct& product, FloatEngine engine)
     : p_(product),
       stream_(engine >= FloatEngine::avx512 ? stream_rows_avx512 : stream_rows_avx2),
@@ -71,7 +63,7 @@ FewRows::FewRows(const FloatProduct& product, FloatEngine engine)
   auto* digits = scratch<std::int8_t>(Purpose::rows, static_cast<std::size_t>(p_.m * fixed_row_bytes(p_.k)));
   for (std::int64_t r = 0; r < p_.m; ++r) {
     FixedRow& row = rows_[static_cast<std::size_t>(r)];
-    row = kernel_->fix(p_.x + r * p_.k, p_.k, digits + r * fixed_row_bytes(p_.k));
+    row = kernel_->fix(p_.x + r * p_.k, p_.k, digits + r * fixed_row_bytes(p_.k), kFixedStep);
     fixed_ = fixed_ || row.step > 0;
   }
 }
@@ -90,7 +82,7 @@ void FewRows::stream(std::int64_t first, std::int64_t count) const {
   for (std::int64_t j = 0; j < part; ++j) multiply(first + j, part, together);
   if (const std::int64_t rest = count % together; rest > 0) multiply(first + count - rest, 1, rest);
   for (std::int64_t r = 0; r < p_.m; ++r)
-    if (rows_[static_cast<std::size_t>(r)].step == 0) stream_(row(r), first, count);
+    if (rows_[static_cast<std::size_t>(r)].step == 0) stream_(row_of(p_, r), first, count);
 }
 
 }  // namespace octavo::gemm

@@ -64,7 +64,7 @@ OCTAVO_TARGET void four_rows(const FixedRow& x, const std::int8_t* weight, std::
     for (int d = 0; d < kFixedDigits; ++d) sums[r][d] = _mm512_setzero_si512();
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
   const std::int8_t* digits = x.digits;
-  for (std::int64_t i = 0; i < k; i += kFixedLine, digits += kFixedDigits * kFixedLine) {
+  for (std::int64_t i = 0; i < k; i += kFixedLine, digits += kFixedStep) {
     const __mmask64 mask = k - i >= kFixedLine ? ~0ULL : (1ULL << static_cast<unsigned>(k - i)) - 1;
     __m512i weights[kRowsTogether];
 #pragma GCC unroll 4
@@ -91,7 +91,7 @@ OCTAVO_TARGET void four_rows(const FixedRow& x, const std::int8_t* weight, std::
   for (std::int64_t r = 0; r < count; ++r) y[r * apart] = join_digits(of_digits[r], x.step);
 }
 
-OCTAVO_TARGET FixedRow fix_row(const float* x, std::int64_t k, std::int8_t* digits) {
+OCTAVO_TARGET FixedRow fix_row(const float* x, std::int64_t k, std::int8_t* digits, std::int64_t apart) {
   float power = 0;
   FixedRow row = fixed_row_of(largest_of(x, k), digits, power);
   if (row.step == 0) return row;
@@ -102,7 +102,7 @@ OCTAVO_TARGET FixedRow fix_row(const float* x, std::int64_t k, std::int8_t* digi
   for (std::int64_t i = 0; i < fixed_row_bytes(k) / kFixedDigits; i += 16) {
     const __m512 values = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask_of(k - i), x + i), inverse);
     __m512i rest = _mm512_cvt_roundps_epi32(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    std::int8_t* to = digits + i / kFixedLine * kFixedLine * kFixedDigits + i % kFixedLine;
+    std::int8_t* to = digits + i / kFixedLine * apart + i % kFixedLine;
 #pragma GCC unroll 4
     for (int d = 0; d < kFixedDigits; ++d) {  // the lowest byte is a digit in [-128, 127]; what is left is a multiple
       const __m128i digit = _mm512_cvtepi32_epi8(rest);
@@ -117,11 +117,28 @@ OCTAVO_TARGET FixedRow fix_row(const float* x, std::int64_t k, std::int8_t* digi
 
 }  // namespace
 
+OCTAVO_TARGET void join_digits_avx512(const std::int32_t* sums, const FixedRow& row, bool offset, std::int64_t columns,
+                                      float* to) {
+  const __m256 step = _mm256_set1_ps(row.step);
+  __m256i start[kFixedDigits];
+  for (std::int64_t d = 0; d < kFixedDigits; ++d) start[d] = _mm256_set1_epi32(offset ? row.start[d] : 0);
+  for (std::int64_t j = 0; j < columns; j += 8) {
+    __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 4
+    for (std::int64_t d = kFixedDigits - 1; d >= 0; --d) {
+      const __m256i digit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + d * columns + j));
+      sum = _mm512_add_epi64(_mm512_slli_epi64(sum, 8), _mm512_cvtepi32_epi64(_mm256_add_epi32(digit, start[d])));
+    }
+    _mm256_storeu_ps(to + j, _mm256_mul_ps(_mm512_cvtepi64_ps(sum), step));
+  }
+}
+
 const FixedKernel kFixedAvx512Vnni{fix_row, four_rows, kRowsTogether};
 
 }  // namespace octavo::gemm
 #else
 namespace octavo::gemm {
 const FixedKernel kFixedAvx512Vnni{};
-}
+void join_digits_avx512(const std::int32_t*, const FixedRow&, bool, std::int64_t, float*) {}
+}  // namespace octavo::gemm
 #endif

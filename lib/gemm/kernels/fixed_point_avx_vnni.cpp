@@ -49,7 +49,7 @@ OCTAVO_TARGET void two_rows(const FixedRow& x, const std::int8_t* weight, std::i
     for (int d = 0; d < kFixedDigits; ++d) sums[r][d] = _mm256_setzero_si256();
   const std::int8_t* digits = x.digits;
   std::int64_t i = 0;
-  for (; i + kFixedLine <= k; i += kFixedLine, digits += kFixedDigits * kFixedLine) {
+  for (; i + kFixedLine <= k; i += kFixedLine, digits += kFixedStep) {
 #pragma GCC unroll 2
     for (int r = 0; r < kRowsTogether; ++r)
       _mm_prefetch(reinterpret_cast<const char*>(w[r] + kFixedAhead), _MM_HINT_T1);

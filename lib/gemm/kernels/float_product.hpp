@@ -24,6 +24,14 @@ struct FloatProduct {
   const LazyPanels* panels = nullptr;  // of the weight, where it may be packed
 };
 
+inline FloatProduct row_of(const FloatProduct& p, std::int64_t index) {
+  FloatProduct one = p;
+  one.x += index * p.k;
+  one.y += index * p.n;
+  one.m = 1;
+  return one;
+}
+
 // What multiplies floats, each taking what it is no better at from the one before.
 enum class FloatEngine : std::uint8_t { portable, avx2, avx512, avx512_bf16, amx_bf16 };
 FloatEngine chosen_float_engine();  // forced, named by the environment, or the best this processor has

@@ -79,15 +79,19 @@ OCTAVO_TARGET void lines_of(const float* x, std::int64_t row_stride, std::int64_
 
 }  // namespace
 
-void lines_of_floats(RowForm form, const float* x, std::int64_t row_stride, std::int64_t rows, std::int64_t count,
-                     std::uint16_t* to) {
-  if (form == RowForm::three_bf16) return lines_of<InThree>(x, row_stride, rows, count, to);
+void lines_of_bf16(const float* x, std::int64_t row_stride, std::int64_t rows, std::int64_t count, std::uint16_t* to) {
   lines_of<InOne>(x, row_stride, rows, count, to);
+}
+
+void lines_of_three_bf16(const float* x, std::int64_t row_stride, std::int64_t rows, std::int64_t count,
+                         std::uint16_t* to) {
+  lines_of<InThree>(x, row_stride, rows, count, to);
 }
 
 #else
 
-void lines_of_floats(RowForm, const float*, std::int64_t, std::int64_t, std::int64_t, std::uint16_t*) {}
+void lines_of_bf16(const float*, std::int64_t, std::int64_t, std::int64_t, std::uint16_t*) {}
+void lines_of_three_bf16(const float*, std::int64_t, std::int64_t, std::int64_t, std::uint16_t*) {}
 
 #endif
 

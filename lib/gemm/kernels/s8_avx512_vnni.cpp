@@ -35,14 +35,23 @@ struct Step {
   OCTAVO_TARGET static Sum plus(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
 };
 
+struct StepOfOffsetWeights : Step {
+  OCTAVO_TARGET static void add(Sum& sum, Word x, Weights w) {
+    __asm__("vpdpbusd %1, %2, %0" : "+v"(sum) : "v"(x), "v"(w));
+  }
+};
+
 #endif
 
 }  // namespace
 
 #ifdef OCTAVO_X86
 const TileKernel kAvx512VnniKernel{kInterleavedRows, 1, true, 1020, 32, multiply_words<Step>};
+const TileKernel kAvx512VnniOffsetWeightsKernel{
+    kInterleavedRows, 1, true, 1020, 32, multiply_words<StepOfOffsetWeights>};
 #else
 const TileKernel kAvx512VnniKernel{kInterleavedRows, 1, true, 1020, 32, nullptr};
+const TileKernel kAvx512VnniOffsetWeightsKernel{kInterleavedRows, 1, true, 1020, 32, nullptr};
 #endif
 
 }  // namespace octavo::gemm

@@ -58,8 +58,9 @@ struct TileKernel {
 
 extern const TileKernel kAvx512VnniKernel;  // rows of unsigned bytes a + 128; `start` takes 128 * sum(w) away
 extern const TileKernel kAvxVnniKernel;     // the same
-extern const TileKernel kAvx512Int8Kernel;  // rows of int16
-extern const TileKernel kAvx2Int8Kernel;    // the same
+extern const TileKernel kAvx512VnniOffsetWeightsKernel;  // weights of unsigned bytes w + 128, rows of signed ones
+extern const TileKernel kAvx512Int8Kernel;               // rows of int16
+extern const TileKernel kAvx2Int8Kernel;                 // the same
 extern const TileKernel kAmxInt8Kernel;
 extern const TileKernel kAvx512FmaKernel;   // float32
 extern const TileKernel kAvx2FmaKernel;     // the same
