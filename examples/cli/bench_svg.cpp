@@ -122,12 +122,12 @@ class Chart {
   }
 
   void grid() {
-    for (double power = x_begin_; power <= x_end_; ++power) {
+    for (int power = static_cast<int>(x_begin_); power <= x_end_; ++power) {
       const double x = x_of(std::pow(10, power));
       line(x, kTop, x, kBottom, "grid");
       text(x, kBottom + 18, "muted", "middle", text_of("%g", std::pow(10, power)));
     }
-    for (double power = y_begin_; power <= y_end_; ++power) {
+    for (int power = static_cast<int>(y_begin_); power <= y_end_; ++power) {
       const double y = y_of(std::pow(10, power));
       line(kLeft, y, kRight, y, "grid");
       text(kLeft - 8, y + 4, "muted", "end", operations_per_second(std::pow(10, power)));
@@ -169,16 +169,21 @@ class Chart {
     const double x2 = x_of(highest / bandwidth), y2 = y_of(highest);
     line(x1, y1, x2, y2, style);
     const double length = std::hypot(x2 - x1, y2 - y1), dx = (x2 - x1) / length, dy = (y2 - y1) / length;
-    for (double at = 0; at < length; at += 3)
+    const auto along = [&](double all, double step, const auto& body) {
+      for (int i = 0; i * step < all; ++i) body(i * step);
+    };
+    along(length, 3, [&](double at) {
       labels_.occupy({x1 + at * dx - 2, y1 + at * dy - 2, x1 + at * dx + 2, y1 + at * dy + 2});
+    });
     const std::string words = name + ": " + text_of("%.3g GB/s", bandwidth * 1e-9);
     // The words begin a little up the slope, on one side of it; small boxes keep their place free.
     const double away = below ? 15 : -6;
     const double x = x1 + 16 * dx - away * dy, y = y1 + 16 * dy + away * dx;
     text(x, y, "muted", "start", words,
          " transform=\"rotate(" + px(std::atan2(dy, dx) * 57.29578) + " " + px(x) + " " + px(y) + ")\"");
-    for (double at = 0; at < 6.6 * static_cast<double>(words.size()); at += 6)
+    along(6.6 * static_cast<double>(words.size()), 6, [&](double at) {
       labels_.occupy({x + at * dx - 7, y + at * dy - 12, x + at * dx + 9, y + at * dy + 5});
+    });
   }
 
   void mark(double x, double y, const std::string& kind) {
@@ -206,13 +211,13 @@ class Chart {
 
   void list() {
     text(kLeft, kListTop - 14, "muted", "start",
-         "● products in int8   ■ of bf16 or W8A16 weights, or in bf16   ▲ in float32   ·   share of the limit, and "
+         "● products of int8 weights   ■ of bf16 weights, or in bf16   ▲ in float32   ·   share of the limit, and "
          "what binds");
     const std::size_t lines = (points_.size() + 1) / 2;
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const Point& point = points_[i];
       const double x = kLeft + (i < lines ? 0 : (kRight - kLeft) / 2);
-      const double y = kListTop + 10 + static_cast<double>(i % lines) * kLine;
+      const double y = kListTop + 10 + static_cast<double>(i < lines ? i : i - lines) * kLine;
       const Limit limit = limit_of(*point.row, result_.machine);
       const std::string& name = point.row->name;
       constexpr std::size_t kMost = 56;

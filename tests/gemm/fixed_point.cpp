@@ -112,7 +112,14 @@ TEST_CASE("rows over int8 weights have the same bits whatever their number, by w
   std::vector<FloatEngine> here{FloatEngine::avx512};
   if (octavo::gemm::has_amx_int8()) here.push_back(FloatEngine::amx_bf16);
   if (here.size() < 2) WARN("this processor has no AMX: tiles are not tested");
-  for (const auto& [n, k] : {std::pair{1, 1}, {33, 63}, {90, 130}, {40, 2500}}) {
+  struct Weight {
+    std::int64_t n, k;
+  };
+  struct Some {
+    std::int64_t first, count;
+  };
+  for (const Weight& shape : {Weight{1, 1}, {33, 63}, {90, 130}, {40, 2500}}) {
+    const std::int64_t n = shape.n, k = shape.k;
     Tensor x = random(700, k, 1);
     const Tensor w = random_s8(n, k, 2), up_w = random_s8(n, k, 3);
     float* rows = x.mutable_data<float>();
@@ -146,7 +153,8 @@ TEST_CASE("rows over int8 weights have the same bits whatever their number, by w
       for (std::int64_t i = 0; i < 700; ++i)
         for (const float value : rows_of(FloatEngine::avx512, i, 1, ending)) alone.push_back(value);
       for (const FloatEngine engine : here)
-        for (const auto& [first, m] : {std::pair{0, 1}, {3, 4}, {0, 5}, {0, 8}, {0, 9}, {295, 16}, {1, 67}, {0, 700}}) {
+        for (const Some& some : {Some{0, 1}, {3, 4}, {0, 5}, {0, 8}, {0, 9}, {295, 16}, {1, 67}, {0, 700}}) {
+          const std::int64_t first = some.first, m = some.count;
           const std::vector<float> y = rows_of(engine, first, m, ending);
           INFO("n " << n << " k " << k << " ending " << static_cast<int>(ending) << " engine "
                     << static_cast<int>(engine) << " rows " << first << " + " << m);
