@@ -1,5 +1,6 @@
 #include "octavo/detail/thread_memory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -8,10 +9,18 @@
 
 namespace octavo::detail {
 
+namespace {
+
+constexpr std::size_t kLine = 64;  // of a cache
+
+}  // namespace
+
 AlignedBytes aligned_bytes(std::size_t size_bytes) {
   const Allocator& from = current_allocator();
-  const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : 64;
-  const std::size_t rounded = (size_bytes + alignment) / alignment * alignment;
+  const std::size_t alignment = size_bytes >= kHugePage / 2 ? kHugePage : kLine;
+  // The last huge page is one if at least half of it is used: a model has hundreds of weights.
+  const std::size_t multiple = size_bytes % alignment < kHugePage / 2 ? kLine : alignment;
+  const std::size_t rounded = std::max((size_bytes + multiple - 1) / multiple * multiple, kLine);
   AlignedBytes memory(static_cast<std::byte*>(from.allocate(rounded, alignment, from.user_data)),
                       ReleaseBytes{&from, rounded});
   if (memory == nullptr)

@@ -85,6 +85,28 @@ TEST_CASE("a pool keeps the allocator that it was made under") {
   CHECK(counting.is_true);
 }
 
+TEST_CASE("large memory is of whole huge pages unless more than half of the last would be left over") {
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  const Restored restored;
+  Counting counting;
+  set_allocator(counting.allocator());
+  const auto asked_for = [&](std::size_t size) {
+    const detail::AlignedBytes memory = detail::aligned_bytes(size);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory.get()) % (size >= kMiB ? 2 * kMiB : 64) == 0);
+    return counting.out.at(memory.get());
+  };
+  CHECK(asked_for(0) == 64);
+  CHECK(asked_for(64) == 64);
+  CHECK(asked_for(65) == 128);
+  CHECK(asked_for(kMiB - 1) == kMiB);
+  CHECK(asked_for(kMiB) == 2 * kMiB);
+  CHECK(asked_for(2 * kMiB) == 2 * kMiB);
+  CHECK(asked_for(2 * kMiB + 1) == 2 * kMiB + 64);
+  CHECK(asked_for(3 * kMiB - 1) == 3 * kMiB);
+  CHECK(asked_for(3 * kMiB) == 4 * kMiB);
+  CHECK(asked_for(3424 * 1280 * 2) == 3424 * 1280 * 2);  // gate_proj of the vision tower: 8.36 MiB
+}
+
 TEST_CASE("what threads keep goes back when another allocator is set") {
   const Restored restored;
   Counting counting;

@@ -15,7 +15,7 @@ struct ReleaseBytes {
 };
 using AlignedBytes = std::unique_ptr<std::byte[], ReleaseBytes>;
 
-/// Aligned to cache lines; large ones to huge pages, which the system is asked for.
+/// Aligned to cache lines; large ones to huge pages, which the system is asked for, with at most half of one unused.
 /// @throws Error  out_of_memory.
 AlignedBytes aligned_bytes(std::size_t size_bytes);
 
