@@ -201,6 +201,8 @@ for r in d["rows"]:
 assert {r["group"] for r in d["rows"]} == {"linear", "attention", "picture", "model"}
 linears = [r["details"] for r in d["rows"] if r["group"] == "linear"]
 assert {l["rows"] for l in linears} == {1, 16} and {l["weights"] for l in linears} == {"W8A8", "W8A16", "bf16"}, linears
+for r in (r for r in d["rows"] if r["group"] == "linear"):
+    assert (r["operations"]["f32_by_int8"] > 0) == (r["details"]["weights"] == "W8A16"), r
 assert {(l["rows"], l["weights"]) for l in linears if l["math"] == "bf16"} == {(16, "bf16")}, linears
 decode = rows["model", "decode at 16"]
 assert decode["details"] == {"past": 16, "tokens": 4} and decode["items"] == 4, decode

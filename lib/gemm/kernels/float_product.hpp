@@ -24,6 +24,7 @@ struct FloatProduct {
   const LazyPanels* panels = nullptr;  // of the weight, where it may be packed
 };
 
+// The product of one row of x, which ends as p does.
 inline FloatProduct row_of(const FloatProduct& p, std::int64_t index) {
   FloatProduct one = p;
   one.x += index * p.k;
